@@ -30,6 +30,10 @@ FILES: dict[str, Content] = {
     "sub/deep/big.safetensors": BigFile(3 << 20, 7),
     ODD: b"odd\n",
 }
+    "config.json": b"{}",
+    "sub/deep/big.safetensors": BigFile(3 << 20, 7),
+    ODD: b"odd\n",
+}
 
 
 @pytest.fixture
