@@ -1,0 +1,81 @@
+"""Checksums: SRI strings, git blob ids, and the verifier that a download streams through."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+from aimodels_fetcher.errors import FetchError
+
+_SRI_SHA256 = re.compile(r"sha256-([A-Za-z0-9+/]{43}=)")
+
+
+def sri_to_hex(sri: str) -> str:
+    """Turn `sha256-<base64>` into 64 lower-case hex digits.
+
+    Raises:
+        FetchError: The string is not an SRI hash of a sha256.
+    """
+    match = _SRI_SHA256.fullmatch(sri)
+    if not match:
+        raise FetchError(f"{sri!r} is not an SRI hash", "write it as sha256-<44 base64 characters>")
+    return base64.b64decode(match[1]).hex()
+
+
+def hex_to_sri(digest: str) -> str:
+    """Turn the hex digits of a sha256 into `sha256-<base64>`."""
+    return "sha256-" + base64.b64encode(bytes.fromhex(digest)).decode()
+
+
+def git_blob_header(size: int) -> bytes:
+    """Give what git hashes before the content of a blob of `size` bytes (git's object format)."""
+    return b"blob %d\0" % size
+
+
+def lfs_pointer_blob_id(sha256: str, size: int) -> str:
+    """Give the git blob id of the LFS pointer for a file, 40 hex digits.
+
+    A pointer's text is canonical (git-lfs, docs/spec.md), so the id follows from the content.
+
+    Args:
+        sha256: Hex digest of the file.
+        size: Its size in bytes.
+    """
+    text = (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
+    )
+    return hashlib.sha1(git_blob_header(len(text)) + text, usedforsecurity=False).hexdigest()
+
+
+class Verifier:
+    """Hashes a file's bytes as they arrive, in order.
+
+    Args:
+        git_size: The file's size in bytes where its git blob id is wanted as well: git hashes the
+            size before the content, so it must be known at the start.
+    """
+
+    def __init__(self, git_size: int | None = None) -> None:
+        self._sha256 = hashlib.sha256()
+        self._git = None
+        if git_size is not None:
+            self._git = hashlib.sha1(git_blob_header(git_size), usedforsecurity=False)
+        self.size = 0
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes of the file."""
+        self.size += len(data)
+        self._sha256.update(data)
+        if self._git is not None:
+            self._git.update(data)
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of all bytes so far."""
+        return self._sha256.hexdigest()
+
+    @property
+    def git_blob_id(self) -> str | None:
+        """Git blob id of all bytes so far, or None where it was not asked for."""
+        return self._git.hexdigest() if self._git is not None else None

@@ -1,0 +1,116 @@
+"""The layout of an entry, version 1: frozen, since the hashes of tree pins depend on every byte.
+
+    blobs/<sha256 hex of the content>
+    refs/main, refs/<ref>              the commit, 40 bytes, no newline (readers do not strip one)
+    snapshots/<commit>/<path>          relative links to the blobs
+    trees/<commit>.json                huggingface_hub's cache of the Hub's listing
+
+This is what huggingface_hub calls the storage folder of a repository (its file_download.py), with
+one choice of ours: blobs are named by sha256 throughout, where it takes the ETag.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher.digests import lfs_pointer_blob_id
+from aimodels_fetcher.errors import FetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from aimodels_fetcher.sources.base import Source
+
+
+@dataclass(frozen=True)
+class LaidFile:
+    """A file whose blob is in place.
+
+    Args:
+        sha256: Hex digest, the name of the blob.
+        size: Bytes.
+        git_blob_id: Git's id of the content, or None for a file under LFS.
+    """
+
+    sha256: str
+    size: int
+    git_blob_id: str | None
+
+
+def blob_path(out: Path, sha256: str) -> Path:
+    """Give the place of a blob in the entry at `out`; its folder is made by `start`."""
+    return out / "blobs" / sha256
+
+
+def start(out: Path) -> None:
+    """Make an empty entry, ready for blobs.
+
+    Raises:
+        FetchError: Something is at `out` already.
+    """
+    try:
+        (out / "blobs").mkdir(parents=True)
+    except FileExistsError as error:
+        raise FetchError(f"{out} exists already") from error
+
+
+def finish(out: Path, source: Source, commit: str, files: Mapping[str, LaidFile]) -> None:
+    """Write refs, snapshot and listing around the blobs.
+
+    Args:
+        out: The entry.
+        source: Says which refs there are and whether the Hub lists it.
+        commit: 40 hex digits.
+        files: Path in the repository -> file.
+
+    Raises:
+        FetchError: One file's path is another file's folder, or likewise for refs.
+    """
+    snapshot = out / "snapshots" / commit
+    for path, file in files.items():
+        up = "../" * (2 + path.count("/"))
+        link = make_room(snapshot, path)
+        link.symlink_to(f"{up}blobs/{file.sha256}")
+    for ref in source.refs:
+        make_room(out / "refs", ref).write_text(commit, encoding="ascii")
+    if source.has_tree_listing:
+        make_room(out / "trees", f"{commit}.json").write_text(_tree_json(files), encoding="ascii")
+
+
+def make_room(root: Path, path: str) -> Path:
+    """Make the folders that lead to `root/path`, and return it.
+
+    Raises:
+        FetchError: A part of it is a file, or it exists.
+    """
+    target = root / path
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FetchError(f"{path!r} needs a folder where another path has a file") from error
+    if target.is_symlink() or target.exists():
+        raise FetchError(f"{path!r} stands twice, or is the folder of another path")
+    return target
+
+
+def _tree_json(files: Mapping[str, LaidFile]) -> str:
+    """Serialise as huggingface_hub reads it (its _tree_cache.py), listing what is there only.
+
+    With the Hub's full listing a filtered entry would fail an offline `snapshot_download`; with
+    none, an online one would try to write it into the store.
+    """
+    rows: dict[str, dict[str, int | str]] = {}
+    for path, file in files.items():
+        if file.git_blob_id is not None:
+            rows[path] = {"size": file.size, "blob_id": file.git_blob_id}
+        else:
+            rows[path] = {
+                "size": file.size,
+                "blob_id": lfs_pointer_blob_id(file.sha256, file.size),
+                "lfs_sha256": file.sha256,
+                "lfs_size": file.size,
+            }
+    return json.dumps({"format_version": 1, "files": rows}, sort_keys=True, separators=(",", ":"))

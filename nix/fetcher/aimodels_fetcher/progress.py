@@ -1,0 +1,111 @@
+"""Progress that reads well in a Nix build log: a whole line every few seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher.log import say
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+_INTERVAL = 5.0
+_MINUTE = 60
+
+
+class Cancelled(Exception):  # noqa: N818 (not an error: another thread's failure is)
+    """Another part of the same fetch has failed: there is no use in going on."""
+
+
+class Progress:
+    """Counts the bytes of one fetch, over all its threads.
+
+    Args:
+        label: What is fetched.
+        total: Bytes in all, or None where it is not known.
+    """
+
+    def __init__(self, label: str, total: int | None) -> None:
+        self._label = label
+        self._total = total
+        self._done = 0
+        self._start = time.monotonic()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._cancelled = threading.Event()
+        self._thread = threading.Thread(target=self._report, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        if kind is None:
+            seconds = time.monotonic() - self._start
+            rate = self._done / max(seconds, 1e-3)
+            say(
+                f"fetched {self._label}: {bytes_text(self._done)} in {seconds:.1f} s "
+                f"({bytes_text(rate)}/s)",
+            )
+
+    def add(self, count: int) -> None:
+        """Count bytes that have arrived; a negative count takes back what was thrown away.
+
+        Raises:
+            Cancelled: `cancel` was called.
+        """
+        self.sleep(0)
+        with self._lock:
+            self._done += count
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, as `time.sleep` does.
+
+        Raises:
+            Cancelled: `cancel` was or is called.
+        """
+        if self._cancelled.wait(seconds) if seconds else self._cancelled.is_set():
+            raise Cancelled
+
+    def cancel(self) -> None:
+        """Make every thread that counts bytes or sleeps here stop."""
+        self._cancelled.set()
+
+    def _report(self) -> None:
+        while not self._stop.wait(_INTERVAL):
+            rate = self._done / (time.monotonic() - self._start)
+            line = f"{self._label}: {bytes_text(self._done)}"
+            if self._total:
+                line = (
+                    f"{self._label}: {self._done / self._total:4.0%} of {bytes_text(self._total)}"
+                )
+            line += f", {bytes_text(rate)}/s"
+            if self._total and rate:
+                line += f", {duration_text((self._total - self._done) / rate)} left"
+            say(line)
+
+
+def bytes_text(count: float) -> str:
+    """Write a number of bytes for people: `609 B`, `9.3 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:  # noqa: PLR2004
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def duration_text(seconds: float) -> str:
+    """Write a duration for people: `42 s`, `3 min 5 s`, `2 h 10 min`."""
+    minutes, rest = divmod(int(seconds), _MINUTE)
+    hours, minutes_rest = divmod(minutes, _MINUTE)
+    if hours:
+        return f"{hours} h {minutes_rest} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
