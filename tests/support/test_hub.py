@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -21,25 +20,12 @@ from huggingface_hub.hf_api import RepoFile
 from support.gitlike import Content, File, tree_ids
 from support.hub import BigFile, Hub, Request, Response
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ODD = "odd/a 'b' \"c\" ${d} é\n#?%.txt"
 FILES: dict[str, Content] = {
     "config.json": b"{}",
     "sub/deep/big.safetensors": BigFile(3 << 20, 7),
     ODD: b"odd\n",
 }
-    "config.json": b"{}",
-    "sub/deep/big.safetensors": BigFile(3 << 20, 7),
-    ODD: b"odd\n",
-}
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as server:
-        yield server
 
 
 def api(hub: Hub, token: str | None = None) -> HfApi:

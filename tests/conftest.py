@@ -1,0 +1,94 @@
+"""Fixtures that any test may ask for; what they stand on is in tests/support."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from support import minilm
+from support import nix as nixes
+from support.environment import hermetic
+from support.hub import Hub
+from support.olah import Olah
+from support.unprivileged import run as run_unprivileged
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Mapping
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Clean the environment before a test imports a library that reads it once and for all."""
+    home = tempfile.TemporaryDirectory(prefix="aimodels-home-")
+    config.add_cleanup(home.cleanup)
+    _replace_environment(hermetic(Path(home.name)))
+
+
+def _replace_environment(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give every test an empty home and the clean environment, whatever the one before it did."""
+    home = tmp_path_factory.mktemp("home")
+    _replace_environment(hermetic(home))
+    return home
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A Hub of ours, empty."""
+    with Hub() as server:
+        yield server
+
+
+@pytest.fixture(params=nixes.KINDS, ids=lambda kind: f"{kind}-nix")
+def nix(request: pytest.FixtureRequest) -> Iterator[nixes.NixEnv]:
+    """Each Nix that this machine can have, with an empty store."""
+    with _available(request.param) as environment:
+        yield environment
+
+
+@pytest.fixture
+def host_nix() -> Iterator[nixes.NixEnv]:
+    """The machine's own Nix, with an empty store."""
+    with _available("host") as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def minilm_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Olah]:
+    """The third-party Hub, with the real all-MiniLM-L6-v2."""
+    work = tmp_path_factory.mktemp("olah")
+    minilm.make_repository(work / "mirrors")
+    with Olah(work / "mirrors", work) as server:
+        yield server
+
+
+@pytest.fixture
+def unprivileged() -> Runner:
+    """Run commands as a user who may not write the store."""
+    return run_unprivileged
+
+
+class Runner(Protocol):
+    def __call__(
+        self, *command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@contextlib.contextmanager
+def _available(kind: str) -> Iterator[nixes.NixEnv]:
+    with contextlib.ExitStack() as stack:
+        try:
+            environment = stack.enter_context(nixes.environment(kind))
+        except nixes.UnavailableError as error:
+            pytest.skip(str(error))
+        yield environment

@@ -1,0 +1,173 @@
+"""Real Nixes, each in a store of its own, with the sandbox on.
+
+`host` is the Nix of the machine; `forky` is a newer one in a root file system that
+script/forky-root makes. Both take their store from the environment, so a store lies anywhere,
+and two of them can be given the same path to be compared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from support.environment import CHECKOUT, ORIGINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+KINDS = ("host", "forky")
+
+_IN_ROOT = Path(__file__).with_name("in-root")
+_FORKY_ROOT = CHECKOUT / "script" / "forky-root"
+# The stand-in nixpkgs runs the distribution's own programs: the sandbox has to show them.
+_SYSTEM_DIRS = ("/bin", "/usr", "/lib", "/lib64")
+
+
+class UnavailableError(Exception):
+    """This machine cannot have that Nix; the message says why."""
+
+
+class NixError(Exception):
+    """A command failed; the message holds its output."""
+
+
+@dataclass(frozen=True)
+class NixEnv:
+    """A Nix with a store. `dir` is where it sees its store and state, `real` where they lie."""
+
+    kind: str
+    dir: Path
+    real: Path
+    root: Path | None
+
+    @property
+    def store(self) -> Path:
+        return self.dir / "store"
+
+    def path(self, store_path: str | Path) -> Path:
+        """Where a path of this Nix's store lies for us."""
+        return self.real / Path(store_path).relative_to(self.dir)
+
+    def variables(self) -> dict[str, str]:
+        """What makes any Nix program use this store."""
+        return {
+            "NIX_STORE_DIR": str(self.store),
+            "NIX_STATE_DIR": str(self.dir / "var"),
+            "NIX_LOG_DIR": str(self.dir / "log"),
+            "NIX_CONF_DIR": str(self.dir / "etc"),
+            "NIX_USER_CONF_FILES": os.devnull,
+            "XDG_CACHE_HOME": str(self.dir / "cache"),
+        }
+
+    def run(
+        self,
+        *command: str | Path,
+        check: bool = True,
+        cwd: Path = CHECKOUT,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command with this Nix on its PATH."""
+        entry: list[str | Path] = []
+        if self.root is not None:
+            binds = [CHECKOUT, tempfile.gettempdir(), f"{self.dir}={self.real}"]
+            entry = [_IN_ROOT, self.root, *dict.fromkeys(map(str, binds)), "--"]
+        result = subprocess.run(
+            [*entry, *command],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env={**os.environ, **self.variables(), **(env or {})},
+        )
+        if check and result.returncode != 0:
+            output = result.stdout + result.stderr
+            words = " ".join(map(str, command))
+            raise NixError(
+                f"{self.kind}: `{words}` exited with {result.returncode}\n{result.stderr}"
+            )
+        return result
+
+    def build(self, expression: str, *options: str, env: Mapping[str, str] | None = None) -> Path:
+        """Build an expression's one output; the answer is where it lies for us."""
+        command = ("nix-build", "--no-out-link", *options, "-E", expression)
+        return self.path(self.run(*command, env=env).stdout.strip())
+
+    def eval(self, expression: str, *options: str) -> Any:  # noqa: ANN401 (it is data of any shape)
+        """The value of an expression, which must be data."""
+        command = ("nix-instantiate", "--eval", "--strict", "--json", *options, "-E", expression)
+        return json.loads(self.run(*command).stdout)
+
+
+@contextlib.contextmanager
+def environment(kind: str, seen_at: Path | None = None) -> Iterator[NixEnv]:
+    """An empty store for that Nix; with `seen_at`, at the path where another Nix sees its own."""
+    root = _forky_root() if kind == "forky" else None
+    if root is None:
+        _check_host()
+    # Not a pytest directory: those are closed to other users, who are to read the store too.
+    real = Path(tempfile.mkdtemp(prefix="aimodels-nix-"))
+    real.chmod(0o755)
+    try:
+        (real / "etc").mkdir()
+        (real / "etc" / "registry.json").write_text('{"version": 2, "flakes": []}')
+        env = NixEnv(kind, seen_at or real, real, root)
+        (real / "etc" / "nix.conf").write_text(_configuration(env))
+        yield env
+    finally:
+        _remove(real)
+
+
+def _configuration(env: NixEnv) -> str:
+    settings = {
+        # One user, no daemon.
+        "build-users-group": "",
+        "sandbox": "true",
+        "sandbox-fallback": "false",
+        "sandbox-paths": " ".join(_sandbox_paths(env.root or Path("/"))),
+        "substituters": "",
+        "experimental-features": "nix-command flakes",
+        "flake-registry": f"{env.dir}/etc/registry.json",
+        "warn-dirty": "false",
+        "max-jobs": "2",
+        # A test store that a power cut damages is no loss.
+        "fsync-metadata": "false",
+    }
+    return "".join(f"{key} = {value}\n" for key, value in settings.items())
+
+
+def _sandbox_paths(root: Path) -> Iterator[str]:
+    """The system's directories; for one that is a link (/bin -> usr/bin), with its target."""
+    for name in _SYSTEM_DIRS:
+        path = root / name[1:]
+        if path.is_symlink():
+            yield f"{name}=/{path.readlink()}".replace("=//", "=/")
+        elif path.is_dir():
+            yield name
+
+
+def _check_host() -> None:
+    if shutil.which("nix-build") is None:
+        raise UnavailableError("no Nix on this machine; install Debian's nix-bin")
+
+
+def _forky_root() -> Path:
+    """The root with the newer Nix, made if need be (a minute, once)."""
+    if os.geteuid() != 0:
+        raise UnavailableError("entering the forky root takes root")
+    made = subprocess.run([_FORKY_ROOT], check=False, capture_output=True, text=True, env=ORIGINAL)
+    if made.returncode != 0:
+        raise UnavailableError(made.stderr.strip())
+    return Path(made.stdout.strip())
+
+
+def _remove(directory: Path) -> None:
+    """Remove a store, whose directories are read-only."""
+    subprocess.run(["chmod", "-R", "u+w", directory], check=True)
+    shutil.rmtree(directory)

@@ -1,0 +1,46 @@
+"""Running programs as a user who may read everything and write nothing that matters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_NOBODY = "65534"
+
+
+def run(
+    *command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, as nobody when we are root; its output is in the result."""
+    return subprocess.run(
+        [*prefix(), *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def prefix() -> list[str]:
+    """What a command line has to begin with.
+
+    Root's Python and checkout often lie in directories that are closed to others, so the one
+    privilege kept is to read what others may not. None is kept that writes.
+    """
+    if os.geteuid() != 0:
+        return []
+    return [
+        "setpriv",
+        f"--reuid={_NOBODY}",
+        f"--regid={_NOBODY}",
+        "--clear-groups",
+        "--inh-caps=-all,+dac_read_search",
+        "--ambient-caps=-all,+dac_read_search",
+        "--",
+    ]
