@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
     out = arguments.out or (Path(os.environ["out"]) if os.environ.get("out") else None)  # noqa: SIM112 (Nix spells it so)
     if out is None:
         parser.error("no --out, and $out is not set")
-    # Die at once on Ctrl-C, whatever the threads are waiting for: the caller owns what is half made.
+    # Die at once on Ctrl-C, whatever threads wait for: what is half made is the caller's.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         _run(arguments.spec, out)

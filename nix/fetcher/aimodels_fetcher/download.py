@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from aimodels_fetcher.digests import Verifier, hex_to_sri
 from aimodels_fetcher.errors import FetchError, TransientError
+from aimodels_fetcher.paths import shown
 from aimodels_fetcher.retry import retrying
 from aimodels_fetcher.transport import StatusError
 
@@ -59,7 +60,7 @@ class _Download:
         self._file = file
         self._progress = progress
         self._url = origin.source.url(remote.path, origin.commit)
-        self._what = f"{origin.source.label} {remote.path!r}"
+        self._what = f"{origin.source.label} {shown(remote.path)}"
         self._verifier = self._fresh_verifier()
 
     def run(self) -> str:

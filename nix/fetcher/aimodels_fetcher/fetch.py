@@ -11,7 +11,7 @@ from aimodels_fetcher import layout
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.download import Origin, download
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.paths import select
+from aimodels_fetcher.paths import select, shown
 from aimodels_fetcher.progress import Cancelled, Progress, bytes_text
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.transport import StatusError
@@ -34,7 +34,7 @@ def fetch_file(spec: FileSpec, out: Path) -> None:
     remote = RemoteFile(spec.path, spec.size, sri_to_hex(spec.hash), git_blob_id=None, lfs=False)
     origin = Origin(spec.source, spec.source.client(), spec.source.commit({}))
     check_space(out.parent, spec.size or 0)
-    with Progress(f"{spec.source.label} {spec.path}", spec.size) as progress:
+    with Progress(f"{spec.source.label} {shown(spec.path)}", spec.size) as progress:
         download(origin, remote, out, progress)
 
 

@@ -27,6 +27,11 @@ def check_repo_path(path: str) -> str:
     return path
 
 
+def shown(path: str) -> str:
+    """Write a path into a line of a log: quoted and escaped where it would not stay in the line."""
+    return path if path.isprintable() else repr(path)
+
+
 def select(
     paths: Iterable[str], include: Sequence[str] | None, exclude: Sequence[str]
 ) -> list[str]:

@@ -1,0 +1,66 @@
+# Runs the bundled fetcher (./fetcher) in derivations.
+pkgs:
+let
+  inherit (pkgs) lib;
+
+  # Without Python's caches, so that the store path is the same from any checkout.
+  program = builtins.path {
+    name = "ai-models-fetcher";
+    path = ./fetcher;
+    filter = path: _type: baseNameOf path != "__pycache__";
+  };
+in
+{
+  /**
+    Attributes that make `stdenvNoCC.mkDerivation` run the fetcher on a spec.
+
+    # Type
+
+    ```
+    build :: AttrSet -> AttrSet
+    ```
+  */
+  build = spec: {
+    spec = builtins.toJSON spec;
+    # A listing of thousands of files does not fit into an environment variable.
+    passAsFile = [ "spec" ];
+    nativeBuildInputs = [ pkgs.python3 ];
+    preferLocalBuild = true;
+    dontFixup = true;
+    buildCommand = ''
+      python3 -B ${program} "$specPath"
+    '';
+  };
+
+  /**
+    Attributes that make it a fixed-output derivation, which may use the network.
+
+    # Type
+
+    ```
+    fixedOutput :: String -> String -> AttrSet
+    ```
+
+    # Arguments
+
+    mode
+    : "flat" or "recursive".
+
+    hash
+    : SRI hash, or "" to be told the right one.
+  */
+  fixedOutput = mode: hash: {
+    outputHashMode = mode;
+    outputHashAlgo = "sha256";
+    outputHash = if hash == "" then lib.fakeHash else hash;
+    nativeBuildInputs = [ (pkgs.python3.withPackages (python: [ python.requests ])) ];
+    # Nix does not ask TLS whether the content is right, but a token must not go to a stranger.
+    SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
+    # These come from the environment of nix-daemon; those that are not set arrive empty.
+    impureEnvVars = lib.fetchers.proxyImpureEnvVars ++ [
+      "HF_ENDPOINT"
+      "HF_TOKEN"
+      "HF_TOKEN_PATH"
+    ];
+  };
+}

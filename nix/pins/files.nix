@@ -1,0 +1,78 @@
+# The `files` pin: a fixed-output derivation a file, then an assembly that needs no network.
+{
+  pkgs,
+  fail,
+  name,
+  source,
+  files,
+  enable,
+}:
+let
+  inherit (pkgs) lib;
+  names = import ../names.nix;
+  fetcher = import ../fetcher.nix pkgs;
+
+  known = [
+    "hash"
+    "size"
+    "lfs"
+  ];
+
+  checked = lib.mapAttrs (
+    path: file:
+    let
+      unknown = lib.subtractLists known (lib.attrNames file);
+    in
+    if unknown != [ ] then
+      fail "`files.\"${path}\".${lib.head unknown}` is not known; there is: ${lib.concatStringsSep ", " known}"
+    else if !(file ? hash) then
+      fail "`files.\"${path}\".hash` is missing"
+    else
+      {
+        inherit (file) hash;
+        size = file.size or null;
+        lfs = file.lfs or false;
+      }
+  ) files;
+
+  blobs = lib.mapAttrs (
+    path: file:
+    pkgs.stdenvNoCC.mkDerivation (
+      fetcher.build {
+        mode = "file";
+        source = source.spec;
+        inherit path;
+        inherit (file) size;
+        hash = if file.hash == "" then lib.fakeHash else file.hash;
+      }
+      // fetcher.fixedOutput "flat" file.hash
+      // {
+        name = names.fileName path;
+      }
+    )
+  ) checked;
+in
+if source.rev == null then
+  fail "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`"
+else if files == { } then
+  fail "`files` is empty: there is nothing to fetch"
+else
+  {
+    inherit blobs;
+
+    assemble =
+      layout: extra:
+      pkgs.stdenvNoCC.mkDerivation (
+        fetcher.build {
+          mode = "assemble";
+          source = source.spec;
+          integration = enable;
+          inherit layout;
+          files = lib.mapAttrs (path: file: file // { store = "${blobs.${path}}"; }) checked;
+        }
+        // {
+          name = names.sanitize name;
+        }
+        // extra
+      );
+  }

@@ -1,0 +1,70 @@
+# A stand-in for nixpkgs over the programs of the machine, so that the library is built and its
+# outputs used where no nixpkgs can be had. It has what the library and the flake use, by the same
+# names and with the same meaning, and nothing else; the sandbox must show /bin, /usr, /lib, /lib64.
+{
+  system,
+  # Where Python packages are that the machine's own Python does not have.
+  sitePackages ? null,
+}:
+let
+  lib = import ./lib.nix;
+
+  mkDerivation =
+    attrs:
+    let
+      drvAttrs = removeAttrs attrs [
+        "meta"
+        "passthru"
+      ];
+      drv = derivation (
+        {
+          name = "${attrs.pname}-${attrs.version}";
+          inherit system;
+          builder = "/bin/bash";
+          args = [ ./builder.sh ];
+        }
+        // drvAttrs
+      );
+    in
+    drv
+    // {
+      meta = attrs.meta or { };
+      passthru = attrs.passthru or { };
+      overrideAttrs = change: mkDerivation (attrs // change attrs);
+    }
+    // attrs.passthru or { };
+
+  # Its bin/ is /usr/bin, and its packages are those of the machine.
+  hostPython = "/usr";
+in
+{
+  inherit lib system;
+
+  stdenvNoCC = {
+    inherit mkDerivation;
+    hostPlatform = { inherit system; };
+  };
+
+  mkShell = attrs: mkDerivation ({ name = "shell"; } // attrs // { buildCommand = "export > $out"; });
+
+  python3 = {
+    outPath = hostPython;
+    withPackages = choose: builtins.seq (choose { requests = "python3-requests"; }) hostPython;
+  };
+
+  python3Packages = import ./python.nix { inherit lib mkDerivation sitePackages; };
+
+  # nixpkgs puts the bundle at this path of the package, too.
+  cacert = mkDerivation {
+    name = "host-cacert";
+    buildCommand = ''
+      mkdir -p $out/etc/ssl/certs
+      cat /usr/share/ca-certificates/mozilla/*.crt > $out/etc/ssl/certs/ca-bundle.crt
+    '';
+  };
+
+  nixfmt = mkDerivation {
+    name = "no-nixfmt";
+    buildCommand = "mkdir $out";
+  };
+}

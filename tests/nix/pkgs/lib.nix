@@ -1,0 +1,44 @@
+# The functions of nixpkgs' lib that the library and the flake use.
+{
+  inherit (builtins)
+    attrNames
+    concatStringsSep
+    filter
+    head
+    mapAttrs
+    ;
+
+  fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+  fetchers.proxyImpureEnvVars = [
+    "http_proxy"
+    "https_proxy"
+    "ftp_proxy"
+    "all_proxy"
+    "no_proxy"
+    "HTTP_PROXY"
+    "HTTPS_PROXY"
+    "FTP_PROXY"
+    "ALL_PROXY"
+    "NO_PROXY"
+    "NIX_SSL_CERT_FILE"
+  ];
+
+  genAttrs =
+    names: make:
+    builtins.listToAttrs (
+      map (name: {
+        inherit name;
+        value = make name;
+      }) names
+    );
+
+  licenses.mit = {
+    spdxId = "MIT";
+    free = true;
+  };
+
+  optionalAttrs = condition: attrs: if condition then attrs else { };
+
+  subtractLists = remove: builtins.filter (element: !(builtins.elem element remove));
+}
