@@ -1,0 +1,86 @@
+"""The command line. Only here do we print and exit; everything below returns values or raises.
+
+Commands are imported when they run: `aimodels-gen --help` imports click and this module only.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from aimodels_gen import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+# Each has a module of its name here; the text is the first sentence of its help.
+COMMANDS = {
+    "lock": "Pin the models of a manifest and print them as Nix.",
+    "update": "Follow refs again: lock, with the pins of these models made anew.",
+    "render": "Print a lock as Nix again, offline.",
+    "prefetch": "Put what a lock pins into the Nix store, so that building downloads nothing.",
+    "init": "Write a starter models.toml and flake.nix.",
+}
+_TERMINATED = 143  # what a shell reports for SIGTERM
+
+
+class _Commands(click.Group):
+    """The commands, imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in reading order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"aimodels_gen.cli.{cmd_name}")
+        return cast("click.Command", module.command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the table of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    r"""Pin AI models from a models.toml, for Nix to fetch.
+
+    models.toml says what you want, models.lock what it is exactly, models.nix is its rendering:
+
+    \b
+      aimodels-gen init
+      aimodels-gen lock models.toml > models.nix
+      nix build .#NAME
+    """
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status, having printed what went wrong.
+
+    0 is success, 1 a failure with a message, 2 wrong usage, 130 an interrupt.
+    """
+    try:
+        return int(cli.main(args, prog_name="aimodels-gen", standalone_mode=False) or 0)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the table knows them all
+        failures = import_module("aimodels_gen.cli.failures")
+        return cast("int", failures.report(error))
+
+
+def main() -> None:
+    """Be the program `aimodels-gen`."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run())
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    """Leave through every `finally`, so that temporary directories go."""
+    raise SystemExit(_TERMINATED)

@@ -1,0 +1,78 @@
+"""Where output goes: results to stdout, whole; words for the reader to stderr, in plain text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+
+_ERASE = "\r\x1b[K"
+
+
+class Console:
+    """The sink for what a command has to say.
+
+    `quiet` leaves only warnings, errors and results. The live status is a single line that is
+    written over, and only on a terminal.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        """Look at stderr once."""
+        self._quiet = quiet
+        self._live = not quiet and sys.stderr.isatty()
+
+    def status(self, text: str) -> None:
+        """Show what is under way."""
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            _write(_ERASE + _plain(text)[:width])
+
+    def done(self) -> None:
+        """Remove the status."""
+        if self._live:
+            _write(_ERASE)
+
+    def note(self, text: str) -> None:
+        """Say something that a quiet run leaves out."""
+        if not self._quiet:
+            self.done()
+            _write(_plain(text) + "\n")
+
+    def warn(self, text: str) -> None:
+        """Say something that the reader should act on."""
+        self.done()
+        complain("warning", text)
+
+
+def complain(kind: str, text: str) -> None:
+    """Write `kind: text` to stderr as one line."""
+    erase = _ERASE if sys.stderr.isatty() else ""
+    _write(f"{erase}{kind}: {_plain(text)}\n")
+
+
+def result(text: str) -> None:
+    """Write a result to stdout, as UTF-8 whatever the locale.
+
+    Raises:
+        OSError: stdout is full or closed.
+    """
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
+    except OSError:
+        # What is left in the buffer would be tried, and fail, again when Python exits.
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, for its descriptor
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise
+
+
+def _plain(text: str) -> str:
+    """Return text in which nothing that a server said can steer the terminal or add lines."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _write(text: str) -> None:
+    with suppress(OSError):  # nobody reads it: no reason to fail
+        sys.stderr.write(text)
+        sys.stderr.flush()

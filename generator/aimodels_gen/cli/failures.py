@@ -1,0 +1,95 @@
+"""The table of errors: exception → what is printed, and the exit status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+from typing import TYPE_CHECKING
+
+import click
+
+from aimodels_gen.cli.console import complain
+from aimodels_gen.errors import AimodelsError, CombinedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+_OS_HINTS = {
+    errno.EACCES: "check who owns the file and its directory",
+    errno.EPERM: "check who owns the file and its directory",
+    errno.EROFS: "write elsewhere with -o, or copy the manifest to a directory that you may write",
+    errno.ENOSPC: "free some space; TMPDIR names another place for temporary files",
+    errno.EDQUOT: "free some space; TMPDIR names another place for temporary files",
+    errno.ENOENT: "make the directory first, or name another path",
+    errno.EISDIR: "name a file",
+}
+
+
+def report(error: BaseException) -> int:
+    """Print `error: …` and `hint: …` for an exception; return the exit status.
+
+    The traceback comes first if AIMODELS_DEBUG is set.
+    """
+    if os.environ.get("AIMODELS_DEBUG"):
+        traceback.print_exception(error)
+    words, status = next(row[1:] for row in _TABLE if isinstance(error, row[0]))
+    for message, hint in words(error):
+        complain("error", message)
+        if hint:
+            complain("hint", hint)
+    return status
+
+
+Words = list[tuple[str, "str | None"]]
+
+
+def _ours(error: BaseException) -> Words:
+    failures = error.failures if isinstance(error, CombinedError) else [error]
+    return [(one.message, one.hint) for one in failures if isinstance(one, AimodelsError)]
+
+
+def _interrupted(_: BaseException) -> Words:
+    return [("interrupted", None)]
+
+
+def _usage(error: BaseException) -> Words:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "aimodels-gen"
+    return [(_click(error)[0][0], f"see `{path} --help`")]
+
+
+def _click(error: BaseException) -> Words:
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return [(text, None)]
+
+
+def _system(error: BaseException) -> Words:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return [(str(error), None)]
+    where = f"{error.filename}: " if error.filename else ""
+    return [(where + error.strerror, _OS_HINTS.get(error.errno or 0))]
+
+
+def _unexpected(error: BaseException) -> Words:
+    hint = "run it again with AIMODELS_DEBUG=1 and report what it prints"
+    return [(f"unexpected {type(error).__name__}: {error}", hint)]
+
+
+# The first that fits.
+_TABLE: tuple[
+    tuple[
+        type[BaseException] | tuple[type[BaseException], ...],
+        Callable[[BaseException], Words],
+        int,
+    ],
+    ...,
+] = (
+    (AimodelsError, _ours, _FAILED),
+    ((click.Abort, KeyboardInterrupt), _interrupted, _INTERRUPTED),
+    (click.UsageError, _usage, _USAGE),
+    (click.ClickException, _click, _FAILED),
+    (OSError, _system, _FAILED),
+    (BaseException, _unexpected, _FAILED),
+)

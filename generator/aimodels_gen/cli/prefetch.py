@@ -1,0 +1,48 @@
+"""`aimodels-gen prefetch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aimodels_gen import lockfile
+from aimodels_gen.cli.console import Console, result
+from aimodels_gen.cli.locking import MANIFEST
+from aimodels_gen.errors import AimodelsError, LockError
+from aimodels_gen.prefetch import prefetch
+
+
+@click.command("prefetch")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "-m",
+    "--manifest",
+    type=click.Path(path_type=Path),
+    default=MANIFEST,
+    show_default=True,
+    help="The manifest whose lock to read.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no summary.")
+def command(*, names: tuple[str, ...], manifest: Path, quiet: bool) -> None:
+    """Put what a lock pins into the Nix store, so that building downloads nothing.
+
+    Without a NAME that is every model. Uses your own token and proxy, where a build has only those
+    of the Nix daemon. Prints the store paths that were added.
+    """
+    path = lockfile.path_for(manifest)
+    lock = lockfile.read(path)
+    if lock is None:
+        raise LockError(f"there is no {path}", f"run `aimodels-gen lock {manifest}` first")
+    unknown = [name for name in names if name not in lock.models]
+    if unknown:
+        hint = f"it has {', '.join(sorted(lock.models)) or 'no models'}"
+        raise AimodelsError(f"{path} has no model named {', '.join(unknown)}", hint)
+    console = Console(quiet=quiet)
+    try:
+        wanted = [lock.models[name] for name in names or sorted(lock.models)]
+        added = prefetch(wanted, console.status)
+    finally:
+        console.done()
+    console.note(f"{len(added)} paths added to the store")
+    result("".join(f"{path}\n" for path in added))

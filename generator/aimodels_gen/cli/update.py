@@ -1,0 +1,45 @@
+"""`aimodels-gen update`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aimodels_gen.cli.locking import MANIFEST, Target, lock_and_write, lock_options, output_options
+from aimodels_gen.resolve import Options
+
+if TYPE_CHECKING:
+    from aimodels_gen.pins import PinKind
+    from aimodels_gen.render import Format
+
+
+@click.command("update")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "-m",
+    "--manifest",
+    type=click.Path(path_type=Path),
+    default=MANIFEST,
+    show_default=True,
+    help="The manifest whose models these are.",
+)
+@output_options
+@lock_options
+def command(  # noqa: PLR0913 - one for each option
+    *,
+    names: tuple[str, ...],
+    manifest: Path,
+    output: Path | None,
+    output_format: Format,
+    pin: PinKind | None,
+    jobs: int,
+    quiet: bool,
+) -> None:
+    """Follow refs again: lock, with the pins of these models made anew.
+
+    Without a NAME that is all of them. Only what changed is transferred.
+    """
+    options = Options(upgrade=frozenset(names) or None, pin=pin, jobs=jobs)
+    lock_and_write(manifest, options, Target(output, output_format), quiet=quiet)

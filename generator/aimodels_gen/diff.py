@@ -1,0 +1,80 @@
+"""What changed between two locks, for the person who has just locked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimodels_gen.pins import FilesPin
+
+if TYPE_CHECKING:
+    from aimodels_gen.lockfile import Lock
+    from aimodels_gen.pins import LockedModel
+
+_UNIT = 1000
+
+
+def summary(old: Lock, new: Lock) -> list[str]:
+    """Return a line for each model that came (+), went (-) or changed (~), and count the rest.
+
+    A line names the model, its source and ref, the short revisions, the files and their bytes.
+    """
+    names = sorted({*old.models, *new.models})
+    lines = [line for name in names if (line := _line(old.models.get(name), new.models.get(name)))]
+    unchanged = len(names) - len(lines)
+    if unchanged:
+        lines.append(f"= {unchanged} unchanged")
+    return lines
+
+
+def human_size(size: int) -> str:
+    """Return a number of bytes in decimal units: `609 B`, `90.9 MB`."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < _UNIT:
+            return f"{value:.1f} {unit}" if unit != "B" else f"{size} B"
+        value /= _UNIT
+    return f"{value:.1f} TB"
+
+
+def _line(old: LockedModel | None, new: LockedModel | None) -> str | None:
+    if new is None:
+        return None if old is None else f"- {old.name}  {_source(old)} {old.source.version}"
+    if old is None:
+        return f"+ {new.name}  {_source(new)} {new.source.version}  {_content(new)}"
+    if old == new:
+        return None
+    content = _content(new) + _changed(old, new)
+    return f"~ {new.name}  {_source(new)} {_versions(old, new)}  {content}"
+
+
+def _source(model: LockedModel) -> str:
+    followed = model.source.followed
+    return f"{model.source.label} {followed}" if followed else model.source.label
+
+
+def _versions(old: LockedModel, new: LockedModel) -> str:
+    before, after = old.source.version, new.source.version
+    return after if before == after else f"{before} -> {after}"
+
+
+def _content(model: LockedModel) -> str:
+    count = model.pin.count
+    parts = [f"{count} file{'' if count == 1 else 's'}", human_size(model.pin.size)]
+    if model.pin_kind == "tree":
+        parts.append("one tree")
+    if model.card.license:
+        parts.append(model.card.license)
+    return ", ".join(parts)
+
+
+def _changed(old: LockedModel, new: LockedModel) -> str:
+    """Return how many files are not what they were, where both pins tell."""
+    if not isinstance(old.pin, FilesPin) or not isinstance(new.pin, FilesPin):
+        return ""
+    before, after = old.pin.files, new.pin.files
+    added = len(after.keys() - before.keys())
+    removed = len(before.keys() - after.keys())
+    changed = sum(before[path].hash != after[path].hash for path in before.keys() & after.keys())
+    counts = [(changed, "changed"), (added, "new"), (removed, "gone")]
+    words = ", ".join(f"{count} {word}" for count, word in counts if count)
+    return f" ({words})" if words else ""

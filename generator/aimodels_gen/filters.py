@@ -1,0 +1,86 @@
+"""Which files of a listing a model takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, TypeVar
+
+from aimodels_gen.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Patterns of `fnmatch` on whole repository paths: `*` crosses directories, case counts.
+
+    Attributes:
+        include: take only what matches one of these; None takes everything.
+        exclude: and of that, leave what matches one of these.
+    """
+
+    include: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+
+    def select(self, items: Iterable[T], path: Callable[[T], str]) -> tuple[T, ...]:
+        """Return the items that are taken, with the meaning of huggingface_hub's patterns.
+
+        That is: `dir/` stands for `dir/*`, and a backslash for a slash on both sides
+        (`huggingface_hub.utils.filter_repo_objects`, written again so that other sources and an
+        unchanged lock need not import it).
+        """
+        include = None if self.include is None else [_normal(item) for item in self.include]
+        exclude = [_normal(item) for item in self.exclude]
+        return tuple(
+            item
+            for item in items
+            if (include is None or _matches(path(item), include))
+            and not _matches(path(item), exclude)
+        )
+
+    def unused(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Return the include patterns that match none of the paths: most likely misspelt."""
+        listed = list(paths)
+        return tuple(
+            pattern
+            for pattern in self.include or ()
+            if not any(_matches(path, [_normal(pattern)]) for path in listed)
+        )
+
+    def __str__(self) -> str:
+        """Return the patterns as they stand in a manifest."""
+        include = [] if self.include is None else [f"include = {list(self.include)}"]
+        exclude = [f"exclude = {list(self.exclude)}"] if self.exclude else []
+        return " and ".join(include + exclude) or "no filters"
+
+
+def check_path(path: str) -> str:
+    """Return a listed path, having refused what could leave the output directory.
+
+    Spaces, quotes, `${`, newlines, non-ASCII characters and leading dots are all fine.
+
+    Raises:
+        SourceError: the path is absolute, holds NUL, an empty part, `.` or `..`, or is no text.
+    """
+    hostile = "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/"))
+    # JSON can spell lone surrogates, file names cannot.
+    if hostile or path.encode("utf-8", "replace").decode("utf-8") != path:
+        raise SourceError(
+            f"the listing names a file {path!r}, which could be written outside of the model",
+            "do not use this repository, or report the file to the one who runs the server",
+        )
+    return path
+
+
+def _normal(pattern: str) -> str:
+    pattern = pattern.replace("\\", "/")
+    return pattern + "*" if pattern.endswith("/") else pattern
+
+
+def _matches(path: str, patterns: Iterable[str]) -> bool:
+    normal = path.replace("\\", "/")
+    return any(fnmatchcase(normal, pattern) for pattern in patterns)

@@ -1,0 +1,143 @@
+"""Hashes in the notations of Nix, git and git-lfs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Sink = Callable[[bytes], None]
+
+_CHUNK = 1 << 20
+_SRI_PREFIX = "sha256-"
+_SHA256_BYTES = 32
+# Nix's own base-32: no e, o, t, u; least significant digit first (nix/src/libutil/hash.cc).
+_NIX32 = "0123456789abcdfghijklmnpqrsvwxyz"
+
+
+def sri(digest: bytes) -> str:
+    """Return the SRI form, `sha256-<base64>`, of a raw 32-byte sha256 digest."""
+    return _SRI_PREFIX + base64.b64encode(digest).decode("ascii")
+
+
+def sri_from_hex(hex_digest: str) -> str:
+    """Return the SRI form of a sha256 in 64 hex digits.
+
+    Raises:
+        ValueError: `hex_digest` is not 64 hex digits.
+    """
+    digest = bytes.fromhex(hex_digest)
+    if len(digest) != _SHA256_BYTES:
+        raise ValueError(f"{hex_digest!r} is not a sha256 in 64 hex digits")
+    return sri(digest)
+
+
+def sri_digest(value: str) -> bytes:
+    """Return the raw 32 bytes of an SRI sha256.
+
+    Raises:
+        ValueError: `value` is not `sha256-` and 44 characters of canonical base64.
+    """
+    try:
+        digest = base64.b64decode(value.removeprefix(_SRI_PREFIX), validate=True)
+    except binascii.Error:
+        digest = b""
+    # Comparing with what we would write refuses other algorithms and sloppy base64 at once.
+    if sri(digest) != value or len(digest) != _SHA256_BYTES:
+        raise ValueError(
+            f"{value!r} is not an SRI hash of the form sha256-<44 characters of base64>"
+        )
+    return digest
+
+
+def nix_base32(data: bytes) -> str:
+    """Return `data` in Nix's base-32 (the one in store paths), which has no padding."""
+    number = int.from_bytes(data, "little")
+    length = (len(data) * 8 + 4) // 5
+    return "".join(_NIX32[number >> (5 * i) & 31] for i in reversed(range(length)))
+
+
+def git_blob_id(content: bytes) -> str:
+    """Return the id that git gives a blob, in hex: the sha1 of "blob", length, NUL, content."""
+    return git_blob_hasher(len(content), content).hexdigest()
+
+
+def git_blob_hasher(size: int, content: bytes = b"") -> hashlib._Hash:
+    """Return a running git blob id for `size` bytes that are still to be fed to it."""
+    return hashlib.sha1(b"blob %d\0" % size + content, usedforsecurity=False)
+
+
+def lfs_pointer(sha256_hex: str, size: int) -> bytes:
+    """Return the canonical git-lfs pointer of a file (git-lfs docs/spec.md, version 1)."""
+    return (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256_hex}\nsize {size}\n"
+    ).encode("ascii")
+
+
+def lfs_blob_id(sha256_hex: str, size: int) -> str:
+    """Return the git blob id of an LFS file, which is that of its pointer."""
+    return git_blob_id(lfs_pointer(sha256_hex, size))
+
+
+def nar_sri(path: Path) -> str:
+    """Return the SRI sha256 of a path's Nix archive, as `nix hash path` prints it.
+
+    Reads files in chunks: memory use does not depend on their size.
+
+    Raises:
+        OSError: something under `path` cannot be read, or is neither file, directory nor symlink.
+    """
+    hasher = hashlib.sha256()
+    _strings(hasher.update, b"nix-archive-1")
+    _node(hasher.update, path)
+    return sri(hasher.digest())
+
+
+def _strings(sink: Sink, *parts: bytes) -> None:
+    """Write NAR strings: length as 64 bits little-endian, bytes, zeros up to a multiple of 8."""
+    for part in parts:
+        sink(len(part).to_bytes(8, "little") + part + bytes(-len(part) % 8))
+
+
+def _node(sink: Sink, path: Path) -> None:
+    """Write one node of the archive (Dolstra's thesis, figure 5.2)."""
+    status = path.lstat()
+    _strings(sink, b"(", b"type")
+    if stat.S_ISLNK(status.st_mode):
+        # Path.readlink would tidy the target up: "./a" is not "a" in an archive.
+        target = os.readlink(path)  # noqa: PTH115
+        _strings(sink, b"symlink", b"target", os.fsencode(target))
+    elif stat.S_ISDIR(status.st_mode):
+        _strings(sink, b"directory")
+        for name, child in sorted((os.fsencode(child.name), child) for child in path.iterdir()):
+            _strings(sink, b"entry", b"(", b"name", name, b"node")
+            _node(sink, child)
+            _strings(sink, b")")
+    elif stat.S_ISREG(status.st_mode):
+        _strings(sink, b"regular")
+        if status.st_mode & stat.S_IXUSR:
+            _strings(sink, b"executable", b"")
+        _contents(sink, path, status.st_size)
+    else:
+        raise OSError(f"{path} is not a file, a directory or a symlink")
+    _strings(sink, b")")
+
+
+def _contents(sink: Sink, path: Path, size: int) -> None:
+    _strings(sink, b"contents")
+    sink(size.to_bytes(8, "little"))
+    seen = 0
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            seen += len(chunk)
+            sink(chunk)
+    if seen != size:
+        raise OSError(f"{path} changed while it was read")
+    sink(bytes(-size % 8))

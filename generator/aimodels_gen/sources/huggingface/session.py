@@ -1,0 +1,106 @@
+"""How requests to the Hub are made: timeouts, where the token may go, what is tried again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from huggingface_hub import set_client_factory
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.utils._http import default_client_factory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+T = TypeVar("T")
+
+# huggingface_hub derives its error from its HTTP library's own (httpx or httpx2, by version) and
+# from OSError: its bases are what either library raises when there is no answer at all.
+TRANSPORT_ERRORS = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
+
+# Seconds. huggingface_hub waits for ever by default.
+_TIMEOUT = {"connect": 15.0, "read": 60.0, "write": 60.0, "pool": None}
+_TRIES = 4
+_FIRST_PAUSE = 0.5
+# The Hub's rate limits are counted in windows of five minutes: waiting longer cannot help.
+_LONGEST_PAUSE = 300.0
+_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+def set_up(token_origins: Collection[str]) -> None:
+    """Make huggingface_hub's session ours, and keep its log off stderr.
+
+    `token_origins` is read at every request: `Authorization` is dropped from any request to an
+    origin (see `origin`) that is not in it, whatever link or redirect led there.
+    """
+    if not os.environ.get("AIMODELS_DEBUG"):
+        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+
+    def before_request(request: Any) -> None:  # noqa: ANN401 - httpx.Request or httpx2.Request
+        request.extensions["timeout"] = dict(_TIMEOUT)
+        if origin(str(request.url)) not in token_origins:
+            request.headers.pop("Authorization", None)
+
+    def factory() -> Any:  # noqa: ANN401 - httpx.Client or httpx2.Client
+        client = default_client_factory()
+        hooks = client.event_hooks
+        client.event_hooks = {**hooks, "request": [*hooks["request"], before_request]}
+        return client
+
+    set_client_factory(factory)
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL, with the scheme's own port spelt out."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+
+
+def retrying(call: Callable[[], T]) -> T:
+    """Return what `call` returns, calling it a few times while its failures look transient.
+
+    Pauses double from half a second; a `Retry-After` or rate-limit header that asks for more is
+    honoured up to five minutes.
+
+    Raises:
+        Exception: whatever the last call raised.
+    """
+    for attempt in range(1, _TRIES):
+        try:
+            return call()
+        except OfflineModeIsEnabled:
+            raise  # a ConnectionError by inheritance only
+        except TRANSPORT_ERRORS as error:
+            pause = _pause(error, attempt)
+            if pause is None:
+                raise
+        time.sleep(pause)
+    return call()
+
+
+def _pause(error: Exception, attempt: int) -> float | None:
+    """Return the seconds to wait before the next try, None if there should be none."""
+    backoff: float = _FIRST_PAUSE * 2 ** (attempt - 1)
+    if not isinstance(error, HfHubHTTPError):
+        return backoff
+    if error.response.status_code not in _TRANSIENT_STATUS:
+        return None
+    asked = _asked_pause(error.response.headers)
+    if asked is None:
+        return backoff
+    return asked if asked <= _LONGEST_PAUSE else None
+
+
+def _asked_pause(headers: Any) -> float | None:  # noqa: ANN401 - httpx.Headers or httpx2.Headers
+    """Return what `Retry-After: 7` or the Hub's `RateLimit: "api";r=0;t=7` asks for."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        fields = dict(
+            field.strip().partition("=")[::2] for field in headers.get("ratelimit", "").split(";")
+        )
+        text = fields.get("t", "") if fields.get("r") == "0" else ""
+    return float(text) if text.isdecimal() else None

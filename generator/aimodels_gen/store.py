@@ -1,0 +1,220 @@
+"""Fetching with the bundled fetcher, and putting what it made into the Nix store."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aimodels_gen import names
+from aimodels_gen.errors import StoreError
+from aimodels_gen.hashing import nar_sri
+from aimodels_gen.paths import data_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from aimodels_gen.pins import FilePin, Tree
+    from aimodels_gen.sources import Source
+
+    Report = Callable[[str], None]
+
+_TAIL = 20  # lines of the fetcher's output to look for its error in
+
+
+def store_dir() -> str:
+    """Return the store's directory, as Nix's own environment variables say it."""
+    return os.environ.get("NIX_STORE_DIR") or os.environ.get("NIX_STORE") or names.STORE_DIR
+
+
+def have_nix() -> bool:
+    """Return whether there is a store to put things into."""
+    return shutil.which("nix-store") is not None
+
+
+@contextlib.contextmanager
+def workspace() -> Iterator[Path]:
+    """Give a temporary directory, beside the store if that can be written, and remove it.
+
+    Beside the store it is on the store's file system: models do not fit in a /tmp in memory.
+    """
+    beside = Path(store_dir()).parent
+    parent = beside if beside.is_dir() and os.access(beside, os.W_OK) else None
+    directory = Path(tempfile.mkdtemp(prefix=".aimodels-gen-", dir=parent))
+    try:
+        yield directory
+    finally:
+        _remove(directory)
+
+
+def fetch_tree(tree: Tree, environment: Mapping[str, str], report: Report) -> str:
+    """Fetch every byte of a model, put it into the store if there is one, return its SRI hash.
+
+    The path in the store is the one that the model's derivation will have, so that building it
+    downloads nothing.
+
+    Raises:
+        StoreError: the fetcher or the store failed; the message is theirs.
+        OSError: the temporary directory cannot be written.
+    """
+    with workspace() as directory:
+        output = directory / names.tree_name(tree.name, tree.identity())
+        include = tree.filters.include
+        spec = {
+            "mode": "tree",
+            "name": tree.name,
+            "source": _source_spec(tree.source),
+            "include": None if include is None else list(include),
+            "exclude": list(tree.filters.exclude),
+            "integration": tree.integrate,
+        }
+        run_fetcher(spec, output, environment, report)
+        report(f"{tree.name}: hashing")
+        sri = nar_sri(output)
+        if have_nix():
+            report(f"{tree.name}: adding to the store")
+            add("recursive", output, sri)
+    return sri
+
+
+def fetch_file(
+    source: Source, path: str, pin: FilePin, environment: Mapping[str, str], report: Report
+) -> None:
+    """Fetch one file of a model and put it into the store under the name of its derivation.
+
+    Raises:
+        StoreError: the fetcher or the store failed; the message is theirs.
+        OSError: the temporary directory cannot be written.
+    """
+    with workspace() as directory:
+        output = directory / names.file_name(path)
+        spec = {
+            "mode": "file",
+            "source": _source_spec(source),
+            "path": path,
+            "hash": pin.hash,
+            "size": pin.size,
+        }
+        run_fetcher(spec, output, environment, report)
+        add("flat", output, pin.hash)
+
+
+def run_fetcher(
+    spec: Mapping[str, Any], output: Path, environment: Mapping[str, str], report: Report
+) -> None:
+    """Run the bundled fetcher, which writes `output`; its progress lines go to `report`.
+
+    `environment` adds to ours: the token must not stand in a spec or on a command line.
+
+    Raises:
+        StoreError: it failed; its own error and hint.
+    """
+    spec_file = output.with_name("spec.json.tmp")
+    spec_file.write_text(json.dumps(spec), encoding="utf-8")
+    command = [sys.executable, str(data_dir("nix") / "fetcher"), str(spec_file)]
+    with subprocess.Popen(
+        [*command, "--out", str(output)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        try:
+            tail = _relay(process.stderr or (), report)
+        except BaseException:
+            process.kill()
+            raise
+    spec_file.unlink()
+    if process.returncode != 0:
+        raise _fetcher_error(tail, process.returncode)
+
+
+def add(kind: str, path: Path, sri: str) -> str:
+    """Copy `path` into the store under its own name, as a fixed output; return the store path.
+
+    `kind` is "recursive" or "flat".
+
+    Raises:
+        StoreError: Nix refused, or its path is not the one that a derivation will have.
+    """
+    flags = ["--recursive"] if kind == "recursive" else []
+    done = subprocess.run(
+        ["nix-store", "--add-fixed", *flags, "sha256", str(path)],
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    added = done.stdout.strip()
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        hint = "check that you may use the store: `nix-store --verify-path` on any path in it"
+        raise StoreError(f"nix-store could not add {path.name}: {reason}", hint)
+    expected = names.store_path(
+        "recursive" if kind == "recursive" else "flat", sri, path.name, str(Path(added).parent)
+    )
+    if added != expected:
+        hint = "report this to the project with both paths"
+        raise StoreError(f"Nix stored {added}, but a build will look for {expected}", hint)
+    return added
+
+
+def missing(paths: Sequence[str]) -> set[str]:
+    """Return those of the store paths that are not valid, by asking Nix once.
+
+    Raises:
+        StoreError: Nix cannot be asked.
+    """
+    if not paths:
+        return set()
+    done = subprocess.run(
+        ["nix-store", "--check-validity", "--print-invalid", *paths],
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split())
+        raise StoreError(f"nix-store does not answer: {reason}", "check the Nix installation")
+    return set(done.stdout.split())
+
+
+def _source_spec(source: Source) -> dict[str, Any]:
+    return {source.kind: source.fetcher_spec()}
+
+
+def _relay(lines: Iterator[str] | Any, report: Report) -> list[str]:  # noqa: ANN401
+    tail: list[str] = []
+    for line in lines:
+        text = line.rstrip()
+        if text:
+            tail = [*tail[1 - _TAIL :], text]
+            report(text)
+    return tail
+
+
+def _fetcher_error(tail: Sequence[str], status: int) -> StoreError:
+    """Return the fetcher's own words: its line `error: …` and, if there is one, `hint: …`."""
+    said = {"error": f"the fetcher ended with status {status}", "hint": "set AIMODELS_DEBUG=1"}
+    found = [line.partition(": ") for line in tail if line.startswith(("error: ", "hint: "))]
+    said.update({kind: text for kind, _, text in found})
+    return StoreError(said["error"], said["hint"])
+
+
+def _remove(directory: Path) -> None:
+    """Remove a tree whose directories may be read-only, as in the store."""
+    for parent, folders, _ in os.walk(directory):
+        for folder in folders:
+            path = Path(parent, folder)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)
