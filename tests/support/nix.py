@@ -87,11 +87,9 @@ class NixEnv:
             env={**os.environ, **self.variables(), **(env or {})},
         )
         if check and result.returncode != 0:
-            output = result.stdout + result.stderr
             words = " ".join(map(str, command))
-            raise NixError(
-                f"{self.kind}: `{words}` exited with {result.returncode}\n{result.stderr}"
-            )
+            output = result.stdout + result.stderr
+            raise NixError(f"{self.kind}: `{words}` exited with {result.returncode}\n{output}")
         return result
 
     def build(self, expression: str, *options: str, env: Mapping[str, str] | None = None) -> Path:
