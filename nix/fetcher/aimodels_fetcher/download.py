@@ -91,17 +91,24 @@ class _Download:
     def _receive(self, response: requests.Response) -> None:
         if self._verifier.size and not self._resumes(response):
             self._start_over()
+        end = self._end(response)
         while data := response.raw.read(_BUFFER, decode_content=True):
             self._progress.add(len(data))
             self._verifier.update(data)
             self._file.write(data)
             if self._remote.size is not None and self._verifier.size > self._remote.size:
                 return  # `_wrong` says so; there is no need to fill the disk first
-        if self._remote.size is not None and self._verifier.size < self._remote.size:
+        if end is not None and self._verifier.size < end:
             raise TransientError(
-                f"{self._what}: the connection ended after {self._verifier.size} "
-                f"of {self._remote.size} bytes"
+                f"{self._what}: the connection ended after {self._verifier.size} of {end} bytes"
             )
+
+    def _end(self, response: requests.Response) -> int | None:
+        """Give the size that the file will have after this answer, in bytes, where it is known."""
+        length = response.headers.get("Content-Length", "")
+        if self._remote.size is not None or "Content-Encoding" in response.headers:
+            return self._remote.size
+        return self._verifier.size + int(length) if length.isdigit() else None
 
     def _resumes(self, response: requests.Response) -> bool:
         """Whether the answer is the rest of the same file, and not the whole or something else."""

@@ -80,6 +80,8 @@ class Client:
         try:
             with transient_faults(url):
                 self._check_status(response)
+                # Otherwise urllib3 2 throws the last bytes of a broken answer away.
+                response.raw.enforce_content_length = False
                 yield response
         finally:
             response.close()
@@ -159,11 +161,12 @@ def transient_faults(url: str) -> Iterator[None]:
 
 def _cause(error: BaseException) -> str:
     """Name the innermost reason: requests and urllib3 wrap it up to four deep."""
-    while (inner := getattr(error, "reason", None) or next(iter(error.args), None)) and isinstance(
-        inner, BaseException
-    ):
+    inner: BaseException | None = error
+    while inner is not None:
         error = inner
-    # A message that repeats the address could repeat a signature with it.
+        causes = [getattr(error, "reason", None), *error.args]
+        inner = next((cause for cause in causes if isinstance(cause, BaseException)), None)
+    # Some repeat the address, and a signature with it.
     return re.sub(r"\?\S*", "", f"{type(error).__name__}: {error}").strip(": ")
 
 

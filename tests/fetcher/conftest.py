@@ -1,0 +1,74 @@
+"""The fetcher is tested as what it is: a program with a spec."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from support.environment import CHECKOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass
+class Run:
+    """What a run did: its status, what it said, and where its output is."""
+
+    status: int
+    log: str
+    out: Path
+
+    @property
+    def snapshot(self) -> Path:
+        (snapshot,) = (self.out / "snapshots").iterdir()
+        return snapshot
+
+
+class Fetch(Protocol):
+    def __call__(
+        self, mode: str, source: Mapping[str, Any], /, *, env: Mapping[str, str] = ..., **spec: Any
+    ) -> Run: ...
+
+
+@dataclass
+class _Fetch:
+    folder: Path
+    count: int = field(default=0)
+
+    def __call__(
+        self,
+        mode: str,
+        source: Mapping[str, Any],
+        /,
+        *,
+        env: Mapping[str, str] | None = None,
+        **spec: Any,
+    ) -> Run:
+        self.count += 1
+        spec_file = self.folder / f"spec-{self.count}.json"
+        spec_file.write_text(json.dumps({"mode": mode, "source": source, **spec}))
+        out = self.folder / f"out-{self.count}"
+        command = [sys.executable, "-B", CHECKOUT / "nix/fetcher", spec_file]
+        # As in a sandbox: nothing of the machine's settings, the output in $out.
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            env={"out": str(out), "PATH": "/usr/bin:/bin", **(env or {})},
+        )
+        assert done.stdout == ""
+        return Run(done.returncode, done.stderr, out)
+
+
+@pytest.fixture
+def fetch(tmp_path: Path) -> Fetch:
+    """Run the fetcher."""
+    return _Fetch(tmp_path)

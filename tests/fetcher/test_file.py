@@ -1,0 +1,298 @@
+"""One file, through what a network does to it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.hub import BigFile, Response
+from support.specs import source, sri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from support.hub import Hub, Request
+
+    from .conftest import Fetch
+
+WEIGHTS = BigFile(3 << 20, seed=7)
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def add_model(hub: Hub, **options: object) -> object:
+    files = {"config.json": b"{}", "model.safetensors": WEIGHTS}
+    return hub.add_repo("org/model", files, lfs=["*.safetensors"], **options)
+
+
+def weights_spec() -> dict[str, object]:
+    return {"path": "model.safetensors", "hash": sri(WEIGHTS), "size": WEIGHTS.size}
+
+
+def on_content(change: Callable[[Request, Response, int], Response]) -> object:
+    """A fault on answers that carry the weights; `change` also gets how many there were before."""
+    seen = 0
+
+    def install(hub: Hub) -> None:
+        def fault(request: Request) -> Response | None:
+            nonlocal seen
+            if not request.path.startswith("/cdn/"):
+                return None
+            seen += 1
+            return change(request, hub.answer(request), seen - 1)
+
+        hub.faults = fault
+
+    return install
+
+
+def truncated(response: Response, keep: int) -> Response:
+    body = b"".join([response.body] if isinstance(response.body, bytes) else response.body)
+    return Response(response.status, response.headers, body[:keep])
+
+
+def test_writes_the_file_and_says_how_fast(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+    assert "sha256-" + run.log not in run.log
+    assert sri(run.out.read_bytes()) == sri(WEIGHTS)
+    assert "fetched org/model@" in run.log
+    assert "3.0 MiB" in run.log
+
+
+def test_small_files_come_without_lfs(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    run = fetch("file", source(hub, repo), path="config.json", hash=sri(b"{}"), size=None)
+    assert run.status == 0, run.log
+    assert run.out.read_bytes() == b"{}"
+
+
+@pytest.mark.parametrize("repo_type", ["dataset", "space"])
+def test_other_kinds_of_repository(hub: Hub, fetch: Fetch, repo_type: str) -> None:
+    repo = add_model(hub, repo_type=repo_type)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+
+
+def test_resumes_where_the_connection_broke(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    on_content(lambda _, r, n: truncated(r, 1 << 20) if n == 0 else r)(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+    assert digest(run.out) == digest_of_weights()
+    assert "trying again" in run.log
+    ranges = [r.headers.get("range") for r in hub.log if r.path.startswith("/cdn/")]
+    assert ranges == [None, f"bytes={1 << 20}-"]
+
+
+def digest_of_weights() -> str:
+    whole = hashlib.sha256()
+    for chunk in WEIGHTS.chunks(0, WEIGHTS.size):
+        whole.update(chunk)
+    return whole.hexdigest()
+
+
+def test_starts_over_when_the_server_ignores_the_range(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+
+    def whole_file(request: Request, response: Response, count: int) -> Response:
+        if count == 0:
+            return truncated(response, 1000)
+        del request.headers["range"]
+        return hub.answer(request)
+
+    on_content(whole_file)(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+    assert digest(run.out) == digest_of_weights()
+
+
+def test_a_wrong_range_is_not_taken(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+
+    def shifted(_: Request, response: Response, count: int) -> Response:
+        if count == 0:
+            return truncated(response, 1000)
+        if count == 1:
+            return Response(206, {**response.headers, "Content-Range": "bytes 5-9/10"}, b"wrong")
+        return response
+
+    on_content(shifted)(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+    assert digest(run.out) == digest_of_weights()
+
+
+def test_one_flipped_bit_is_fetched_again(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    on_content(lambda _, r, n: flipped(r) if n == 0 else r)(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+    assert digest(run.out) == digest_of_weights()
+
+
+def flipped(response: Response) -> Response:
+    body = bytearray(b"".join(response.body))
+    body[len(body) // 2] ^= 1
+    return Response(response.status, response.headers, bytes(body))
+
+
+def test_content_that_stays_wrong_is_refused(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    on_content(lambda _, r, __: flipped(r))(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 1
+    assert f"expected {sri(WEIGHTS)}, received sha256-" in run.log
+    assert "hint:" in run.log
+    assert sum(r.path.startswith("/cdn/") for r in hub.log) == 3
+
+
+def test_more_bytes_than_listed_are_not_all_taken(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    run = fetch(
+        "file", source(hub, repo), path="model.safetensors", hash=sri(WEIGHTS), size=1 << 20
+    )
+    assert run.status == 1
+    assert "expected 1048576 bytes, received" in run.log
+    assert run.out.stat().st_size <= 2 << 20
+
+
+def test_gzip_despite_identity(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+
+    def zipped(_: Request, response: Response, __: int) -> Response:
+        assert not isinstance(response.body, bytes)
+        body = gzip.compress(b"".join(response.body), 1)
+        return Response(200, {"Content-Encoding": "gzip"}, body)
+
+    on_content(zipped)(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+    assert digest(run.out) == digest_of_weights()
+
+
+def test_an_expired_signature_is_resolved_again(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    on_content(lambda _, r, n: Response(403) if n == 0 else r)(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+    assert sum("/resolve/" in r.path for r in hub.log) == 2
+
+
+def test_waits_as_long_as_the_server_asks(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    on_content(lambda _, r, n: Response(429, {"Retry-After": "2"}) if n == 0 else r)(hub)
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 0, run.log
+    assert "HTTP 429" in run.log
+    assert "trying again in 2 s" in run.log
+
+
+def test_gives_up_on_a_server_that_stays_down(fetch: Fetch) -> None:
+    closed = {"repo": "o/m", "rev": "0" * 40, "ref": "main", "repoType": "model"}
+    spec = {"huggingface": {**closed, "endpoint": "http://127.0.0.1:9"}}
+    run = fetch("file", spec, path="a", hash=sri(b""), size=0)
+    assert run.status == 1
+    assert "gave up after 6 tries" in run.log
+    assert "Connection refused" in run.log
+    assert "hint:" in run.log
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "say"),
+    [
+        ({"gated": "manual"}, {}, "gated: ask for access at"),
+        ({"gated": "manual"}, {"HF_TOKEN": "hf_stranger"}, "gated: ask for access at"),
+        ({"private": True}, {}, "private"),
+        ({"private": True}, {"HF_TOKEN": "hf_unknown"}, "bad token"),
+    ],
+)
+def test_refusals_name_the_next_step(
+    hub: Hub, fetch: Fetch, options: dict[str, object], env: dict[str, str], say: str
+) -> None:
+    repo = add_model(hub, **options)
+    hub.allow("hf_stranger")
+    run = fetch("file", source(hub, repo), env=env, **weights_spec())
+    assert run.status == 1
+    assert say in run.log
+    assert "hf_" not in run.log
+    assert "Traceback" not in run.log
+
+
+def test_missing_revision_and_missing_file(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    run = fetch("file", source(hub, repo, rev="0" * 40), **weights_spec())
+    assert run.status == 1
+    assert "RevisionNotFound" in run.log
+    run = fetch("file", source(hub, repo), path="nope", hash=sri(b""), size=0)
+    assert run.status == 1
+    assert "EntryNotFound" in run.log
+
+
+@pytest.mark.parametrize("where", ["variable", "file"])
+def test_the_token_opens_a_private_repository_and_goes_nowhere_else(
+    hub: Hub, fetch: Fetch, tmp_path: Path, where: str
+) -> None:
+    repo = add_model(hub, private=True)
+    hub.allow("hf_secret", repo.id)
+    (tmp_path / "token").write_text("hf_secret\n")
+    env = {"HF_TOKEN": "hf_secret"}
+    if where == "file":
+        env = {"HF_TOKEN": "", "HF_TOKEN_PATH": str(tmp_path / "token")}
+    run = fetch("file", source(hub, repo), env=env, **weights_spec())
+    assert run.status == 0, run.log
+    assert "hf_secret" not in run.log
+    # The CDN has another host name; it would answer 400 to a token, and none was sent.
+    assert all(r.token is None for r in hub.log if r.path.startswith("/cdn/"))
+    assert any(r.token == "hf_secret" for r in hub.log)
+
+
+def test_a_netrc_is_not_read(hub: Hub, fetch: Fetch, tmp_path: Path) -> None:
+    repo = add_model(hub)
+    (tmp_path / ".netrc").write_text("machine localhost login a password b\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    run = fetch("file", source(hub, repo), env={"HOME": str(tmp_path)}, **weights_spec())
+    assert run.status == 0, run.log
+    assert all("authorization" not in r.headers for r in hub.log)
+
+
+def test_redirect_loops_end(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    hub.faults = lambda request: Response(302, {"Location": request.path})
+    run = fetch("file", source(hub, repo), **weights_spec())
+    assert run.status == 1
+    assert "redirects" in run.log
+
+
+def test_a_full_disk_is_seen_before_a_byte_is_fetched(hub: Hub, fetch: Fetch) -> None:
+    repo = add_model(hub)
+    run = fetch("file", source(hub, repo), path="x", hash=sri(WEIGHTS), size=1 << 60)
+    assert run.status == 1
+    assert "are needed" in run.log
+    assert not hub.log
+
+
+def test_memory_does_not_grow_with_the_file(hub: Hub, fetch: Fetch) -> None:
+    big = BigFile(256 << 20, seed=3)
+    repo = hub.add_repo("org/big", {"model.safetensors": big}, lfs=["*"])
+    run = fetch("file", source(hub, repo), path="model.safetensors", hash=sri(big), size=big.size)
+    assert run.status == 0, run.log
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    assert peak < 100 << 20
+
+
+def test_a_spec_of_another_release_is_refused_clearly(fetch: Fetch) -> None:
+    for bad in ({"mode": "file"}, {"mode": "new"}):
+        run = fetch(bad["mode"], {"ftp": {}})
+        assert run.status == 1
+        assert "is not a spec of this fetcher" in run.log
+        assert "Traceback" not in run.log
