@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from huggingface_hub import set_client_factory
+from huggingface_hub import constants, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils._http import default_client_factory
 
@@ -38,6 +38,8 @@ def set_up(token_origins: Collection[str]) -> None:
     """
     if not os.environ.get("AIMODELS_DEBUG"):
         logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+    # With it on, a list for the user agent is asked of huggingface.co, even for another endpoint.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
 
     def before_request(request: Any) -> None:  # noqa: ANN401 - httpx.Request or httpx2.Request
         request.extensions["timeout"] = dict(_TIMEOUT)

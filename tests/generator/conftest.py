@@ -1,0 +1,77 @@
+"""A project directory with a manifest, and the command line run on it in this process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aimodels_gen import cli
+from aimodels_gen.sources.huggingface import session
+
+if TYPE_CHECKING:
+    from support.hub import Hub
+
+
+@dataclass(frozen=True)
+class Result:
+    status: int
+    out: str
+    err: str
+
+
+@dataclass
+class Project:
+    dir: Path
+    capture: pytest.CaptureFixture[bytes] = field(repr=False)
+
+    def write(self, manifest: str) -> None:
+        (self.dir / "models.toml").write_text(manifest, encoding="utf-8")
+
+    def run(self, *args: str) -> Result:
+        """Run `aimodels-gen ARGS…` in the directory."""
+        self.capture.readouterr()
+        status = cli.run(args)
+        out, err = self.capture.readouterr()
+        return Result(status, out.decode(), err.decode())
+
+    def ok(self, *args: str) -> str:
+        """Run it, expecting success; return what it prints."""
+        result = self.run(*args)
+        assert result.status == 0, result.err
+        return result.out
+
+    def fails(self, *args: str) -> str:
+        """Run it, expecting a failure; return stderr, which is free of tracebacks."""
+        result = self.run(*args)
+        assert (result.status, result.out) == (1, "")
+        assert result.err.startswith("error: ")
+        assert "Traceback" not in result.err
+        return result.err
+
+    @property
+    def lock_file(self) -> Path:
+        return self.dir / "models.lock"
+
+    @property
+    def lock(self) -> Any:  # noqa: ANN401 - JSON
+        return json.loads(self.lock_file.read_text(encoding="utf-8"))["models"]
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Project:
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path, capfdbinary)
+
+
+@pytest.fixture
+def hub_project(project: Project, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose Hub is ours."""
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setattr(session, "_FIRST_PAUSE", 0.01)
+    return project

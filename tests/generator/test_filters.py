@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+from huggingface_hub.utils import filter_repo_objects
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimodels_gen.errors import SourceError
+from aimodels_gen.filters import Filters, check_path
+
+PATH = st.text("ab./*?[]!\\-X", min_size=1, max_size=8)
+
+
+@given(
+    paths=st.lists(PATH, max_size=5),
+    include=st.none() | st.lists(PATH, min_size=1, max_size=3),
+    exclude=st.lists(PATH, max_size=3),
+)
+def test_filters_are_those_of_huggingface_hub(
+    paths: list[str], include: list[str] | None, exclude: list[str]
+) -> None:
+    filters = Filters(None if include is None else tuple(include), tuple(exclude))
+    theirs = filter_repo_objects(paths, allow_patterns=include, ignore_patterns=exclude)
+    assert list(filters.select(paths, str)) == list(theirs)
+
+
+def test_a_star_crosses_directories_and_case_counts() -> None:
+    filters = Filters(("*.json", "onnx/"), ("*/old.json",))
+    paths = ["a.json", "x/y.json", "x/old.json", "B.JSON", "onnx/model.onnx"]
+    assert filters.select(paths, str) == ("a.json", "x/y.json", "onnx/model.onnx")
+
+
+def test_unused_patterns_are_named() -> None:
+    assert Filters(("*.json", "*.jsno")).unused(["a.json"]) == ("*.jsno",)
+
+
+@pytest.mark.parametrize(
+    "path", ["a b", 'q"uote', "${x}", "new\nline", "é/日本", ".gitattributes", "..a/...", "a\\b"]
+)
+def test_odd_paths_are_fine(path: str) -> None:
+    assert check_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "a\0b", "\ud800"]
+)
+def test_paths_that_leave_the_output_are_refused(path: str) -> None:
+    with pytest.raises(SourceError, match="outside of the model"):
+        check_path(path)
