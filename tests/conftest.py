@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -52,14 +51,14 @@ def hub() -> Iterator[Hub]:
 @pytest.fixture(params=nixes.KINDS, ids=lambda kind: f"{kind}-nix")
 def nix(request: pytest.FixtureRequest) -> Iterator[nixes.NixEnv]:
     """Each Nix that this machine can have, with an empty store."""
-    with _available(request.param) as environment:
+    with nixes.available(request.param) as environment:
         yield environment
 
 
 @pytest.fixture
 def host_nix() -> Iterator[nixes.NixEnv]:
     """The machine's own Nix, with an empty store."""
-    with _available("host") as environment:
+    with nixes.available("host") as environment:
         yield environment
 
 
@@ -82,13 +81,3 @@ class Runner(Protocol):
     def __call__(
         self, *command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]: ...
-
-
-@contextlib.contextmanager
-def _available(kind: str) -> Iterator[nixes.NixEnv]:
-    with contextlib.ExitStack() as stack:
-        try:
-            environment = stack.enter_context(nixes.environment(kind))
-        except nixes.UnavailableError as error:
-            pytest.skip(str(error))
-        yield environment

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from support.environment import CHECKOUT, ORIGINAL
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ class NixEnv:
         command = ("nix-build", "--no-out-link", *options, "-E", expression)
         return self.path(self.run(*command, env=env).stdout.strip())
 
-    def eval(self, expression: str, *options: str) -> Any:  # noqa: ANN401 (it is data of any shape)
+    def eval(self, expression: str, *options: str) -> Any:
         """The value of an expression, which must be data."""
         command = ("nix-instantiate", "--eval", "--strict", "--json", *options, "-E", expression)
         return json.loads(self.run(*command).stdout)
@@ -120,6 +122,17 @@ def environment(kind: str, seen_at: Path | None = None) -> Iterator[NixEnv]:
         yield env
     finally:
         _remove(real)
+
+
+@contextlib.contextmanager
+def available(kind: str, seen_at: Path | None = None) -> Iterator[NixEnv]:
+    """The same; a machine that cannot have that Nix skips the test and says why."""
+    with contextlib.ExitStack() as stack:
+        try:
+            env = stack.enter_context(environment(kind, seen_at))
+        except UnavailableError as error:
+            pytest.skip(str(error))
+        yield env
 
 
 def _configuration(env: NixEnv) -> str:
