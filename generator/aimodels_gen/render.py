@@ -117,6 +117,8 @@ def _integration(integration: Integration) -> dict[str, Any]:
 
 
 def _finalize(value: object) -> str:
+    if isinstance(value, StrictUndefined):
+        str(value)  # raises, and names what is not defined
     return value if isinstance(value, _Nix) else nixlit.literal(value)
 
 

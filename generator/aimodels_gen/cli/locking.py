@@ -114,8 +114,8 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
         console.done()
     text = render(resolved.lock, target.output_format, wanted.file)
     lockfile.write(lock_path, resolved.lock)
+    target.write(text)
     for warning in resolved.warnings:
         console.warn(warning)
     for line in summary(old, resolved.lock):
         console.note(line)
-    target.write(text)

@@ -1,0 +1,74 @@
+"""A lock with everything in it that may be hard to write down."""
+
+from __future__ import annotations
+
+from aimodels_gen.filters import Filters
+from aimodels_gen.hashing import sri_from_hex
+from aimodels_gen.lockfile import Lock
+from aimodels_gen.pins import Card, FilePin, FilesPin, Integration, LockedModel, TreePin
+from aimodels_gen.sources.huggingface import HuggingFace
+
+REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
+HOSTILE = [
+    "a b.json",
+    'quo"te.json',
+    "back\\slash",
+    "${builtins.abort \"no\"}.json",
+    "$${x}",
+    "''two''",
+    "new\nline\ttab\rcr",
+    "café/日本/🤖.txt",
+    ".gitattributes",
+    "dir/or",
+    "--help",
+    "\x01\x1b[31m",
+]
+
+
+def hash_of(number: int) -> str:
+    return sri_from_hex(f"{number:064x}")
+
+
+def plain() -> LockedModel:
+    return LockedModel(
+        name="llama-2-7b",
+        source=HuggingFace("meta-llama/Llama-2-7b-hf", rev=REV),
+        filters=Filters(),
+        pin=FilesPin(
+            {
+                "model-00001-of-00002.safetensors": FilePin(
+                    hash_of(2), 9976576152, lfs=True, blob_id="0" * 40
+                ),
+                "config.json": FilePin(hash_of(1), 609, blob_id="1" * 40),
+            }
+        ),
+        digest="d" * 64,
+        card=Card(license="llama2", gated="manual", library="transformers"),
+    )
+
+
+def hostile() -> LockedModel:
+    return LockedModel(
+        name="hostile",
+        source=HuggingFace("org/name", "refs/pr/1", REV, "dataset", "http://127.0.0.1:1"),
+        filters=Filters(tuple(HOSTILE), ("*.bin",)),
+        pin=FilesPin({path: FilePin(hash_of(n), n) for n, path in enumerate(HOSTILE)}),
+        digest="e" * 64,
+        layout="link",
+        integration=Integration(enable=False, org="my-org"),
+    )
+
+
+def tree() -> LockedModel:
+    return LockedModel(
+        name="or",
+        source=HuggingFace("openai/whisper-tiny", "v1.0", REV),
+        filters=Filters(("*.json", *HOSTILE), ("*.bin",)),
+        pin=TreePin(hash_of(3), 2, 1000),
+        digest="f" * 64,
+        integration=Integration(model="x"),
+    )
+
+
+def lock() -> Lock:
+    return Lock({model.name: model for model in (tree(), plain(), hostile())})

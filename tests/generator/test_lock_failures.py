@@ -1,0 +1,296 @@
+"""What `lock` says when something is wrong, and that it then changes nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.hub import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from generator.conftest import Project
+    from support.hub import Hub, Repo, Request
+
+FILES = {"config.json": b'{"a": 1}\n', "model.safetensors": b"weights"}
+LFS = ["*.safetensors"]
+MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
+TOKEN = "hf_secretsecretsecret"  # noqa: S105 - of the test's own server
+
+
+@pytest.fixture
+def repo(hub: Hub, hub_project: Project) -> Repo:
+    hub_project.write(MANIFEST)
+    return hub.add_repo("org/name", FILES, lfs=LFS)
+
+
+def failing(status: int, part: str, times: int = 1000, **headers: str) -> Callable[..., object]:
+    """Make a fault: the first `times` requests for a path with `part` in it fail."""
+    left = times
+
+    def fault(request: Request) -> Response | None:
+        nonlocal left
+        if part not in request.path or left == 0:
+            return None
+        left -= 1
+        return Response(status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    return fault
+
+
+def test_a_repository_that_is_not_there(hub: Hub, hub_project: Project) -> None:
+    hub_project.write(MANIFEST)
+    error = hub_project.fails("lock")
+    assert error == (
+        f"error: m: {hub.url} has no org/name, or it is private\n"
+        "hint: check the spelling and repo_type; if it is private, set HF_TOKEN or run "
+        "`hf auth login`\n"
+    )
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_ref_that_is_not_there(hub_project: Project) -> None:
+    hub_project.write(MANIFEST.replace(" }", ', ref = "mian" }'))
+    assert "org/name has no branch or tag 'mian'" in hub_project.fails("lock")
+    hub_project.write(MANIFEST.replace(" }", f', rev = "{"0" * 40}" }}'))
+    assert f"org/name has no commit {'0' * 40}" in hub_project.fails("lock")
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_near_ref_is_suggested(hub: Hub, hub_project: Project) -> None:
+    refs = b'{"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": "0"}], '
+    refs += b'"tags": [], "converts": []}'
+    hub.faults = lambda request: Response(200, body=refs) if "/refs" in request.path else None
+    hub_project.write(MANIFEST.replace(" }", ', ref = "mian" }'))
+    assert "hint: did you mean main?" in hub_project.fails("lock")
+
+
+def test_private_with_and_without_a_token(
+    hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add_repo("org/name", FILES, lfs=LFS, private=True)
+    hub.allow(TOKEN, "org/name")
+    hub_project.write(MANIFEST)
+    assert "or it is private" in hub_project.fails("lock")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    result = hub_project.run("lock")
+    assert result.status == 0
+    assert TOKEN not in result.out + result.err + hub_project.lock_file.read_text()
+
+
+def test_a_token_file(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add_repo("org/name", FILES, lfs=LFS, private=True)
+    hub.allow(TOKEN, "org/name")
+    hub_project.write(MANIFEST)
+    (hub_project.dir / "token").write_text(TOKEN + "\n")
+    # Read by huggingface_hub at import: another process.
+    monkeypatch.setenv("HF_TOKEN_PATH", str(hub_project.dir / "token"))
+    done = subprocess.run(
+        [sys.executable, "-m", "aimodels_gen", "lock"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_bad_token(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    error = hub_project.fails("lock")
+    assert f"{hub.url} refused your token for org/name (HTTP 401)" in error
+    assert "unset it for public models" in error
+    assert "hf_wrong" not in error
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_token_that_is_none(hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_\N{CYRILLIC SMALL LETTER A}bc")
+    assert "characters that no token has" in hub_project.fails("lock")
+
+
+def test_gated_and_refused(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", FILES, lfs=LFS, gated="manual")
+    hub_project.write(MANIFEST)
+    error = hub_project.fails("lock")
+    assert "m: org/name is gated, and access to its files is refused" in error
+    assert f"ask for access at {hub.url}/org/name, then set HF_TOKEN" in error
+
+
+def test_gated_but_listed(hub: Hub, hub_project: Project) -> None:
+    """Everything that is to be locked stands in the listing, which is public."""
+    hub.add_repo("org/name", FILES, lfs=LFS, gated="auto")
+    hub_project.write(MANIFEST + 'include = ["*.safetensors"]\n')
+    result = hub_project.run("lock")
+    assert result.status == 0
+    assert result.err.startswith("warning: m: org/name is gated")
+    assert f"ask for access at {hub.url}/org/name" in result.err
+    assert hub_project.lock["m"]["card"] == {"gated": "auto"}
+
+
+def test_gated_and_allowed(
+    hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.add_repo("org/name", FILES, lfs=LFS, gated="auto")
+    hub.allow(TOKEN, "org/name")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    hub_project.write(MANIFEST)
+    result = hub_project.run("lock")
+    assert result.status == 0
+    assert "warning" not in result.err
+
+
+def test_the_token_goes_to_the_endpoint_only(
+    hub: Hub, hub_project: Project, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.allow(TOKEN, "org/name")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+
+    def elsewhere(request: Request) -> Response | None:
+        """Send the next page and every small file to another host, on the same port."""
+        if request.headers["host"].startswith("localhost"):
+            return None
+        if "/tree/" in request.path and "elsewhere" not in request.path:
+            answer = hub.answer(request)
+            link = f'<{hub.cdn_url}{request.path}&elsewhere=1>; rel="next"'
+            return Response(200, headers={"Link": link}, body=answer.body)
+        if "/resolve/" in request.path:
+            return Response(302, headers={"Location": hub.cdn_url + request.path})
+        return None
+
+    hub.faults = elsewhere
+    hub_project.write(MANIFEST)
+    hub_project.run("lock")
+    assert repo.sha
+    sent = {(r.headers["host"].split(":")[0], "authorization" in r.headers) for r in hub.log}
+    assert sent == {("127.0.0.1", True), ("localhost", False)}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_hub_that_cannot_be_reached(
+    hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    hub_project.write(MANIFEST)
+    error = hub_project.fails("lock")
+    assert "cannot reach http://127.0.0.1:1 for org/name" in error
+    assert "HF_ENDPOINT" in error
+
+
+@pytest.mark.usefixtures("repo")
+def test_something_that_is_no_hub(hub: Hub, hub_project: Project) -> None:
+    hub.faults = lambda _request: Response(200, body=b"<html>welcome</html>")
+    assert "does not answer like a Hub" in hub_project.fails("lock")
+    hub.faults = lambda _request: Response(200, body=b"[1, 2]")
+    assert "does not answer like a Hub" in hub_project.fails("lock")
+
+
+@pytest.mark.usefixtures("repo")
+@pytest.mark.parametrize("part", ["/revision/", "/tree/", "/resolve/"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_passing_failure_is_tried_again(
+    hub: Hub, hub_project: Project, part: str, status: int
+) -> None:
+    hub.faults = failing(status, part, times=1, Retry_After="0")  # type: ignore[assignment]
+    hub_project.ok("lock")
+    assert any(request.status == status for request in hub.log)
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_lasting_failure_is_reported(hub: Hub, hub_project: Project) -> None:
+    hub.faults = failing(500, "/revision/")  # type: ignore[assignment]
+    assert "failed for org/name (HTTP 500)" in hub_project.fails("lock")
+    assert 2 <= len(hub.log) <= 5
+    hub.faults = failing(429, "/revision/", Retry_After="0")  # type: ignore[assignment]
+    error = hub_project.fails("lock")
+    assert "limits the rate of requests" in error
+    assert "wait five minutes" in error
+
+
+@pytest.mark.usefixtures("repo")
+def test_bytes_that_are_not_the_listed_ones(hub: Hub, hub_project: Project) -> None:
+    def alter(request: Request) -> Response | None:
+        if "/resolve/" not in request.path or not request.path.endswith("config.json"):
+            return None
+        return Response(200, body=b'{"a": 2}\n')
+
+    hub.faults = alter
+    error = hub_project.fails("lock")
+    assert "m: org/name sent 9 bytes for 'config.json' that are not the listed 9 bytes" in error
+    assert not hub_project.lock_file.exists()
+
+
+@pytest.mark.usefixtures("repo")
+def test_no_file_is_left(hub_project: Project) -> None:
+    hub_project.write(MANIFEST + 'include = ["*.gguf"]\nexclude = ["x"]\n')
+    error = hub_project.fails("lock")
+    assert "with include = ['*.gguf'] and exclude = ['x'] takes none of its 2 files" in error
+    assert "'config.json'" in error
+
+
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a//b", "a/../../b"])
+@pytest.mark.usefixtures("repo")
+def test_a_hostile_listing(hub: Hub, hub_project: Project, path: str) -> None:
+    row = f'[{{"type": "file", "path": "{path}", "oid": "{"0" * 40}", "size": 1}}]'
+    hub.faults = lambda r: Response(200, body=row.encode()) if "/tree/" in r.path else None
+    error = hub_project.fails("lock")
+    assert repr(path) in error
+    assert "outside of the model" in error
+
+
+def test_every_model_that_fails_is_named_and_nothing_changes(
+    hub: Hub, hub_project: Project, repo: Repo
+) -> None:
+    hub_project.ok("lock", "-o", "models.nix")
+    before = {p.name: p.read_bytes() for p in hub_project.dir.iterdir() if p.suffix != ".toml"}
+    repo.commit({"new.json": b"1"})
+    hub.add_repo("org/broken", {"config.json": b"right"})
+    hub.faults = lambda r: (
+        Response(200, body=b"wrong") if "/org/broken/resolve/" in r.path else None
+    )
+    others = "".join(
+        f'[models.{n}]\nsource.huggingface = {{ repo = "org/{n}" }}\n' for n in ("gone", "broken")
+    )
+    hub_project.write(MANIFEST + others)
+    error = hub_project.fails("lock", "-U", "-o", "models.nix")
+    lines = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert [line.split(":")[1] for line in lines] == [" gone", " broken"]
+    after = {p.name: p.read_bytes() for p in hub_project.dir.iterdir() if p.suffix != ".toml"}
+    assert after == before
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_broken_lock_is_not_replaced(hub_project: Project) -> None:
+    hub_project.lock_file.write_text("<<<<<<<")
+    assert "restore it from version control" in hub_project.fails("lock")
+    assert hub_project.lock_file.read_text() == "<<<<<<<"
+
+
+@pytest.mark.usefixtures("repo")
+def test_an_output_in_no_directory(hub_project: Project) -> None:
+    error = hub_project.fails("lock", "-o", "no/such/models.nix")
+    assert error.splitlines()[-2:] == [
+        "error: no/such/models.nix: No such file or directory",
+        "hint: make the directory first, or name another path",
+    ]
+
+
+@pytest.mark.usefixtures("repo")
+def test_offline(hub_project: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "aimodels_gen", "lock"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HF_HUB_OFFLINE": "1"},
+        cwd=hub_project.dir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set" in done.stderr

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimodels_gen import lockfile
+from aimodels_gen.errors import LockError
+from generator import samples
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "models.lock"
+
+
+def test_a_lock_comes_back_as_it_was(path: Path) -> None:
+    assert lockfile.write(path, samples.lock())
+    assert lockfile.read(path) == samples.lock()
+    assert not lockfile.write(path, samples.lock())
+
+
+def test_there_may_be_none(path: Path) -> None:
+    assert lockfile.read(path) is None
+
+
+def test_one_fact_a_line_and_keys_sorted() -> None:
+    text = lockfile.dumps(samples.lock())
+    data = json.loads(text)
+    assert text == json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    assert list(data["models"]) == ["hostile", "llama-2-7b", "or"]
+    assert data["models"]["llama-2-7b"]["files"]["config.json"] == {
+        "hash": samples.hash_of(1),
+        "size": 609,
+        "lfs": False,
+        "blobId": "1" * 40,
+    }
+    assert data["models"]["llama-2-7b"]["card"] == {
+        "gated": "manual",
+        "library": "transformers",
+        "license": "llama2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("manifest", "lock"),
+    [("models.toml", "models.lock"), ("a.b.toml", "a.b.lock"), ("models", "models.lock")],
+)
+def test_the_lock_stands_beside_the_manifest(manifest: str, lock: str) -> None:
+    assert lockfile.path_for(Path("dir") / manifest) == Path("dir") / lock
+
+
+def edit(**changes: Any) -> str:  # noqa: ANN401 - JSON
+    data = json.loads(lockfile.dumps(samples.lock()))
+    model = data["models"]["llama-2-7b"]
+    for key, value in changes.items():
+        if value is None:
+            del model[key]
+        else:
+            model[key] = value
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "is not JSON"),
+        ("<<<<<<< HEAD\n", "is not JSON"),
+        ("[]", "is no lock"),
+        ('{"version": "1"}', "is no lock"),
+        ('{"version": 2, "models": {}}', "has version 2, we know 1"),
+        ('{"version": 1}', "models is missing"),
+        ('{"version": 1, "models": []}', "models is a list"),
+        (edit(digest=None), "llama-2-7b.digest is missing"),
+        (edit(source=None), "llama-2-7b.source is no source"),
+        (edit(source={"huggingface": {"repo": "a/b"}}), "lacks its repo or its 40-digit rev"),
+        (edit(source={"huggingface": {"repo": "a/b", "rev": "main"}}), "40-digit rev"),
+        (edit(source={"s4": {}}), "source is no source that we know"),
+        (edit(files=None), "exactly one of files and tree"),
+        (edit(tree={"hash": samples.hash_of(1)}), "exactly one of files and tree"),
+        (edit(files={"x": {"hash": "sha256-x", "size": 1}}), "files.x.hash is wrong"),
+        (edit(files={"x": {"hash": samples.hash_of(1)}}), "files.x.size is missing"),
+        (edit(files={"x": {"hash": samples.hash_of(1), "size": -1}}), "size is negative"),
+        (edit(unknown=1), "llama-2-7b.unknown is not a known key"),
+    ],
+)
+def test_a_broken_lock_is_refused(path: Path, text: str, expected: str) -> None:
+    path.write_text(text)
+    with pytest.raises(LockError) as caught:
+        lockfile.read(path)
+    assert expected in caught.value.message
+    assert "models.lock" in caught.value.message
+    assert caught.value.hint
+    assert path.read_text() == text

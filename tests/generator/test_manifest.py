@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aimodels_gen import manifest
+from aimodels_gen.errors import ManifestError
+from aimodels_gen.filters import Filters
+from aimodels_gen.pins import Integration
+from aimodels_gen.sources.huggingface import HuggingFace
+
+REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
+MODEL = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
+
+
+def only(text: str) -> manifest.Entry:
+    (entry,) = manifest.parse(text).entries
+    return entry
+
+
+def test_everything_that_can_be_said() -> None:
+    entry = only(
+        f"""
+        [models."whisper-1.0+x"]
+        source.huggingface.repo = "org/name"
+        source.huggingface.rev = "{REV}"
+        source.huggingface.repo_type = "dataset"
+        source.huggingface.endpoint = "https://hub.example.org/"
+        include = ["*.json"]
+        exclude = ["x/*"]
+        pin = "tree"
+        integration.huggingface = {{ enable = false, org = "o", model = "m" }}
+        """
+    )
+    source = HuggingFace("org/name", "main", REV, "dataset", "https://hub.example.org")
+    assert entry == manifest.Entry(
+        name="whisper-1.0+x",
+        source=source,
+        filters=Filters(("*.json",), ("x/*",)),
+        pin="tree",
+        layout="copy",
+        integration=Integration(enable=False, org="o", model="m"),
+    )
+
+
+def test_defaults_are_merged_and_a_models_own_value_wins() -> None:
+    text = """
+        [defaults]
+        include = ["*"]
+        exclude = ["*.bin"]
+        pin = "tree"
+        layout = "link"
+        [models.a]
+        source.huggingface = { repo = "a" }
+        [models.b]
+        source.huggingface = { repo = "b" }
+        include = ["*.json"]
+        exclude = []
+        pin = "files"
+        layout = "copy"
+    """
+    a, b = manifest.parse(text).entries
+    assert (a.filters, a.pin, a.layout) == (Filters(("*",), ("*.bin",)), "tree", "link")
+    assert (b.filters, b.pin, b.layout) == (Filters(("*.json",), ()), "files", "copy")
+
+
+def test_a_ref_that_is_a_commit_means_rev() -> None:
+    text = f'[models.m]\nsource.huggingface = {{ repo = "o/n", ref = "{REV}" }}'
+    assert only(text).source == HuggingFace("o/n", "main", REV)
+
+
+@pytest.mark.parametrize("ref", ["main", "v1.0", "refs/pr/7", "feature/x", "a@b", "é"])
+def test_refs_that_git_allows(ref: str) -> None:
+    source = only(f'[models.m]\nsource.huggingface = {{ repo = "o/n", ref = "{ref}" }}').source
+    assert source == HuggingFace("o/n", ref)
+
+
+def test_the_digest_is_of_what_decides_the_files() -> None:
+    plain = only(MODEL).digest()
+    same = [
+        'layout = "link"',
+        'pin = "tree"',
+        'integration.huggingface = { org = "x" }',
+        "exclude = []",
+    ]
+    other = ['include = ["*"]', 'exclude = ["x"]']
+    assert {only(MODEL + line).digest() for line in same} == {plain}
+    assert plain not in {only(MODEL + line).digest() for line in other}
+    for key in ('ref = "v1"', f'rev = "{REV}"', 'repo_type = "space"'):
+        assert only(MODEL.replace(" }", f", {key} }}")).digest() != plain
+    mirror = MODEL.replace(" }", ', endpoint = "https://mirror.example" }')
+    assert only(mirror).digest() == plain
+
+
+HF = "models.m.source.huggingface"
+# What stands in the manifest; then what the message must say: where, what is wrong, what to do.
+BAD = [
+    (MODEL + "inlcude = []", ["models.m.inlcude is not a known key", "did you mean include?"]),
+    ("[modles.m]", ["modles is not a known key", "did you mean models?"]),
+    ("[defaults]\nlayuot = 1", ["defaults.layuot", "did you mean layout?"]),
+    (MODEL + "zzz = 1", ["models.m.zzz is not a known key", "valid keys: exclude, include"]),
+    (MODEL.replace("repo =", "rpeo ="), [f"{HF} has no repo", 'add repo = "org/name"']),
+    (MODEL.replace(" }", ', typ = "x" }'), [f"{HF}.typ is not a known key"]),
+    (MODEL.replace("huggingface", "hugingface"), ["hugingface", "did you mean huggingface?"]),
+    ("[models.m]", ["models.m has no source", "source.huggingface"]),
+    ("[models.m]\nsource = {}", ["models.m.source names no source", "source.huggingface"]),
+    (MODEL.replace("org/name", "a/b/c"), [f"{HF}.repo is 'a/b/c'", "org/name"]),
+    (MODEL.replace("org/name", "bad name"), ["no repository id", "org/name"]),
+    (MODEL.replace("org/name", "or--g/name"), ["no repository id"]),
+    (MODEL.replace("org/name", "org/n..m"), ["no repository id"]),
+    (MODEL.replace("org/name", "org/name.git"), ["no repository id"]),
+    (MODEL.replace("org/name", "../name"), ["no repository id"]),
+    (MODEL.replace("org/name", "órg/name"), ["no repository id"]),
+    (
+        MODEL.replace("org/name", "datasets/org/d"),
+        ['write repo = "org/d" and repo_type = "dataset"'],
+    ),
+    (
+        MODEL.replace("org/name", "https://huggingface.co/org/name"),
+        ['write only org/name, here "org/name"'],
+    ),
+    (MODEL.replace(" }", ', rev = "01c7f73" }'), [f"{HF}.rev is '01c7f73'", "40 lower-case hex"]),
+    (MODEL.replace(" }", f', rev = "{REV.upper()}" }}'), ["40 lower-case hex"]),
+    (
+        MODEL.replace(" }", f', rev = "{REV}", ref = "v1" }}'),
+        [f"{HF}.rev is given together with ref", "keep rev"],
+    ),
+    *[
+        (MODEL.replace(" }", f', ref = "{ref}" }}'), [f"{HF}.ref is", "a branch, a tag"])
+        for ref in ("../main", "a b", "/x", "x/", "a..b", "a.lock", "x:y", ".x", "a\\u0000b")
+    ],
+    (MODEL.replace(" }", ', repo_type = "models" }'), ["repo_type is 'models'", "mean model?"]),
+    (MODEL.replace(" }", ', endpoint = "hub.example" }'), [f"{HF}.endpoint", "https://hub"]),
+    (
+        MODEL.replace(" }", ', endpoint = "https://user:secret@hub.example" }'),
+        [f"{HF}.endpoint", "without user, password"],
+    ),
+    (MODEL + "include = []", ["models.m.include is empty", "leave include out"]),
+    (MODEL + 'include = "*.json"', ["models.m.include is a string", "write a list"]),
+    (MODEL + "include = [1]", ["models.m.include holds 1", "list of strings"]),
+    (MODEL + 'exclude = [""]', ["models.m.exclude holds ''"]),
+    (MODEL + 'pin = "file"', ["models.m.pin is 'file'", "did you mean files?"]),
+    (MODEL + "pin = true", ["models.m.pin is a boolean", "write a string"]),
+    (MODEL + 'layout = "copied"', ["models.m.layout is 'copied'", '"copy" or "link"']),
+    (MODEL + 'pin = "tree"\nlayout = "link"', ["models.m.layout", "tree pin"]),
+    (
+        MODEL + "integration.huggingface.enable = 1",
+        ["models.m.integration.huggingface.enable is an integer", "write a boolean"],
+    ),
+    (
+        MODEL + 'integration.huggingface.org = "a/b"',
+        ["integration.huggingface.org is 'a/b'", "letters"],
+    ),
+    (MODEL + 'integration.hugface.org = "a"', ["did you mean huggingface?"]),
+    (MODEL.replace("models.m", 'models."a b"'), ['models."a b"', "letters, digits and + ."]),
+    (MODEL.replace("models.m", 'models.".m"'), ["no name that the Nix store allows"]),
+    (MODEL.replace("models.m", 'models."a\\nb"'), ['models."a\\nb"']),
+    ("models = 1", ["models is an integer", "write a table"]),
+    ("[models]\nm = 1", ["models.m is an integer", "write a table"]),
+    (MODEL + MODEL, ["models.toml:3:", "twice"]),
+    ("[models.m\n", ["models.toml:1:10"]),
+    ("a = 1\nb = \n", ["models.toml:2:5"]),
+    ('a = """\nx\n', ["models.toml:"]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), BAD)
+def test_mistakes_are_named(text: str, expected: list[str]) -> None:
+    with pytest.raises(ManifestError) as caught:
+        manifest.parse(text)
+    error = caught.value
+    assert error.message.startswith("models.toml:")
+    assert error.hint
+    assert "secret" not in f"{error.message} {error.hint}"
+    assert "\n" not in f"{error.message}{error.hint}"
+    for part in expected:
+        assert part in f"{error.message}\n{error.hint}"
+
+
+def test_a_missing_manifest_and_one_in_another_encoding(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="there is no") as caught:
+        manifest.load(tmp_path / "models.toml")
+    assert "aimodels-gen init" in (caught.value.hint or "")
+    (tmp_path / "latin.toml").write_bytes(b"# caf\xe9\n")
+    with pytest.raises(ManifestError, match="byte 5 is not UTF-8"):
+        manifest.load(tmp_path / "latin.toml")
+
+
+def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + MODEL.replace("\n", "\r\n").encode())
+    assert manifest.load(file).entries == (only(MODEL),)
