@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,8 @@ from aimodels_gen import cli
 from aimodels_gen.sources.huggingface import session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.hub import Hub
 
 
@@ -57,7 +58,7 @@ class Project:
         return self.dir / "models.lock"
 
     @property
-    def lock(self) -> Any:  # noqa: ANN401 - JSON
+    def lock(self) -> Any:
         return json.loads(self.lock_file.read_text(encoding="utf-8"))["models"]
 
 

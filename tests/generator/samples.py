@@ -13,7 +13,7 @@ HOSTILE = [
     "a b.json",
     'quo"te.json',
     "back\\slash",
-    "${builtins.abort \"no\"}.json",
+    '${builtins.abort "no"}.json',
     "$${x}",
     "''two''",
     "new\nline\ttab\rcr",

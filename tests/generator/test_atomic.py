@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen.atomic import write_atomic
+from generator.helpers import names_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def test_the_mode_is_kept_and_equal_bytes_are_left_alone(tmp_path: Path) -> None
     assert not write_atomic(file, b"new")
     after = file.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert os.listdir(tmp_path) == ["f"]
+    assert names_in(tmp_path) == ["f"]
 
 
 def test_a_symlink_stays_one(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_failure_leaves_the_old_file_and_no_other(
         write_atomic(file, b"new")
     assert caught.value.filename == str(file)
     assert file.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["f"]
+    assert names_in(tmp_path) == ["f"]
 
 
 def test_an_interrupt_leaves_no_temporary_file(
@@ -77,4 +78,4 @@ def test_an_interrupt_leaves_no_temporary_file(
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_atomic(tmp_path / "f", b"new")
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimodels_gen.hashing import git_blob_id, lfs_blob_id, sri
+from generator.helpers import names_in
 from generator.samples import HOSTILE
 from support.hub import BigFile
 
@@ -244,7 +244,7 @@ def test_output_to_a_file(hub_project: Project) -> None:
     assert before.st_mode & 0o777 == 0o600
     hub_project.ok("lock", "-o", "models.nix")
     assert target.stat().st_mtime_ns == before.st_mtime_ns
-    assert sorted(os.listdir(hub_project.dir)) == ["models.lock", "models.nix", "models.toml"]
+    assert names_in(hub_project.dir) == ["models.lock", "models.nix", "models.toml"]
 
 
 @pytest.mark.usefixtures("repo")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FILES = {"config.json": b'{"a": 1}\n', "model.safetensors": b"weights"}
 LFS = ["*.safetensors"]
 MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
-TOKEN = "hf_secretsecretsecret"  # noqa: S105 - of the test's own server
+TOKEN = "hf_secretsecretsecret"
 
 
 @pytest.fixture
@@ -135,9 +135,7 @@ def test_gated_but_listed(hub: Hub, hub_project: Project) -> None:
     assert hub_project.lock["m"]["card"] == {"gated": "auto"}
 
 
-def test_gated_and_allowed(
-    hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_gated_and_allowed(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.add_repo("org/name", FILES, lfs=LFS, gated="auto")
     hub.allow(TOKEN, "org/name")
     monkeypatch.setenv("HF_TOKEN", TOKEN)

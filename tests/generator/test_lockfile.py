@@ -52,7 +52,7 @@ def test_the_lock_stands_beside_the_manifest(manifest: str, lock: str) -> None:
     assert lockfile.path_for(Path("dir") / manifest) == Path("dir") / lock
 
 
-def edit(**changes: Any) -> str:  # noqa: ANN401 - JSON
+def edit(**changes: Any) -> str:
     data = json.loads(lockfile.dumps(samples.lock()))
     model = data["models"]["llama-2-7b"]
     for key, value in changes.items():

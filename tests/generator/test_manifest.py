@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,6 +9,9 @@ from aimodels_gen.errors import ManifestError
 from aimodels_gen.filters import Filters
 from aimodels_gen.pins import Integration
 from aimodels_gen.sources.huggingface import HuggingFace
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
 MODEL = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,8 @@ from aimodels_gen.hashing import sri
 from aimodels_gen.paths import data_dir
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.nix import NixEnv
 
 STRINGS = [

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aimodels_gen import nixlit
+from generator.helpers import evaluate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,17 +39,14 @@ VALUES = st.recursive(
 )
 
 
-def evaluate(nix: str, directory: Path) -> Any:  # noqa: ANN401 - JSON
-    file = directory / "value.nix"
-    file.write_text(nix, encoding="utf-8")
-    command = ["nix-instantiate", "--eval", "--strict", "--json", str(file)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+def read_back(nix: str, directory: Path) -> Any:
+    (directory / "value.nix").write_text(nix, encoding="utf-8")
+    return evaluate("import ./value.nix", directory)
 
 
 def test_tricky_strings_and_names_survive(tmp_path: Path) -> None:
     values = {"strings": TRICKY, "set": {name: index for index, name in enumerate(NAMES)}}
-    assert evaluate(nixlit.literal(values), tmp_path) == values
+    assert read_back(nixlit.literal(values), tmp_path) == values
 
 
 def test_anything_survives(tmp_path: Path) -> None:
@@ -59,12 +55,12 @@ def test_anything_survives(tmp_path: Path) -> None:
 
     @settings(max_examples=300, database=None, suppress_health_check=list(HealthCheck))
     @given(VALUES)
-    def collect(value: Any) -> None:  # noqa: ANN401 - of any shape
+    def collect(value: Any) -> None:
         examples.append(value)
 
     collect()
     assert len(examples) > 100
-    assert evaluate(nixlit.literal(examples), tmp_path) == examples
+    assert read_back(nixlit.literal(examples), tmp_path) == examples
 
 
 @pytest.mark.parametrize("bad", ["a\0b", "\ud800"])

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen.cli.locking import MANIFEST, Target, lock_and_write, lock_options, output_options
+from aimodels_gen.cli.locking import (
+    FILE,
+    MANIFEST,
+    Target,
+    lock_and_write,
+    lock_options,
+    output_options,
+)
 from aimodels_gen.resolve import Options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aimodels_gen.pins import PinKind
     from aimodels_gen.render import Format
 
 
 @click.command("lock")
-@click.argument("manifest", type=click.Path(path_type=Path), default=MANIFEST)
+@click.argument("manifest", type=FILE, default=MANIFEST)
 @output_options
 @click.option("-U", "--upgrade", is_flag=True, help="Follow the refs of all models again.")
 @click.option(

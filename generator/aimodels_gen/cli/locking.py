@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 MANIFEST = "models.toml"
-_PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def output_options(function: F) -> F:
         click.option(
             "-o",
             "--output",
-            type=_PATH,
+            type=FILE,
             metavar="FILE",
             help="Write to FILE, atomically, instead of stdout; left untouched if it is the same.",
         ),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from aimodels_gen import lockfile
 from aimodels_gen.cli.console import Console, result
-from aimodels_gen.cli.locking import MANIFEST
+from aimodels_gen.cli.locking import FILE, MANIFEST
 from aimodels_gen.errors import AimodelsError, LockError
 from aimodels_gen.prefetch import prefetch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command("prefetch")
@@ -18,7 +21,7 @@ from aimodels_gen.prefetch import prefetch
 @click.option(
     "-m",
     "--manifest",
-    type=click.Path(path_type=Path),
+    type=FILE,
     default=MANIFEST,
     show_default=True,
     help="The manifest whose lock to read.",

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from aimodels_gen import lockfile
-from aimodels_gen.cli.locking import Target, output_options
+from aimodels_gen.cli.locking import FILE, Target, output_options
 from aimodels_gen.errors import LockError
 from aimodels_gen.render import render
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aimodels_gen.render import Format
 
 
 @click.command("render")
-@click.argument("lock", type=click.Path(path_type=Path), default="models.lock")
+@click.argument("lock", type=FILE, default="models.lock")
 @output_options
 def command(*, lock: Path, output: Path | None, output_format: Format) -> None:
     """Print a lock as Nix again, offline.

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen.cli.locking import MANIFEST, Target, lock_and_write, lock_options, output_options
+from aimodels_gen.cli.locking import (
+    FILE,
+    MANIFEST,
+    Target,
+    lock_and_write,
+    lock_options,
+    output_options,
+)
 from aimodels_gen.resolve import Options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aimodels_gen.pins import PinKind
     from aimodels_gen.render import Format
 
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "-m",
     "--manifest",
-    type=click.Path(path_type=Path),
+    type=FILE,
     default=MANIFEST,
     show_default=True,
     help="The manifest whose models these are.",

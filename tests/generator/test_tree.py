@@ -1,0 +1,214 @@
+"""Tree pins and `prefetch`, with the bundled fetcher and a real store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aimodels_gen import names, store
+from generator.helpers import names_in
+from generator.samples import HOSTILE
+from support.hub import BigFile, Response
+
+if TYPE_CHECKING:
+    from generator.conftest import Project
+    from support.hub import Hub, Repo, Request
+    from support.nix import NixEnv
+
+FILES = {"config.json": b"{}", "sub/vocab.txt": b"a\n", "model.safetensors": b"weights" * 9}
+LFS = ["*.safetensors"]
+MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
+
+
+@pytest.fixture
+def repo(hub: Hub, hub_project: Project) -> Repo:
+    hub_project.write(MANIFEST)
+    return hub.add_repo("org/name", FILES, lfs=LFS)
+
+
+@pytest.fixture
+def nix_store(host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> NixEnv:
+    """Make the store of `nix-store` an empty one."""
+    for variable, value in host_nix.variables().items():
+        monkeypatch.setenv(variable, value)
+    return host_nix
+
+
+@pytest.fixture
+def no_nix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Hide Nix; temporary directories are made in the path that is returned."""
+    monkeypatch.setattr(store, "have_nix", lambda: False)
+    monkeypatch.setenv("NIX_STORE_DIR", str(tmp_path / "work" / "store"))
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
+
+
+def store_path(env: NixEnv, model: Any, name: str) -> Path:
+    identity = {
+        "type": "huggingface",
+        "repo": "org/name",
+        "rev": model["source"]["huggingface"]["rev"],
+        "ref": "main",
+        "repoType": "model",
+        "include": model.get("include"),
+        "exclude": model.get("exclude", []),
+        "integration": model["integration"]["enable"],
+    }
+    tree_name = names.tree_name(name, identity)
+    return Path(names.store_path("recursive", model["tree"]["hash"], tree_name, str(env.store)))
+
+
+def leftovers(directory: Path) -> list[str]:
+    return [name for name in names_in(directory) if name.startswith(".aimodels-gen")]
+
+
+def test_a_tree_goes_into_the_store_under_its_derivations_name(
+    hub: Hub, hub_project: Project, nix_store: NixEnv, repo: Repo
+) -> None:
+    printed = hub_project.ok("lock", "--pin", "tree")
+    model = hub_project.lock["m"]
+    assert "files" not in model
+    assert (model["tree"]["count"], model["tree"]["size"]) == (3, 67)
+    assert f'hash = "{model["tree"]["hash"]}";' in printed
+
+    path = store_path(nix_store, model, "m")
+    assert nix_store.run("nix-store", "--check-validity", path).returncode == 0
+    assert (path / "refs" / "main").read_text() == repo.sha
+    found = {name: (path / "snapshots" / repo.sha / name).read_bytes() for name in FILES}
+    assert found == FILES
+    assert leftovers(nix_store.dir) == []
+
+    # The pin is kept, tree as it is, by a lock that does not say --pin.
+    hub.clear()
+    assert hub_project.ok("lock") == printed
+    assert hub.log == []
+    assert hub_project.ok("lock", "--pin", "files") != printed
+    assert "files" in hub_project.lock["m"]
+
+
+def test_without_nix_there_is_the_hash(hub_project: Project, no_nix: Path, repo: Repo) -> None:
+    hub_project.write(MANIFEST + 'pin = "tree"\nexclude = ["sub/*"]\n')
+    printed = hub_project.ok("lock")
+    assert repo.sha in printed
+    assert 'exclude = [ "sub/*" ];' in printed
+    assert hub_project.lock["m"]["tree"]["count"] == 2
+    assert names_in(no_nix) == []
+
+
+@pytest.mark.usefixtures("repo", "no_nix")
+def test_a_tree_without_integration_is_another(hub_project: Project) -> None:
+    tree = MANIFEST + 'pin = "tree"\n'
+    hub_project.write(tree)
+    hub_project.ok("lock")
+    first = hub_project.lock["m"]["tree"]["hash"]
+    hub_project.write(tree + "integration.huggingface.enable = false\n")
+    hub_project.ok("lock")
+    assert hub_project.lock["m"]["tree"]["hash"] != first
+
+
+@pytest.mark.usefixtures("repo")
+def test_the_fetchers_failure_is_ours(hub: Hub, hub_project: Project, no_nix: Path) -> None:
+    def alter(request: Request) -> Response | None:
+        return Response(200, body=b"[]") if request.path.endswith("config.json") else None
+
+    hub.faults = alter
+    error = hub_project.fails("lock", "--pin", "tree")
+    assert error.startswith("error: m: ")
+    assert "config.json" in error
+    assert not hub_project.lock_file.exists()
+    assert names_in(no_nix) == []
+
+
+def test_prefetch_fills_the_store_with_what_is_locked(
+    hub: Hub, hub_project: Project, nix_store: NixEnv
+) -> None:
+    odd = {name: name.encode() for name in HOSTILE}
+    hub.add_repo("org/name", {**FILES, **odd}, lfs=LFS)
+    hub.add_repo("org/whole", FILES, lfs=LFS)
+    tree = '[models.t]\nsource.huggingface = { repo = "org/whole" }\npin = "tree"\n'
+    hub_project.write(MANIFEST + tree)
+    hub_project.ok("lock")
+    locked = hub_project.lock
+    added = hub_project.ok("prefetch").splitlines()
+    expected = {
+        names.store_path("flat", file["hash"], names.file_name(path), str(nix_store.store)): path
+        for path, file in locked["m"]["files"].items()
+    }
+    # The tree is in the store since it was locked.
+    assert set(added) == set(expected)
+    assert {expected[path]: Path(path).read_bytes() for path in added} == {**FILES, **odd}
+    nix_store.run("nix-store", "--verify-path", *added)
+    assert leftovers(nix_store.dir) == []
+    hub.clear()
+    assert hub_project.ok("prefetch", "m") == ""
+    assert hub.log == []
+
+
+@pytest.mark.usefixtures("nix_store")
+def test_prefetch_of_a_tree_that_moved(
+    hub_project: Project, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "have_nix", lambda: False)
+        hub_project.ok("lock", "--pin", "tree")
+    # The same commit with other content cannot be had from git, but from a broken server.
+    commits = repo.commits[repo.sha]
+    repo.commit({**FILES, "config.json": b"other"})
+    commits.update(repo.commits[repo.sha])
+    error = hub_project.fails("prefetch")
+    assert "m is pinned to sha256-" in error
+    assert "but its source now gives sha256-" in error
+
+
+def test_prefetch_says_what_it_lacks(hub_project: Project, repo: Repo, no_nix: Path) -> None:
+    assert repo.sha
+    assert no_nix.is_dir()
+    assert "run `aimodels-gen lock models.toml` first" in hub_project.fails("prefetch")
+    hub_project.ok("lock")
+    assert "no model named x" in hub_project.fails("prefetch", "x")
+    assert "there is no nix-store on PATH" in hub_project.fails("prefetch")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_tree_leaves_nothing(
+    hub: Hub, hub_project: Project, no_nix: Path, sent: signal.Signals, status: int
+) -> None:
+    hub.add_repo("org/name", {"model.safetensors": BigFile(64 << 20, seed=1)}, lfs=LFS)
+    hub_project.write(MANIFEST)
+    downloading, finished = threading.Event(), threading.Event()
+
+    def stall(request: Request) -> Response | None:
+        if "/cdn/" not in request.path:
+            return None
+        downloading.set()
+        finished.wait(20)
+        return None
+
+    hub.faults = stall
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aimodels_gen", "lock", "--pin", "tree"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=hub_project.dir,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert downloading.wait(20)
+        assert leftovers(no_nix) != []
+        process.send_signal(sent)
+        out, err = process.communicate(timeout=5)
+    finally:
+        finished.set()
+        process.kill()
+    assert (process.returncode, out) == (status, "")
+    assert "Traceback" not in err
+    assert names_in(no_nix) == []
+    assert not hub_project.lock_file.exists()
