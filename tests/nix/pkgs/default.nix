@@ -1,11 +1,7 @@
 # A stand-in for nixpkgs over the programs of the machine, so that the library is built and its
 # outputs used where no nixpkgs can be had. It has what the library and the flake use, by the same
 # names and with the same meaning, and nothing else; the sandbox must show /bin, /usr, /lib, /lib64.
-{
-  system,
-  # Where Python packages are that the machine's own Python does not have.
-  sitePackages ? null,
-}:
+{ system }:
 let
   lib = import ./lib.nix;
 
@@ -45,14 +41,20 @@ in
     hostPlatform = { inherit system; };
   };
 
-  mkShell = attrs: mkDerivation ({ name = "shell"; } // attrs // { buildCommand = "export > $out"; });
+  mkShell =
+    { inputsFrom, packages }:
+    mkDerivation {
+      name = "shell";
+      inherit inputsFrom packages;
+      buildCommand = "export > $out";
+    };
 
   python3 = {
     outPath = hostPython;
     withPackages = choose: builtins.seq (choose { requests = "python3-requests"; }) hostPython;
   };
 
-  python3Packages = import ./python.nix { inherit lib mkDerivation sitePackages; };
+  python3Packages = import ./python.nix { inherit mkDerivation; };
 
   # nixpkgs puts the bundle at this path of the package, too.
   cacert = mkDerivation {

@@ -33,6 +33,9 @@
       }) names
     );
 
+  hasPrefix =
+    prefix: string: builtins.substring 0 (builtins.stringLength prefix) string == prefix;
+
   licenses.mit = {
     spdxId = "MIT";
     free = true;

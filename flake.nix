@@ -1,0 +1,62 @@
+{
+  description = "AI models as Nix packages: pinned, built offline, found by Hugging Face programs";
+
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixpkgs-unstable";
+
+  outputs =
+    { self, nixpkgs }:
+    let
+      eachSystem =
+        make:
+        nixpkgs.lib.genAttrs [
+          "aarch64-darwin"
+          "aarch64-linux"
+          "x86_64-darwin"
+          "x86_64-linux"
+        ] (system: make nixpkgs.legacyPackages.${system} self.packages.${system});
+    in
+    {
+      # The library: fetchModel, integration. It takes no arguments and is the same for all systems.
+      lib = import ./nix;
+
+      packages = eachSystem (
+        pkgs: packages: {
+          aimodels-gen = import ./package.nix pkgs;
+          default = packages.aimodels-gen;
+        }
+      );
+
+      apps = eachSystem (
+        _pkgs: packages: {
+          default = {
+            type = "app";
+            program = "${packages.aimodels-gen}/bin/aimodels-gen";
+            meta.description = "Pin models and render them as Nix";
+          };
+        }
+      );
+
+      overlays.default = final: _prev: {
+        aimodels-gen = import ./package.nix final;
+        fetchModel = self.lib.fetchModel final;
+      };
+
+      checks = eachSystem (
+        pkgs: packages: {
+          inherit (packages) aimodels-gen;
+          library = import ./tests/nix/check.nix { inherit pkgs; };
+        }
+      );
+
+      devShells = eachSystem (
+        pkgs: packages: {
+          default = pkgs.mkShell {
+            inputsFrom = [ packages.aimodels-gen ];
+            packages = [ packages.aimodels-gen ];
+          };
+        }
+      );
+
+      formatter = eachSystem (pkgs: _packages: pkgs.nixfmt);
+    };
+}

@@ -1,0 +1,47 @@
+# aimodels-gen as a package; `pkgs` is nixpkgs.
+{ lib, python3Packages, ... }:
+let
+  inherit (builtins.fromTOML (builtins.readFile ./pyproject.toml)) project;
+
+  # What the wheel is made of, so that an edit to the tests rebuilds nothing.
+  parts = map toString [
+    ./generator
+    ./nix
+    ./templates
+    ./pyproject.toml
+    ./README.md
+    ./LICENSE
+    ./CHANGELOG.md
+  ];
+in
+python3Packages.buildPythonApplication {
+  pname = project.name;
+  inherit (project) version;
+  pyproject = true;
+
+  src = builtins.path {
+    name = "aimodels-gen-source";
+    path = ./.;
+    filter =
+      path: _type:
+      baseNameOf path != "__pycache__"
+      && builtins.any (part: path == part || lib.hasPrefix "${part}/" path) parts;
+  };
+
+  build-system = [ python3Packages.hatchling ];
+
+  dependencies = [
+    python3Packages.click
+    python3Packages.huggingface-hub
+    python3Packages.jinja2
+    python3Packages.requests
+  ];
+
+  pythonImportsCheck = [ "aimodels_gen" ];
+
+  meta = {
+    inherit (project) description;
+    license = lib.licenses.mit;
+    mainProgram = "aimodels-gen";
+  };
+}

@@ -1,0 +1,9 @@
+# All cases: name of an exported function -> name of a case -> { expr; expected; }.
+{ pkgs }:
+let
+  library = import ../../../nix;
+in
+import ./names.nix
+// import ./sources.nix
+// import ./integration.nix { inherit pkgs library; }
+// import ./fetch-model.nix { inherit pkgs library; }

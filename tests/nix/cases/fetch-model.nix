@@ -1,0 +1,208 @@
+{ pkgs, library }:
+let
+  fetchModel = library.fetchModel pkgs;
+  commit = "01c7f73d771dfac7d292323805ebc428287df4f9";
+  hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+
+  # As the guide has it.
+  llama = fetchModel {
+    name = "llama-2-7b";
+    source.huggingface.repo = "meta-llama/Llama-2-7b-hf";
+    inherit hash;
+
+    integration.huggingface = {
+      enable = true;
+      org = null;
+      model = null;
+    };
+  };
+
+  filesPin = {
+    name = "llama";
+    source.huggingface = {
+      repo = "meta-llama/Llama-2-7b-hf";
+      rev = commit;
+    };
+    files = {
+      "config.json" = {
+        inherit hash;
+        size = 609;
+      };
+      "a b/model.safetensors" = {
+        inherit hash;
+        lfs = true;
+      };
+    };
+  };
+  files = fetchModel filesPin;
+
+  treeWith =
+    source: extra:
+    fetchModel (
+      {
+        name = "m";
+        source.huggingface = source;
+        inherit hash;
+      }
+      // extra
+    );
+  base = treeWith { repo = "o/m"; } { };
+in
+{
+  fetchModel = {
+    passthruOfTheGuide = {
+      expr = {
+        inherit (llama.passthru.meta) org model sourceType;
+        inherit (llama.passthru) hfCachePath;
+      };
+      expected = {
+        org = "meta-llama";
+        model = "Llama-2-7b-hf";
+        sourceType = "huggingface";
+        hfCachePath = "models--meta-llama--Llama-2-7b-hf";
+      };
+    };
+
+    isADerivation = {
+      expr = llama.type;
+      expected = "derivation";
+    };
+
+    metaIsKeptAndGrown = {
+      expr =
+        (fetchModel (
+          filesPin
+          // {
+            meta = {
+              description = "A model";
+              license = "llama2";
+            };
+          }
+        )).meta;
+      expected = {
+        description = "A model";
+        license = "llama2";
+        org = "meta-llama";
+        model = "Llama-2-7b-hf";
+        sourceType = "huggingface";
+        repo = "meta-llama/Llama-2-7b-hf";
+        rev = commit;
+      };
+    };
+
+    namesCanBeReplaced = {
+      expr =
+        (fetchModel (
+          filesPin
+          // {
+            integration.huggingface = {
+              org = "my-org";
+              model = "mine";
+            };
+          }
+        )).hfCachePath;
+      expected = "models--my-org--mine";
+    };
+
+    plainFilesHaveNoCacheName = {
+      expr = fetchModel (filesPin // { integration.huggingface.enable = false; }) ? hfCachePath;
+      expected = false;
+    };
+
+    oneDerivationAFileFreeOfTheRevision = {
+      expr = builtins.mapAttrs (_path: blob: blob.name) files.blobs;
+      expected = {
+        "config.json" = "config.json";
+        "a b/model.safetensors" = "model.safetensors";
+      };
+    };
+
+    equalFilesAreSharedBetweenModelsAndRevisions = {
+      expr =
+        (fetchModel (
+          filesPin
+          // {
+            name = "other";
+            source.huggingface = {
+              repo = "someone/else";
+              rev = "0000000000000000000000000000000000000000";
+            };
+          }
+        )).blobs."config.json".outPath == files.blobs."config.json".outPath;
+      expected = true;
+    };
+
+    linkedIsTheLinkForm = {
+      expr = files.linked.outPath == (fetchModel (filesPin // { layout = "link"; })).outPath;
+      expected = true;
+    };
+    linkedOfALinkIsItself = {
+      expr =
+        let
+          link = fetchModel (filesPin // { layout = "link"; });
+        in
+        link.linked.outPath == link.outPath;
+      expected = true;
+    };
+    linkedOfATreeIsItself = {
+      expr = llama.linked.outPath == llama.outPath;
+      expected = true;
+    };
+
+    # Otherwise Nix would take the old content for that of the new source.
+    anotherSourceIsAnotherPath = {
+      expr =
+        let
+          paths = map (model: model.outPath) [
+            base
+            (treeWith { repo = "o/n"; } { })
+            (treeWith {
+              repo = "o/m";
+              rev = commit;
+            } { })
+            (treeWith {
+              repo = "o/m";
+              ref = "v1";
+            } { })
+            (treeWith {
+              repo = "o/m";
+              repoType = "dataset";
+            } { })
+            (treeWith { repo = "o/m"; } { include = [ "*.json" ]; })
+            (treeWith { repo = "o/m"; } { exclude = [ "*.json" ]; })
+            (treeWith { repo = "o/m"; } { integration.huggingface.enable = false; })
+          ];
+          distinct = builtins.listToAttrs (
+            map (path: {
+              name = builtins.unsafeDiscardStringContext path;
+              value = null;
+            }) paths
+          );
+        in
+        builtins.length (builtins.attrNames distinct) == builtins.length paths;
+      expected = true;
+    };
+
+    aMirrorIsTheSamePath = {
+      expr =
+        (treeWith {
+          repo = "o/m";
+          endpoint = "https://mirror.example";
+        } { }).outPath == base.outPath;
+      expected = true;
+    };
+
+    # nixpkgs' testers.invalidateFetcherByDrvHash salts the name and expects another path.
+    theNameIsPartOfThePath = {
+      expr = (treeWith { repo = "o/m"; } { name = "salted"; }).outPath == base.outPath;
+      expected = false;
+    };
+
+    anEmptyHashIsTheFakeOne = {
+      expr =
+        (treeWith { repo = "o/m"; } { hash = ""; }).outPath
+        == (treeWith { repo = "o/m"; } { hash = pkgs.lib.fakeHash; }).outPath;
+      expected = true;
+    };
+  };
+}

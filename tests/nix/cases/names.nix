@@ -1,0 +1,54 @@
+let
+  names = import ../../../nix/names.nix;
+  long = builtins.concatStringsSep "" (builtins.genList (_: "0123456789") 30);
+in
+{
+  "names.sanitize" = {
+    keepsWhatTheStoreTakes = {
+      expr = names.sanitize "aZ09+._?=-";
+      expected = "aZ09+._?=-";
+    };
+    oneDashForARunOfOthers = {
+      expr = names.sanitize "a b/\${x}\"\n'é.txt";
+      expected = "a-b-x-.txt";
+    };
+    noLeadingDot = {
+      expr = names.sanitize "..hidden";
+      expected = "hidden";
+    };
+    neverEmpty = {
+      expr = map names.sanitize [
+        ""
+        "..."
+      ];
+      expected = [
+        "unknown"
+        "unknown"
+      ];
+    };
+    keepsTheEndOfALongName = {
+      expr = names.sanitize "${long}.safetensors";
+      expected = builtins.substring (300 + 12 - 207) 207 "${long}.safetensors";
+    };
+  };
+
+  "names.fileName" = {
+    baseName = {
+      expr = names.fileName "sub dir/model-00001-of-00002.safetensors";
+      expected = "model-00001-of-00002.safetensors";
+    };
+  };
+
+  "names.treeName" = {
+    hashOfTheIdentity = {
+      expr = names.treeName "a model" { repo = "org/model"; };
+      expected = "a-model-${
+        builtins.substring 0 7 (builtins.hashString "sha256" ''{"repo":"org/model"}'')
+      }";
+    };
+    fits = {
+      expr = builtins.stringLength (names.treeName long { });
+      expected = 207;
+    };
+  };
+}

@@ -1,0 +1,37 @@
+# The outcome of all cases, as data: what failed, how many there are, which functions have none.
+{ pkgs }:
+let
+  cases = import ./. { inherit pkgs; };
+
+  # `expr` and `expected` of a case are compared, so that both stay lazy where it passes.
+  failures = builtins.concatMap (
+    symbol:
+    builtins.concatMap (
+      name:
+      let
+        case = cases.${symbol}.${name};
+      in
+      if case.expr == case.expected then [ ] else [ ({ inherit symbol name; } // case) ]
+    ) (builtins.attrNames cases.${symbol})
+  ) (builtins.attrNames cases);
+
+  # Every function that a file of the library exports to another or to users.
+  exported =
+    path: value:
+    if builtins.isAttrs value then
+      builtins.concatMap (name: exported (path ++ [ name ]) value.${name}) (builtins.attrNames value)
+    else
+      [ (builtins.concatStringsSep "." path) ];
+
+  symbols =
+    exported [ ] (import ../../../nix)
+    ++ exported [ "names" ] (import ../../../nix/names.nix)
+    ++ exported [ "sources" ] (import ../../../nix/sources);
+in
+{
+  inherit failures;
+  count = builtins.foldl' (sum: symbol: sum + builtins.length (builtins.attrNames cases.${symbol})) 0 (
+    builtins.attrNames cases
+  );
+  untested = builtins.filter (symbol: !(cases ? ${symbol})) symbols;
+}

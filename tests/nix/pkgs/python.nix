@@ -1,0 +1,59 @@
+# Python packages of the stand-in. Libraries come from a folder of installed ones: a file
+# `site-packages` beside this one, which tests write, names it.
+{ mkDerivation }:
+let
+  file = ./site-packages;
+  sitePackages =
+    if builtins.pathExists file then
+      builtins.readFile file
+    else
+      throw "the stand-in for nixpkgs has no Python packages: write their folder into ${toString file}";
+
+  # Named, so that a misspelt dependency is an error here too.
+  library = name: { pname = name; };
+in
+{
+  click = library "click";
+  hatchling = library "hatchling";
+  huggingface-hub = library "huggingface-hub";
+  jinja2 = library "jinja2";
+  requests = library "requests";
+
+  # Builds the wheel with the backend that pyproject.toml names, and installs it.
+  buildPythonApplication =
+    {
+      pname,
+      version,
+      pyproject,
+      src,
+      build-system,
+      dependencies,
+      pythonImportsCheck,
+      meta,
+    }:
+    assert pyproject;
+    assert builtins.all (package: package ? pname) (build-system ++ dependencies);
+    mkDerivation {
+      inherit
+        pname
+        version
+        src
+        meta
+        ;
+      buildCommand = ''
+        export PYTHONPATH=${sitePackages} HOME=$TMPDIR PIP_CONFIG_FILE=/dev/null
+        cp -r --no-preserve=mode "$src" source
+        python3 -m pip install --quiet --no-index --no-deps --no-build-isolation --target $out/lib ./source
+        export PYTHONPATH=$out/lib:$PYTHONPATH
+        for module in ${builtins.concatStringsSep " " pythonImportsCheck}; do
+          python3 -c "import $module"
+        done
+        mkdir $out/bin
+        cat > $out/bin/${pname} << END
+        #!/bin/sh
+        PYTHONPATH=$PYTHONPATH exec python3 $out/lib/bin/${pname} "\$@"
+        END
+        chmod +x $out/bin/${pname}
+      '';
+    };
+}

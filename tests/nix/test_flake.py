@@ -1,0 +1,124 @@
+"""Every output of the flake, evaluated, and built where the machine can."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sysconfig
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.environment import CHECKOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.nix import NixEnv
+
+SYSTEMS = {"aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux"}
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    """The flake's own checkout, with the stand-in in nixpkgs' place."""
+    standin = tmp_path / "pkgs"
+    shutil.copytree(CHECKOUT / "tests/nix/pkgs", standin)
+    (standin / "site-packages").write_text(sysconfig.get_path("purelib"))
+    return ["--override-input", "nixpkgs", f"path:{standin}", "--no-write-lock-file"]
+
+
+def flake(attribute: str) -> str:
+    return f"git+file://{CHECKOUT}#{attribute}"
+
+
+def test_outputs(nix: NixEnv, options: list[str]) -> None:
+    shown = json.loads(
+        nix.run("nix", "flake", "show", "--json", f"git+file://{CHECKOUT}", *options).stdout
+    )
+    # Newer releases put the outputs below a key of their own.
+    shown = shown.get("inventory", shown)
+    assert set(shown) == {
+        "apps",
+        "checks",
+        "devShells",
+        "formatter",
+        "lib",
+        "overlays",
+        "packages",
+    }
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        "packages.{}.default.drvPath",
+        "packages.{}.aimodels-gen.drvPath",
+        "checks.{}.library.drvPath",
+        "checks.{}.aimodels-gen.drvPath",
+        "devShells.{}.default.drvPath",
+        "formatter.{}.drvPath",
+        "apps.{}.default.program",
+    ],
+)
+def test_every_output_evaluates_on_every_system(
+    host_nix: NixEnv, options: list[str], attribute: str
+) -> None:
+    paths = set()
+    for system in SYSTEMS:
+        path = host_nix.run("nix", "eval", "--raw", flake(attribute.format(system)), *options)
+        paths.add(path.stdout)
+    assert len(paths) == len(SYSTEMS)
+
+
+def test_the_library_is_reached_through_the_flake(nix: NixEnv, options: list[str]) -> None:
+    name = nix.run(
+        "nix",
+        "eval",
+        "--raw",
+        flake("lib.integration"),
+        "--apply",
+        'i: i.mkCacheName { org = "meta-llama"; model = "Llama-2-7b-hf"; }',
+        *options,
+    )
+    assert name.stdout == "models--meta-llama--Llama-2-7b-hf"
+
+
+def test_the_overlay(host_nix: NixEnv, options: list[str]) -> None:
+    apply = (
+        'overlay: let final = (import ./tests/nix/pkgs { system = "x86_64-linux"; })'
+        " // overlay final { }; in (final.fetchModel"
+        ' { name = "m"; source.huggingface.repo = "a/b"; hash = ""; }).hfCachePath'
+    )
+    name = host_nix.run(
+        "nix", "eval", "--impure", "--raw", flake("overlays.default"), "--apply", apply, *options
+    )
+    assert name.stdout == "models--a--b"
+
+
+def test_the_packaged_program_works(host_nix: NixEnv, options: list[str], tmp_path: Path) -> None:
+    extra = ["--option", "extra-sandbox-paths", sysconfig.get_path("purelib")]
+    host_nix.run("nix", "build", flake("aimodels-gen"), "-o", tmp_path / "result", *options, *extra)
+    program = tmp_path / "result/bin/aimodels-gen"
+    assert "lock" in host_nix.run(program, "--help").stdout
+    # The wheel carries the templates and the library with its fetcher.
+    host_nix.run(program, "init", tmp_path / "project")
+    assert (tmp_path / "project/flake.nix").is_file()
+    lib = tmp_path / "result/lib/aimodels_gen"
+    assert (lib / "nix/fetcher/__main__.py").is_file()
+    assert (lib / "nix/fetch-model.nix").is_file()
+
+
+def test_the_cases_as_a_check(host_nix: NixEnv, options: list[str], tmp_path: Path) -> None:
+    host_nix.run(
+        "nix", "build", flake("checks.x86_64-linux.library"), "-o", tmp_path / "result", *options
+    )
+    assert "cases passed" in (tmp_path / "result").read_text()
+
+
+def test_the_lock_pins_a_published_nixpkgs() -> None:
+    lock = json.loads((CHECKOUT / "flake.lock").read_text())
+    assert set(lock["nodes"]) == {"root", "nixpkgs"}
+    locked = lock["nodes"]["nixpkgs"]["locked"]
+    assert (locked["owner"], locked["repo"]) == ("NixOS", "nixpkgs")
+    assert len(locked["rev"]) == 40
