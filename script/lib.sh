@@ -1,6 +1,9 @@
 # Shared by script/test and script/demo: what a fresh machine lacks, and the virtual environment.
 # Sourced, with the checkout as the current directory.
 
+# Another run's environment is not what to make a new one with.
+PATH=${PATH//"$PWD/.venv/bin:"/}
+
 say() {
   printf '\n== %s\n' "$*"
 }

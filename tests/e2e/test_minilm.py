@@ -78,7 +78,7 @@ def test_nothing_in_the_entry_can_be_written_or_run(entry: Path) -> None:
 
 
 def test_loads_offline_as_another_user(cache: Path, unprivileged: Runner) -> None:
-    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache), "HOME": "/nonexistent"}
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
     result = unprivileged(BIN / "python", SIMILARITY, minilm.REPO, "--json", env=offline)
     assert result.returncode == 0, result.stderr
     alike, *unlike = json.loads(result.stdout)
@@ -89,7 +89,7 @@ def test_loads_offline_as_another_user(cache: Path, unprivileged: Runner) -> Non
 def test_huggingface_hub_sees_the_entry(
     cache: Path, downloaded: Path, unprivileged: Runner
 ) -> None:
-    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache), "HOME": "/nonexistent"}
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
     listed = unprivileged(BIN / "hf", "cache", "ls", "--json", env=offline)
     assert listed.returncode == 0, listed.stderr
     (row,) = json.loads(listed.stdout)

@@ -3,6 +3,8 @@
 `host` is the Nix of the machine; `forky` is a newer one in a root file system that
 script/forky-root makes. Both take their store from the environment, so a store lies anywhere,
 and two of them can be given the same path to be compared.
+
+As a program, `eval "$(python -m support.nix DIR)"` gives a shell a store in DIR.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,10 +119,8 @@ def environment(kind: str, seen_at: Path | None = None) -> Iterator[NixEnv]:
     real = Path(tempfile.mkdtemp(prefix="aimodels-nix-"))
     real.chmod(0o755)
     try:
-        (real / "etc").mkdir()
-        (real / "etc" / "registry.json").write_text('{"version": 2, "flakes": []}')
         env = NixEnv(kind, seen_at or real, real, root)
-        (real / "etc" / "nix.conf").write_text(_configuration(env))
+        _configure(env)
         yield env
     finally:
         _remove(real)
@@ -135,7 +137,10 @@ def available(kind: str, seen_at: Path | None = None) -> Iterator[NixEnv]:
         yield env
 
 
-def _configuration(env: NixEnv) -> str:
+def _configure(env: NixEnv) -> None:
+    directory = env.real / "etc"
+    directory.mkdir(parents=True)
+    (directory / "registry.json").write_text('{"version": 2, "flakes": []}')
     settings = {
         # One user, no daemon.
         "build-users-group": "",
@@ -150,7 +155,8 @@ def _configuration(env: NixEnv) -> str:
         # A test store that a power cut damages is no loss.
         "fsync-metadata": "false",
     }
-    return "".join(f"{key} = {value}\n" for key, value in settings.items())
+    lines = (f"{key} = {value}\n" for key, value in settings.items())
+    (directory / "nix.conf").write_text("".join(lines))
 
 
 def _sandbox_paths(root: Path) -> Iterator[str]:
@@ -182,3 +188,17 @@ def _remove(directory: Path) -> None:
     """Remove a store, whose directories are read-only."""
     subprocess.run(["chmod", "-R", "u+w", directory], check=True)
     shutil.rmtree(directory)
+
+
+def main(directory: Path) -> None:
+    """Make a store there for the machine's Nix, and say in shell what makes programs use it."""
+    env = NixEnv("host", directory, directory, None)
+    _configure(env)
+    exports = (
+        f"export {shlex.join([f'{key}={value}'])}\n" for key, value in env.variables().items()
+    )
+    sys.stdout.write("".join(exports))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

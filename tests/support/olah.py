@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +75,8 @@ class Olah:
 
 
 def main(work: Path) -> None:
+    # So that the server ends when we are ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     minilm.make_repository(work / "mirrors")
     with Olah(work / "mirrors", work) as hub:
         print(hub.url, flush=True)  # noqa: T201 (what the caller waits for)

@@ -12,6 +12,7 @@ from itertools import combinations
 
 import torch
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 SENTENCES = (
     "A cat is sleeping on the sofa.",
@@ -36,6 +37,7 @@ def similarities(model_name: str) -> list[float]:
 
 
 def main() -> int:
+    logging.disable_progress_bar()
     cosines = similarities(sys.argv[1])
     if "--json" in sys.argv:
         lines = [json.dumps(cosines)]

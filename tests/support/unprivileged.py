@@ -1,14 +1,19 @@
-"""Running programs as a user who may read everything and write nothing that matters."""
+"""Running programs as a user who may read everything and write nothing that matters.
+
+As a program, `python -m support.unprivileged COMMAND…` does so.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _NOBODY = "65534"
 
@@ -17,14 +22,16 @@ def run(
     *command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, as nobody when we are root; its output is in the result."""
-    return subprocess.run(
-        [*prefix(), *command],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch).chmod(0o777)
+        return subprocess.run(
+            [*prefix(), *command],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env={**os.environ, "HOME": "/nonexistent", "TMPDIR": scratch, **(env or {})},
+        )
 
 
 def prefix() -> list[str]:
@@ -44,3 +51,8 @@ def prefix() -> list[str]:
         "--ambient-caps=-all,+dac_read_search",
         "--",
     ]
+
+
+if __name__ == "__main__":
+    line = [*prefix(), *sys.argv[1:]]
+    os.execvp(line[0], line)  # noqa: S606 (no shell is wanted)
