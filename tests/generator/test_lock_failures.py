@@ -182,6 +182,16 @@ def test_a_hub_that_cannot_be_reached(
     assert "HF_ENDPOINT" in error
 
 
+def test_a_password_in_the_endpoint_is_not_printed(
+    hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://user:hidden@127.0.0.1:1")
+    hub_project.write(MANIFEST)
+    error = hub_project.fails("lock")
+    assert "cannot reach http://127.0.0.1:1 for org/name" in error
+    assert "hidden" not in error
+
+
 @pytest.mark.usefixtures("repo")
 def test_something_that_is_no_hub(hub: Hub, hub_project: Project) -> None:
     hub.faults = lambda _request: Response(200, body=b"<html>welcome</html>")

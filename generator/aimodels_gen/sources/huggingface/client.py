@@ -18,7 +18,7 @@ from aimodels_gen.hashing import git_blob_hasher
 from aimodels_gen.pins import Card
 from aimodels_gen.sources import ListedFile, Listing
 from aimodels_gen.sources.huggingface.failures import EXPECTED, Request, explain
-from aimodels_gen.sources.huggingface.session import origin, retrying, set_up
+from aimodels_gen.sources.huggingface.session import origin, public, retrying, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,10 @@ class HubClient:
         info = retrying(lambda: api.repo_info(**repo, revision=source.rev or source.ref))
         if not info.sha:
             raise ValueError("the repository's commit is missing")
-        rows = api.list_repo_tree(**repo, revision=info.sha, recursive=True)
+        # The library tries the pages again by itself, but not in all versions the first one.
+        rows = retrying(
+            lambda: list(api.list_repo_tree(**repo, revision=info.sha, recursive=True)), tries=2
+        )
         files = tuple(_listed(row) for row in rows if isinstance(row, RepoFile))
         return Listing(source.at(info.sha), files, _card(info))
 
@@ -120,17 +123,16 @@ class HubClient:
         return sha256.hexdigest()
 
     def _explained(self, source: HuggingFace, call: Callable[[], T]) -> T:
-        request = self._request(source)
-        self._token_origins.add(origin(request.endpoint))
+        self._token_origins.add(origin(self._endpoint_of(source)))
         try:
             return call()
         except EXPECTED as error:
-            raise explain(error, request) from error
+            raise explain(error, self._request(source)) from error
 
     def _request(self, source: HuggingFace) -> Request:
         return Request(
             source,
-            self._endpoint_of(source),
+            public(self._endpoint_of(source)),
             authenticated=self._token is not None,
             refs=lambda: self._refs(source),
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from huggingface_hub import constants, set_client_factory
+from huggingface_hub import constants, get_session, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils._http import default_client_factory
 
@@ -31,13 +32,14 @@ _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 def set_up(token_origins: Collection[str]) -> None:
-    """Make huggingface_hub's session ours, and keep its log off stderr.
+    """Make huggingface_hub's session ours, and keep its log and warnings off stderr.
 
     `token_origins` is read at every request: `Authorization` is dropped from any request to an
     origin (see `origin`) that is not in it, whatever link or redirect led there.
     """
     if not os.environ.get("AIMODELS_DEBUG"):
         logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", module=r"huggingface_hub\.")
     # With it on, a list for the user agent is asked of huggingface.co, even for another endpoint.
     constants.HF_HUB_DISABLE_TELEMETRY = True
 
@@ -53,6 +55,7 @@ def set_up(token_origins: Collection[str]) -> None:
         return client
 
     set_client_factory(factory)
+    get_session()  # now: threads that come first together could make one each
 
 
 def origin(url: str) -> str:
@@ -62,8 +65,14 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
-def retrying(call: Callable[[], T]) -> T:
-    """Return what `call` returns, calling it a few times while its failures look transient.
+def public(url: str) -> str:
+    """Return a URL without user and password, for messages."""
+    scheme, slashes, rest = url.partition("://")
+    return scheme + slashes + rest.rpartition("@")[2]
+
+
+def retrying(call: Callable[[], T], tries: int = _TRIES) -> T:
+    """Return what `call` returns, calling it up to `tries` times while failures look transient.
 
     Pauses double from half a second; a `Retry-After` or rate-limit header that asks for more is
     honoured up to five minutes.
@@ -71,7 +80,7 @@ def retrying(call: Callable[[], T]) -> T:
     Raises:
         Exception: whatever the last call raised.
     """
-    for attempt in range(1, _TRIES):
+    for attempt in range(1, tries):
         try:
             return call()
         except OfflineModeIsEnabled:
