@@ -13,7 +13,7 @@ from aimodels_fetcher.paths import select, shown
 from aimodels_fetcher.progress import bytes_text, duration_text
 from support.gitlike import blob_id, lfs_pointer, sha256
 
-_NAMES = st.text("ab./*?[]!-", min_size=1, max_size=6)
+_NAMES = st.text("ab./\\*?[]!-", min_size=1, max_size=6)
 
 
 @given(st.lists(_NAMES), st.none() | st.lists(_NAMES), st.lists(_NAMES))

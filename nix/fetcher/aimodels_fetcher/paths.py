@@ -38,7 +38,8 @@ def select(
     """Filter paths as huggingface_hub's allow_patterns and ignore_patterns do.
 
     Patterns are fnmatch patterns on the whole path (`*` crosses `/`); one that ends in `/` means
-    everything below (huggingface_hub, utils/_paths.py, filter_repo_objects).
+    everything below, and a backslash is as good as a slash (huggingface_hub, utils/_paths.py,
+    filter_repo_objects).
 
     Args:
         paths: Paths as in the repository.
@@ -46,11 +47,21 @@ def select(
         exclude: Patterns of which none may match.
     """
 
-    def matches(path: str, patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(path, p + "*" if p.endswith("/") else p) for p in patterns)
+    def matches(path: str, patterns: Iterable[str]) -> bool:
+        return any(fnmatchcase(_slashed(path), pattern) for pattern in patterns)
 
+    wanted = None if include is None else [_pattern(p) for p in include]
+    unwanted = [_pattern(p) for p in exclude]
     return [
         path
         for path in paths
-        if (include is None or matches(path, include)) and not matches(path, exclude)
+        if (wanted is None or matches(path, wanted)) and not matches(path, unwanted)
     ]
+
+
+def _slashed(text: str) -> str:
+    return text.replace("\\", "/")
+
+
+def _pattern(text: str) -> str:
+    return _slashed(text) + "*" if _slashed(text).endswith("/") else _slashed(text)
