@@ -146,6 +146,7 @@ class _Resolver:
                 self._clients[entry.source.kind] = entry.source.connect()
 
     def _list(self, entries: Sequence[Entry]) -> list[_Selected]:
+        self._report(f"listing {len(entries)} models")
         results = run_all(
             self._select,
             entries,

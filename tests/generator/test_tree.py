@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_gen import names, store
-from generator.helpers import names_in
+from generator.helpers import evaluate, names_in
 from generator.samples import HOSTILE
+from support.environment import CHECKOUT
 from support.hub import BigFile, Response
 
 if TYPE_CHECKING:
@@ -149,6 +150,39 @@ def test_prefetch_fills_the_store_with_what_is_locked(
     hub.clear()
     assert hub_project.ok("prefetch", "m") == ""
     assert hub.log == []
+
+
+def test_derivations_ask_for_the_paths_that_were_added(
+    hub: Hub, hub_project: Project, nix_store: NixEnv
+) -> None:
+    """The point of it all: what the library's derivations are called is there already."""
+    odd = {name: name.encode() for name in HOSTILE}
+    hub.add_repo("org/name", {**FILES, **odd}, lfs=LFS)
+    source = MANIFEST.partition("\n")[2] + "exclude = ['\"', 'é${x}\\n', \"\\n\"]\n"
+    hub_project.write(
+        f"[models.files]\n{source}"
+        f"[models.or]\n{source}pin = 'tree'\n"
+        f"[models.plain]\n{source}pin = 'tree'\nintegration.huggingface.enable = false\n"
+    )
+    hub_project.ok("lock", "-o", "models.nix")
+    added = hub_project.ok("prefetch").splitlines()
+    found = evaluate(
+        f"""
+        let
+          models = import ./models.nix {{
+            pkgs = import {CHECKOUT}/tests/nix/pkgs {{ system = builtins.currentSystem; }};
+            inherit (import {CHECKOUT}/nix) fetchModel;
+          }};
+        in {{
+          files = map (blob: blob.outPath) (builtins.attrValues models.files.blobs);
+          trees = [ models."or".outPath models.plain.outPath ];
+        }}
+        """,
+        hub_project.dir,
+    )
+    assert len(found["files"]) > len(FILES)
+    assert sorted(set(found["files"])) == sorted(added)
+    nix_store.run("nix-store", "--check-validity", *found["files"], *found["trees"])
 
 
 @pytest.mark.usefixtures("nix_store")
