@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,12 @@ import click
 import pytest
 
 from aimodels_gen import __version__, cli, manifest
+from aimodels_gen.paths import data_dir
 from generator.helpers import evaluate, names_in
 from support.hub import Response
 
 if TYPE_CHECKING:
+    from conftest import Runner
     from generator.conftest import Project
     from support.hub import Hub, Request
 
@@ -175,6 +178,39 @@ def test_init_overwrites_nothing(project: Project, there: str) -> None:
     (project.dir / there).symlink_to("dangling")
     assert f"{there} would be overwritten" in project.fails("init")
     assert names_in(project.dir) == [there]
+
+
+def test_the_layout_of_the_wheel(project: Project) -> None:
+    package = project.dir / "site" / "aimodels_gen"
+    shutil.copytree(Path(cli.__file__).parents[1], package)
+    shutil.copytree(data_dir("templates"), package / "templates")
+    command = program("init", "new")
+    site = environment(PYTHONPATH=str(package.parent))
+    subprocess.run(command, env=site, cwd=project.dir, capture_output=True, check=True)
+    assert names_in(project.dir / "new") == ["flake.nix", "models.toml"]
+    shutil.rmtree(package / "templates")
+    broken = subprocess.run(
+        program("init", "other"), env=site, cwd=project.dir, capture_output=True, check=False
+    )
+    assert broken.returncode == 1
+    assert b"lacks its templates/ directory" in broken.stderr
+
+
+def test_no_permission_for_lock_or_output(project: Project, unprivileged: Runner) -> None:
+    project.write("")
+    project.dir.chmod(0o755)
+
+    def fails_at(name: str, *args: str) -> None:
+        done = unprivileged(*program("lock", *args), cwd=project.dir, env=environment())
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            f"error: {name}: Permission denied\nhint: check who owns the file and its directory\n"
+        )
+
+    fails_at("models.lock")
+    project.ok("lock")
+    fails_at("models.nix", "-o", "models.nix")
+    assert names_in(project.dir) == ["models.lock", "models.toml"]
 
 
 def test_a_reader_that_goes_away(hub: Hub, hub_project: Project) -> None:
