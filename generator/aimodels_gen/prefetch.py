@@ -68,8 +68,10 @@ def _fetch(item: _Item, environment: Mapping[str, str], report: Report) -> None:
         store.fetch_file(model.source, item.path, item.file, environment, report)
         return
     found = store.fetch_tree(model.tree, environment, report)
-    if isinstance(pin, TreePin) and found != pin.hash:
+    if isinstance(pin, TreePin) and found.hash != pin.hash:
         raise StoreError(
-            f"{model.name} is pinned to {pin.hash}, but its source now gives {found}",
+            f"{model.name} is pinned to {pin.hash}, but its source now gives {found.hash}",
             f"run `aimodels-gen update {model.name}` if the change is expected",
         )
+    if found.not_stored is not None:
+        raise found.not_stored

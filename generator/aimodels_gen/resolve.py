@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from aimodels_gen import store
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 DEFAULT_JOBS = 8
 Report = Callable[[str], None]
-E = TypeVar("E", bound=AimodelsError)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class _Selected:
     entry: Entry
     listing: Listing
     files: tuple[ListedFile, ...]
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...]
 
 
 def resolve(
@@ -78,8 +77,9 @@ def resolve(
     }
     stale = [entry for entry in manifest.entries if entry.name not in kept]
     made, warnings = _Resolver(old, options, report).pins(stale) if stale else ({}, ())
-    models = {entry.name: {**kept, **made}[entry.name] for entry in manifest.entries}
-    return Resolved(Lock(models), warnings)
+    models = {**kept, **made}
+    in_order = {entry.name: models[entry.name] for entry in manifest.entries}
+    return Resolved(Lock(in_order), warnings)
 
 
 def _check_names(manifest: Manifest, names: Iterable[str] | None) -> None:
@@ -123,6 +123,7 @@ class _Resolver:
         self._report = report
         self._clients: dict[str, Client] = {}
         self._failures: dict[str, AimodelsError] = {}
+        self._warnings: list[str] = []
 
     def pins(self, entries: Sequence[Entry]) -> tuple[dict[str, LockedModel], tuple[str, ...]]:
         """Return the new pins and warnings about them.
@@ -138,7 +139,8 @@ class _Resolver:
         models = {item.entry.name: self._locked(item, hashes) for item in selected}
         self._raise_failures(entries)
         found = {name: model for name, model in models.items() if model is not None}
-        return found, tuple(warning for item in selected for warning in item.warnings)
+        listed = (warning for item in selected for warning in item.warnings)
+        return found, (*listed, *self._warnings)
 
     def _connect(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -243,11 +245,14 @@ class _Resolver:
         entry, source = item.entry, item.listing.source
         tree = Tree(entry.name, source, entry.filters, entry.integration.enable)
         try:
-            sri = store.fetch_tree(tree, self._client(source).environment(), self._report)
+            made = store.fetch_tree(tree, self._client(source).environment(), self._report)
         except AimodelsError as error:
             self._fail(entry.name, error)
             return None
-        return TreePin(sri, len(item.files), sum(file.size for file in item.files))
+        if made.not_stored is not None:
+            reason = made.not_stored.message
+            self._warnings.append(f"{entry.name}: {reason}, so building it will download it again")
+        return TreePin(made.hash, len(item.files), sum(file.size for file in item.files))
 
     def _pin_kind(self, item: _Selected) -> PinKind:
         old = self._old.models.get(item.entry.name)

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aimodels_gen import names
 from aimodels_gen.errors import StoreError
@@ -18,7 +19,7 @@ from aimodels_gen.hashing import nar_sri
 from aimodels_gen.paths import data_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from aimodels_gen.pins import FilePin, Tree
     from aimodels_gen.sources import Source
@@ -38,49 +39,50 @@ def have_nix() -> bool:
     return shutil.which("nix-store") is not None
 
 
-@contextlib.contextmanager
-def workspace() -> Iterator[Path]:
-    """Give a temporary directory, beside the store if that can be written, and remove it.
+@dataclass(frozen=True)
+class FetchedTree:
+    """A whole model that was fetched.
 
-    Beside the store it is on the store's file system: models do not fit in a /tmp in memory.
+    Attributes:
+        hash: the SRI sha256 of its Nix archive.
+        not_stored: why the store did not take it. Its hash, which may have cost hours, is good
+            all the same.
     """
-    beside = Path(store_dir()).parent
-    parent = beside if beside.is_dir() and os.access(beside, os.W_OK) else None
-    directory = Path(tempfile.mkdtemp(prefix=".aimodels-gen-", dir=parent))
-    try:
-        yield directory
-    finally:
-        _remove(directory)
+
+    hash: str
+    not_stored: StoreError | None = None
 
 
-def fetch_tree(tree: Tree, environment: Mapping[str, str], report: Report) -> str:
-    """Fetch every byte of a model, put it into the store if there is one, return its SRI hash.
+def fetch_tree(tree: Tree, environment: Mapping[str, str], report: Report) -> FetchedTree:
+    """Fetch every byte of a model, put it into the store if there is one, return its hash.
 
     The path in the store is the one that the model's derivation will have, so that building it
     downloads nothing.
 
     Raises:
-        StoreError: the fetcher or the store failed; the message is theirs.
+        StoreError: the fetcher failed; the message is its own.
         OSError: the temporary directory cannot be written.
     """
-    with workspace() as directory:
-        output = directory / names.tree_name(tree.name, tree.identity())
-        include = tree.filters.include
-        spec = {
-            "mode": "tree",
-            "name": tree.name,
-            "source": _source_spec(tree.source),
-            "include": None if include is None else list(include),
-            "exclude": list(tree.filters.exclude),
-            "integration": tree.integrate,
-        }
-        run_fetcher(spec, output, environment, report)
+    include = tree.filters.include
+    spec = {
+        "mode": "tree",
+        "name": tree.name,
+        "source": _source_spec(tree.source),
+        "include": None if include is None else list(include),
+        "exclude": list(tree.filters.exclude),
+        "integration": tree.integrate,
+    }
+    name = names.tree_name(tree.name, tree.identity())
+    with _fetched(spec, name, environment, report) as output:
         report(f"{tree.name}: hashing")
         sri = nar_sri(output)
         if have_nix():
             report(f"{tree.name}: adding to the store")
-            add("recursive", output, sri)
-    return sri
+            try:
+                add("recursive", output, sri)
+            except StoreError as error:
+                return FetchedTree(sri, error)
+    return FetchedTree(sri)
 
 
 def fetch_file(
@@ -92,55 +94,19 @@ def fetch_file(
         StoreError: the fetcher or the store failed; the message is theirs.
         OSError: the temporary directory cannot be written.
     """
-    with workspace() as directory:
-        output = directory / names.file_name(path)
-        spec = {
-            "mode": "file",
-            "source": _source_spec(source),
-            "path": path,
-            "hash": pin.hash,
-            "size": pin.size,
-        }
-        run_fetcher(spec, output, environment, report)
+    spec = {
+        "mode": "file",
+        "source": _source_spec(source),
+        "path": path,
+        "hash": pin.hash,
+        "size": pin.size,
+    }
+    with _fetched(spec, names.file_name(path), environment, report) as output:
         add("flat", output, pin.hash)
 
 
-def run_fetcher(
-    spec: Mapping[str, Any], output: Path, environment: Mapping[str, str], report: Report
-) -> None:
-    """Run the bundled fetcher, which writes `output`; its progress lines go to `report`.
-
-    `environment` adds to ours: the token must not stand in a spec or on a command line.
-
-    Raises:
-        StoreError: it failed; its own error and hint.
-    """
-    spec_file = output.with_name("spec.json.tmp")
-    spec_file.write_text(json.dumps(spec), encoding="utf-8")
-    command = [sys.executable, str(data_dir("nix") / "fetcher"), str(spec_file)]
-    with subprocess.Popen(
-        [*command, "--out", str(output)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"},
-        encoding="utf-8",
-        errors="replace",
-    ) as process:
-        try:
-            tail = _relay(process.stderr or (), report)
-        except BaseException:
-            process.kill()
-            raise
-    spec_file.unlink()
-    if process.returncode != 0:
-        raise _fetcher_error(tail, process.returncode)
-
-
-def add(kind: str, path: Path, sri: str) -> str:
+def add(kind: Literal["flat", "recursive"], path: Path, sri: str) -> str:
     """Copy `path` into the store under its own name, as a fixed output; return the store path.
-
-    `kind` is "recursive" or "flat".
 
     Raises:
         StoreError: Nix refused, or its path is not the one that a derivation will have.
@@ -158,9 +124,7 @@ def add(kind: str, path: Path, sri: str) -> str:
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
         hint = "check that you may use the store: `nix-store --verify-path` on any path in it"
         raise StoreError(f"nix-store could not add {path.name}: {reason}", hint)
-    expected = names.store_path(
-        "recursive" if kind == "recursive" else "flat", sri, path.name, str(Path(added).parent)
-    )
+    expected = names.store_path(kind, sri, path.name, str(Path(added).parent))
     if added != expected:
         hint = "report this to the project with both paths"
         raise StoreError(f"Nix stored {added}, but a build will look for {expected}", hint)
@@ -192,7 +156,59 @@ def _source_spec(source: Source) -> dict[str, Any]:
     return {source.kind: source.fetcher_spec()}
 
 
-def _relay(lines: Iterator[str] | Any, report: Report) -> list[str]:  # noqa: ANN401
+@contextlib.contextmanager
+def _fetched(
+    spec: Mapping[str, Any], name: str, environment: Mapping[str, str], report: Report
+) -> Iterator[Path]:
+    """Run the bundled fetcher; give the path that it made, called `name`, and remove it after.
+
+    Its progress lines go to `report`. `environment` adds to ours: the token must stand neither in
+    a spec nor on a command line.
+
+    Raises:
+        StoreError: it failed; its own error and hint.
+    """
+    with _workspace() as directory:
+        spec_file, output = directory / "spec.json", directory / "out" / name
+        spec_file.write_text(json.dumps(spec), encoding="utf-8")
+        output.parent.mkdir()
+        command = [sys.executable, str(data_dir("nix") / "fetcher"), str(spec_file)]
+        with subprocess.Popen(
+            [*command, "--out", str(output)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"},
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            try:
+                tail = _relay(process.stderr or (), report)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            raise _fetcher_error(tail, process.returncode)
+        yield output
+
+
+@contextlib.contextmanager
+def _workspace() -> Iterator[Path]:
+    """Give a temporary directory, beside the store if that can be written, and remove it.
+
+    Beside the store it is on the store's file system: models do not fit in a /tmp in memory.
+    """
+    beside = Path(store_dir()).parent
+    parent = beside if beside.is_dir() and os.access(beside, os.W_OK) else None
+    directory = Path(tempfile.mkdtemp(prefix=".aimodels-gen-", dir=parent))
+    try:
+        yield directory
+    finally:
+        _remove(directory)
+
+
+def _relay(lines: Iterable[str], report: Report) -> list[str]:
+    """Report the lines as they come; return the last ones."""
     tail: list[str] = []
     for line in lines:
         text = line.rstrip()

@@ -253,6 +253,29 @@ def test_a_hostile_listing(hub: Hub, hub_project: Project, path: str) -> None:
     assert "outside of the model" in error
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"path": "a", "oid": "0", "size": "1"}',
+        '{"path": "a", "oid": "0", "size": -1}',
+        '{"path": "a", "oid": "0", "size": 1, "lfs": {"oid": "x", "size": 1, "pointerSize": 1}}',
+        '{"path": "a"}',
+    ],
+)
+@pytest.mark.usefixtures("repo")
+def test_a_listing_that_makes_no_sense(hub: Hub, hub_project: Project, row: str) -> None:
+    body = f'[{{"type": "file", {row[1:]}]'.encode()
+    hub.faults = lambda r: Response(200, body=body) if "/tree/" in r.path else None
+    assert "does not answer like a Hub" in hub_project.fails("lock")
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_commit_that_is_none(hub: Hub, hub_project: Project) -> None:
+    body = b'{"id": "org/name", "sha": "../../x"}'
+    hub.faults = lambda r: Response(200, body=body) if "/revision/" in r.path else None
+    assert "'../../x' is no commit" in hub_project.fails("lock")
+
+
 def test_every_model_that_fails_is_named_and_nothing_changes(
     hub: Hub, hub_project: Project, repo: Repo
 ) -> None:

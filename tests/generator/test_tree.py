@@ -115,6 +115,24 @@ def test_a_tree_without_integration_is_another(hub_project: Project) -> None:
 
 
 @pytest.mark.usefixtures("repo")
+def test_a_store_that_refuses_costs_no_hash(
+    hub_project: Project, no_nix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_project.ok("lock", "--pin", "tree")
+    expected = hub_project.lock
+    hub_project.lock_file.unlink()
+    (hub_project.dir / "nix-store").write_text("#!/bin/sh\necho error: no daemon >&2\nexit 1\n")
+    (hub_project.dir / "nix-store").chmod(0o755)
+    monkeypatch.setenv("PATH", str(hub_project.dir), prepend=os.pathsep)
+    monkeypatch.setattr(store, "have_nix", lambda: True)
+    result = hub_project.run("lock", "--pin", "tree")
+    assert result.status == 0
+    assert "error: no daemon, so building it will download it again" in result.err
+    assert hub_project.lock == expected
+    assert names_in(no_nix) == []
+
+
+@pytest.mark.usefixtures("repo")
 def test_the_fetchers_failure_is_ours(hub: Hub, hub_project: Project, no_nix: Path) -> None:
     def alter(request: Request) -> Response | None:
         return Response(200, body=b"[]") if request.path.endswith("config.json") else None

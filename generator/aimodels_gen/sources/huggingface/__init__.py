@@ -26,6 +26,11 @@ def is_repo_part(text: str) -> bool:
     return bool(_REPO_PART.match(text)) and ".." not in text and "--" not in text
 
 
+def is_commit(text: str) -> bool:
+    """Return whether `text` is a full commit id: 40 lower-case hex digits."""
+    return bool(_COMMIT.match(text))
+
+
 @dataclass(frozen=True)
 class HuggingFace:
     """A repository at a ref, or at an exact commit.
@@ -55,9 +60,9 @@ class HuggingFace:
         _check_repo(table, repo)
         if ref is not None and rev is not None:
             table.fail("rev", "is given together with ref", "keep rev to stay, or ref to follow")
-        if ref is not None and _COMMIT.match(ref):
+        if ref is not None and is_commit(ref):
             ref, rev = None, ref
-        if rev is not None and not _COMMIT.match(rev):
+        if rev is not None and not is_commit(rev):
             hint = "write the full commit in 40 lower-case hex digits; a branch or tag goes in ref"
             table.fail("rev", f"is {rev!r}", hint)
         if ref is not None and _BAD_REF.search(ref):
@@ -74,7 +79,7 @@ class HuggingFace:
     def from_lock(cls, table: Table) -> HuggingFace:
         """Read `source.huggingface` of a lock, where the exact commit must stand."""
         repo, rev = table.string("repo"), table.string("rev")
-        if repo is None or rev is None or not _COMMIT.match(rev):
+        if repo is None or rev is None or not is_commit(rev):
             table.fail(None, "lacks its repo or its 40-digit rev", "restore or delete the lock")
         return cls(
             repo=repo,

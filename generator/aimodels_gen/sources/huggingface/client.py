@@ -14,9 +14,10 @@ from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
 from aimodels_gen.errors import SourceError
 from aimodels_gen.filters import check_path
-from aimodels_gen.hashing import git_blob_hasher
+from aimodels_gen.hashing import git_blob_hasher, sri_from_hex
 from aimodels_gen.pins import Card
 from aimodels_gen.sources import ListedFile, Listing
+from aimodels_gen.sources.huggingface import is_commit
 from aimodels_gen.sources.huggingface.failures import EXPECTED, Request, explain
 from aimodels_gen.sources.huggingface.session import origin, public, retrying, set_up
 
@@ -93,8 +94,8 @@ class HubClient:
         api = self._api(source)
         repo: dict[str, Any] = {"repo_id": source.repo, "repo_type": source.repo_type}
         info = retrying(lambda: api.repo_info(**repo, revision=source.rev or source.ref))
-        if not info.sha:
-            raise ValueError("the repository's commit is missing")
+        if not is_commit(info.sha or ""):
+            raise ValueError(f"{info.sha!r} is no commit")
         # The library tries the pages again by itself, but not in all versions the first one.
         rows = retrying(
             lambda: list(api.list_repo_tree(**repo, revision=info.sha, recursive=True)), tries=2
@@ -160,9 +161,20 @@ class HubClient:
 
 
 def _listed(row: RepoFile) -> ListedFile:
+    """Return a row of a listing, having refused what no Hub would say.
+
+    Raises:
+        ValueError: a size or hash is none.
+        SourceError: the path is hostile.
+    """
+    size = row.lfs.size if row.lfs else row.size
+    if type(size) is not int or size < 0:
+        raise ValueError(f"{size!r} is no size")
+    if row.lfs:
+        sri_from_hex(row.lfs.sha256)
     return ListedFile(
         path=check_path(row.path),
-        size=row.lfs.size if row.lfs else row.size,
+        size=size,
         sha256=row.lfs.sha256 if row.lfs else None,
         blob_id=row.blob_id,
         lfs=row.lfs is not None,
