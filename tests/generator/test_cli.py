@@ -52,6 +52,7 @@ def imported(*command: str, cwd: Path | None = None) -> set[str]:
 
 def test_help_of_everything(project: Project) -> None:
     assert project.ok("-h") == project.ok("--help")
+    assert "    aimodels-gen lock models.toml > models.nix\n" in project.ok("--help")
     for name, first_sentence in cli.COMMANDS.items():
         assert first_sentence[:40] in project.ok("--help")
         command = importlib.import_module(f"aimodels_gen.cli.{name}").command

@@ -52,7 +52,7 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    r"""Pin AI models from a models.toml, for Nix to fetch.
+    """Pin AI models from a models.toml, for Nix to fetch.
 
     models.toml says what you want, models.lock what it is exactly, models.nix is its rendering:
 
@@ -60,7 +60,7 @@ def cli() -> None:
       aimodels-gen init
       aimodels-gen lock models.toml > models.nix
       nix build .#NAME
-    """
+    """  # noqa: D301 - \b is the character that keeps click from filling the lines
 
 
 def run(args: Sequence[str] | None = None) -> int:
