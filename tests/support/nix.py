@@ -72,6 +72,13 @@ class NixEnv:
             "XDG_CACHE_HOME": str(self.dir / "cache"),
         }
 
+    def entry(self) -> list[str]:
+        """What a command line has to begin with to be run beside this Nix."""
+        if self.root is None:
+            return []
+        binds = [CHECKOUT, tempfile.gettempdir(), f"{self.dir}={self.real}"]
+        return [str(_IN_ROOT), str(self.root), *dict.fromkeys(map(str, binds)), "--"]
+
     def run(
         self,
         *command: str | Path,
@@ -80,12 +87,8 @@ class NixEnv:
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command with this Nix on its PATH."""
-        entry: list[str | Path] = []
-        if self.root is not None:
-            binds = [CHECKOUT, tempfile.gettempdir(), f"{self.dir}={self.real}"]
-            entry = [_IN_ROOT, self.root, *dict.fromkeys(map(str, binds)), "--"]
         result = subprocess.run(
-            [*entry, *command],
+            [*self.entry(), *command],
             check=False,
             capture_output=True,
             text=True,

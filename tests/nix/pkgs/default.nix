@@ -42,12 +42,14 @@ in
   };
 
   mkShell =
-    { inputsFrom, packages }:
-    mkDerivation {
-      name = "shell";
-      inherit inputsFrom packages;
-      buildCommand = "export > $out";
-    };
+    attrs:
+    mkDerivation (
+      {
+        name = "shell";
+        buildCommand = "export > $out";
+      }
+      // attrs
+    );
 
   python3 = {
     outPath = hostPython;
