@@ -13,7 +13,7 @@ import pytest
 from support.environment import CHECKOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -33,7 +33,14 @@ class Run:
 
 class Fetch(Protocol):
     def __call__(
-        self, mode: str, source: Mapping[str, Any], /, *, env: Mapping[str, str] = ..., **spec: Any
+        self,
+        mode: str,
+        source: Mapping[str, Any],
+        /,
+        *,
+        env: Mapping[str, str] = ...,
+        launcher: Sequence[str | Path] = ...,
+        **spec: Any,
     ) -> Run: ...
 
 
@@ -49,13 +56,14 @@ class _Fetch:
         /,
         *,
         env: Mapping[str, str] | None = None,
+        launcher: Sequence[str | Path] = (),
         **spec: Any,
     ) -> Run:
         self.count += 1
         spec_file = self.folder / f"spec-{self.count}.json"
         spec_file.write_text(json.dumps({"mode": mode, "source": source, **spec}))
         out = self.folder / f"out-{self.count}"
-        command = [sys.executable, "-B", CHECKOUT / "nix/fetcher", spec_file]
+        command = [*launcher, sys.executable, "-B", CHECKOUT / "nix/fetcher", spec_file]
         # As in a sandbox: nothing of the machine's settings, the output in $out.
         done = subprocess.run(
             command,
