@@ -1,0 +1,176 @@
+"""The bench itself: scratch space, a Hub in a process of its own, programs and what they cost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from support.hub import BigFile, Hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from multiprocessing.connection import Connection
+
+    from support.gitlike import Content
+    from support.hub import Request
+
+# Beside the Python that runs us: the virtual environment's programs.
+BIN = Path(sys.executable).parent
+WEIGHTS = "*.safetensors"
+# A ratio of bytes that says: each was written once. Directories and databases come on top.
+ONCE = 1.05
+_SHARDS = 8
+_SNAPSHOT = """
+import sys, huggingface_hub
+print(huggingface_hub.snapshot_download(sys.argv[1], cache_dir=sys.argv[2]))
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much to measure: bytes of a model, and how often."""
+
+    size: int
+    runs: int
+
+
+def model(size: int) -> dict[str, Content]:
+    """Give the files of a model: that many bytes of weights, and what stands beside them."""
+    weights: dict[str, Content] = {
+        f"model-{n:05}-of-{_SHARDS:05}.safetensors": BigFile(size // _SHARDS, n)
+        for n in range(1, _SHARDS + 1)
+    }
+    return {
+        **weights,
+        "config.json": b"{}\n" * 200,
+        "generation_config.json": b"{}\n" * 50,
+        "model.safetensors.index.json": b"{}\n" * 10_000,
+        "tokenizer.json": b"[]\n" * 70_000,
+    }
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder, and remove it with what was put there."""
+    with tempfile.TemporaryDirectory(prefix="aimodels-bench-") as folder:
+        yield Path(folder)
+
+
+def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    """Run a program and give its stdout; if it fails, stop with what it said."""
+    done = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+def lock(
+    project: Path,
+    models: Mapping[str, str],
+    *options: str,
+    env: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Lock repositories (by the names of the models) in a new project; give what Nix is told."""
+    project.mkdir()
+    (project / "models.toml").write_text(
+        "".join(
+            f'[models.{name}]\nsource.huggingface.repo = "{repo}"\n'
+            for name, repo in models.items()
+        )
+    )
+    printed = run(BIN / "aimodels-gen", "lock", "--format=json", *options, cwd=project, env=env)
+    pins: dict[str, Any] = json.loads(printed)["models"]
+    return pins
+
+
+def snapshot(repo: str, cache: Path) -> tuple[str | Path, ...]:
+    """Give the command by which huggingface_hub downloads a repository."""
+    return (sys.executable, "-c", _SNAPSHOT, repo, cache)
+
+
+class Meter:
+    """Measures what its `with` blocks do by way of processes that end there; each block is a run.
+
+    The kernel counts a byte as written when a process makes a page of a file dirty, so a copy is
+    counted, a rename is not, and neither is what other people write. When a process is waited for,
+    its count is added to its parent's, up to us.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.written: list[int] = []
+        self._before = 0
+        self._start = 0.0
+
+    def __enter__(self) -> None:
+        os.sync()  # an earlier run's pages are not to be flushed at the expense of this one
+        self._before = _written()
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds.append(time.perf_counter() - self._start)
+        self.written.append(_written() - self._before)
+
+
+def _written() -> int:
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:"))
+
+
+class HubProcess:
+    """The tests' Hub, serving from a process of its own so that it takes no time from ours.
+
+    While it is entered, what we start takes it for huggingface.co.
+    """
+
+    def __init__(self, repos: Mapping[str, Mapping[str, Content]]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(repos, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        # It answers when the checksums of all files have been computed.
+        self._url: str = self._pipe.recv()
+
+    def take_log(self) -> list[Request]:
+        """Give the requests since the last time."""
+        self._pipe.send("log")
+        log: list[Request] = self._pipe.recv()
+        return log
+
+    def __enter__(self) -> HubProcess:  # noqa: PYI034 (Self is new in Python 3.11)
+        os.environ["HF_ENDPOINT"] = self._url
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del os.environ["HF_ENDPOINT"]
+        self._pipe.close()
+        self._process.join()
+
+
+def _serve(repos: Mapping[str, Mapping[str, Content]], pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # our parent ends us, by closing the pipe
+    with Hub() as hub, contextlib.suppress(EOFError, BrokenPipeError):
+        for repo, files in repos.items():
+            hub.add_repo(repo, files, lfs=[WEIGHTS])
+        pipe.send(hub.url)
+        while pipe.recv():
+            pipe.send(hub.log)
+            hub.clear()

@@ -1,0 +1,118 @@
+"""Figures, and the table that they are shown in."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+LEGEND = "\n~ the slowest run took more than 1.5 times the fastest: something else was at work\n"
+_NOISY = 1.5
+_KIB = 1024
+
+
+def seconds(value: float) -> str:
+    """Write a duration."""
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:,.1f} s"
+
+
+def size(value: float) -> str:
+    """Write a number of bytes."""
+    for unit in ("B", "KiB", "MiB"):
+        if value < _KIB:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _KIB
+    return f"{value:.2f} GiB"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What the runs gave for one thing; the median stands for them."""
+
+    values: Sequence[float]
+    text: Callable[[float], str]
+
+    @property
+    def median(self) -> float:
+        """The value to compare."""
+        return statistics.median(self.values)
+
+    def __str__(self) -> str:
+        noisy = max(self.values) > _NOISY * min(self.values)
+        return f"{self.text(self.median)}{'~' if noisy else ' '}"
+
+
+class Row(NamedTuple):
+    """A line of the table, in words."""
+
+    what: str
+    ours: str
+    peer: str = ""
+    beside: str = ""
+    ratio: str = ""
+    target: str = ""
+    verdict: str = ""
+
+
+_HEADER = Row("", "ours ", "peer ", "the peer", "ours/peer", "target", "")
+_RIGHT = {"ours", "peer", "ratio"}
+
+
+def row(  # noqa: PLR0913 (each has a column)
+    what: str,
+    ours: Figure,
+    peer: Figure | None = None,
+    beside: str = "",
+    *,
+    under: float | None = None,
+    ratio_under: float | None = None,
+) -> Row:
+    """Give the row of a figure, beside a peer's, with a target for the figure or for the ratio."""
+    line = Row(what, str(ours))
+    if under is not None:
+        line = _judged(line, f"< {ours.text(under)}", met=ours.median < under)
+    if peer is not None:
+        ratio = ours.median / peer.median
+        line = line._replace(peer=str(peer), beside=beside, ratio=_ratio(ratio))
+        if ratio_under is not None:
+            line = _judged(line, f"ratio < {_ratio(ratio_under)}", met=ratio < ratio_under)
+    return line
+
+
+def absent(what: str, found: Collection[str]) -> Row:
+    """Give the row of things that there should be none of."""
+    line = Row(what, f"{', '.join(sorted(found)) or 'none'} ")
+    return _judged(line, "none", met=not found)
+
+
+def _judged(line: Row, target: str, *, met: bool) -> Row:
+    return line._replace(target=target, verdict="met" if met else "MISSED")
+
+
+def _ratio(value: float) -> str:
+    return f"1/{1 / value:,.0f}" if value < 0.2 else f"{value:.2f}"  # noqa: PLR2004
+
+
+def heading(title: str) -> str:
+    """Give the line above a table, with what tells whether the machine was busy."""
+    load = os.getloadavg()[0]
+    return f"\n== {title} ({os.cpu_count()} CPUs, load {load:.1f} at the start)\n"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Lay out rows under their header."""
+    lines = [_HEADER, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join(f"{_line(line, widths)}\n" for line in lines)
+
+
+def _line(row: Row, widths: Sequence[int]) -> str:
+    cells = (
+        cell.rjust(width) if field in _RIGHT else cell.ljust(width)
+        for field, cell, width in zip(Row._fields, row, widths, strict=True)
+    )
+    return "  ".join(cells).rstrip()

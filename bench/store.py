@@ -1,0 +1,131 @@
+"""What a model costs in the Nix store: time to assemble it, and bytes written for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lab import ONCE, HubProcess, Meter, Settings, lock, model, run, scratch, snapshot
+from report import Figure, Row, absent, row, seconds, size
+from support.environment import CHECKOUT
+from support.gitlike import BLOCK
+from support.nix import KINDS, NixEnv, UnavailableError, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_REPO = "bench/model"
+_ENTRY = "models--bench--model"
+_PKGS = f"(import {CHECKOUT}/tests/nix/pkgs {{ system = builtins.currentSystem; }})"
+_LINKED = 1  # seconds that it may take
+
+Pin = Mapping[str, Any]
+
+
+def measure(settings: Settings) -> Iterator[Row]:
+    """Lock with both pins, then build with each Nix of this machine."""
+    with HubProcess({_REPO: model(settings.size)}), scratch() as folder:
+        files = lock(folder / "files", {"m": _REPO})["m"]
+        tree, rows = _lock_tree(folder / "tree")
+        yield from rows
+        for kind in KINDS:
+            yield from _build(kind, files, tree, settings.runs)
+
+
+def _lock_tree(project: Path) -> tuple[Pin, list[Row]]:
+    """Make the other pin, which also puts the model into a store; builds get another store."""
+    ours, peer = Meter(), Meter()
+    with environment("host") as nix, scratch() as cache:
+        with ours:
+            pins = lock(project, {"m": _REPO}, "--pin=tree", env=nix.variables())
+        with peer:
+            run(*snapshot(_REPO, cache))
+            add = ("nix-store", "--add-fixed", "--recursive", "sha256", cache / _ENTRY)
+            run(*add, env=nix.variables())
+    what, beside = "lock --pin tree", "snapshot_download, nix-store --add"
+    time = Figure(ours.seconds, seconds), Figure(peer.seconds, seconds)
+    written = Figure(ours.written, size), Figure(peer.written, size)
+    rows = [row(f"{what}: time", *time, beside), row(f"{what}: written", *written, beside)]
+    return pins["m"], rows
+
+
+def _build(kind: str, files: Pin, tree: Pin, runs: int) -> Iterator[Row]:
+    try:
+        with environment(kind) as nix:
+            version = nix.run("nix", "--version").stdout.split()[-1]
+            for rows in (_downloads(nix, files, tree), _assemblies(nix, files, runs)):
+                for line in rows:
+                    yield line._replace(what=f"Nix {version}: {line.what}")
+    except UnavailableError as error:
+        yield absent(f"{kind} Nix: in its way", [str(error)])
+
+
+def _downloads(nix: NixEnv, files: Pin, tree: Pin) -> Iterator[Row]:
+    """Build what downloads, beside a build that does nothing but write as many bytes.
+
+    Newer Nixes copy what a fixed-output derivation has made before they take it, lest its builder
+    still holds the file open: that is in both figures.
+    """
+    total = _total(files)
+    by_tree, by_files, bare = Meter(), Meter(), Meter()
+    # What any first build puts into a new store is not to be counted.
+    nix.run("nix-instantiate", "-E", _model(files))
+    nix.build(f"{_PKGS}.cacert")
+    with by_tree:
+        nix.build(_model(tree))
+    with by_files:
+        blobs = f"builtins.attrValues ({_model(files)}).blobs"
+        nix.run("nix-build", "--no-out-link", "-E", blobs)
+    with bare:
+        nix.build(_zeros(total))
+    peer = Figure(bare.written, size)
+    for what, meter in (("tree build", by_tree), ("builds of the files", by_files)):
+        written = Figure(meter.written, size)
+        yield row(f"{what}: written", written, peer, "head -c … > $out", ratio_under=ONCE)
+
+
+def _assemblies(nix: NixEnv, files: Pin, runs: int) -> Iterator[Row]:
+    """Assemble what is in the store, by turns, beside a build that does nothing."""
+    link, copy, empty = Meter(), Meter(), Meter()
+    turns = {
+        _model({**files, "layout": "link"}): link,
+        _model({**files, "layout": "copy"}): copy,
+        _derivation("empty", "mkdir $out"): empty,
+    }
+    for _ in range(runs):
+        for expression, meter in turns.items():
+            with meter:
+                out = nix.build(expression)
+            nix.run("nix-store", "--delete", nix.store / out.name)
+    linked, copied = Figure(link.seconds, seconds), Figure(copy.seconds, seconds)
+    peer, beside = Figure(empty.seconds, seconds), "an empty derivation"
+    yield row("link form: time", linked, peer, beside, under=_LINKED)
+    yield row("copy form: time", copied, peer, beside)
+    written, total = Figure(copy.written, size), Figure([_total(files)], size)
+    yield row("copy form: written", written, total, "size of the model", ratio_under=ONCE)
+
+
+def _total(files: Pin) -> int:
+    return sum(file["size"] for file in files["files"].values())
+
+
+def _model(pin: Pin) -> str:
+    # JSON writes strings as Nix does, where there is no `${`.
+    arguments = f"(builtins.fromJSON {json.dumps(json.dumps(pin))})"
+    return f"(import {CHECKOUT}/nix).fetchModel {_PKGS} {arguments}"
+
+
+def _zeros(count: int) -> str:
+    digest = hashlib.sha256()
+    for start in range(0, count, BLOCK):
+        digest.update(bytes(min(BLOCK, count - start)))
+    pin = f'outputHashAlgo = "sha256"; outputHash = "{digest.hexdigest()}";'
+    return _derivation("zeros", f"head -c {count} /dev/zero > $out", pin)
+
+
+def _derivation(name: str, command: str, pin: str = "") -> str:
+    attributes = f'name = "{name}"; buildCommand = "{command}"; {pin}'
+    return f"{_PKGS}.stdenvNoCC.mkDerivation {{ {attributes} }}"
