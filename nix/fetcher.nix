@@ -22,13 +22,15 @@ in
   */
   build = spec: {
     spec = builtins.toJSON spec;
-    # A listing of thousands of files does not fit into an environment variable.
+    # A listing of thousands of files does not fit into an environment variable. nixpkgs may be
+    # configured to make structured attributes the default, with which there is no passAsFile.
     passAsFile = [ "spec" ];
+    __structuredAttrs = false;
     nativeBuildInputs = [ pkgs.python3 ];
     preferLocalBuild = true;
     dontFixup = true;
     buildCommand = ''
-      python3 -B ${program} "$specPath"
+      python3 -B -X utf8 ${program} "$specPath"
     '';
   };
 

@@ -19,12 +19,20 @@ let
     in
     if excess > 0 then dropDots (builtins.substring excess length string) else string;
 
+  # Nix refuses derivations of such names.
+  notADrv =
+    string:
+    let
+      stem = builtins.substring 0 (builtins.stringLength string - 4) string;
+    in
+    if string == "${stem}.drv" then "${stem}-drv" else string;
+
   sanitizeTo =
     length: string:
     let
       parts = builtins.split "[^0-9a-zA-Z+._?=-]+" string;
       joined = builtins.concatStringsSep "" (map (p: if builtins.isString p then p else "-") parts);
-      name = lastOf length (dropDots joined);
+      name = lastOf length (notADrv (dropDots joined));
     in
     if name == "" then "unknown" else name;
 in

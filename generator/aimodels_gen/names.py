@@ -23,9 +23,12 @@ def sanitize(text: str, longest: int = _LONGEST) -> str:
     """Return `text` as a store name: bad characters become dashes, leading dots go.
 
     Works on UTF-8 bytes, as Nix does: one dash stands for each maximal run of bad bytes.
-    Names over `longest` bytes keep their end, where file names carry their extension.
+    Names over `longest` bytes keep their end, where file names carry their extension. A name that
+    ends in `.drv` ends in `-drv` instead: Nix refuses derivations of such names.
     """
     name = _BAD.sub(b"-", text.encode("utf-8")).decode("ascii").lstrip(".")
+    if name.endswith(".drv"):
+        name = f"{name[:-4]}-drv"
     if len(name) > longest:
         name = name[-longest:].lstrip(".")
     return name or "unknown"

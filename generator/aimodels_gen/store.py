@@ -194,12 +194,13 @@ def _fetched(
 
 @contextlib.contextmanager
 def _workspace() -> Iterator[Path]:
-    """Give a temporary directory, beside the store if that can be written, and remove it.
+    """Give a temporary directory with room for a model, and remove it.
 
-    Beside the store it is on the store's file system: models do not fit in a /tmp in memory.
+    That is beside the store if we may write there, on the store's own file system; else in TMPDIR;
+    else in /var/tmp, since /tmp is often in memory.
     """
-    beside = Path(store_dir()).parent
-    parent = beside if beside.is_dir() and os.access(beside, os.W_OK) else None
+    places = [str(Path(store_dir()).parent), os.environ.get("TMPDIR") or "/var/tmp"]  # noqa: S108 (mkdtemp)
+    parent = next((place for place in places if os.access(place, os.W_OK)), None)
     directory = Path(tempfile.mkdtemp(prefix=".aimodels-gen-", dir=parent))
     try:
         yield directory

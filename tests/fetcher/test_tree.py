@@ -25,6 +25,7 @@ WEIRD = {
     "a b/ü 'quoted\" ${x} $y\\z.txt": b"weird",
     "line\nbreak": b"newline",
     ".hidden/.file": b"dot",
+    "weights.drv": b"not a derivation",
     "%41/?query#fragment&amp;": b"url",
     "-dash": b"dash",
     "copy/of/config.json": b"{}",

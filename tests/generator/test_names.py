@@ -33,6 +33,9 @@ STRINGS = [
     "é" * 300,
     "a" + "." * 207,
     "_+?=.-",
+    "weights.drv",
+    ".drv",
+    "x" * 300 + ".drv",
 ]
 IDENTITIES: list[dict[str, Any]] = [
     {
@@ -59,6 +62,7 @@ IDENTITIES: list[dict[str, Any]] = [
         (".gitattributes", "gitattributes"),
         ("..", "unknown"),
         ("日本", "-"),
+        ("weights.drv", "weights-drv"),
         ("x" * 200 + ".safetensors", "x" * 195 + ".safetensors"),
         ("a" + "." * 207, "unknown"),
     ],

@@ -23,6 +23,7 @@ MODEL = {
     "a b/ü 'q\" ${x} $y\\z.txt": b"weird",
     "line\nbreak": b"newline",
     ".hidden/.file": b"dot",
+    "weights.drv": b"not a derivation",
     "same.json": b"{}",
     "model.safetensors": BigFile(2 << 20, 1),
 }

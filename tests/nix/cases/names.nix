@@ -16,6 +16,18 @@ in
       expr = names.sanitize "..hidden";
       expected = "hidden";
     };
+    noDerivation = {
+      expr = map names.sanitize [
+        "a.drv"
+        ".drv"
+        "drv"
+      ];
+      expected = [
+        "a-drv"
+        "drv"
+        "drv"
+      ];
+    };
     neverEmpty = {
       expr = map names.sanitize [
         ""

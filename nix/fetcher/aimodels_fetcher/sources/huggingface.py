@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from aimodels_fetcher.transport import Client, StatusError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
-_DAEMON_HINT = (
-    "builds get the token from nix-daemon's environment, not from your shell: "
-    "set HF_TOKEN (or HF_TOKEN_PATH, a file that the sandbox may read) for the daemon"
-)
 
 
 @dataclass(frozen=True)
@@ -106,13 +102,13 @@ class HuggingFace:
         page = f"{self.endpoint}/{prefix}{self.repo}"
         hint = ""
         if error.code == "GatedRepo":
-            hint = f"the repository is gated: ask for access at {page}; {_DAEMON_HINT}"
+            hint = f"the repository is gated: ask for access at {page}; {_token_hint()}"
         elif error.code == "RevisionNotFound":
             hint = f"there is no such revision (any more): look at {page}/commits/main"
         elif error.code == "EntryNotFound":
             hint = "the revision has no such file: lock again"
         elif error.code == "RepoNotFound" or error.status in {401, 403, 404}:
-            hint = f"missing, renamed or private (see {page}), or a bad token; {_DAEMON_HINT}"
+            hint = f"missing, renamed or private (see {page}), or a bad token; {_token_hint()}"
         return FetchError(f"{self.label}: {error}", hint)
 
 
@@ -122,6 +118,16 @@ def _remote_file(row: Mapping[str, Any]) -> RemoteFile:
     if lfs:
         return RemoteFile(path, lfs["size"], lfs["oid"], git_blob_id=None, lfs=True)
     return RemoteFile(path, row["size"], sha256=None, git_blob_id=row["oid"], lfs=False)
+
+
+def _token_hint() -> str:
+    # Nix sets this for builds, and the generator runs outside of one.
+    if not os.environ.get("NIX_BUILD_TOP"):
+        return "set HF_TOKEN or run `hf auth login`"
+    return (
+        "builds get the token from nix-daemon's environment, not from your shell: set HF_TOKEN "
+        "(or HF_TOKEN_PATH, a file that the sandbox may read) for the daemon"
+    )
 
 
 def _token() -> str | None:
