@@ -160,6 +160,26 @@ def test_hostile_paths_are_refused(hub: Hub, fetch: Fetch, tmp_path: Path, path:
     assert not (tmp_path / "evil").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/revision/", b'{"sha": "../../../../tmp/evil"}'),
+        ("/revision/", b"[]"),
+        ("/tree/", b'{"error": "maintenance"}'),
+        ("/tree/", b'[{"type": "file"}]'),
+        ("/tree/", b'[{"type": "file", "path": "a", "size": "big", "oid": "x"}]'),
+        ("/tree/", b'[{"type": "file", "path": 7, "size": 1, "oid": "x"}]'),
+    ],
+)
+def test_answers_that_are_not_a_hubs(hub: Hub, fetch: Fetch, path: str, body: bytes) -> None:
+    repo = hub.add_repo("org/model", {"config.json": b"1"})
+    hub.faults = lambda request: Response(200, {}, body) if path in request.path else None
+    run = fetch("tree", source(hub, repo, rev=None), **EVERYTHING)
+    assert run.status == 1
+    assert "does not answer like a Hub" in run.log
+    assert "Traceback" not in run.log
+
+
 def test_small_files_are_checked_against_the_listing(hub: Hub, fetch: Fetch) -> None:
     repo = hub.add_repo("org/model", {"config.json": b"good", "b": b"b"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,17 +79,27 @@ class HuggingFace:
         return Client(self.endpoint, _token())
 
     def listing(self, client: Client) -> tuple[str, list[RemoteFile]]:
-        """Resolve the ref where no commit is pinned, then list recursively over all pages."""
+        """Resolve the ref where no commit is pinned, then list recursively over all pages.
+
+        Raises:
+            FetchError: The answers are not those of a Hub, or name paths that no one may create.
+        """
         base = f"{self.endpoint}/api/{self.repo_type}s/{self.repo}"
-        commit = self.rev
-        if commit is None:
-            info, _ = client.get_json(f"{base}/revision/{quote(self.ref, safe='')}")
-            commit = str(info["sha"])
-        files: list[RemoteFile] = []
-        page: str | None = f"{base}/tree/{commit}?recursive=True"
-        while page:
-            rows, page = client.get_json(page)
-            files += [_remote_file(row) for row in rows if row["type"] == "file"]
+        try:
+            commit = self.rev
+            if commit is None:
+                info, _ = client.get_json(f"{base}/revision/{quote(self.ref, safe='')}")
+                commit = _checked_commit(info["sha"])
+            files: list[RemoteFile] = []
+            page: str | None = f"{base}/tree/{commit}?recursive=True"
+            while page:
+                rows, page = client.get_json(page)
+                files += [_remote_file(row) for row in rows if row["type"] == "file"]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise FetchError(
+                f"{self.endpoint} does not answer like a Hub about {self.label}",
+                "check HF_ENDPOINT and the model's endpoint",
+            ) from error
         return commit, files
 
     def url(self, path: str, commit: str) -> str:
@@ -112,12 +123,19 @@ class HuggingFace:
         return FetchError(f"{self.label}: {error}", hint)
 
 
+def _checked_commit(sha: str) -> str:
+    # It becomes the name of a folder.
+    if not re.fullmatch(r"[0-9a-f]{40}", sha):
+        raise ValueError(sha)
+    return sha
+
+
 def _remote_file(row: Mapping[str, Any]) -> RemoteFile:
     path = check_repo_path(row["path"])
     lfs = row.get("lfs")
     if lfs:
-        return RemoteFile(path, lfs["size"], lfs["oid"], git_blob_id=None, lfs=True)
-    return RemoteFile(path, row["size"], sha256=None, git_blob_id=row["oid"], lfs=False)
+        return RemoteFile(path, int(lfs["size"]), str(lfs["oid"]), git_blob_id=None, lfs=True)
+    return RemoteFile(path, int(row["size"]), sha256=None, git_blob_id=str(row["oid"]), lfs=False)
 
 
 def _token_hint() -> str:
