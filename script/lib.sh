@@ -71,15 +71,16 @@ activate() {
 }
 
 # The CPU build of torch: what PyPI has for Linux drags in several GB of CUDA. pip may know a CPU build (from
-# its find-links or an index of the machine); if not, uv knows where PyTorch keeps them.
+# its find-links or an index of the machine); if not, uv knows where PyTorch keeps them. Where only PyPI can be
+# reached, the large build serves as well.
 install_torch() {
   local torch=torch==2.13.0
-  if [ "$(uname -s)" != Linux ] || pip_finds "$torch" | grep -q '+cpu$'; then
-    .venv/bin/python -m pip install -qq "$torch"
-  else
+  if [ "$(uname -s)" = Linux ] && ! pip_finds "$torch" | grep -q '+cpu$'; then
     .venv/bin/python -m pip install -qq uv
-    .venv/bin/uv pip install -qq --python .venv/bin/python --torch-backend=cpu "$torch"
+    .venv/bin/uv pip install -qq --python .venv/bin/python --torch-backend=cpu "$torch" 2>/dev/null && return
+    say "no CPU build of torch can be reached: installing PyPI's, which takes several GB"
   fi
+  .venv/bin/python -m pip install -qq "$torch"
 }
 
 # The version that pip would install.
