@@ -1,4 +1,4 @@
-"""The front door: asks the questions that it is given, or all, and prints a table for each."""
+"""How fast and how small: asks the questions that it is given, or all, and prints a table for each."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ import store
 from lab import Settings, scratch
 from support.environment import hermetic
 
-QUESTIONS = {
-    "lock": lock.measure,
-    "startup": startup.measure,
-    "fetcher": fetcher.measure,
-    "store": store.measure,
-}
+QUESTIONS = {module.__name__: module for module in (lock, startup, fetcher, store)}
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return int(text)
 
 
 def _size(text: str) -> int:
     number, unit = text[:-3], text[-3:]
-    if not number.isdigit() or unit not in _UNITS:
+    if unit not in _UNITS:
         raise argparse.ArgumentTypeError(f"{text!r} is not like 64MiB or 2GiB")
-    return int(number) * _UNITS[unit]
+    return _count(number) * _UNITS[unit]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         "questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}"
     )
     parser.add_argument("--size", type=_size, default="2GiB", help="of the model [2GiB]")
-    parser.add_argument("--runs", type=int, default=3, help="of which to take the median [3]")
+    parser.add_argument("--runs", type=_count, default=3, help="of which to take the median [3]")
     return parser
 
 
@@ -55,11 +56,11 @@ def main() -> None:
         environment = hermetic(home)
         os.environ.clear()
         os.environ.update(environment)
+        sys.stdout.write(f"A model of {report.size(settings.size)}, medians of {settings.runs}.\n")
         for name in arguments.questions or QUESTIONS:
-            title = f"{name}: {report.size(settings.size)}, medians of {settings.runs}"
-            sys.stdout.write(report.heading(title))
+            sys.stdout.write(report.heading(f"{name}: {QUESTIONS[name].__doc__}"))
             sys.stdout.flush()
-            sys.stdout.write(report.table(list(QUESTIONS[name](settings))))
+            sys.stdout.write(report.table(list(QUESTIONS[name].measure(settings))))
     sys.stdout.write(report.LEGEND)
 
 

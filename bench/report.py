@@ -100,7 +100,7 @@ def _ratio(value: float) -> str:
 def heading(title: str) -> str:
     """Give the line above a table, with what tells whether the machine was busy."""
     load = os.getloadavg()[0]
-    return f"\n== {title} ({os.cpu_count()} CPUs, load {load:.1f} at the start)\n"
+    return f"\n== {title} (load {load:.1f} on {os.cpu_count()} CPUs)\n"
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -66,10 +66,9 @@ def _build(kind: str, files: Pin, tree: Pin, runs: int) -> Iterator[Row]:
 def _downloads(nix: NixEnv, files: Pin, tree: Pin) -> Iterator[Row]:
     """Build what downloads, beside a build that does nothing but write as many bytes.
 
-    Newer Nixes copy what a fixed-output derivation has made before they take it, lest its builder
-    still holds the file open: that is in both figures.
+    The latter is there because newer Nixes copy the output of every fixed-output derivation before
+    they take it (nobody may hold it open then): they write everything twice, whatever we do.
     """
-    total = _total(files)
     by_tree, by_files, bare = Meter(), Meter(), Meter()
     # What any first build puts into a new store is not to be counted.
     nix.run("nix-instantiate", "-E", _model(files))
@@ -80,11 +79,12 @@ def _downloads(nix: NixEnv, files: Pin, tree: Pin) -> Iterator[Row]:
         blobs = f"builtins.attrValues ({_model(files)}).blobs"
         nix.run("nix-build", "--no-out-link", "-E", blobs)
     with bare:
-        nix.build(_zeros(total))
-    peer = Figure(bare.written, size)
+        nix.build(_zeros(_total(files)))
+    peers = {"size of the model": [_total(files)], "head -c … > $out": bare.written}
     for what, meter in (("tree build", by_tree), ("builds of the files", by_files)):
-        written = Figure(meter.written, size)
-        yield row(f"{what}: written", written, peer, "head -c … > $out", ratio_under=ONCE)
+        for beside, written in peers.items():
+            ours, peer = Figure(meter.written, size), Figure(written, size)
+            yield row(f"{what}: written", ours, peer, beside, ratio_under=ONCE)
 
 
 def _assemblies(nix: NixEnv, files: Pin, runs: int) -> Iterator[Row]:
