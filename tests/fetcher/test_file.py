@@ -196,16 +196,6 @@ def test_waits_as_long_as_the_server_asks(hub: Hub, fetch: Fetch) -> None:
     assert "trying again in 2 s" in run.log
 
 
-def test_gives_up_on_a_server_that_stays_down(fetch: Fetch) -> None:
-    closed = {"repo": "o/m", "rev": "0" * 40, "ref": "main", "repoType": "model"}
-    spec = {"huggingface": {**closed, "endpoint": "http://127.0.0.1:9"}}
-    run = fetch("file", spec, path="a", hash=sri(b""), size=0)
-    assert run.status == 1
-    assert "gave up after 6 tries" in run.log
-    assert "Connection refused" in run.log
-    assert "hint:" in run.log
-
-
 @pytest.mark.parametrize(
     ("options", "env", "say"),
     [

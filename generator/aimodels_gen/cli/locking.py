@@ -50,6 +50,18 @@ class Target:
                 raise click.UsageError(f"-o {self.output} would overwrite {path}")
 
 
+def manifest_option(function: F) -> F:
+    """Add `-m`, for commands whose arguments are the names of models."""
+    return click.option(
+        "-m",
+        "--manifest",
+        type=FILE,
+        default=MANIFEST,
+        show_default=True,
+        help="The manifest that has these models.",
+    )(function)
+
+
 def output_options(function: F) -> F:
     """Add `-o` and `--format`."""
     for option in (

@@ -8,7 +8,7 @@ import click
 
 from aimodels_gen import lockfile
 from aimodels_gen.cli.console import Console, result
-from aimodels_gen.cli.locking import FILE, MANIFEST
+from aimodels_gen.cli.locking import manifest_option
 from aimodels_gen.errors import AimodelsError, LockError
 from aimodels_gen.prefetch import prefetch
 
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("prefetch")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option(
-    "-m",
-    "--manifest",
-    type=FILE,
-    default=MANIFEST,
-    show_default=True,
-    help="The manifest whose lock to read.",
-)
+@manifest_option
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary.")
 def command(*, names: tuple[str, ...], manifest: Path, quiet: bool) -> None:
     """Put what a lock pins into the Nix store, so that building downloads nothing.

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from aimodels_gen.cli.locking import (
-    FILE,
-    MANIFEST,
     Target,
     lock_and_write,
     lock_options,
+    manifest_option,
     output_options,
 )
 from aimodels_gen.resolve import Options
@@ -25,14 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("update")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option(
-    "-m",
-    "--manifest",
-    type=FILE,
-    default=MANIFEST,
-    show_default=True,
-    help="The manifest whose models these are.",
-)
+@manifest_option
 @output_options
 @lock_options
 def command(  # noqa: PLR0913 - one for each option

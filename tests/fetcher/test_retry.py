@@ -1,0 +1,78 @@
+"""How often and how long: without waiting, since the waits are what is looked at."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimodels_fetcher import cli, retry
+from aimodels_fetcher.errors import FetchError, TransientError
+from support.specs import sri
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Attempts:
+    """Fails as often as told, and notes the waits in between."""
+
+    def __init__(self, failures: int, *, asked: float | None = None, progress: int = 0) -> None:
+        self.left = failures
+        self.asked = asked
+        self.step = progress
+        self.size = 0
+        self.waits: list[float] = []
+
+    def __call__(self) -> str:
+        self.left -= 1
+        self.size += self.step
+        if self.left >= 0:
+            raise TransientError("the connection was reset", self.asked)
+        return "done"
+
+    def run(self) -> str:
+        return retry.retrying(self, "a file", lambda: self.size, self.waits.append)
+
+
+def test_waits_grow_with_jitter_and_have_a_limit() -> None:
+    attempts = Attempts(5)
+    assert attempts.run() == "done"
+    bounds = [min(30.0, 0.5 * 2**n) for n in range(1, 6)]
+    assert all(b / 2 <= w <= b for w, b in zip(attempts.waits, bounds, strict=True))
+
+
+def test_gives_up_after_six_tries() -> None:
+    attempts = Attempts(6)
+    with pytest.raises(FetchError, match="a file: gave up after 6 tries: the connection was reset"):
+        attempts.run()
+    assert len(attempts.waits) == 5
+
+
+def test_progress_makes_patience_new() -> None:
+    attempts = Attempts(50, progress=1)
+    assert attempts.run() == "done"
+    assert max(attempts.waits) <= 1.0
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(42.0, 42.0), (86400.0, 330.0)])
+def test_a_wait_that_the_server_names_is_kept_within_reason(asked: float, waited: float) -> None:
+    attempts = Attempts(1, asked=asked)
+    attempts.run()
+    assert attempts.waits == [waited]
+
+
+def test_an_unreachable_server_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 1e-3)
+    source = {"repo": "o/m", "rev": "0" * 40, "ref": "main", "repoType": "model"}
+    source["endpoint"] = "http://127.0.0.1:9"
+    spec = {"mode": "file", "source": {"huggingface": source}, "path": "a", "hash": sri(b"")}
+    (tmp_path / "spec").write_text(json.dumps({**spec, "size": 0}))
+    assert cli.main([str(tmp_path / "spec"), "--out", str(tmp_path / "out")]) == 1
+    log = capsys.readouterr().err
+    assert "http://127.0.0.1:9/o/m/resolve/" in log
+    assert "Connection refused" in log
+    assert "hint: check the network" in log
