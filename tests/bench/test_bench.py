@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROWS = {
     "lock": ["bytes sent by the Hub", "time", "computed: 140 GB at 100 MB/s"],
-    "startup": ["--help", "lock of 100 models, unchanged", "its heavy imports", "its requests"],
+    "startup": ["--help", "lock of 100 models, unchanged", "its packages beside", "its requests"],
     "fetcher": ["one file of 4.0 MiB", "a tree of 4.0 MiB", "a tree of 32.0 KiB"],
     "store": ["lock --pin tree: written", "link form: time", "tree build: written"],
 }

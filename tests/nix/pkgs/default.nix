@@ -1,10 +1,12 @@
 # A stand-in for nixpkgs over the programs of the machine, so that the library is built and its
 # outputs used where no nixpkgs can be had. It has what the library and the flake use, by the same
 # names and with the same meaning, and nothing else; the sandbox must show /bin, /usr, /lib, /lib64.
-{ system }:
+{
+  system,
+  # The real one can be given, to see that the two agree.
+  lib ? import ./lib.nix,
+}:
 let
-  lib = import ./lib.nix;
-
   mkDerivation =
     attrs:
     let
