@@ -1,4 +1,4 @@
-"""How fast and how small: asks the questions that it is given, or all, and prints a table for each."""
+"""How fast and how small: asks the questions that it is given, or all, a table for each."""
 
 from __future__ import annotations
 
