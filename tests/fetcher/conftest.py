@@ -46,6 +46,7 @@ class Fetch(Protocol):
 
 @dataclass
 class _Fetch:
+    python: str
     folder: Path
     count: int = field(default=0)
 
@@ -63,7 +64,7 @@ class _Fetch:
         spec_file = self.folder / f"spec-{self.count}.json"
         spec_file.write_text(json.dumps({"mode": mode, "source": source, **spec}))
         out = self.folder / f"out-{self.count}"
-        command = [*launcher, sys.executable, "-B", CHECKOUT / "nix/fetcher", spec_file]
+        command = [*launcher, self.python, "-B", CHECKOUT / "nix/fetcher", spec_file]
         # As in a sandbox: nothing of the machine's settings, the output in $out.
         done = subprocess.run(
             command,
@@ -76,7 +77,8 @@ class _Fetch:
         return Run(done.returncode, done.stderr, out)
 
 
-@pytest.fixture
-def fetch(tmp_path: Path) -> Fetch:
+# Ours, with the newest requests, and the system's, which sandboxed builds use, with an older one.
+@pytest.fixture(params=[sys.executable, "/usr/bin/python3"], ids=["new-requests", "old-requests"])
+def fetch(request: pytest.FixtureRequest, tmp_path: Path) -> Fetch:
     """Run the fetcher."""
-    return _Fetch(tmp_path)
+    return _Fetch(request.param, tmp_path)
