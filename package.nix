@@ -24,7 +24,8 @@ python3Packages.buildPythonApplication {
     path = ./.;
     filter =
       path: _type:
-      baseNameOf path != "__pycache__"
+      !(lib.hasPrefix "." (baseNameOf path))
+      && baseNameOf path != "__pycache__"
       && builtins.any (part: path == part || lib.hasPrefix "${part}/" path) parts;
   };
 

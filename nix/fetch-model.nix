@@ -96,6 +96,7 @@ let
   treePin = import ./pins/tree.nix {
     inherit
       pkgs
+      fail
       name
       hash
       include
@@ -151,6 +152,8 @@ let
   }
   // lib.optionalAttrs (files != null) { inherit (filesPin) blobs; };
 
+  namable = part: part == null || builtins.match "[0-9A-Za-z._-]+" part != null;
+
   unknown = lib.subtractLists [ "huggingface" ] (lib.attrNames integration);
   unknownHf = lib.subtractLists [
     "enable"
@@ -172,6 +175,8 @@ else if unknown != [ ] then
   fail "`integration.${lib.head unknown}` is not known; there is: huggingface"
 else if unknownHf != [ ] then
   fail "`integration.huggingface.${lib.head unknownHf}` is not known; there is: enable, org, model"
+else if !(namable org && namable model) then
+  fail "`integration.huggingface` names the entry \"${toString org}/${toString model}\": use letters, digits, . _ and -"
 else if hf.enable && model == null then
   fail "a source without a name of its own needs `integration.huggingface = { org; model; }`"
 else

@@ -2,12 +2,17 @@
 pkgs:
 let
   inherit (pkgs) lib;
+  inherit (pkgs.buildPackages) python3;
 
-  # Without Python's caches, so that the store path is the same from any checkout.
+  # Nothing but the program, so that the store path is the same from any checkout: Python, linters and
+  # editors leave files of theirs beside it.
   program = builtins.path {
     name = "ai-models-fetcher";
     path = ./fetcher;
-    filter = path: _type: baseNameOf path != "__pycache__";
+    filter =
+      path: type:
+      builtins.match (if type == "directory" then "[a-z_]*[a-z]" else "[a-z_]+[.]py") (baseNameOf path)
+      != null;
   };
 in
 {
@@ -26,7 +31,7 @@ in
     # configured to make structured attributes the default, with which there is no passAsFile.
     passAsFile = [ "spec" ];
     __structuredAttrs = false;
-    nativeBuildInputs = [ pkgs.python3 ];
+    nativeBuildInputs = [ python3 ];
     preferLocalBuild = true;
     dontFixup = true;
     buildCommand = ''
@@ -49,13 +54,13 @@ in
     : "flat" or "recursive".
 
     hash
-    : SRI hash, or "" to be told the right one.
+    : SRI hash.
   */
   fixedOutput = mode: hash: {
     outputHashMode = mode;
     outputHashAlgo = "sha256";
-    outputHash = if hash == "" then lib.fakeHash else hash;
-    nativeBuildInputs = [ (pkgs.python3.withPackages (python: [ python.requests ])) ];
+    outputHash = hash;
+    nativeBuildInputs = [ (python3.withPackages (python: [ python.requests ])) ];
     # Nix does not ask TLS whether the content is right, but a token must not go to a stranger.
     SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
     # These come from the environment of nix-daemon; those that are not set arrive empty.
@@ -63,6 +68,8 @@ in
       "HF_ENDPOINT"
       "HF_TOKEN"
       "HF_TOKEN_PATH"
+      # Older releases of nixpkgs do not count it among those of proxies.
+      "NIX_SSL_CERT_FILE"
     ];
   };
 }

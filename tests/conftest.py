@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Clean the environment before a test imports a library that reads it once and for all."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return  # We run no test, and our workers have to see the machine's environment first.
     home = tempfile.TemporaryDirectory(prefix="aimodels-home-")
     config.add_cleanup(home.cleanup)
     _replace_environment(hermetic(Path(home.name)))

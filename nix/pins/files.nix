@@ -9,6 +9,7 @@
 }:
 let
   inherit (pkgs) lib;
+  inherit (import ../hash.nix lib fail) sri;
   names = import ../names.nix;
   fetcher = import ../fetcher.nix pkgs;
 
@@ -29,7 +30,7 @@ let
       fail "`files.\"${path}\".hash` is missing"
     else
       {
-        inherit (file) hash;
+        hash = sri "files.\"${path}\".hash" file.hash;
         size = file.size or null;
         lfs = file.lfs or false;
       }
@@ -42,8 +43,7 @@ let
         mode = "file";
         source = source.spec;
         inherit path;
-        inherit (file) size;
-        hash = if file.hash == "" then lib.fakeHash else file.hash;
+        inherit (file) hash size;
       }
       // fetcher.fixedOutput "flat" file.hash
       // {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.environment import CHECKOUT
 from support.gitlike import sha256
 from support.hub import BigFile
 from support.nix import NixError
@@ -241,3 +243,28 @@ def test_the_link_script(host_nix: NixEnv, hub: Hub, repo: Repo, tmp_path: Path)
     done = run(copy, expected=1)
     assert "not a symbolic link" in done.stderr
     assert (link / "mine").read_text() == "downloads"
+
+
+def test_what_lies_about_in_a_checkout_changes_no_path(
+    host_nix: NixEnv, hub: Hub, repo: Repo, tmp_path: Path
+) -> None:
+    checkout = tmp_path / "checkout"
+    for part in ("nix", "tests/nix/pkgs"):
+        shutil.copytree(
+            CHECKOUT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__", ".*")
+        )
+
+    def path() -> str:
+        expression = f"({files_pin(hub, repo)}).drvPath"
+        command = ("nix-instantiate", "--eval", "--strict", "--json", "-E", expression)
+        return host_nix.run(*command, cwd=checkout).stdout
+
+    before = path()
+    fetcher = checkout / "nix/fetcher"
+    for folder in (fetcher / "__pycache__", fetcher / ".mypy_cache/3.10"):
+        folder.mkdir(parents=True)
+        (folder / "x.py").write_text("")
+    (fetcher / "aimodels_fetcher/.errors.py.swp").write_text("")
+    assert path() == before
+    (fetcher / "aimodels_fetcher/new.py").write_text("")
+    assert path() != before

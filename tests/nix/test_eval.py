@@ -64,6 +64,12 @@ FILES = '{ "a".hash = ""; }'
             },
             ["`include` and `exclude` go with `hash`"],
         ),
+        ({"hash": '"0000"'}, ['`hash = "0000"` is not an SRI hash']),
+        (
+            {"hash": None, "files": '{ a.hash = "x"; }', "source.huggingface.rev": REV},
+            ['`files."a".hash = "x"` is not an SRI hash'],
+        ),
+        ({"integration.huggingface.org": '"a/b"'}, ['names the entry "a/b/model"']),
         ({"layout": '"link"'}, ["`layout` goes with `files`"]),
         (
             {

@@ -101,6 +101,8 @@ def test_the_packaged_program_works(host_nix: NixEnv, options: list[str], tmp_pa
     host_nix.run("nix", "build", flake("aimodels-gen"), "-o", tmp_path / "result", *options, *extra)
     program = tmp_path / "result/bin/aimodels-gen"
     assert "lock" in host_nix.run(program, "--help").stdout
+    shown = host_nix.run("nix", "run", flake("default"), *options, *extra, "--", "--version")
+    assert shown.stdout.startswith("aimodels-gen ")
     # The wheel carries the templates and the library with its fetcher.
     host_nix.run(program, "init", tmp_path / "project")
     assert (tmp_path / "project/flake.nix").is_file()

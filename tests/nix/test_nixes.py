@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import nix as nixes
-from support.environment import CHECKOUT
+from support.environment import CHECKOUT, ORIGINAL
 
 if TYPE_CHECKING:
     from conftest import Runner
@@ -30,6 +31,12 @@ def test_sandbox_is_on(nix: NixEnv) -> None:
     out = nix.build(probe(f"test ! -e {CHECKOUT} && ls / /proc > $out"))
     assert out.is_relative_to(nix.real)
     assert "root" not in out.read_text().split()
+
+
+def test_the_machines_own_environment_is_known(home: Path) -> None:
+    """Caches, registries and settings are looked for below it, also by xdist's workers."""
+    assert Path(os.environ["HOME"]) == home
+    assert "aimodels-home-" not in ORIGINAL["HOME"]
 
 
 def test_a_failed_build_says_why(nix: NixEnv) -> None:

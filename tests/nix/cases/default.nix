@@ -4,6 +4,8 @@ let
   library = import ../../../nix;
 in
 import ./names.nix
+// import ./hash.nix { inherit pkgs; }
+// import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix
 // import ./integration.nix { inherit pkgs library; }
 // import ./fetch-model.nix { inherit pkgs library; }

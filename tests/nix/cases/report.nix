@@ -26,7 +26,9 @@ let
   symbols =
     exported [ ] (import ../../../nix)
     ++ exported [ "names" ] (import ../../../nix/names.nix)
-    ++ exported [ "sources" ] (import ../../../nix/sources);
+    ++ exported [ "sources" ] (import ../../../nix/sources)
+    ++ exported [ "hash" ] (import ../../../nix/hash.nix pkgs.lib throw)
+    ++ exported [ "fetcher" ] (import ../../../nix/fetcher.nix pkgs);
 in
 {
   inherit failures;

@@ -34,9 +34,16 @@ let
 
   # Its bin/ is /usr/bin, and its packages are those of the machine.
   hostPython = "/usr";
+
+  python3 = {
+    outPath = hostPython;
+    withPackages = choose: builtins.seq (choose { requests = "python3-requests"; }) hostPython;
+  };
 in
 {
-  inherit lib system;
+  inherit lib python3 system;
+
+  buildPackages = { inherit python3; };
 
   stdenvNoCC = {
     inherit mkDerivation;
@@ -52,11 +59,6 @@ in
       }
       // attrs
     );
-
-  python3 = {
-    outPath = hostPython;
-    withPackages = choose: builtins.seq (choose { requests = "python3-requests"; }) hostPython;
-  };
 
   python3Packages = import ./python.nix { inherit mkDerivation; };
 
