@@ -244,6 +244,9 @@ class _Resolver:
     def _tree_pin(self, item: _Selected) -> TreePin | None:
         entry, source = item.entry, item.listing.source
         tree = Tree(entry.name, source, entry.filters, entry.integration.enable)
+        old = self._old.models.get(entry.name)
+        if old and isinstance(old.pin, TreePin) and old.tree.identity() == tree.identity():
+            return old.pin  # its ref has not moved
         try:
             made = store.fetch_tree(tree, self._client(source).environment(), self._report)
         except AimodelsError as error:

@@ -113,7 +113,7 @@ def test_plain_files(hub: Hub, fetch: Fetch) -> None:
 
 
 @pytest.mark.parametrize("ref", ["v1.0", "feature/x y", "refs/pr/3"])
-def test_a_ref_is_followed_and_named(hub: Hub, fetch: Fetch, ref: str) -> None:
+def test_a_ref_is_followed_and_named(hub: Hub, fetch: Fetch, tmp_path: Path, ref: str) -> None:
     repo = hub.add_repo("org/model", {"config.json": b"1"})
     old = repo.sha
     repo.ref(ref, old)
@@ -123,6 +123,15 @@ def test_a_ref_is_followed_and_named(hub: Hub, fetch: Fetch, ref: str) -> None:
     assert contents(run.snapshot) == {"config.json": b"1"}
     for name in ("main", ref):
         assert (run.out / "refs" / name).read_bytes() == old.encode()
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub/models--org--model").symlink_to(run.out)
+    hub.clear()
+    for revision in (None, ref, old):
+        found = snapshot_download(
+            "org/model", revision=revision, cache_dir=tmp_path / "hub", local_files_only=True
+        )
+        assert Path(found).samefile(run.snapshot)
+    assert not hub.log
 
 
 def test_all_pages_of_a_listing_are_read(hub: Hub, fetch: Fetch) -> None:

@@ -114,6 +114,20 @@ def test_a_tree_without_integration_is_another(hub_project: Project) -> None:
     assert hub_project.lock["m"]["tree"]["hash"] != first
 
 
+@pytest.mark.usefixtures("no_nix")
+def test_an_upgrade_fetches_a_tree_only_if_its_ref_has_moved(
+    hub: Hub, hub_project: Project, repo: Repo
+) -> None:
+    first = hub_project.ok("lock", "--pin", "tree")
+    hub.clear()
+    assert hub_project.ok("lock", "-U") == first
+    assert all(request.path.startswith("/api/models/") for request in hub.log)
+    repo.commit({**FILES, "config.json": b"{ }"})
+    hub.clear()
+    assert hub_project.ok("lock", "-U") != first
+    assert any("/resolve/" in request.path for request in hub.log)
+
+
 @pytest.mark.usefixtures("repo")
 def test_a_store_that_refuses_costs_no_hash(
     hub_project: Project, no_nix: Path, monkeypatch: pytest.MonkeyPatch
