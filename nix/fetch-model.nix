@@ -127,16 +127,14 @@ let
         "${result}/snapshots/${resolved.rev}"
       else
         # The commit is known only once the model is there.
-        "${
-          pkgs.stdenvNoCC.mkDerivation {
-            name = "${names.sanitize name}-snapshot";
-            preferLocalBuild = true;
-            buildCommand = ''
-              read -r commit < ${result}/refs/main || [ -n "$commit" ]
-              ln -s ${result}/snapshots/"$commit" "$out"
-            '';
-          }
-        }";
+        "${pkgs.stdenvNoCC.mkDerivation {
+          name = "${names.sanitize name}-snapshot";
+          preferLocalBuild = true;
+          buildCommand = ''
+            read -r commit < ${result}/refs/main || [ -n "$commit" ]
+            ln -s ${result}/snapshots/"$commit" "$out"
+          '';
+        }}";
 
     linked =
       if files != null && layout == "copy" then

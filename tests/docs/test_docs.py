@@ -8,6 +8,7 @@ a picture, and is not checked.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -96,14 +97,17 @@ class Session:
 
     def evaluate(self, expression: str) -> object:
         """Evaluate with everything that a flake's author has at hand."""
-        return self.nix.eval(
-            'let system = "x86_64-linux"; pkgs = import ./tests/nix/pkgs { inherit system; };'
-            " nix-ai-models.lib = import ./nix; inherit (nix-ai-models.lib) fetchModel;"
+        scope = (
+            f'let system = "x86_64-linux"; checkout = {CHECKOUT};'
+            " pkgs = import (checkout + /tests/nix/pkgs) { inherit system; };"
+            " nix-ai-models.lib = import (checkout + /nix); inherit (nix-ai-models.lib) fetchModel;"
             ' llama-2-7b = fetchModel pkgs { name = "llama-2-7b";'
             ' source.huggingface.repo = "meta-llama/Llama-2-7b-hf"; hash = ""; };'
             " self.packages.${system} = { inherit llama-2-7b; };"
-            f" in import ./tests/docs/force.nix ({expression})"
+            f" in import (checkout + /tests/docs/force.nix) ({expression})"
         )
+        command = ("nix-instantiate", "--eval", "--strict", "--json", "-E", scope)
+        return json.loads(self.nix.run(*command, cwd=self.directory).stdout)
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ let
 in
 {
   inherit failures;
-  count = builtins.foldl' (sum: symbol: sum + builtins.length (builtins.attrNames cases.${symbol})) 0 (
-    builtins.attrNames cases
-  );
+  count = builtins.foldl' (
+    sum: symbol: sum + builtins.length (builtins.attrNames cases.${symbol})
+  ) 0 (builtins.attrNames cases);
   untested = builtins.filter (symbol: !(cases ? ${symbol})) symbols;
 }

@@ -33,8 +33,7 @@
       }) names
     );
 
-  hasPrefix =
-    prefix: string: builtins.substring 0 (builtins.stringLength prefix) string == prefix;
+  hasPrefix = prefix: string: builtins.substring 0 (builtins.stringLength prefix) string == prefix;
 
   licenses.mit = {
     spdxId = "MIT";
