@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Clean the environment before a test imports a library that reads it once and for all."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         return  # We run no test, and our workers have to see the machine's environment first.
+    # A shell's background jobs ignore SIGINT, and so would every program that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tempfile.TemporaryDirectory(prefix="aimodels-home-")
     config.add_cleanup(home.cleanup)
     _replace_environment(hermetic(Path(home.name)))
