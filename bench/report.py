@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 LEGEND = "\n~ the slowest run took more than 1.5 times the fastest: something else was at work\n"
 _NOISY = 1.5
+_AS_FRACTION = 0.2
 _KIB = 1024
 
 
@@ -94,7 +95,7 @@ def _judged(line: Row, target: str, *, met: bool) -> Row:
 
 
 def _ratio(value: float) -> str:
-    return f"1/{1 / value:,.0f}" if value < 0.2 else f"{value:.2f}"  # noqa: PLR2004
+    return f"1/{1 / value:,.0f}" if value < _AS_FRACTION else f"{value:.2f}"
 
 
 def heading(title: str) -> str:

@@ -112,7 +112,7 @@ def _node(sink: Sink, path: Path) -> None:
     _strings(sink, b"(", b"type")
     if stat.S_ISLNK(status.st_mode):
         # Path.readlink would tidy the target up: "./a" is not "a" in an archive.
-        target = os.readlink(path)  # noqa: PTH115
+        target = os.readlink(path)  # noqa: PTH115 - Path would tidy it
         _strings(sink, b"symlink", b"target", os.fsencode(target))
     elif stat.S_ISDIR(status.st_mode):
         _strings(sink, b"directory")

@@ -106,10 +106,18 @@ class Client(Protocol):
             SourceError: with the reason in words and a next step.
         """
 
-    def check_access(self, source: Any, file: ListedFile) -> SourceError | None:  # noqa: ANN401
+    def check_access(
+        self,
+        source: Any,  # noqa: ANN401 - the kind's own Source
+        file: ListedFile,
+    ) -> SourceError | None:
         """Return why `file` of the resolved `source` is known to be refused, None if it is not."""
 
-    def sha256(self, source: Any, file: ListedFile) -> str:  # noqa: ANN401
+    def sha256(
+        self,
+        source: Any,  # noqa: ANN401 - the kind's own Source
+        file: ListedFile,
+    ) -> str:
         """Return the sha256 in hex of a listed file, which is read to find it.
 
         Raises:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _INTERVAL = 5.0
 _MINUTE = 60
+_KIB = 1024
 
 
 class Cancelled(Exception):  # noqa: N818 (not an error: another thread's failure is)
@@ -96,9 +97,9 @@ class Progress:
 def bytes_text(count: float) -> str:
     """Write a number of bytes for people: `609 B`, `9.3 GiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:  # noqa: PLR2004
+        if count < _KIB:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
+        count /= _KIB
     return f"{count:.1f} TiB"
 
 

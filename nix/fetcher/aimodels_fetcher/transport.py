@@ -6,6 +6,7 @@ import json
 import os
 import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -63,7 +64,7 @@ class Client:
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         self._verify: str | bool = next(
-            (p for p in map(os.environ.get, _CA_VARIABLES) if p and os.path.isfile(p)),  # noqa: PTH113
+            (p for p in map(os.environ.get, _CA_VARIABLES) if p and Path(p).is_file()),
             True,
         )
 
