@@ -57,6 +57,6 @@
         }
       );
 
-      formatter = eachSystem (pkgs: _packages: pkgs.nixfmt);
+      formatter = eachSystem (pkgs: _packages: pkgs.nixfmt-tree);
     };
 }

@@ -17,6 +17,7 @@ import pytest
 from aimodels_gen import __version__, cli, manifest
 from aimodels_gen.paths import data_dir
 from generator.helpers import evaluate, names_in
+from support.environment import CHECKOUT
 from support.hub import Response
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def test_help_of_everything(project: Project) -> None:
         assert (command.help or "").startswith(first_sentence)
         assert first_sentence[:40] in project.ok(name, "--help")
     assert project.ok("--version") == f"aimodels-gen {__version__}\n"
+    assert f'\nversion = "{__version__}"\n' in (CHECKOUT / "pyproject.toml").read_text()
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -49,6 +49,10 @@ def test_outputs(nix: NixEnv, options: list[str]) -> None:
     }
 
 
+def test_nix_finds_nothing_to_complain_about(nix: NixEnv, options: list[str]) -> None:
+    nix.run("nix", "flake", "check", "--no-build", f"git+file://{CHECKOUT}", *options)
+
+
 @pytest.mark.parametrize(
     "attribute",
     [

@@ -71,8 +71,8 @@ in
     '';
   };
 
-  nixfmt = mkDerivation {
-    name = "no-nixfmt";
+  nixfmt-tree = mkDerivation {
+    name = "no-nixfmt-tree";
     buildCommand = "mkdir $out";
   };
 }
