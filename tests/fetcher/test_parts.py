@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
+
 import pytest
 from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimodels_fetcher import progress
 from aimodels_fetcher.digests import hex_to_sri, lfs_pointer_blob_id, sri_to_hex
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.paths import select, shown
@@ -46,3 +51,27 @@ def test_numbers_for_people() -> None:
 def test_log_lines_stay_lines() -> None:
     assert shown("a b/é.txt") == "a b/é.txt"
     assert shown("a\n\x1b[31m") == repr("a\n\x1b[31m")
+
+
+def test_progress_is_whole_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_INTERVAL", 0.01)
+    with progress.Progress("org/model@01c7f73 a.bin", 4 << 20) as running:
+        running.add(1 << 20)
+        time.sleep(0.1)
+        running.add(3 << 20)
+    *lines, last = capsys.readouterr().err.splitlines()
+    pattern = r"org/model@01c7f73 a\.bin:  25% of 4\.0 MiB, [\d.]+ [KM]iB/s, \d+ s left"
+    assert lines
+    assert re.fullmatch(pattern, lines[0])
+    assert re.fullmatch(r"fetched org/model@01c7f73 a\.bin: 4\.0 MiB in [\d.]+ s \(.+/s\)", last)
+
+
+def test_a_cancelled_fetch_stops_where_it_counts_or_waits() -> None:
+    with progress.Progress("x", None) as running:
+        threading.Timer(0.05, running.cancel).start()
+        with pytest.raises(progress.Cancelled):
+            running.sleep(60)
+        with pytest.raises(progress.Cancelled):
+            running.add(1)
