@@ -1,5 +1,5 @@
-# Source kinds: one file each, named by the attribute under `source`. Each is a function from
-# `{ fail, known }` and its arguments to
+# Source kinds: one file each, named by the attribute under `source`. Each is a function of `fail` and
+# its arguments to
 #
 #   type       the kind, as `passthru.meta.sourceType` gives it
 #   org model  names for the cache entry, null where the source has none
