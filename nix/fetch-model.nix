@@ -65,19 +65,18 @@ pkgs:
   meta ? { },
 }:
 let
-  inherit (pkgs) lib;
-
   fail = message: throw "nix-ai-models: model \"${name}\": ${message}";
 
   resolved = (import ./sources).normalise fail source;
+  inherit (import ./keys.nix fail) check;
   names = import ./names.nix;
 
-  hf = {
+  hfDefaults = {
     enable = true;
     org = null;
     model = null;
-  }
-  // integration.huggingface or { };
+  };
+  hf = hfDefaults // integration.huggingface or { };
 
   org = if hf.org != null then hf.org else resolved.org;
   model = if hf.model != null then hf.model else resolved.model;
@@ -142,22 +141,20 @@ let
       else
         result;
   }
-  // lib.optionalAttrs hf.enable {
-    hfCachePath = (import ./integration.nix).mkCacheName {
-      inherit org model;
-      inherit (resolved) repoType;
-    };
-  }
-  // lib.optionalAttrs (files != null) { inherit (filesPin) blobs; };
+  // (
+    if hf.enable then
+      {
+        hfCachePath = (import ./integration.nix).mkCacheName {
+          inherit org model;
+          inherit (resolved) repoType;
+        };
+      }
+    else
+      { }
+  )
+  // (if files != null then { inherit (filesPin) blobs; } else { });
 
   namable = part: part == null || builtins.match "[0-9A-Za-z._-]+" part != null;
-
-  unknown = lib.subtractLists [ "huggingface" ] (lib.attrNames integration);
-  unknownHf = lib.subtractLists [
-    "enable"
-    "org"
-    "model"
-  ] (lib.attrNames hf);
 in
 if hash == null && files == null then
   fail "needs a pin: `hash = \"sha256-…\"` (write \"\" to be told it) or `files = { … }` (from `aimodels-gen lock`)"
@@ -169,13 +166,11 @@ else if files == null && layout != "copy" then
   fail "`layout` goes with `files`; a `hash` pin is one self-contained path"
 else if layout != "copy" && layout != "link" then
   fail "`layout = \"${layout}\"` is not \"copy\" or \"link\""
-else if unknown != [ ] then
-  fail "`integration.${lib.head unknown}` is not known; there is: huggingface"
-else if unknownHf != [ ] then
-  fail "`integration.huggingface.${lib.head unknownHf}` is not known; there is: enable, org, model"
 else if !(namable org && namable model) then
   fail "`integration.huggingface` names the entry \"${toString org}/${toString model}\": use letters, digits, . _ and -"
 else if hf.enable && model == null then
   fail "a source without a name of its own needs `integration.huggingface = { org; model; }`"
 else
-  result
+  check "integration" [ "huggingface" ] integration (
+    check "integration.huggingface" (builtins.attrNames hfDefaults) hf result
+  )

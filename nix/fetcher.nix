@@ -2,7 +2,8 @@
 pkgs:
 let
   inherit (pkgs) lib;
-  inherit (pkgs.buildPackages) python3;
+  # Builds run where they are made, also when `pkgs` is for another platform.
+  inherit (pkgs.buildPackages or pkgs) python3;
 
   # Nothing but the program, so that the store path is the same from any checkout: Python, linters and
   # editors leave files of theirs beside it.

@@ -8,8 +8,8 @@
   enable,
 }:
 let
-  inherit (pkgs) lib;
-  inherit (import ../hash.nix lib fail) sri;
+  inherit (import ../hash.nix pkgs.lib fail) sri;
+  inherit (import ../keys.nix fail) check;
   names = import ../names.nix;
   fetcher = import ../fetcher.nix pkgs;
 
@@ -19,24 +19,24 @@ let
     "lfs"
   ];
 
-  checked = lib.mapAttrs (
+  checked = builtins.mapAttrs (
     path: file:
     let
-      unknown = lib.subtractLists known (lib.attrNames file);
+      where = "files.\"${path}\"";
     in
-    if unknown != [ ] then
-      fail "`files.\"${path}\".${lib.head unknown}` is not known; there is: ${lib.concatStringsSep ", " known}"
-    else if !(file ? hash) then
-      fail "`files.\"${path}\".hash` is missing"
-    else
-      {
-        hash = sri "files.\"${path}\".hash" file.hash;
-        size = file.size or null;
-        lfs = file.lfs or false;
-      }
+    check where known file (
+      if !(file ? hash) then
+        fail "`${where}.hash` is missing"
+      else
+        {
+          hash = sri "${where}.hash" file.hash;
+          size = file.size or null;
+          lfs = file.lfs or false;
+        }
+    )
   ) files;
 
-  blobs = lib.mapAttrs (
+  blobs = builtins.mapAttrs (
     path: file:
     pkgs.stdenvNoCC.mkDerivation (
       fetcher.build {
@@ -68,7 +68,7 @@ else
           source = source.spec;
           integration = enable;
           inherit layout;
-          files = lib.mapAttrs (path: file: file // { store = "${blobs.${path}}"; }) checked;
+          files = builtins.mapAttrs (path: file: file // { store = "${blobs.${path}}"; }) checked;
         }
         // {
           name = names.sanitize name;

@@ -4,6 +4,7 @@ let
   library = import ../../../nix;
 in
 import ./names.nix
+// import ./keys.nix
 // import ./hash.nix { inherit pkgs; }
 // import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix

@@ -1,13 +1,5 @@
 # The functions of nixpkgs' lib that the library and the flake use.
 {
-  inherit (builtins)
-    attrNames
-    concatStringsSep
-    filter
-    head
-    mapAttrs
-    ;
-
   fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
   fetchers.proxyImpureEnvVars = [
@@ -39,8 +31,4 @@
     spdxId = "MIT";
     free = true;
   };
-
-  optionalAttrs = condition: attrs: if condition then attrs else { };
-
-  subtractLists = remove: builtins.filter (element: !(builtins.elem element remove));
 }
