@@ -66,7 +66,6 @@ def fetch_tree(tree: Tree, environment: Mapping[str, str], report: Report) -> Fe
     include = tree.filters.include
     spec = {
         "mode": "tree",
-        "name": tree.name,
         "source": _source_spec(tree.source),
         "include": None if include is None else list(include),
         "exclude": list(tree.filters.exclude),
