@@ -1,4 +1,4 @@
-"""Hashes in the notations of Nix, git and git-lfs."""
+"""Hashes in the notations of Nix and git."""
 
 from __future__ import annotations
 
@@ -64,26 +64,12 @@ def nix_base32(data: bytes) -> str:
     return "".join(_NIX32[number >> (5 * i) & 31] for i in reversed(range(length)))
 
 
-def git_blob_id(content: bytes) -> str:
-    """Return the id that git gives a blob, in hex: the sha1 of "blob", length, NUL, content."""
-    return git_blob_hasher(len(content), content).hexdigest()
+def git_blob_hasher(size: int) -> hashlib._Hash:
+    """Return a running git blob id for `size` bytes that are still to be fed to it.
 
-
-def git_blob_hasher(size: int, content: bytes = b"") -> hashlib._Hash:
-    """Return a running git blob id for `size` bytes that are still to be fed to it."""
-    return hashlib.sha1(b"blob %d\0" % size + content, usedforsecurity=False)
-
-
-def lfs_pointer(sha256_hex: str, size: int) -> bytes:
-    """Return the canonical git-lfs pointer of a file (git-lfs docs/spec.md, version 1)."""
-    return (
-        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256_hex}\nsize {size}\n"
-    ).encode("ascii")
-
-
-def lfs_blob_id(sha256_hex: str, size: int) -> str:
-    """Return the git blob id of an LFS file, which is that of its pointer."""
-    return git_blob_id(lfs_pointer(sha256_hex, size))
+    It is the sha1 of "blob", length, NUL and content.
+    """
+    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
 
 
 def nar_sri(path: Path) -> str:
@@ -111,8 +97,7 @@ def _node(sink: Sink, path: Path) -> None:
     status = path.lstat()
     _strings(sink, b"(", b"type")
     if stat.S_ISLNK(status.st_mode):
-        # Path.readlink would tidy the target up: "./a" is not "a" in an archive.
-        target = os.readlink(path)  # noqa: PTH115 - Path would tidy it
+        target = os.readlink(path)  # noqa: PTH115 - Path would tidy it: "./a" is not "a" here
         _strings(sink, b"symlink", b"target", os.fsencode(target))
     elif stat.S_ISDIR(status.st_mode):
         _strings(sink, b"directory")

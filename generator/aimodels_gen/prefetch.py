@@ -71,7 +71,8 @@ def _fetch(item: _Item, environment: Mapping[str, str], report: Report) -> None:
     if isinstance(pin, TreePin) and found.hash != pin.hash:
         raise StoreError(
             f"{model.name} is pinned to {pin.hash}, but its source now gives {found.hash}",
-            f"run `aimodels-gen update {model.name}` if the change is expected",
+            "a commit does not change: a mirror or proxy alters it, or the lock was edited; to pin "
+            f"what there is now, remove {model.name} from the lock and lock again",
         )
     if found.not_stored is not None:
         raise found.not_stored

@@ -35,10 +35,6 @@ class Table:
         self._error = error
         self._known: list[str] = []
 
-    def __contains__(self, key: str) -> bool:
-        """Return whether the table sets `key`."""
-        return key in self._data
-
     def string(self, key: str) -> str | None:
         """Return a non-empty string, None when absent."""
         value: str | None = self._get(key, str)

@@ -41,6 +41,15 @@ def test_the_blob_id_of_a_pointer_follows_from_the_content() -> None:
     assert lfs_pointer_blob_id(sha256(b"weights"), 7) == blob_id(lfs_pointer(b"weights"))
 
 
+def test_the_pointer_is_the_canonical_one() -> None:
+    """As git-lfs writes it; the blob ids above are of this text."""
+    assert lfs_pointer(b"abc").decode().splitlines() == [
+        "version https://git-lfs.github.com/spec/v1",
+        f"oid sha256:{sha256(b'abc')}",
+        "size 3",
+    ]
+
+
 def test_numbers_for_people() -> None:
     assert bytes_text(609) == "609 B"
     assert bytes_text(9_976_576_152) == "9.3 GiB"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.hashing import git_blob_id, lfs_blob_id, sri
+from aimodels_gen.hashing import sri
 from generator.helpers import names_in
 from generator.samples import HOSTILE
+from support.gitlike import blob_id, lfs_pointer
 from support.hub import BigFile
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def test_the_lock_holds_what_the_hub_holds(hub_project: Project, repo: Repo) -> 
             "hash": content_hash(content),
             "size": len(content),
             "lfs": path.endswith(("safetensors", "bin")),
-            "blobId": lfs_blob_id(hashlib.sha256(content).hexdigest(), len(content))
+            "blobId": blob_id(lfs_pointer(content))
             if path.endswith(("safetensors", "bin"))
-            else git_blob_id(content),
+            else blob_id(content),
         }
         for path, content in FILES.items()
     }

@@ -231,6 +231,7 @@ def test_prefetch_of_a_tree_that_moved(
     error = hub_project.fails("prefetch")
     assert "m is pinned to sha256-" in error
     assert "but its source now gives sha256-" in error
+    assert "a commit does not change" in error
 
 
 def test_prefetch_says_what_it_lacks(hub_project: Project, repo: Repo, no_nix: Path) -> None:
