@@ -15,7 +15,8 @@
 
   source
   : Exactly one source: `source.huggingface = { repo; rev ? null; ref ? "main"; repoType ? "model";
-    endpoint ? null; }`. `rev` is a commit; `ref` is the branch or tag that it stands for.
+    endpoint ? null; }`. `rev` is a commit; `ref` is the branch or tag that it stands for; `endpoint`
+    is the address of a mirror, or a list of addresses to try in order.
 
   hash
   : The `tree` pin: SRI hash of the whole result; "" to be told the right one.

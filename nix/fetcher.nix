@@ -66,6 +66,7 @@ in
     SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
     # These come from the environment of nix-daemon; those that are not set arrive empty.
     impureEnvVars = lib.fetchers.proxyImpureEnvVars ++ [
+      "AIMODELS_MAX_CONNECTIONS"
       "HF_ENDPOINT"
       "HF_TOKEN"
       "HF_TOKEN_PATH"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import tempfile
@@ -16,6 +17,7 @@ from support.environment import hermetic
 from support.hub import Hub
 from support.olah import Olah
 from support.unprivileged import run as run_unprivileged
+from support.verdict import REFUSED, SURVIVED
 
 if TYPE_CHECKING:
     import subprocess
@@ -36,6 +38,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def _replace_environment(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many faults were tried, and what came of them."""
+    reports = itertools.chain.from_iterable(terminalreporter.stats.values())
+    counts = dict.fromkeys((SURVIVED, REFUSED), 0)
+    for report in reports:
+        if isinstance(report, pytest.TestReport) and report.when == "call":
+            for name, value in report.user_properties:
+                if name in counts and isinstance(value, int):
+                    counts[name] += value
+    if any(counts.values()):
+        came = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        terminalreporter.write_line(f"faults: {sum(counts.values())} tried, {came}")
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-# `source.huggingface`: a repository on the Hub or on a mirror of it.
+# `source.huggingface`: a repository on the Hub or on mirrors of it.
 let
   known = [
     "repo"
@@ -21,6 +21,17 @@ let
   repoType = args.repoType or "model";
   parts = builtins.match "(([0-9A-Za-z._-]+)/)?([0-9A-Za-z._-]+)" args.repo;
   where = "source.huggingface";
+
+  endpoint = args.endpoint or null;
+  endpoints =
+    if endpoint == null then
+      [ ]
+    else if builtins.isList endpoint then
+      endpoint
+    else
+      [ endpoint ];
+  # A password would stand in the derivation, where everybody may read it.
+  isAddress = text: builtins.match "https?://[^[:space:]/@?#]+(/[^[:space:]@?#]*)?" text != null;
 in
 check where known args (
   if !(args ? repo) then
@@ -31,6 +42,15 @@ check where known args (
     fail "`${where}.rev = \"${rev}\"` is not a commit of 40 hex digits; a branch or tag goes into `ref`"
   else if !(builtins.elem repoType repoTypes) then
     fail "`${where}.repoType = \"${repoType}\"` is not one of: ${builtins.concatStringsSep ", " repoTypes}"
+  else if endpoint == [ ] then
+    fail "`${where}.endpoint` is an empty list: name a server, or leave it out"
+  else if !(builtins.all builtins.isString endpoints) then
+    fail "`${where}.endpoint` must be a string, or a list of strings to try in order"
+  else if builtins.elem "" endpoints then
+    fail "`${where}.endpoint` is empty: name a server, or leave it out"
+  else if !(builtins.all isAddress endpoints) then
+    # It is not quoted, because it may hold a password.
+    fail "`${where}.endpoint` is no http(s) address of a server: write one like https://hub.example.org, without user, password or query"
   else
     {
       type = "huggingface";
@@ -46,8 +66,12 @@ check where known args (
       };
       spec.huggingface = {
         inherit (args) repo;
-        inherit ref rev repoType;
-        endpoint = args.endpoint or null;
+        inherit
+          endpoint
+          ref
+          rev
+          repoType
+          ;
       };
     }
 )

@@ -1,86 +1,130 @@
-"""The fetcher's pure parts, against the libraries whose rules they follow."""
+"""What is handed out, what is given back, and what the whole then is."""
 
 from __future__ import annotations
 
-import re
-import threading
 import time
+from typing import TYPE_CHECKING
 
-import pytest
-from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimodels_fetcher import progress
-from aimodels_fetcher.digests import hex_to_sri, lfs_pointer_blob_id, sri_to_hex
-from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.paths import select, shown
-from aimodels_fetcher.progress import bytes_text, duration_text
-from support.gitlike import blob_id, lfs_pointer, sha256
+from aimodels_fetcher.parts import UNKNOWN, Part, Parts
 
-_NAMES = st.text("ab./\\*?[]!-", min_size=1, max_size=6)
+if TYPE_CHECKING:
+    import pytest
+
+MIB = 1 << 20
 
 
-@given(st.lists(_NAMES), st.none() | st.lists(_NAMES), st.lists(_NAMES))
-def test_filters_choose_what_huggingface_hub_chooses(
-    paths: list[str], include: list[str] | None, exclude: list[str]
-) -> None:
-    theirs = filter_repo_objects(paths, allow_patterns=include, ignore_patterns=exclude)
-    assert select(paths, include, exclude) == list(theirs)
+@given(
+    st.integers(0, 300 * MIB),
+    st.integers(1, 20),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 80 * MIB)), max_size=60),
+)
+def test_every_byte_is_fetched_once(size: int, sharers: int, steps: list[tuple[bool, int]]) -> None:
+    """Whatever breaks off wherever, the parts cover the file without a gap or an overlap."""
+    parts = Parts(size)
+    fetched: list[tuple[int, int]] = []
+    taken: list[Part] = []
+
+    def advance(part: Part, count: int) -> None:
+        start, part.at = part.at, min(part.end, part.at + count)
+        fetched.append((start, part.at))
+
+    for take, count in steps:
+        if take and (part := parts.take(sharers)):
+            taken.append(part)
+        elif taken:
+            advance(taken[0], count)
+            parts.give_back(taken.pop(0))
+        present = sorted(fetched + [(p.at, p.at) for p in taken])
+        assert parts.frontier == contiguous(present, size)
+    while taken or not parts.complete:
+        part = taken.pop() if taken else parts.take(sharers)
+        assert part
+        advance(part, size)
+        parts.give_back(part)
+    assert not parts.sharers
+    assert parts.frontier == size
+    assert sum(end - start for start, end in fetched) == size
+    assert contiguous(sorted(fetched), size) == size
 
 
-def test_sri_round_trip() -> None:
-    digest = sha256(b"content")
-    assert sri_to_hex(hex_to_sri(digest)) == digest
-    for bad in ("", "sha256-", "sha512-" + "A" * 86 + "==", hex_to_sri(digest) + "A", digest):
-        with pytest.raises(FetchError, match="not an SRI hash"):
-            sri_to_hex(bad)
+def contiguous(ranges: list[tuple[int, int]], size: int) -> int:
+    reached = 0
+    for start, end in ranges:
+        if start > reached:
+            break
+        reached = max(reached, end)
+    return min(reached, size)
 
 
-def test_the_blob_id_of_a_pointer_follows_from_the_content() -> None:
-    assert lfs_pointer_blob_id(sha256(b"weights"), 7) == blob_id(lfs_pointer(b"weights"))
+def test_parts_shrink_towards_the_end() -> None:
+    parts = Parts(1 << 30)
+    sizes = []
+    while part := parts.take(4):
+        sizes.append(part.end - part.at)
+    assert sizes == sorted(sizes[:-1], reverse=True) + sizes[-1:]
+    assert max(sizes) == 64 * MIB
+    assert sizes[-2] == 4 * MIB
 
 
-def test_the_pointer_is_the_canonical_one() -> None:
-    """As git-lfs writes it; the blob ids above are of this text."""
-    assert lfs_pointer(b"abc").decode().splitlines() == [
-        "version https://git-lfs.github.com/spec/v1",
-        f"oid sha256:{sha256(b'abc')}",
-        "size 3",
-    ]
+def test_a_small_file_is_one_part() -> None:
+    parts = Parts(4 * MIB)
+    assert parts.take(16).end == 4 * MIB
 
 
-def test_numbers_for_people() -> None:
-    assert bytes_text(609) == "609 B"
-    assert bytes_text(9_976_576_152) == "9.3 GiB"
-    assert bytes_text(5 << 40) == "5.0 TiB"
-    assert [duration_text(s) for s in (42, 185, 7800)] == ["42 s", "3 min 5 s", "2 h 10 min"]
+def test_nothing_is_left_of_an_empty_file() -> None:
+    assert Parts(0).complete
+    assert Parts(0).take(1) is None
 
 
-def test_log_lines_stay_lines() -> None:
-    assert shown("a b/é.txt") == "a b/é.txt"
-    assert shown("a\n\x1b[31m") == repr("a\n\x1b[31m")
+def test_one_that_fetches_alone_takes_what_there_is() -> None:
+    parts = Parts(1 << 30)
+    assert parts.take(None).end == 1 << 30
 
 
-def test_progress_is_whole_lines(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "_INTERVAL", 0.01)
-    with progress.Progress("org/model@01c7f73 a.bin", 4 << 20) as running:
-        running.add(1 << 20)
-        time.sleep(0.1)
-        running.add(3 << 20)
-    *lines, last = capsys.readouterr().err.splitlines()
-    pattern = r"org/model@01c7f73 a\.bin:  25% of 4\.0 MiB, [\d.]+ [KM]iB/s, \d+ s left"
-    assert lines
-    assert re.fullmatch(pattern, lines[0])
-    assert re.fullmatch(r"fetched org/model@01c7f73 a\.bin: 4\.0 MiB in [\d.]+ s \(.+/s\)", last)
+def test_a_slow_part_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(128 * MIB)
+    slow = parts.take(1)
+    others = []
+    while part := parts.take(1):
+        others.append(part)
+    slow.at += MIB
+    now = slow.since + 1
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for part in others:
+        part.at = part.end
+        parts.give_back(part)
+    assert parts.take(1) is None, "it is too early to say"
+    now += 5
+    halves = []
+    for _ in range(3):
+        halves.append(parts.take(1))
+        now += 5
+    split = sorted([slow, *halves], key=lambda part: part.at)
+    assert [part.end for part in split] == [*(part.at for part in split[1:]), 64 * MIB]
+    assert slow.left < 4 * MIB, "whoever is quicker gets more"
 
 
-def test_a_cancelled_fetch_stops_where_it_counts_or_waits() -> None:
-    with progress.Progress("x", None) as running:
-        threading.Timer(0.05, running.cancel).start()
-        with pytest.raises(progress.Cancelled):
-            running.sleep(60)
-        with pytest.raises(progress.Cancelled):
-            running.add(1)
+def test_what_is_being_written_stays_with_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(8 * MIB)
+    part = parts.take(None)
+    assert part.reserve(3 * MIB) == 3 * MIB
+    now = part.since + 60
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    half = parts.take(1)
+    assert half.at == part.end == 4 * MIB
+    part.at += 3 * MIB
+    assert part.reserve(3 * MIB) == MIB, "the rest is another's now"
+
+
+def test_a_size_that_becomes_known_cuts_what_is_taken_and_what_is_not() -> None:
+    parts = Parts(UNKNOWN)
+    part = parts.take(2)
+    parts.resize(10)
+    assert part.end == 10
+    part.at = 10
+    parts.give_back(part)
+    assert parts.complete
+    assert parts.frontier == 10

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_fetcher import cli, retry
+from aimodels_fetcher import retry
 from aimodels_fetcher.errors import FetchError, TransientError
-from support.specs import sri
+from support.specs import source, sri
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from support.fetcher import Fetch
+    from support.hub import Hub
 
 
 class Attempts:
@@ -33,27 +33,38 @@ class Attempts:
         return "done"
 
     def run(self) -> str:
-        return retry.retrying(self, "a file", lambda: self.size, self.waits.append)
+        return retry.retrying(
+            self,
+            progress=lambda: self.size,
+            sleep=self.waits.append,
+            clock=lambda: float(sum(self.waits)),
+        )
 
 
 def test_waits_grow_with_jitter_and_have_a_limit() -> None:
     attempts = Attempts(5)
     assert attempts.run() == "done"
-    bounds = [min(30.0, 0.5 * 2**n) for n in range(1, 6)]
+    bounds = [min(30.0, 0.5 * 2**n) for n in range(5)]
     assert all(b / 2 <= w <= b for w, b in zip(attempts.waits, bounds, strict=True))
 
 
 def test_gives_up_after_six_tries() -> None:
     attempts = Attempts(6)
-    with pytest.raises(FetchError, match="a file: gave up after 6 tries: the connection was reset"):
+    with pytest.raises(FetchError, match="gave up after 6 tries: the connection was reset"):
         attempts.run()
     assert len(attempts.waits) == 5
 
 
 def test_progress_makes_patience_new() -> None:
-    attempts = Attempts(50, progress=1)
+    attempts = Attempts(50, progress=1 << 10)
     assert attempts.run() == "done"
-    assert max(attempts.waits) <= 1.0
+    assert max(attempts.waits) <= 0.5
+
+
+def test_what_only_drips_is_no_progress() -> None:
+    attempts = Attempts(50, progress=20)
+    with pytest.raises(FetchError, match="gave up after 6 tries"):
+        attempts.run()
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(42.0, 42.0), (86400.0, 330.0)])
@@ -63,16 +74,13 @@ def test_a_wait_that_the_server_names_is_kept_within_reason(asked: float, waited
     assert attempts.waits == [waited]
 
 
-def test_an_unreachable_server_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 1e-3)
-    source = {"repo": "o/m", "rev": "0" * 40, "ref": "main", "repoType": "model"}
-    source["endpoint"] = "http://127.0.0.1:9"
-    spec = {"mode": "file", "source": {"huggingface": source}, "path": "a", "hash": sri(b"")}
-    (tmp_path / "spec").write_text(json.dumps({**spec, "size": 0}))
-    assert cli.main([str(tmp_path / "spec"), "--out", str(tmp_path / "out")]) == 1
-    log = capsys.readouterr().err
-    assert "http://127.0.0.1:9/o/m/resolve/" in log
-    assert "Connection refused" in log
-    assert "hint: check the network" in log
+def test_an_unreachable_server_is_named(hub: Hub, fetch: Fetch) -> None:
+    repo = hub.add_repo("o/m", {"a": b"a"})
+    hasty = fetch.but(retry__FIRST_WAIT=1e-3)
+    dead = source(hub, repo, endpoint="http://127.0.0.1:9")
+    run = hasty("file", dead, path="a", hash=sri(b"a"), size=1)
+    assert run.status == 1
+    assert "error: o/m@" in run.log
+    assert "gave up after 6 tries: http://127.0.0.1:9/o/m/resolve/" in run.log
+    assert "Connection refused" in run.log
+    assert "hint: check the network" in run.log

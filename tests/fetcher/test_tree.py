@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,59 +133,12 @@ def test_a_ref_is_followed_and_named(hub: Hub, fetch: Fetch, tmp_path: Path, ref
     assert not hub.log
 
 
-def test_all_pages_of_a_listing_are_read(hub: Hub, fetch: Fetch) -> None:
-    hub.page_size = 100
-    files = {f"d{n % 7}/{n}.txt": b"%d" % n for n in range(350)}
-    repo = hub.add_repo("org/model", files)
-    run = fetch("tree", source(hub, repo), **EVERYTHING)
-    assert run.status == 0, run.log
-    assert contents(run.snapshot) == files
-
-
 def test_nothing_that_matches_is_an_error(hub: Hub, fetch: Fetch) -> None:
     repo = hub.add_repo("org/model", {"config.json": b"1"})
     run = fetch("tree", source(hub, repo), include=["*.gguf"], exclude=[], integration=True)
     assert run.status == 1
     assert "none of 1 files match" in run.log
     assert "*.gguf" in run.log
-
-
-@pytest.mark.parametrize("path", ["../evil", "/etc/passwd", "a//b", "a/./b", "", "a/..", "x\0y"])
-def test_hostile_paths_are_refused(hub: Hub, fetch: Fetch, tmp_path: Path, path: str) -> None:
-    repo = hub.add_repo("org/model", {"config.json": b"1"})
-
-    def fault(request: Request) -> Response | None:
-        if "/tree/" not in request.path:
-            return None
-        rows = [{"type": "file", "path": path, "size": 1, "oid": blob_id(b"1")}]
-        return Response(200, {}, json.dumps(rows).encode())
-
-    hub.faults = fault
-    run = fetch("tree", source(hub, repo), **EVERYTHING)
-    assert run.status == 1
-    assert "would leave the output" in run.log
-    assert not run.out.exists()
-    assert not (tmp_path / "evil").exists()
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/revision/", b'{"sha": "../../../../tmp/evil"}'),
-        ("/revision/", b"[]"),
-        ("/tree/", b'{"error": "maintenance"}'),
-        ("/tree/", b'[{"type": "file"}]'),
-        ("/tree/", b'[{"type": "file", "path": "a", "size": "big", "oid": "x"}]'),
-        ("/tree/", b'[{"type": "file", "path": 7, "size": 1, "oid": "x"}]'),
-    ],
-)
-def test_answers_that_are_not_a_hubs(hub: Hub, fetch: Fetch, path: str, body: bytes) -> None:
-    repo = hub.add_repo("org/model", {"config.json": b"1"})
-    hub.faults = lambda request: Response(200, {}, body) if path in request.path else None
-    run = fetch("tree", source(hub, repo, rev=None), **EVERYTHING)
-    assert run.status == 1
-    assert "does not answer like a Hub" in run.log
-    assert "Traceback" not in run.log
 
 
 def test_small_files_are_checked_against_the_listing(hub: Hub, fetch: Fetch) -> None:
@@ -229,6 +181,18 @@ def test_assembling_gives_the_same_as_fetching(
     blobs = run.out / "blobs" if integration else run.out
     linked = [p for p in blobs.rglob("*") if p.is_symlink()]
     assert bool(linked) == (layout == "link")
+
+
+def test_assembling_needs_no_library(hub: Hub, fetch: Fetch, tmp_path: Path) -> None:
+    """Only what downloads gets a Python with requests (nix/fetcher.nix)."""
+    repo = hub.add_repo("org/model", {"a": b"1"})
+    for library in ("requests", "urllib3"):
+        (tmp_path / f"{library}.py").write_text("raise ImportError")
+    (tmp_path / "f").write_bytes(b"1")
+    pin = {"store": str(tmp_path / "f"), "hash": sri(b"1"), "size": 1, "lfs": False}
+    spec = {"integration": True, "layout": "copy", "files": {"a": pin}}
+    run = fetch("assemble", source(hub, repo), env={"PYTHONPATH": str(tmp_path)}, **spec)
+    assert run.status == 0, run.log
 
 
 def test_assembling_checks_sizes_and_clashes(hub: Hub, fetch: Fetch, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.environment import CHECKOUT
+from support.expressions import fetch_model, files_pin, got
 from support.gitlike import sha256
 from support.hub import BigFile
 from support.nix import NixError
@@ -29,44 +30,12 @@ MODEL = {
     "same.json": b"{}",
     "model.safetensors": BigFile(2 << 20, 1),
 }
+DEAD = "http://127.0.0.1:1"
 
 
 @pytest.fixture
 def repo(hub: Hub) -> Repo:
     return hub.add_repo("org/model", MODEL, lfs=["*.safetensors"])
-
-
-def literal(text: str) -> str:
-    """A Nix string, escaped in a way of its own: `\\` before everything that could matter."""
-    return '"' + "".join(f"\\{c}" if c in '\\"$' else c for c in text) + '"'
-
-
-def fetch_model(hub: Hub, repo: Repo, arguments: str, source: str = "") -> str:
-    return (
-        'let pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; }; library = import ./nix;'
-        f' in library.fetchModel pkgs {{ name = "m"; source.huggingface = {{ repo = "{repo.id}";'
-        f' endpoint = "{hub.url}"; {source} }}; {arguments} }}'
-    )
-
-
-def files_pin(hub: Hub, repo: Repo, arguments: str = "") -> str:
-    rows = "".join(
-        f"{literal(path)} = {{ hash = {literal(sri(content))}; size = {len(content)};"
-        f" lfs = {'true' if path.endswith('.safetensors') else 'false'}; }};"
-        for path, content in repo.files.items()
-    )
-    return fetch_model(hub, repo, f"files = {{ {rows} }}; {arguments}", f'rev = "{repo.sha}";')
-
-
-def got(nix: NixEnv, expression: str) -> str:
-    """The hash that Nix names when it was given another: the classic workflow."""
-    with pytest.raises(NixError) as caught:
-        nix.build(expression)
-    return next(
-        line.split()[-1]
-        for line in str(caught.value).splitlines()
-        if line.strip().startswith("got:")
-    )
 
 
 def contents(nix: NixEnv, folder: Path) -> dict[str, bytes]:
@@ -194,10 +163,35 @@ def test_the_token_of_a_private_repository(host_nix: NixEnv, hub: Hub) -> None:
     assert found.returncode == 1
 
 
-def test_the_endpoint_of_the_environment(host_nix: NixEnv, hub: Hub, repo: Repo) -> None:
+@pytest.mark.parametrize("before", ["", f"{DEAD}\n"])
+def test_the_endpoints_of_the_environment(
+    host_nix: NixEnv, hub: Hub, repo: Repo, before: str
+) -> None:
     expression = files_pin(hub, repo).replace(f'endpoint = "{hub.url}";', "")
-    out = host_nix.build(expression, env={"HF_ENDPOINT": f"{hub.url}/"})
+    out = host_nix.build(expression, env={"HF_ENDPOINT": f"{before}{hub.url}/"})
     assert contents(host_nix, out / "snapshots" / repo.sha) == EXPECTED
+
+
+def in_turn(hub: Hub, expression: str) -> str:
+    """The same from a list of endpoints: the first is down, the second a mirror without token."""
+    return expression.replace(f'"{hub.url}"', f'[ "{DEAD}" "{hub.url}/" ]')
+
+
+def test_files_from_the_second_of_two_endpoints(host_nix: NixEnv, hub: Hub, repo: Repo) -> None:
+    out = host_nix.build(in_turn(hub, files_pin(hub, repo)), env={"HF_TOKEN": "hf_s3cret"})
+    assert contents(host_nix, out / "snapshots" / repo.sha) == EXPECTED
+    assert {request.token for request in hub.log} == {None}
+
+
+def test_a_tree_from_the_second_of_two_endpoints(
+    host_nix: NixEnv, hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expression = fetch_model(hub, repo, 'hash = "";')
+    sri_hash = got(host_nix, expression)
+    hub.clear()
+    monkeypatch.setenv("HF_TOKEN", "hf_s3cret")
+    assert got(host_nix, in_turn(hub, expression)) == sri_hash
+    assert {request.token for request in hub.log} == {None}
 
 
 def test_nix_builds_it_twice_the_same(host_nix: NixEnv, hub: Hub, repo: Repo) -> None:

@@ -97,6 +97,21 @@ FILES = '{ "a".hash = ""; }'
         ({"source.huggingface.rev": '"main"'}, ["not a commit of 40 hex digits", "`ref`"]),
         ({"source.huggingface.branch": '"main"'}, ["`source.huggingface.branch` is not known"]),
         ({"source.huggingface.repoType": '"lora"'}, ["is not one of: model, dataset, space"]),
+        *[
+            ({"source.huggingface.endpoint": wrong}, [f"`source.huggingface.endpoint` {reason}"])
+            for wrong, reason in {
+                "[ ]": "is an empty list: name a server",
+                "1": "must be a string, or a list of strings to try in order",
+                "{ }": "must be a string, or a list of strings",
+                '[ "https://hub.example" null ]': "must be a string, or a list of strings",
+                '""': "is empty: name a server",
+                '[ "https://hub.example" "" ]': "is empty: name a server",
+                '"hub.example"': "is no http(s) address of a server",
+                '[ "https://hub.example" "ftp://hub.example" ]': "is no http(s) address",
+                '"https://a.example https://b.example"': "is no http(s) address",
+                '"https://user:secret@hub.example"': "is no http(s) address of a server",
+            }.items()
+        ],
         ({"integration.ollama.enable": "true"}, ["`integration.ollama` is not known"]),
         ({"integration.huggingface.name": '"x"'}, ["`integration.huggingface.name` is not known"]),
     ],
@@ -110,6 +125,7 @@ def test_wrong_calls_say_what_to_do(
         host_nix.eval(f"let {PKGS} in ((import ./nix).fetchModel pkgs {{ {body} }}).outPath")
     for part in ['nix-ai-models: model "m": ', *say]:
         assert part in str(caught.value)
+    assert "secret" not in str(caught.value).partition("nix-ai-models: ")[2]
 
 
 def test_the_good_call_is_good(host_nix: NixEnv) -> None:

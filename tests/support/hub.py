@@ -6,22 +6,25 @@
         assert hub.sent_bytes < 1024
 
 It answers as huggingface.co does where clients can tell the difference: pages, error headers,
-redirects of LFS files to another host, ranges. `hub.faults` lets a test answer differently.
+redirects of LFS files to another host under signatures that expire, ranges. `hub.faults` lets a
+test answer differently.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from support.gitlike import BigFile, Content, File, Repo, chunks, lfs_pointer, sha256, tree_ids
 from support.loopback import LoopbackServer, Request, Response
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["BigFile", "Hub", "Repo", "Request", "Response"]
@@ -36,24 +39,33 @@ _RESOLVE = re.compile(
     r"(?P<repo>[^/]+(?:/[^/]+)?)/resolve/(?P<rev>[^/]+)/(?P<path>.+)"
 )
 _CDN = re.compile(r"/cdn/(?P<digest>[0-9a-f]{64})")
+_HOUR = 3600
 
 
 class Hub:
-    """The server. `faults` sees every request first; what it returns is the answer, unless None."""
+    """The server. `faults` sees every request first; what it returns is the answer, unless None.
 
-    def __init__(self, page_size: int = 1000) -> None:
+    Its clock, `now`, stands still. Signed addresses are good for an hour of it.
+    """
+
+    def __init__(
+        self, page_size: int = 1000, tls: ssl.SSLContext | None = None, *, listening: bool = True
+    ) -> None:
         self.page_size = page_size
         self.faults: Callable[[Request], Response | None] = lambda _request: None
+        self.now = 1_700_000_000
         self._repos: dict[tuple[str, str], Repo] = {}
         self._tokens: dict[str, set[str]] = {}
-        self._server = LoopbackServer(lambda request: self.faults(request) or self.answer(request))
-        self.url = self._server.url
+        self.server = LoopbackServer(
+            lambda request: self.faults(request) or self.answer(request), tls, listening=listening
+        )
+        self.url = self.server.url
         # The same server under another host name, to which no token may be sent.
         self.cdn_url = self.url.replace("127.0.0.1", "localhost")
 
     @property
     def log(self) -> list[Request]:
-        return self._server.log
+        return self.server.log
 
     @property
     def sent_bytes(self) -> int:
@@ -63,7 +75,7 @@ class Hub:
         self.log.clear()
 
     def close(self) -> None:
-        self._server.close()
+        self.server.close()
 
     def __enter__(self) -> Hub:  # noqa: PYI034 (Self is new in Python 3.11)
         return self
@@ -186,7 +198,9 @@ class Hub:
     def _location(self, match: re.Match[str], sha: str, file: File) -> tuple[int, str]:
         """Where the bytes are: LFS files on another host, the others under a relative path."""
         if file.lfs:
-            return 302, f"{self.cdn_url}/cdn/{file.etag}?Expires=2000000000&Signature=test"
+            expires = str(self.now + _HOUR)
+            query = urlencode({"Expires": expires, "Signature": _sign(file.etag, expires)})
+            return 302, f"{self.cdn_url}/cdn/{file.etag}?{query}"
         where = f"{match['kind'] or 'models'}/{match['repo']}/resolve/{sha}/{match['path']}"
         return 307, f"/api/resolve-cache/{where}?etag=%22{file.etag}%22"
 
@@ -195,11 +209,19 @@ class Hub:
             return _error(
                 400, "Only one auth mechanism allowed"
             )  # as S3 does; no token belongs here
+        query = dict(parse_qsl(urlsplit(request.path).query))
+        expires = query.get("Expires", "0")
+        if query.get("Signature") != _sign(digest, expires) or int(expires) < self.now:
+            return _error(403, "AccessDenied")
         for repo in self._repos.values():
             content = repo.find_lfs(digest)
             if content is not None:
                 return _content(request, content, digest, {})
         return _error(404, "NoSuchKey")
+
+
+def _sign(digest: str, expires: str) -> str:
+    return hmac.new(b"the CDN's key", f"{digest} {expires}".encode(), "sha256").hexdigest()
 
 
 def _rows(repo: Repo, sha: str) -> list[dict[str, Any]]:

@@ -101,6 +101,19 @@ class NixEnv:
             raise NixError(f"{self.kind}: `{words}` exited with {result.returncode}\n{output}")
         return result
 
+    def start(
+        self, *command: str | Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Run a command that does not have to end; its output is one stream."""
+        return subprocess.Popen(
+            [*self.entry(), *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=CHECKOUT,
+            env={**os.environ, **self.variables(), **(env or {})},
+        )
+
     def build(self, expression: str, *options: str, env: Mapping[str, str] | None = None) -> Path:
         """Build an expression's one output; the answer is where it lies for us."""
         command = ("nix-build", "--no-out-link", *options, "-E", expression)

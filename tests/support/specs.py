@@ -27,3 +27,12 @@ def source(hub: Hub, repo: Repo, **changes: Any) -> dict[str, Any]:
 def sri(content: Content) -> str:
     """The SRI hash of content."""
     return "sha256-" + base64.b64encode(bytes.fromhex(sha256(content))).decode()
+
+
+def file_pin(path: str, content: Content) -> dict[str, Any]:
+    """The rest of a spec for one file."""
+    return {"path": path, "hash": sri(content), "size": len(content)}
+
+
+EVERYTHING: dict[str, Any] = {"include": None, "exclude": [], "integration": True}
+"""The rest of a spec for an entry with all files."""

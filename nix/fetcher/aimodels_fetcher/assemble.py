@@ -45,7 +45,10 @@ def assemble(spec: AssembleSpec, out: Path) -> None:
         )
         for path, file in spec.files.items()
     }
-    layout.finish(out, spec.source, spec.source.commit(digests), laid)
+    commit = spec.source.commit(digests)
+    for path, digest in digests.items():
+        layout.link(out, commit, path, digest)
+    layout.finish(out, spec.source, commit, laid)
 
 
 def _checked_size(path: str, file: StoreFile) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shutil
 import signal
+import sys
 from pathlib import Path
 
 from aimodels_fetcher.errors import FetchError
@@ -22,21 +24,38 @@ def main(argv: list[str]) -> int:
     out = arguments.out or (Path(os.environ["out"]) if os.environ.get("out") else None)  # noqa: SIM112 (Nix spells it so)
     if out is None:
         parser.error("no --out, and $out is not set")
-    # Die at once on Ctrl-C, whatever threads wait for: what is half made is the caller's.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    mine = not out.exists()
     try:
         _run(arguments.spec, out)
-    except FetchError as error:
-        say(f"error: {error}")
-        if error.hint:
-            say(f"hint: {error.hint}")
-        return 1
-    except OSError as error:
-        say(f"error: {error}")
-        if error.errno == errno.ENOSPC:
-            say("hint: free some space (nix-collect-garbage -d)")
-        return 1
+    except (FetchError, OSError, SystemExit) as error:
+        # A file that has its size already, but not its bytes, would pass for a whole one.
+        if mine:
+            _remove(out)
+        return _explain(error)
     return 0
+
+
+def _explain(error: FetchError | OSError | SystemExit) -> int:
+    """Say what is wrong and what to do, and give the exit status."""
+    if isinstance(error, SystemExit):
+        return int(error.code or 0)
+    hint = error.hint if isinstance(error, FetchError) else ""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        hint = "free some space (nix-collect-garbage -d)"
+    say(f"error: {error}")
+    if hint:
+        say(f"hint: {hint}")
+    return 1
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        # A thread may still be making files there: what it leaves is as incomplete as it looks.
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _run(spec_file: Path, out: Path) -> None:

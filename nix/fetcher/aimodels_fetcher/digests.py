@@ -63,7 +63,7 @@ class Verifier:
             self._git = hashlib.sha1(git_blob_header(git_size), usedforsecurity=False)
         self.size = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes of the file."""
         self.size += len(data)
         self._sha256.update(data)

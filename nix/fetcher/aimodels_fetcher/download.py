@@ -1,140 +1,356 @@
-"""Getting the content of one file: streamed, resumed after faults, verified."""
+"""Getting the content of one file: in parts, by several threads, each byte written once."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+import errno
+import os
+import shutil
+import threading
+import time
+from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import Verifier, hex_to_sri
-from aimodels_fetcher.errors import FetchError, TransientError
-from aimodels_fetcher.paths import shown
-from aimodels_fetcher.retry import retrying
-from aimodels_fetcher.transport import StatusError
+from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
+from aimodels_fetcher.faults import public
+from aimodels_fetcher.log import say
+from aimodels_fetcher.parts import UNKNOWN, Part, Parts
+from aimodels_fetcher.progress import bytes_text
+from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
+from aimodels_fetcher.transport import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    import requests
-
-    from aimodels_fetcher.progress import Progress
-    from aimodels_fetcher.sources.base import RemoteFile, Source
-    from aimodels_fetcher.transport import Client
+    from aimodels_fetcher.answer import Answer
+    from aimodels_fetcher.crew import Crew
+    from aimodels_fetcher.origins import Origin, Origins
+    from aimodels_fetcher.sources.base import RemoteFile
 
 _BUFFER = 1 << 20
-_CORRUPT_TRIES = 3  # whole downloads, before wrong content is taken for what the server has
+_FLUSH_SECONDS = 1.0
+_CORRUPT_TRIES = 3  # whole downloads, before wrong content is taken for what the servers have
+_BAD_RANGES = 2  # answers, before a server is not asked for ranges any more
 _RANGE_NOT_SATISFIABLE = 416
-_PARTIAL_CONTENT = 206
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a fetch gets its files: a source at one commit, over one client."""
+class Download:
+    """One file on its way to `target`: threads of a crew take parts of it, and fetch them.
 
-    source: Source
-    client: Client
-    commit: str
-
-
-def download(origin: Origin, remote: RemoteFile, target: Path, progress: Progress) -> str:
-    """Write the content of a file to `target`, each byte once unless it had to be thrown away.
-
-    What arrived before a fault is kept, and the next try asks for the rest.
-
-    Returns:
-        The sha256 hex digest of what was written.
-
-    Raises:
-        FetchError: Refused, given up, or the content is not what was listed.
+    Args:
+        remote: What is known of the file.
+        origins: Where it can be had.
+        target: File to write.
+        crew: Whose threads fetch it.
+        done: Called with the sha256 hex digest when all is there and right.
     """
-    with target.open("wb", buffering=0) as file:
-        return _Download(origin, remote, file, progress).run()
 
-
-class _Download:
     def __init__(
-        self, origin: Origin, remote: RemoteFile, file: BinaryIO, progress: Progress
+        self,
+        remote: RemoteFile,
+        origins: Origins,
+        target: Path,
+        crew: Crew,
+        done: Callable[[str], object] = lambda _: None,
     ) -> None:
-        self._origin = origin
+        self.finished = False
         self._remote = remote
-        self._file = file
-        self._progress = progress
-        self._url = origin.source.url(remote.path, origin.commit)
-        self._what = f"{origin.source.label} {shown(remote.path)}"
-        self._verifier = self._fresh_verifier()
+        self._origins = origins
+        self._target = target
+        self._crew = crew
+        self._progress = crew.progress
+        self._done = done
+        # The crew waits for parts to take, and the verifying thread for bytes: one lock for both.
+        self._lock = crew.lock
+        self._advanced = threading.Condition(crew.lock)
+        self._file = -1
+        self._verifying = False
+        self._corrupt = 0
+        self._bad_ranges = 0
+        self._answered = False
+        self._alone = False
+        self._start_over(origins.first())
 
-    def run(self) -> str:
-        for last in (*[False] * (_CORRUPT_TRIES - 1), True):
-            retrying(self._attempt, self._what, lambda: self._verifier.size, self._progress.sleep)
-            wrong = self._wrong()
-            if not wrong:
-                return self._verifier.sha256
-            if last:
-                raise FetchError(
-                    f"{self._what}: {wrong}",
-                    "the file has changed upstream, or a proxy on the way alters it: "
-                    f"compare with {self._url}, then lock again",
-                )
-            self._start_over()
-        raise AssertionError  # the loop returns or raises
+    @property
+    def wanting(self) -> bool:
+        """Whether there are bytes that no thread is fetching."""
+        return self._parts.wanting
 
-    def _attempt(self) -> None:
+    @property
+    def sharers(self) -> int:
+        """How many threads are fetching it."""
+        return self._parts.sharers
+
+    def take(self, sharers: int) -> Part | None:
+        """Take a part, if there is one to take at the moment; the crew's lock is held."""
+        if not self._parts.size and not self._verifying:
+            self._verify_aside()
+        if self._parts.sharers and (self._alone or not self._answered):
+            return None
+        return self._parts.take(None if self._alone else sharers)
+
+    def fetch(self, part: Part, buffer: memoryview) -> None:
+        """Fetch a part that was taken; what of it could not be had may be taken again.
+
+        Raises:
+            FetchError: No origin has it.
+            SurplusError: As the crew's `sleep`.
+        """
+        self._open()  # not with the lock held: to make a file may take longer than to fetch it
+        with self._lock:
+            parts, origin, place = self._parts, self._origin, self._place
+            if part.end < parts.size and not self._verifying:
+                self._set_size(parts.size)
+                self._verify_aside()
+
+        def tries() -> int:
+            if self._origins.after(origin):
+                return TRIES_BEFORE_ANOTHER
+            return PATIENT_TRIES if self._progress.received else TRIES
+
         try:
-            with self._origin.client.get(self._url, start=self._verifier.size) as response:
-                self._receive(response)
+            retrying(
+                lambda: self._attempt(origin, place, part, buffer),
+                progress=lambda: part.at,
+                tries=tries,
+                sleep=self._crew.sleep,
+            )
+        except DiskFullError:
+            raise  # no other origin helps
         except StatusError as error:
-            if error.status == _RANGE_NOT_SATISFIABLE and self._verifier.size:
-                self._start_over()
-                raise TransientError(f"{self._what}: the server will not resume") from error
-            raise self._origin.source.explain(error) from error
+            self._turn(origin, self._named(origin.source.explain(error)))
+        except FetchError as error:
+            self._origins.drop(origin)
+            self._turn(origin, self._named(error))
+        finally:
+            with self._lock:
+                parts.give_back(part)
+                self._advanced.notify()
+                if part.left:
+                    self._crew.changed.notify_all()
+                last = self._parts.complete and not self._verifying
+                self._verifying |= last
+        if last:
+            self._verify(buffer)
 
-    def _receive(self, response: requests.Response) -> None:
-        if self._verifier.size and not self._resumes(response):
-            self._start_over()
-        end = self._end(response)
-        while data := response.raw.read(_BUFFER, decode_content=True):
-            self._progress.add(len(data))
-            self._verifier.update(data)
-            self._file.write(data)
-            if self._remote.size is not None and self._verifier.size > self._remote.size:
-                return  # `_wrong` says so; there is no need to fill the disk first
-        if end is not None and self._verifier.size < end:
+    def _attempt(self, origin: Origin, place: Place, part: Part, buffer: memoryview) -> None:
+        if not part.left:  # the fault came after it, in an answer that has the whole file
+            return
+        everything = part.at == 0 and part.end == self._parts.size
+        wanted = None if everything or self._plain else (part.at, part.end)
+        try:
+            with origin.client.get(place, wanted) as answer:
+                self._check(answer, part)
+                self._receive(answer, part, buffer)
+        except StatusError as error:
+            if error.status == _RANGE_NOT_SATISFIABLE and wanted:
+                raise self._bad_range(str(error)) from error
+            raise
+        except TransientError as error:
+            self._crew.notice(error)
+            raise
+
+    def _check(self, answer: Answer, part: Part) -> None:
+        """See to it that the answer is of the file that is expected, and of the part asked for."""
+        self._etags.add(answer.etag)
+        self._type = answer.type
+        if answer.partial and (answer.start != part.at or answer.encoding != "identity"):
+            raise self._bad_range(f"{answer.url} sent another range than asked for")
+        size = self._parts.size
+        if size == UNKNOWN and answer.total is not None:
+            free = shutil.disk_usage(self._target.parent).free
+            if answer.total > free:
+                raise TransientError(
+                    f"the disk is full: {self._target.parent} has {bytes_text(free)} free, but "
+                    f"{answer.url} has {bytes_text(answer.total)}",
+                    hint="free some space (nix-collect-garbage -d), then build again",
+                )
+            with self._lock:
+                self._set_size(answer.total)
+        elif answer.total not in {None, size}:
             raise TransientError(
-                f"{self._what}: the connection ended after {self._verifier.size} of {end} bytes"
+                f"expected {size} bytes, but {answer.url} has {answer.total} ({answer.type})",
+                hint="the file has changed upstream, or a proxy or a login page is in the way",
+            )
+        elif size == UNKNOWN and answer.partial:
+            raise self._bad_range(f"{answer.url} sent a range of a file of unknown size")
+        if not self._answered or not answer.partial:
+            with self._lock:
+                self._alone |= not answer.partial
+                self._answered = True
+                self._crew.changed.notify_all()
+
+    def _bad_range(self, what: str) -> TransientError:
+        self._bad_ranges += 1
+        if self._bad_ranges >= _BAD_RANGES:
+            self._plain = self._alone = True
+        return TransientError(what)
+
+    def _receive(self, answer: Answer, part: Part, buffer: memoryview) -> None:
+        """Write what the answer has of what is missing: of a whole file, all of that."""
+        others: list[Part] = []
+        if not answer.partial:
+            with self._lock:
+                others = self._parts.take_all()
+        position = answer.start or 0
+        try:
+            for wanted in sorted((part, *others), key=lambda part: part.at):
+                if not wanted.left:  # the size has become known, and it is behind
+                    break
+                self._skip(answer, wanted.at - position, buffer)
+                self._fill(answer, wanted, buffer)
+                position = wanted.end
+        finally:
+            with self._lock:
+                for other in others:
+                    self._parts.give_back(other)
+
+    def _skip(self, answer: Answer, count: int, buffer: memoryview) -> None:
+        while count > 0:
+            got = answer.readinto(buffer[:count])
+            if not got:
+                raise TransientError(f"{answer.url}: the connection ended early")
+            count -= got
+
+    def _fill(self, answer: Answer, part: Part, buffer: memoryview) -> None:
+        start = part.at
+        filled, flushed = 0, time.monotonic()
+        try:
+            while (room := min(len(buffer), part.left) - filled) > 0:
+                count = answer.readinto(buffer[filled : filled + room])
+                filled += count
+                now = time.monotonic()
+                if count == room or not count or now - flushed > _FLUSH_SECONDS:
+                    data, filled, flushed = buffer[:filled], 0, now
+                    self._write(part, data)
+                if not count:
+                    break
+        finally:
+            self._write(part, buffer[:filled])
+        if part.left and self._parts.size == UNKNOWN:
+            with self._lock:
+                self._set_size(part.at)
+        # Some servers send less than was asked for at a time: there is nothing wrong with that.
+        elif part.left and (part.at == start or not answer.capped):
+            raise TransientError(
+                f"{answer.url}: the connection ended after {part.at} of {self._parts.size} bytes"
             )
 
-    def _end(self, response: requests.Response) -> int | None:
-        """Give the size that the file will have after this answer, in bytes, where it is known."""
-        length = response.headers.get("Content-Length", "")
-        if self._remote.size is not None or "Content-Encoding" in response.headers:
-            return self._remote.size
-        return self._verifier.size + int(length) if length.isdigit() else None
+    def _write(self, part: Part, data: memoryview) -> None:
+        with self._lock:
+            data = data[: part.reserve(len(data))]
+        at = part.at
+        try:
+            while data:
+                count = os.pwrite(self._file, data, at)
+                data, at = data[count:], at + count
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            size = "it" if self._parts.size == UNKNOWN else f"its {bytes_text(self._parts.size)}"
+            raise DiskFullError(
+                f"{self._what}: the disk is full: {self._target.parent} has no room for {size}",
+                "something else fills the disk as well: free some space (nix-collect-garbage -d), "
+                "then build again",
+            ) from error
+        with self._lock:
+            self._progress.add(at - part.at)
+            part.at = at
+            self._advanced.notify()
 
-    def _resumes(self, response: requests.Response) -> bool:
-        """Whether the answer is the rest of the same file, and not the whole or something else."""
-        if response.status_code != _PARTIAL_CONTENT or "Content-Encoding" in response.headers:
-            return False
-        sent = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-        if not sent or int(sent[1]) != self._verifier.size:
-            raise TransientError(f"{self._what}: the server sent another range than asked for")
-        return sent[2] == "*" or self._remote.size in {None, int(sent[2])}
+    def _turn(self, origin: Origin, error: FetchError) -> None:
+        """Go on with the next origin, unless another thread has seen to that already."""
+        with self._lock:
+            if self._origin is not origin:
+                return
+            following = self._origins.after(origin)
+            if following is None:
+                raise error
+            say(f"{error}; asking {following.source.place} instead")
+            self._ask(following)
 
-    def _wrong(self) -> str:
+    def _named(self, error: FetchError) -> FetchError:
+        return FetchError(f"{self._what}: {error}", error.hint)
+
+    def _ask(self, origin: Origin) -> None:
+        self._origin = origin
+        self._place = Place(origin.url(self._remote.path))
+        self._what = f"{origin.source.label} {self._remote.path}"
+        # Whether this one answers with ranges: one thread finds out, before others join it.
+        self._answered = False
+        self._alone = False
+        self._plain = False
+        self._bad_ranges = 0
+
+    def _start_over(self, origin: Origin) -> None:
+        self._parts = Parts(UNKNOWN if self._remote.size is None else self._remote.size)
+        self._etags: set[str | None] = set()
+        self._type = ""
+        self._ask(origin)
+
+    def _open(self) -> None:
+        # Until it has answered there is one thread for a file, and from then on it is open.
+        if self._file < 0:
+            self._file = os.open(self._target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+
+    def _set_size(self, size: int) -> None:
+        self._parts.resize(size)
+        if size != UNKNOWN:
+            os.ftruncate(self._file, size)
+
+    def _verify_aside(self) -> None:
+        self._verifying = True
+        self._crew.start(lambda: self._verify(memoryview(bytearray(_BUFFER))))
+
+    def _verify(self, buffer: memoryview) -> None:
+        """Hash the file as far as it is there without gaps, until it is whole."""
+        self._open()  # nobody else has done it for an empty one
+        verifier = Verifier(self._remote.size if self._remote.git_blob_id else None)
+        with self._target.open("rb", buffering=0) as file:
+            while (ready := self._wait_beyond(verifier.size)) > verifier.size:
+                while verifier.size < ready:
+                    count = file.readinto(buffer[: ready - verifier.size])
+                    verifier.update(buffer[:count])
+        wrong = self._wrong(verifier)
+        if not wrong:
+            os.close(self._file)
+            self._done(verifier.sha256)
+        with self._lock:
+            self.finished = not wrong
+            if wrong:
+                self._refetch(wrong)
+            self._crew.changed.notify_all()
+
+    def _wait_beyond(self, size: int) -> int:
+        """Wait for more bytes than that, and give their number; the same at the end of the file."""
+        with self._lock:
+            while self._parts.frontier <= size and not self._parts.complete:
+                self._advanced.wait()
+            return self._parts.frontier
+
+    def _wrong(self, got: Verifier) -> str:
         """Say how the content differs from what was listed; an empty string if it does not."""
-        remote, got = self._remote, self._verifier
-        if remote.size not in {None, got.size}:
-            return f"expected {remote.size} bytes, received {got.size} or more"
+        remote = self._remote
         if remote.sha256 not in {None, got.sha256}:
             return f"expected {hex_to_sri(remote.sha256 or '')}, received {hex_to_sri(got.sha256)}"
         if remote.git_blob_id not in {None, got.git_blob_id}:
             return f"expected git blob {remote.git_blob_id}, received {got.git_blob_id}"
         return ""
 
-    def _start_over(self) -> None:
-        self._progress.add(-self._verifier.size)
-        self._verifier = self._fresh_verifier()
-        self._file.seek(0)
-        self._file.truncate()
-
-    def _fresh_verifier(self) -> Verifier:
-        return Verifier(self._remote.size if self._remote.git_blob_id else None)
+    def _refetch(self, wrong: str) -> None:
+        """Throw away what is not the file, and have it fetched once more."""
+        changed = ", with an ETag that changed on the way" if len(self._etags) > 1 else ""
+        error = FetchError(
+            f"{self._what}: {wrong} ({bytes_text(self._parts.size)} of {self._type}{changed})",
+            "the file has changed upstream, or a proxy on the way alters it: "
+            f"compare with {public(self._place.url)}, then lock again",
+        )
+        self._corrupt += 1
+        following = self._origins.after(self._origin)
+        if self._corrupt >= _CORRUPT_TRIES and not following:
+            raise error
+        say(f"{error}; fetching it again")
+        self._progress.add(-self._parts.size)
+        self._verifying = False
+        self._start_over(following or self._origin)

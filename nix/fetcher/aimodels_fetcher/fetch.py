@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import layout
+from aimodels_fetcher.crew import Crew
 from aimodels_fetcher.digests import sri_to_hex
-from aimodels_fetcher.download import Origin, download
-from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.paths import select, shown
-from aimodels_fetcher.progress import Cancelled, Progress, bytes_text
+from aimodels_fetcher.download import Download
+from aimodels_fetcher.errors import FetchError, StatusError
+from aimodels_fetcher.log import say
+from aimodels_fetcher.origins import Origin, Origins
+from aimodels_fetcher.paths import select
+from aimodels_fetcher.progress import Progress, bytes_text
+from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
-from aimodels_fetcher.transport import StatusError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from aimodels_fetcher.sources.base import Source
     from aimodels_fetcher.spec import FileSpec, TreeSpec
 
-_FILES_AT_ONCE = 8
+_MAX_CONNECTIONS = 32
 
 
 def fetch_file(spec: FileSpec, out: Path) -> None:
@@ -32,10 +35,12 @@ def fetch_file(spec: FileSpec, out: Path) -> None:
         FetchError: It cannot be had, or has other bytes than pinned.
     """
     remote = RemoteFile(spec.path, spec.size, sri_to_hex(spec.hash), git_blob_id=None, lfs=False)
-    origin = Origin(spec.source, spec.source.client(), spec.source.commit({}))
+    most = _max_connections()
     check_space(out.parent, spec.size or 0)
-    with Progress(f"{spec.source.label} {shown(spec.path)}", spec.size) as progress:
-        download(origin, remote, out, progress)
+    origins = Origins([Origin(s, s.client(most), s.commit({})) for s in spec.sources])
+    with Progress(f"{spec.source.label} {spec.path}", spec.size) as progress:
+        crew = Crew(most, progress)
+        crew.run(iter([Download(remote, origins, out, crew)]))
 
 
 def fetch_tree(spec: TreeSpec, out: Path) -> None:
@@ -44,11 +49,8 @@ def fetch_tree(spec: TreeSpec, out: Path) -> None:
     Raises:
         FetchError: No file matches, or one of them cannot be had as listed.
     """
-    client = spec.source.client()
-    try:
-        commit, listing = spec.source.listing(client)
-    except StatusError as error:
-        raise spec.source.explain(error) from error
+    most = _max_connections()
+    origins, listing = _list(spec.sources, most)
     wanted = set(select((f.path for f in listing), spec.include, spec.exclude))
     files = [f for f in listing if f.path in wanted]
     if not files:
@@ -63,53 +65,74 @@ def fetch_tree(spec: TreeSpec, out: Path) -> None:
         groups.setdefault(content if spec.integration and content else file.path, []).append(file)
     total = sum(group[0].size or 0 for group in groups.values())
     check_space(out.parent, total)
-    origin = Origin(spec.source, client, commit)
     with Progress(spec.source.label, total) as progress:
+        crew = Crew(most, progress)
         if spec.integration:
-            _fetch_entry(origin, list(groups.values()), out, progress)
+            _fetch_entry(origins, list(groups.values()), out, crew)
         else:
-            _fetch_plain(origin, files, out, progress)
+            targets = [(file, layout.make_room(out, file.path)) for file in files]
+            crew.run(Download(f, origins, target, crew) for f, target in targets)
 
 
-def _fetch_entry(
-    origin: Origin, groups: list[list[RemoteFile]], out: Path, progress: Progress
-) -> None:
+def _fetch_entry(origins: Origins, groups: list[list[RemoteFile]], out: Path, crew: Crew) -> None:
     layout.start(out)
+    origin = origins.first()
     laid: dict[str, layout.LaidFile] = {}
 
-    def fetch(number: int, group: list[RemoteFile]) -> None:
+    def download(number: int, group: list[RemoteFile]) -> Download:
         part = out / "blobs" / f"{number}.part"
-        sha256 = download(origin, group[0], part, progress)
-        size = part.stat().st_size
-        part.rename(layout.blob_path(out, sha256))
-        for file in group:
-            laid[file.path] = layout.LaidFile(sha256, size, file.git_blob_id)
 
-    _all_at_once(progress, (partial(fetch, n, g) for n, g in enumerate(groups)))
+        def done(sha256: str) -> None:
+            size = part.stat().st_size
+            part.rename(layout.blob_path(out, sha256))
+            for file in group:
+                # Not at the end: with many files, links take as long as downloads.
+                layout.link(out, origin.commit, file.path, sha256)
+                laid[file.path] = layout.LaidFile(sha256, size, file.git_blob_id)
+
+        return Download(group[0], origins, part, crew, done)
+
+    crew.run(download(number, group) for number, group in enumerate(groups))
     layout.finish(out, origin.source, origin.commit, laid)
 
 
-def _fetch_plain(origin: Origin, files: list[RemoteFile], out: Path, progress: Progress) -> None:
-    targets = [(file, layout.make_room(out, file.path)) for file in files]
-    _all_at_once(
-        progress,
-        (partial(download, origin, file, target, progress) for file, target in targets),
-    )
+def _list(sources: Sequence[Source], connections: int) -> tuple[Origins, list[RemoteFile]]:
+    """List the files at the first source that does; those before it are not asked for files.
 
-
-def _all_at_once(progress: Progress, tasks: Iterable[Callable[[], object]]) -> None:
-    """Run tasks on a few threads; the first failure stops them all and is raised."""
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        futures = [pool.submit(task) for task in tasks]
+    Raises:
+        FetchError: None does; this is what the last one said.
+    """
+    for source, *others in (sources[n:] for n in range(len(sources))):
+        client = source.client(connections)
+        client.tries = TRIES_BEFORE_ANOTHER if others else TRIES
         try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            progress.cancel()
-            pool.shutdown(wait=False, cancel_futures=True)
-    failures = [e for future in done if (e := future.exception()) is not None]
-    for failure in failures:
-        if not isinstance(failure, Cancelled):
-            raise failure
+            commit, files = source.listing(client)
+        except (FetchError, StatusError) as error:
+            failure = source.explain(error) if isinstance(error, StatusError) else error
+            failure = FetchError(f"{source.label}: {failure}", failure.hint)
+            if not others:
+                raise failure from error
+            say(f"{failure}; asking {others[0].place} instead")
+        else:
+            origins = [Origin(source, client, commit)]
+            origins += [Origin(other, other.client(connections), commit) for other in others]
+            return Origins(origins), files
+    raise AssertionError  # the last one returns or raises
+
+
+def _max_connections() -> int:
+    """Read how many connections to a server this machine may have: AIMODELS_MAX_CONNECTIONS.
+
+    Raises:
+        FetchError: That is not a number of at least 1.
+    """
+    text = os.environ.get("AIMODELS_MAX_CONNECTIONS") or str(_MAX_CONNECTIONS)
+    if not text.isdecimal() or not int(text):
+        raise FetchError(
+            f"AIMODELS_MAX_CONNECTIONS={text!r} is not a number of at least 1",
+            f"unset it for the default of {_MAX_CONNECTIONS}",
+        )
+    return int(text)
 
 
 def check_space(folder: Path, needed: int) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import lfs_pointer_blob_id
 from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.paths import HOSTILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +58,24 @@ def start(out: Path) -> None:
         raise FetchError(f"{out} exists already") from error
 
 
+def link(out: Path, commit: str, path: str, sha256: str) -> None:
+    """Put a file into the snapshot, as a link to its blob.
+
+    Args:
+        out: The entry.
+        commit: 40 hex digits.
+        path: Path in the repository.
+        sha256: Hex digest, the name of the blob.
+
+    Raises:
+        FetchError: It is another file's folder, or another file is a folder on its way.
+    """
+    up = "../" * (2 + path.count("/"))
+    make_room(out / "snapshots" / commit, path).symlink_to(f"{up}blobs/{sha256}")
+
+
 def finish(out: Path, source: Source, commit: str, files: Mapping[str, LaidFile]) -> None:
-    """Write refs, snapshot and listing around the blobs.
+    """Write refs and listing around blobs and snapshot.
 
     Args:
         out: The entry.
@@ -67,13 +84,8 @@ def finish(out: Path, source: Source, commit: str, files: Mapping[str, LaidFile]
         files: Path in the repository -> file.
 
     Raises:
-        FetchError: One file's path is another file's folder, or likewise for refs.
+        FetchError: One ref is another one's folder.
     """
-    snapshot = out / "snapshots" / commit
-    for path, file in files.items():
-        up = "../" * (2 + path.count("/"))
-        link = make_room(snapshot, path)
-        link.symlink_to(f"{up}blobs/{file.sha256}")
     for ref in source.refs:
         make_room(out / "refs", ref).write_text(commit, encoding="ascii")
     if source.has_tree_listing:
@@ -88,11 +100,14 @@ def make_room(root: Path, path: str) -> Path:
     """
     target = root / path
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise FetchError(f"{path!r} needs a folder where another path has a file") from error
+        raise FetchError(
+            f"{path!r} needs a folder where another path has a file", HOSTILE
+        ) from error
     if target.is_symlink() or target.exists():
-        raise FetchError(f"{path!r} stands twice, or is the folder of another path")
+        raise FetchError(f"{path!r} stands twice, or is the folder of another path", HOSTILE)
     return target
 
 

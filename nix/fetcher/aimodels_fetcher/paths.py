@@ -11,25 +11,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+HOSTILE = "the listing is hostile or damaged: tell the owner of the repository"
+"""The next step where a listing cannot be right."""
+
+
 def check_repo_path(path: str) -> str:
     """Return `path` if a file of that name stays inside the folder it is created in.
 
     Everything that a file system can name is let through: spaces, quotes, newlines, any script.
 
     Raises:
-        FetchError: It is absolute or empty, or has `..`, `.`, an empty part or a NUL.
+        FetchError: It is absolute or empty, has `..`, `.`, an empty part or a NUL, or is no text.
     """
     if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
-        raise FetchError(
-            f"the path {path!r} would leave the output",
-            "the listing is hostile or damaged: tell the owner of the repository",
-        )
+        raise FetchError(f"the path {path!r} would leave the output", HOSTILE)
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise FetchError(f"the path {path!r} is no text", HOSTILE) from error
     return path
-
-
-def shown(path: str) -> str:
-    """Write a path into a line of a log: quoted and escaped where it would not stay in the line."""
-    return path if path.isprintable() else repr(path)
 
 
 def select(

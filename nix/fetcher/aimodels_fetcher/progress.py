@@ -18,26 +18,25 @@ _MINUTE = 60
 _KIB = 1024
 
 
-class Cancelled(Exception):  # noqa: N818 (not an error: another thread's failure is)
-    """Another part of the same fetch has failed: there is no use in going on."""
-
-
 class Progress:
     """Counts the bytes of one fetch, over all its threads.
 
     Args:
         label: What is fetched.
         total: Bytes in all, or None where it is not known.
+
+    Attributes:
+        received: Bytes that have arrived, thrown away or not.
     """
 
     def __init__(self, label: str, total: int | None) -> None:
         self._label = label
         self._total = total
         self._done = 0
+        self.received = 0
         self._start = time.monotonic()
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._report, daemon=True)
 
     def __enter__(self) -> Self:
@@ -58,27 +57,10 @@ class Progress:
             )
 
     def add(self, count: int) -> None:
-        """Count bytes that have arrived; a negative count takes back what was thrown away.
-
-        Raises:
-            Cancelled: `cancel` was called.
-        """
-        self.sleep(0)
+        """Count bytes that have arrived; a negative count takes back what was thrown away."""
         with self._lock:
             self._done += count
-
-    def sleep(self, seconds: float) -> None:
-        """Wait, as `time.sleep` does.
-
-        Raises:
-            Cancelled: `cancel` was or is called.
-        """
-        if self._cancelled.wait(seconds) if seconds else self._cancelled.is_set():
-            raise Cancelled
-
-    def cancel(self) -> None:
-        """Make every thread that counts bytes or sleeps here stop."""
-        self._cancelled.set()
+            self.received += max(0, count)
 
     def _report(self) -> None:
         while not self._stop.wait(_INTERVAL):

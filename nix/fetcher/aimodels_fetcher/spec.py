@@ -11,27 +11,41 @@ from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.paths import check_repo_path
-from aimodels_fetcher.sources import Source, source_from
+from aimodels_fetcher.sources import Source, sources_from
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @dataclass(frozen=True)
-class FileSpec:
+class _Spec:
+    """What all modes have.
+
+    Args:
+        sources: Of the same content, in the order in which to ask them; at least one.
+    """
+
+    sources: tuple[Source, ...]
+
+    @property
+    def source(self) -> Source:
+        """The one that messages and entries are named after."""
+        return self.sources[0]
+
+
+@dataclass(frozen=True)
+class FileSpec(_Spec):
     """One file of a source, to be written flat to the output."""
 
-    source: Source
     path: str
     hash: str
     size: int | None
 
 
 @dataclass(frozen=True)
-class TreeSpec:
+class TreeSpec(_Spec):
     """All files of a source that the patterns let through, to be fetched and laid out."""
 
-    source: Source
     include: list[str] | None
     exclude: list[str]
     integration: bool
@@ -48,10 +62,9 @@ class StoreFile:
 
 
 @dataclass(frozen=True)
-class AssembleSpec:
+class AssembleSpec(_Spec):
     """Files that are in the Nix store, to be laid out by copying or linking."""
 
-    source: Source
     files: dict[str, StoreFile]
     integration: bool
     link: bool
@@ -79,16 +92,16 @@ def read_spec(path: Path) -> Spec:
 
 
 def _parse(data: dict[str, Any]) -> Spec:
-    source = source_from(data["source"])
+    sources = sources_from(data["source"])
     mode = data["mode"]
     if mode == "file":
-        return FileSpec(source, check_repo_path(data["path"]), data["hash"], data["size"])
+        return FileSpec(sources, check_repo_path(data["path"]), data["hash"], data["size"])
     if mode == "tree":
-        return TreeSpec(source, data["include"], data["exclude"], data["integration"])
+        return TreeSpec(sources, data["include"], data["exclude"], data["integration"])
     if mode == "assemble":
         files = {
             check_repo_path(path): StoreFile(f["store"], f["hash"], f["size"], f["lfs"])
             for path, f in data["files"].items()
         }
-        return AssembleSpec(source, files, data["integration"], data["layout"] == "link")
+        return AssembleSpec(sources, files, data["integration"], data["layout"] == "link")
     raise ValueError(f"mode {mode!r}")

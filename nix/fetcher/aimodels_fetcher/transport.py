@@ -1,11 +1,16 @@
-"""HTTP as the Hub needs it: redirects by hand, tokens for one host only, faults sorted."""
+"""HTTP as the Hub needs it: redirects by hand, tokens for one host only, waits as asked for."""
 
 from __future__ import annotations
 
+import email.utils
+import http.client
 import json
 import os
+import random
 import re
+import time
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -13,33 +18,50 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from aimodels_fetcher.errors import FetchError, TransientError
-from aimodels_fetcher.retry import retrying
+from aimodels_fetcher.answer import Answer
+from aimodels_fetcher.errors import FetchError, StatusError, TransientError
+from aimodels_fetcher.faults import (
+    PROXY_LOGIN,
+    has_cause,
+    origin,
+    proxy_login,
+    public,
+    sorted_fault,
+)
+from aimodels_fetcher.head import PunctualResponse, watch
+from aimodels_fetcher.log import say
+from aimodels_fetcher.retry import LONGEST_ASKED_WAIT, TRIES, retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-_CONNECT_SECONDS = 30
-_READ_SECONDS = 60
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 20.0
+# What becomes of connections that have been idle for long, and of those that we have closed.
+_CUTS = (ConnectionResetError, BrokenPipeError, urllib3.exceptions.ClosedPoolError)
+_FAULTS = (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError)
+_HEADERS = {"User-Agent": "nix-ai-models", "Accept": "*/*", "Accept-Encoding": "identity"}
 _MAX_REDIRECTS = 10
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+_CROWDED = {429, 503}
+_EXPIRED = {401, 403, 404, 410}  # what CDNs answer to a signature that is no longer good
 _CA_VARIABLES = ("NIX_SSL_CERT_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 _MAX_LISTING_PAGE = 64 << 20  # bytes; a page of 1,000 rows has about 300 kB
 
+# What http.client makes of answers, for urllib3's connections of both kinds.
+urllib3.connection.HTTPConnection.response_class = PunctualResponse
 
-class StatusError(Exception):
-    """An answer that refuses, and that trying again will not change.
+
+class Place:
+    """Where the content of an address is, which is not to be asked for each part of a file.
 
     Args:
-        status: HTTP status.
-        code: The Hub's `X-Error-Code`, or an empty string.
-        url: Address without its query, which may hold a signature.
+        url: The address to ask; `found` is where it has led to, often a signed URL that expires.
     """
 
-    def __init__(self, status: int, code: str, url: str) -> None:
-        super().__init__(f"HTTP {status}{f' ({code})' if code else ''} from {url}")
-        self.status = status
-        self.code = code
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.found: str | None = None
 
 
 class Client:
@@ -50,42 +72,52 @@ class Client:
     Args:
         endpoint: Base URL of the only host that may see the token.
         token: Bearer token, or None.
+        connections: How many to keep open.
+
+    Attributes:
+        tries: How often to ask for a document.
     """
 
-    def __init__(self, endpoint: str, token: str | None) -> None:
-        self._origin = _origin(endpoint)
+    def __init__(self, endpoint: str, token: str | None, connections: int = 1) -> None:
+        watch()
+        self._origin = origin(endpoint)
         self._token = token
-        self._session = requests.Session()
-        # With trust_env on, requests would take credentials for any host from a .netrc. Proxies
-        # and certificates are taken from the environment by hand instead.
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": "nix-ai-models", "Accept-Encoding": "identity"})
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=16)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._connections = connections
+        self._adapter = self._fresh_adapter()
         self._verify: str | bool = next(
             (p for p in map(os.environ.get, _CA_VARIABLES) if p and Path(p).is_file()),
             True,
         )
+        self._not_before = 0.0
+        self.tries = TRIES
 
     @contextmanager
-    def get(self, url: str, start: int = 0) -> Iterator[requests.Response]:
-        """GET an address from byte `start` on, following redirects; the body is not read yet.
+    def get(self, place: Place, wanted: tuple[int, int] | None = None) -> Iterator[Answer]:
+        """GET an address, following redirects; the body is not read yet.
+
+        Args:
+            place: The address; what it is found to lead to is remembered there.
+            wanted: First byte, and the first one no longer wanted; None for everything.
 
         Raises:
             TransientError: Worth trying again.
             StatusError: Refused.
             FetchError: Bad redirects, or a certificate that is not trusted.
         """
-        response = self._follow(url, {"Range": f"bytes={start}-"} if start else {})
+        headers = {"Range": f"bytes={wanted[0]}-{wanted[1] - 1}"} if wanted else {}
+        found = place.found
         try:
-            with transient_faults(url):
-                self._check_status(response)
-                # Otherwise urllib3 2 throws the last bytes of a broken answer away.
-                response.raw.enforce_content_length = False
-                yield response
+            response = self._open(place, headers)
+        except (TransientError, StatusError):
+            # Wherever it led to, there may be another: let the endpoint say again.
+            if place.found == found:
+                place.found = None
+            raise
+        answer = Answer(response)
+        try:
+            yield answer
         finally:
-            response.close()
+            answer.close()
 
     def get_json(self, url: str) -> tuple[Any, str | None]:
         """GET a JSON document: the document, and the URL of the next page or None.
@@ -95,97 +127,141 @@ class Client:
         """
 
         def attempt() -> tuple[Any, str | None]:
-            with self.get(url) as response:
-                body = response.raw.read(_MAX_LISTING_PAGE, decode_content=True)
+            with self.get(Place(url)) as answer:
+                body = bytearray()
+                buffer = memoryview(bytearray(1 << 16))
+                while count := answer.readinto(buffer):
+                    body += buffer[:count]
+                    if len(body) > _MAX_LISTING_PAGE:
+                        raise FetchError(f"{public(url)} answers with more than any listing has")
                 try:
                     document = json.loads(body)
-                except ValueError as error:
-                    raise TransientError(f"{_public(url)} did not answer with JSON") from error
-                following = response.links.get("next", {}).get("url")
-                return document, urljoin(url, following) if following else None
+                except (ValueError, RecursionError) as error:
+                    raise TransientError(
+                        f"{public(url)} did not answer with JSON, but with {answer.type}"
+                    ) from error
+                return document, urljoin(url, answer.next_page) if answer.next_page else None
 
-        return retrying(attempt, _public(url))
+        return retrying(attempt, tries=lambda: self.tries)
 
-    def _follow(self, url: str, headers: dict[str, str]) -> requests.Response:
+    def _open(self, place: Place, headers: Mapping[str, str]) -> requests.Response:
+        """Ask where the content was found last, and where that is over, where it is now."""
+        if place.found:
+            response = self._follow(place.found, headers)
+            if response.status_code not in _EXPIRED:
+                return self._checked(response)
+            Answer(response).discard()
+            say(
+                f"HTTP {response.status_code} from {public(response.url)}: asking for a new address"
+            )
+        response = self._checked(self._follow(place.url, headers))
+        place.found = response.url if response.url != place.url else None
+        return response
+
+    def _follow(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        asked = url
         for _ in range(_MAX_REDIRECTS):
-            extra = dict(headers)
-            if self._token and _origin(url) == self._origin:
-                extra["Authorization"] = f"Bearer {self._token}"
-            with transient_faults(url):
-                response = self._session.get(
-                    url,
-                    headers=extra,
-                    stream=True,
-                    allow_redirects=False,
-                    timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                    verify=self._verify,
-                    proxies=requests.utils.get_environ_proxies(url),
-                )
+            while (left := self._not_before - time.monotonic()) > 0:
+                time.sleep(left + random.uniform(0, 0.5))  # noqa: S311 (jitter)
+            response = self._send(url, headers)
             if not response.is_redirect:
                 return response
-            target = urljoin(url, response.headers["location"])
-            response.close()
-            if urlsplit(target).scheme not in {"http", "https"}:
-                raise FetchError(f"{_public(url)} redirects to {_public(target)}")
+            Answer(response).discard()
+            location = response.headers["location"]
+            target = _target(url, location)
+            if not target:
+                raise FetchError(
+                    f"{public(url)} redirects to {public(location)}, which is not HTTP or no URL",
+                    "the endpoint is not a Hub, or a proxy interferes",
+                )
             url = target
-        raise FetchError(f"{_public(url)}: more than {_MAX_REDIRECTS} redirects")
+        raise FetchError(
+            f"{public(asked)}: more than {_MAX_REDIRECTS} redirects, the last one to {public(url)}",
+            "the endpoint is not a Hub, or a proxy interferes",
+        )
 
-    def _check_status(self, response: requests.Response) -> None:
+    def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        headers = {**_HEADERS, **headers}
+        if self._token and origin(url) == self._origin:
+            headers["Authorization"] = f"Bearer {self._token}"
+        for last in (False, True):
+            try:
+                return self._adapter.send(
+                    requests.Request("GET", url, headers).prepare(),
+                    stream=True,
+                    timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                    verify=self._verify,
+                    proxies=_proxies(f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"),
+                )
+            except _FAULTS as error:  # noqa: PERF203 (trying again is the point)
+                # Idle connections may be over as well, or be all that the server has room for.
+                self._hang_up()
+                if last or not has_cause(error, _CUTS):
+                    raise sorted_fault(url, error, crowded=True) from error
+        raise AssertionError  # the loop returns or raises
+
+    def _fresh_adapter(self) -> requests.adapters.HTTPAdapter:
+        # Not a Session, which would take credentials for any host from a .netrc, keep cookies, and
+        # look into redirects itself.
+        return requests.adapters.HTTPAdapter(pool_maxsize=self._connections)
+
+    def _hang_up(self) -> None:
+        """Close all idle connections; those in use are closed when they are no longer."""
+        adapter, self._adapter = self._adapter, self._fresh_adapter()
+        # Closing the adapter would leave that to Python's garbage collection.
+        for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
+            for pool in map(manager.pools.get, manager.pools.keys()):
+                if pool:
+                    pool.close()
+
+    def _checked(self, response: requests.Response) -> requests.Response:
+        """Let through what has content; sort the rest into what may pass and what will not."""
         status = response.status_code
         if status in {200, 206}:
-            return
-        url = _public(response.url)
+            return response
+        Answer(response).discard()
+        url = public(response.url)
+        if status == PROXY_LOGIN:
+            raise proxy_login(response.url)
         if status in _TRANSIENT:
-            raise TransientError(f"HTTP {status} from {url}", _wait(response))
-        if _origin(response.url) != self._origin and status in {401, 403, 404}:
-            # A CDN's signed URL has expired: the endpoint will sign a new one.
+            wait = _wait(response.headers)
+            if wait:
+                self._not_before = time.monotonic() + min(wait, LONGEST_ASKED_WAIT)
+            raise TransientError(f"HTTP {status} from {url}", wait, crowded=status in _CROWDED)
+        if status in _EXPIRED and origin(response.url) != self._origin:
+            # Signed a moment ago, and refused all the same: a server that is behind, or a clock.
             raise TransientError(f"HTTP {status} from {url}")
         raise StatusError(status, response.headers.get("X-Error-Code", ""), url)
 
 
-@contextmanager
-def transient_faults(url: str) -> Iterator[None]:
-    """Turn what a network does into TransientError, and what a setting does into FetchError."""
+def _target(url: str, location: str) -> str:
+    """Give the address that a redirect leads to; an empty string where that is none of HTTP's."""
     try:
-        yield
-    except requests.exceptions.SSLError as error:
-        raise FetchError(
-            f"{_public(url)}: the server's certificate is not trusted",
-            "behind a proxy with a CA of its own, set NIX_SSL_CERT_FILE (or SSL_CERT_FILE) "
-            "for nix-daemon",
-        ) from error
-    except requests.exceptions.InvalidURL as error:
-        raise FetchError(f"{_public(url)} is not a URL") from error
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise TransientError(f"{_public(url)}: {_cause(error)}") from error
+        # What is not ASCII is UTF-8 in practice, but http.client takes headers for Latin-1.
+        target = urljoin(url, location.encode("latin-1").decode())
+        scheme, host, _ = origin(target)
+    except (ValueError, FetchError):
+        return ""
+    return target if host and scheme in {"http", "https"} else ""
 
 
-def _cause(error: BaseException) -> str:
-    """Name the innermost reason: requests and urllib3 wrap it up to four deep."""
-    inner: BaseException | None = error
-    while inner is not None:
-        error = inner
-        causes = [getattr(error, "reason", None), *error.args]
-        inner = next((cause for cause in causes if isinstance(cause, BaseException)), None)
-    # Some repeat the address, and a signature with it.
-    return re.sub(r"\?\S*", "", f"{type(error).__name__}: {error}").strip(": ")
+@lru_cache(maxsize=64)
+def _proxies(url: str) -> dict[str, str]:
+    return requests.utils.get_environ_proxies(url)
 
 
-def _public(url: str) -> str:
-    """Cut the parts of an address that may hold a secret: user, password, query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def _wait(headers: Mapping[str, str]) -> float | None:
+    """Read how many seconds to wait.
 
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
-
-
-def _wait(response: requests.Response) -> float | None:
-    """Read how many seconds to wait: `Retry-After`, or the Hub's `RateLimit: "api";r=0;t=42`."""
-    after = response.headers.get("Retry-After", "")
-    if after.isdigit():
+    `Retry-After` has seconds or a date (RFC 9110, 10.2.3); the Hub sends `RateLimit:
+    "api";r=0;t=42` (https://huggingface.co/docs/hub/rate-limits).
+    """
+    after = headers.get("Retry-After", "").strip()
+    if re.fullmatch("[0-9]+", after):
         return float(after)
-    reset = re.search(r"\br=0\b.*?\bt=(\d+)", response.headers.get("RateLimit", ""))
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time())
+    except (TypeError, ValueError):
+        pass
+    reset = re.search(r"\br=0\b.*?\bt=(\d+)", headers.get("RateLimit", ""))
     return float(reset[1]) if reset else None

@@ -183,14 +183,28 @@ in
       expected = true;
     };
 
-    aMirrorIsTheSamePath = {
-      expr =
-        (treeWith {
-          repo = "o/m";
-          endpoint = "https://mirror.example";
-        } { }).outPath == base.outPath;
-      expected = true;
-    };
+    mirrorsMakeTheSamePath =
+      let
+        at =
+          endpoint:
+          (treeWith {
+            inherit endpoint;
+            repo = "o/m";
+          } { }).outPath;
+      in
+      {
+        expr = [
+          (at "https://mirror.example")
+          (at [
+            "https://mirror.example"
+            "https://huggingface.co"
+          ])
+        ];
+        expected = [
+          base.outPath
+          base.outPath
+        ];
+      };
 
     # nixpkgs' testers.invalidateFetcherByDrvHash salts the name and expects another path.
     theNameIsPartOfThePath = {

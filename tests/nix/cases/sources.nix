@@ -1,6 +1,24 @@
 let
   normalise = (import ../../../nix/sources).normalise throw;
   commit = "01c7f73d771dfac7d292323805ebc428287df4f9";
+
+  withEndpoint =
+    endpoint:
+    normalise {
+      huggingface = {
+        inherit endpoint;
+        repo = "o/m";
+      };
+    };
+  endpoints = [
+    null
+    "http://[::1]:8090/hub/"
+    [ "https://mirror.example" ]
+    [
+      "https://mirror.example/"
+      "https://huggingface.co"
+    ]
+  ];
 in
 {
   "sources.normalise" = {
@@ -58,15 +76,14 @@ in
       };
     };
 
+    endpointsGoToTheFetcherAsGiven = {
+      expr = map (endpoint: (withEndpoint endpoint).spec.huggingface.endpoint) endpoints;
+      expected = endpoints;
+    };
+
     theEndpointIsNoPartOfTheIdentity = {
-      expr =
-        (normalise {
-          huggingface = {
-            repo = "o/m";
-            endpoint = "https://mirror.example";
-          };
-        }).identity == (normalise { huggingface.repo = "o/m"; }).identity;
-      expected = true;
+      expr = map (endpoint: (withEndpoint endpoint).identity) endpoints;
+      expected = map (_: (normalise { huggingface.repo = "o/m"; }).identity) endpoints;
     };
   };
 }

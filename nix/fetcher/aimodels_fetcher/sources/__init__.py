@@ -8,13 +8,17 @@ from aimodels_fetcher.sources.base import Source
 from aimodels_fetcher.sources.huggingface import HuggingFace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-_KINDS: dict[str, Callable[[Mapping[str, Any]], Source]] = {"huggingface": HuggingFace.from_json}
+_KINDS: dict[str, Callable[[Mapping[str, Any]], Sequence[Source]]] = {
+    "huggingface": HuggingFace.from_json
+}
 
 
-def source_from(data: Mapping[str, Any]) -> Source:
-    """Make the source of a spec: an object with one key, the source's kind.
+def sources_from(data: Mapping[str, Any]) -> tuple[Source, ...]:
+    """Make the sources of a spec from an object with one key, their kind.
+
+    There are several where the same content is in several places, and at least one.
 
     Raises:
         ValueError: No such kind, or not exactly one.
@@ -22,7 +26,7 @@ def source_from(data: Mapping[str, Any]) -> Source:
     kind, *others = data
     if others or kind not in _KINDS:
         raise ValueError(f"source kinds {sorted(data)}")
-    return _KINDS[kind](data[kind])
+    return tuple(_KINDS[kind](data[kind]))
 
 
-__all__ = ["Source", "source_from"]
+__all__ = ["Source", "sources_from"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimodels_fetcher.errors import FetchError
-    from aimodels_fetcher.transport import Client, StatusError
+    from aimodels_fetcher.errors import FetchError, StatusError
+    from aimodels_fetcher.transport import Client
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class Source(Protocol):
         """Name for messages, such as `org/name@01c7f73`."""
 
     @property
+    def place(self) -> str:
+        """Name of where it is, for messages: an address without secrets."""
+
+    @property
     def refs(self) -> tuple[str, ...]:
         """Names under `refs/` that lead to the commit."""
 
@@ -53,8 +57,12 @@ class Source(Protocol):
             files: Path -> sha256 hex digest, for sources without commits.
         """
 
-    def client(self) -> Client:
-        """Open connections to the source with the credentials of the environment."""
+    def client(self, connections: int) -> Client:
+        """Get ready to connect, with the credentials of the environment.
+
+        Args:
+            connections: How many to keep open.
+        """
 
     def listing(self, client: Client) -> tuple[str, list[RemoteFile]]:
         """Resolve the revision and list all its files: the commit, and a row a file."""

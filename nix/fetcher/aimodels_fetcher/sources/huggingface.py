@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.faults import origin, public
+from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.paths import check_repo_path
 from aimodels_fetcher.sources.base import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimodels_fetcher.transport import Client, StatusError
+    from aimodels_fetcher.errors import StatusError
+    from aimodels_fetcher.transport import Client
 
+_MOST_PAGES = 1000  # a page has 1,000 files
+_SHA1 = "[0-9a-f]{40}"
+_SHA256 = "[0-9a-f]{64}"
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
 
@@ -31,6 +37,7 @@ class HuggingFace:
         ref: Branch, tag or `refs/pr/N` that the commit stands for.
         repo_type: `model`, `dataset` or `space`.
         endpoint: Base URL without a trailing slash.
+        trusted: Whether the token is meant for this endpoint.
     """
 
     repo: str
@@ -38,19 +45,35 @@ class HuggingFace:
     ref: str
     repo_type: str
     endpoint: str
+    trusted: bool
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> HuggingFace:
-        """Read the `source.huggingface` of a spec; HF_ENDPOINT stands in for a null endpoint."""
-        endpoint = data["endpoint"] or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
-        return cls(
-            data["repo"], data["rev"], data["ref"], data["repoType"], str(endpoint).rstrip("/")
-        )
+    def from_json(cls, data: Mapping[str, Any]) -> list[HuggingFace]:
+        """Read the `source.huggingface` of a spec: the same repository at each endpoint.
+
+        HF_ENDPOINT, which may hold several with white space in between, stands in for a null. A
+        token is for one of them: for the Hub itself where it is among them, else for the first.
+        """
+        endpoints = data["endpoint"] or os.environ.get("HF_ENDPOINT", "").split()
+        if isinstance(endpoints, str):
+            endpoints = [endpoints]
+        endpoints = [endpoint.rstrip("/") for endpoint in endpoints or [DEFAULT_ENDPOINT]]
+        origins = [origin(endpoint) for endpoint in endpoints]
+        home = origin(DEFAULT_ENDPOINT) if origin(DEFAULT_ENDPOINT) in origins else origins[0]
+        return [
+            cls(data["repo"], data["rev"], data["ref"], data["repoType"], e, trusted=o == home)
+            for e, o in zip(endpoints, origins, strict=True)
+        ]
 
     @property
     def label(self) -> str:
         """Name for messages, such as `org/name@01c7f73`."""
         return f"{self.repo}@{self.rev[:7] if self.rev else self.ref}"
+
+    @property
+    def place(self) -> str:
+        """The endpoint."""
+        return public(self.endpoint)
 
     @property
     def refs(self) -> tuple[str, ...]:
@@ -72,11 +95,11 @@ class HuggingFace:
             raise FetchError(f"{self.label} has no rev", "pin the commit: rev = <40 hex digits>")
         return self.rev
 
-    def client(self) -> Client:
-        """Open connections; the token goes to the endpoint's own host only."""
+    def client(self, connections: int) -> Client:
+        """Get ready to connect; the token goes to the endpoint's own host only."""
         from aimodels_fetcher.transport import Client  # noqa: PLC0415 (requests is slow to import)
 
-        return Client(self.endpoint, _token())
+        return Client(self.endpoint, _token() if self.trusted else None, connections)
 
     def listing(self, client: Client) -> tuple[str, list[RemoteFile]]:
         """Resolve the ref where no commit is pinned, then list recursively over all pages.
@@ -89,15 +112,19 @@ class HuggingFace:
             commit = self.rev
             if commit is None:
                 info, _ = client.get_json(f"{base}/revision/{quote(self.ref, safe='')}")
-                commit = _checked_commit(info["sha"])
+                commit = _checked(_SHA1, info["sha"])
             files: list[RemoteFile] = []
             page: str | None = f"{base}/tree/{commit}?recursive=True"
+            pages: set[str] = set()
             while page:
+                if page in pages or len(pages) == _MOST_PAGES:
+                    raise ValueError(page)  # noqa: TRY301 (as any other answer that is not a Hub's)
+                pages.add(page)
                 rows, page = client.get_json(page)
                 files += [_remote_file(row) for row in rows if row["type"] == "file"]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise FetchError(
-                f"{self.endpoint} does not answer like a Hub about {self.label}",
+                f"{self.place} does not answer like a Hub",
                 "check HF_ENDPOINT and the model's endpoint",
             ) from error
         return commit, files
@@ -110,32 +137,42 @@ class HuggingFace:
     def explain(self, error: StatusError) -> FetchError:
         """Tell gated, private, missing and withdrawn repositories and revisions apart."""
         prefix = "" if self.repo_type == "model" else f"{self.repo_type}s/"
-        page = f"{self.endpoint}/{prefix}{self.repo}"
-        hint = ""
+        page = f"{self.place}/{prefix}{self.repo}"
+        hint = f"the endpoint is not a Hub, or a proxy interferes: compare with {page}"
         if error.code == "GatedRepo":
             hint = f"the repository is gated: ask for access at {page}; {_token_hint()}"
         elif error.code == "RevisionNotFound":
             hint = f"there is no such revision (any more): look at {page}/commits/main"
+        elif error.status in {410, 451}:
+            hint = f"it has been withdrawn: look at {page}"
         elif error.code == "EntryNotFound":
             hint = "the revision has no such file: lock again"
         elif error.code == "RepoNotFound" or error.status in {401, 403, 404}:
             hint = f"missing, renamed or private (see {page}), or a bad token; {_token_hint()}"
-        return FetchError(f"{self.label}: {error}", hint)
+        return FetchError(str(error), hint)
 
 
-def _checked_commit(sha: str) -> str:
-    # It becomes the name of a folder.
-    if not re.fullmatch(r"[0-9a-f]{40}", sha):
-        raise ValueError(sha)
-    return sha
+def _checked(pattern: str, digest: str) -> str:
+    # It becomes the name of a file or a folder.
+    if not re.fullmatch(pattern, digest):
+        raise ValueError(digest)
+    return digest
+
+
+def _size(size: object) -> int:
+    if not isinstance(size, int) or not 0 <= size < UNKNOWN:
+        raise ValueError(size)
+    return size
 
 
 def _remote_file(row: Mapping[str, Any]) -> RemoteFile:
     path = check_repo_path(row["path"])
     lfs = row.get("lfs")
     if lfs:
-        return RemoteFile(path, int(lfs["size"]), str(lfs["oid"]), git_blob_id=None, lfs=True)
-    return RemoteFile(path, int(row["size"]), sha256=None, git_blob_id=str(row["oid"]), lfs=False)
+        sha256 = _checked(_SHA256, lfs["oid"])
+        return RemoteFile(path, _size(lfs["size"]), sha256, git_blob_id=None, lfs=True)
+    blob_id = _checked(_SHA1, row["oid"])
+    return RemoteFile(path, _size(row["size"]), sha256=None, git_blob_id=blob_id, lfs=False)
 
 
 def _token_hint() -> str:
@@ -160,4 +197,10 @@ def _token() -> str | None:
                 f"cannot read the token file {file}: {error.strerror}",
                 "it must be readable in the build sandbox: see extra-sandbox-paths in nix.conf",
             ) from error
-    return token.strip() or None if token else None
+    token = (token or "").strip()
+    if not re.fullmatch(r"[!-~]*", token):
+        raise FetchError(
+            f"what {'HF_TOKEN' if os.environ.get('HF_TOKEN') else file} holds is not a token",
+            "it must be one line, as copied from https://huggingface.co/settings/tokens",
+        )
+    return token or None

@@ -1,0 +1,149 @@
+"""The body of an answer, read from its socket straight into the reader's buffer."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+import zlib
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from aimodels_fetcher.errors import FetchError, TransientError
+from aimodels_fetcher.faults import public, sorted_fault
+from aimodels_fetcher.retry import SLOWEST
+
+if TYPE_CHECKING:
+    import requests
+
+_WINDOW_SECONDS = 20.0
+_PIECE = 16 << 10  # of a compressed body: it may have 1,000 times as many bytes
+_PIECES_TO_DISCARD = 4
+_PARTIAL_CONTENT = 206
+_ENCODINGS = {"identity", "gzip", "x-gzip", "deflate"}
+_ZLIB_OR_GZIP = 47  # zlib.decompressobj: 15 bits of window, and take either header
+
+
+class Answer:
+    """A 200 or a 206. Read it to its end, and its connection serves another request.
+
+    requests would make a bytes object of every piece (Response.iter_content), and so would urllib3
+    (its HTTPResponse.readinto reads and then copies). Below both is http.client's HTTPResponse,
+    whose stream fills a buffer of ours.
+
+    Args:
+        response: From requests, with stream=True.
+    """
+
+    def __init__(self, response: requests.Response) -> None:
+        self.url = public(response.url)
+        self.type = response.headers.get("Content-Type", "an unnamed type").partition(";")[0]
+        self.etag = response.headers.get("ETag")
+        self.encoding = response.headers.get("Content-Encoding", "identity").lower()
+        self.partial = response.status_code == _PARTIAL_CONTENT
+        self._response = response
+        self._http = cast("http.client.HTTPResponse", response.raw._fp)  # noqa: SLF001 (see above)
+        self._left = self._http.length
+        self._plain = self.encoding == "identity" and not self._http.chunked
+        self._decoder = None if self.encoding == "identity" else zlib.decompressobj(_ZLIB_OR_GZIP)
+        self._pending = memoryview(b"")
+        self._window_start = time.monotonic()
+        self._window_bytes = 0
+        self.start: int | None = 0
+        self.total = self._left if self._plain else None
+        if self.partial:
+            sent = re.fullmatch(
+                r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18}|\*)",
+                response.headers.get("Content-Range", "").strip(),
+            )
+            self.start = int(sent[1]) if sent else None
+            self.total = int(sent[2]) if sent and sent[2] != "*" else None
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the beginning of a buffer with what has arrived, waiting for at least one byte.
+
+        Returns:
+            The number of bytes; 0 at the end of the body, also where that comes too early.
+
+        Raises:
+            TransientError: The connection broke, stands still, or is next to standing still.
+        """
+        try:
+            count = self._read_plain(buffer) if self._plain else self._read_coded(buffer)
+        except (OSError, http.client.HTTPException, zlib.error) as error:
+            raise sorted_fault(self.url, error, crowded=False) from error
+        self._window_bytes += count
+        seconds = time.monotonic() - self._window_start
+        if seconds > _WINDOW_SECONDS:
+            if self._window_bytes < SLOWEST * seconds:
+                raise TransientError(
+                    f"{self.url}: only {self._window_bytes} bytes in {seconds:.0f} s"
+                )
+            self._window_bytes, self._window_start = 0, time.monotonic()
+        return count
+
+    @property
+    def capped(self) -> bool:
+        """Whether the body has come to the end that its header gave."""
+        return self._left == 0
+
+    @property
+    def next_page(self) -> str | None:
+        """The address of the next page of a listing, maybe a relative one."""
+        link: dict[str, str] = self._response.links.get("next", {})
+        return link.get("url")
+
+    def discard(self) -> None:
+        """Read what nobody wants, if it is short: a connection is worth more than that."""
+        buffer = memoryview(bytearray(_PIECE))
+        with suppress(TransientError, FetchError):
+            for _ in range(_PIECES_TO_DISCARD):
+                if not self.readinto(buffer):
+                    break
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection: to be used again if nothing of the body is left on it."""
+        if self._left == 0 or self._http.isclosed():
+            self._http.close()
+            self._response.raw.release_conn()
+        else:
+            self._response.close()
+
+    def _read_plain(self, buffer: memoryview) -> int:
+        if self._left == 0 or self._http.isclosed():
+            return 0
+        # Not HTTPResponse.readinto, which waits until the buffer is full: for hours, maybe.
+        count = self._http.fp.readinto1(buffer if self._left is None else buffer[: self._left])
+        if self._left is not None:
+            self._left -= count
+        return count
+
+    def _read_coded(self, buffer: memoryview) -> int:
+        if self.encoding not in _ENCODINGS:
+            raise TransientError(
+                f"{self.url} is encoded as {self.encoding!r}, which was not asked for",
+                hint="a proxy interferes, or the endpoint is not a Hub",
+            )
+        while not self._pending:
+            piece = self._http.read1(_PIECE)
+            if not piece:
+                if self._decoder and not self._decoder.eof:
+                    raise TransientError(f"{self.url}: the connection ended early")
+                return 0
+            self._pending = memoryview(self._decoded(piece))
+        count = min(len(buffer), len(self._pending))
+        buffer[:count] = self._pending[:count]
+        self._pending = self._pending[count:]
+        return count
+
+    def _decoded(self, piece: bytes) -> bytes:
+        if not self._decoder:
+            return piece
+        data = b""
+        while piece:
+            if self._decoder.eof:  # another member follows (RFC 1952, 2.2)
+                self._decoder = zlib.decompressobj(_ZLIB_OR_GZIP)
+            data += self._decoder.decompress(piece)
+            piece = self._decoder.unused_data
+        return data

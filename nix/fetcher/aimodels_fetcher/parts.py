@@ -1,0 +1,154 @@
+"""Which bytes of a file are there, which are being fetched, and which nobody has taken yet."""
+
+from __future__ import annotations
+
+import time
+from bisect import insort
+from dataclasses import dataclass, field
+
+UNKNOWN = 1 << 62
+"""Stands for the size of a file whose size nobody has said yet."""
+
+_SMALLEST = 4 << 20
+_LARGEST = 64 << 20
+_LONG_SECONDS = 4.0  # that the rest of a part may take while others have nothing to do
+_WORTH_A_REQUEST = 256 << 10
+
+
+@dataclass(eq=False)
+class Part:
+    """Bytes that one thread is fetching.
+
+    Args:
+        at: The first byte that is missing; grows as they arrive.
+        end: The first byte after the part; may come nearer while it is being fetched.
+    """
+
+    at: int
+    end: int
+    start: int = field(init=False)
+    reserved: int = field(init=False)
+    since: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.start = self.reserved = self.at
+
+    @property
+    def left(self) -> int:
+        """How many bytes are missing."""
+        return self.end - self.at
+
+    @property
+    def speed(self) -> float:
+        """Bytes a second so far; never 0, so that one may divide by it."""
+        return max(self.at - self.start, 1) / max(time.monotonic() - self.since, 1e-3)
+
+    def reserve(self, count: int) -> int:
+        """Say that bytes are about to be written, which nobody else may do from then on.
+
+        Returns:
+            How many of them are still wanted of this part.
+        """
+        count = min(count, self.left)
+        self.reserved = self.at + count
+        return count
+
+
+class Parts:
+    """The parts of one file. Not safe to use from several threads without a lock.
+
+    Args:
+        size: Bytes of the file, or UNKNOWN.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._pace = 0.0
+        self._taken: list[Part] = []
+        self._missing: list[tuple[int, int]] = []
+        self._add(0, size)
+
+    @property
+    def sharers(self) -> int:
+        """How many parts are being fetched."""
+        return len(self._taken)
+
+    @property
+    def wanting(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._missing)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every byte is there."""
+        return self.frontier == self.size
+
+    @property
+    def frontier(self) -> int:
+        """Give the number of bytes that are there without a gap, from the first one on."""
+        gaps = [part.at for part in self._taken if part.left]
+        gaps += [start for start, _ in self._missing[:1]]
+        return min(gaps, default=self.size)
+
+    def take(self, sharers: int | None) -> Part | None:
+        """Take the next part, or None where nothing is left to take.
+
+        Parts get smaller towards the end of a file, so that all sharers are done at about the same
+        time (guided self-scheduling: Polychronopoulos and Kuck, 1987). When all are taken, a part
+        that will be late at its speed is split.
+
+        Args:
+            sharers: How many may be taking parts of this file; None for one that wants no less
+                than there is.
+        """
+        if not self._missing:
+            return self._split()
+        left = sum(end - start for start, end in self._missing)
+        start, end = self._missing.pop(0)
+        part = Part(start, end)
+        if sharers:
+            part.end = min(end, start + min(max(left // (2 * sharers), _SMALLEST), _LARGEST))
+        self._add(part.end, end)
+        self._taken.append(part)
+        return part
+
+    def _split(self) -> Part | None:
+        slowest = max(self._taken, key=lambda part: part.left / part.speed, default=None)
+        if slowest is None or slowest.left < _WORTH_A_REQUEST:
+            return None
+        seconds = time.monotonic() - slowest.since
+        if min(seconds, slowest.left / slowest.speed) < _LONG_SECONDS:
+            return None
+        # As if whoever takes the other half were as quick as the last one who was done.
+        share = slowest.speed / (slowest.speed + max(self._pace, slowest.speed))
+        middle = max(slowest.reserved, slowest.at + int(slowest.left * share))
+        half = Part(middle, slowest.end)
+        slowest.end = middle
+        self._taken.append(half)
+        return half
+
+    def take_all(self) -> list[Part]:
+        """Take everything that is left, in the order of the file."""
+        parts = [Part(start, end) for start, end in self._missing]
+        self._missing = []
+        self._taken += parts
+        return parts
+
+    def give_back(self, part: Part) -> None:
+        """Return a part that was taken: what of it is missing may be taken again."""
+        self._taken.remove(part)
+        self._pace = part.speed
+        self._add(part.at, part.end)
+
+    def resize(self, size: int) -> None:
+        """Cut the file to the size that has become known, in bytes."""
+        self.size = size
+        for part in self._taken:
+            part.end = max(part.at, min(part.end, size))
+        missing, self._missing = self._missing, []
+        for start, end in missing:
+            self._add(start, min(end, size))
+
+    def _add(self, start: int, end: int) -> None:
+        if start < end:
+            insort(self._missing, (start, end))

@@ -1,0 +1,170 @@
+"""Listings that are long, broken, endless, or not to be trusted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.faults import (
+    ALWAYS,
+    LISTING,
+    REVISION,
+    Fault,
+    cut,
+    edited,
+    ends,
+    framed,
+    gzipped,
+    headed,
+    lying,
+    page,
+    raw,
+    redirect,
+    spoil,
+    status,
+)
+from support.fetcher import PYTHONS
+from support.gitlike import blob_id
+from support.hub import Hub
+from support.loopback import HangUp, Reset, Response
+from support.specs import EVERYTHING, source
+from support.verdict import TOKEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.fetcher import Fetch
+    from support.gitlike import Content
+    from support.loopback import Request
+    from support.verdict import Verdict
+
+FILES: dict[str, Content] = {f"{n}.json": b"%d" % n for n in range(7)}
+ODD = "does not answer like a Hub"
+
+
+def survived(name: str, *arguments: Any) -> Fault:
+    return Fault(name, *arguments, where=LISTING)
+
+
+def refused(said: str, name: str, *arguments: Any, where: str = LISTING) -> Fault:
+    return Fault(name, *arguments, ALWAYS, where, said)
+
+
+FAULTS = [
+    survived("reset", ends(Reset), range(1, 2)),
+    survived("hang-up", ends(HangUp)),
+    survived("cut", edited(lying(1)), range(1, 2)),
+    survived("reset in a page", edited(cut(0.5, Reset)), range(1, 2)),
+    survived("chunks", edited(framed("chunked")), ALWAYS),
+    survived("no length", edited(framed("close")), ALWAYS),
+    survived("HTTP/1.0", edited(framed("http/1.0")), ALWAYS),
+    survived("closed after each page", edited(cut()), ALWAYS),
+    survived("gzip", edited(gzipped), ALWAYS),
+    survived("a page of another kind", status(200, page("Maintenance")), range(1, 2)),
+    survived("half a page that looks whole", edited(lambda r: Response(200, {}, r.pieces[0][:50]))),
+    survived("HTTP 500", status(500), range(4)),
+    survived("HTTP 429", status(429, Retry_After="0"), range(1, 3)),
+    survived("garbage", raw(b"SSH-2.0-OpenSSH_9.2p1\r\n")),
+    refused("gave up after", "resets", ends(Reset)),
+    refused("gave up after .*HTTP 502", "HTTP 502, always", status(502)),
+    refused(
+        "gave up after .*JSON.*text/html",
+        "a login page",
+        status(200, page("Log in"), Content_Type="text/html"),
+    ),
+    refused("HTTP 404", "no such repository", status(404)),
+    refused("redirects", "a redirect to itself", redirect("?")),
+    refused("is not HTTP", "a redirect to a file", redirect("file:///etc/passwd")),
+    refused("redirects", "a revision that redirects to itself", redirect("?"), where=REVISION),
+    refused("error", "deeply nested JSON", status(200, b"[" * 100_000)),
+    refused("error", "a number without an end", status(200, b"[" + b"9" * 100_000 + b"]")),
+    refused("error", "text that is not UTF-8", status(200, b'["\xff"]')),
+    refused(ODD, "no commit", status(200, b"[]"), where=REVISION),
+    refused(ODD, "a path as commit", status(200, b'{"sha": "../../../etc/evil"}'), where=REVISION),
+    refused(ODD, "null", status(200, b"null")),
+    refused(ODD, "an object", status(200, b'{"error": "maintenance"}')),
+    refused(ODD, "rows that are none", status(200, b"[7]")),
+    *(
+        refused("error", f"a next page at {link:.20}", edited(headed(Link=f'<{link}>; rel="next"')))
+        for link in ("file:///etc/passwd", "http://[::1", "http://127.0.0.1:99999/", "?same=1")
+    ),
+]
+
+
+@pytest.mark.parametrize("fetch", [PYTHONS["old-requests"]], indirect=True)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_pages(hub: Hub, fetch: Fetch, verdict: Verdict, fault: Fault) -> None:
+    hub.page_size = 3
+    repo = hub.add_repo("org/model", FILES)
+    spoil(hub, fault)
+    verdict(fetch("tree", source(hub, repo, rev=None), **EVERYTHING), FILES, refused=fault.refused)
+
+
+def row(path: Any, **changes: Any) -> dict[str, Any]:
+    return {"type": "file", "path": path, "size": 1, "oid": blob_id(b"1"), **changes}
+
+
+HOSTILE: dict[str, list[dict[str, Any]]] = {
+    **{
+        repr(path): [row(path)]
+        for path in (
+            *("../evil", "../../../../../../etc/evil", "/etc/evil", "a/../../evil", "a/..", ".."),
+            *(".", "", "a//b", "a/", "./a", "x\0y", "\ud800", "a" * 300, "a/" * 3000 + "b"),
+            *(7, None, ["a"], {}),
+        )
+    },
+    "a file that is a folder": [row("a"), row("a/b")],
+    "a path twice": [row("a"), row("a", oid=blob_id(b"2"))],
+    "nothing but a type": [{"type": "file"}],
+    "no size": [{"type": "file", "path": "a", "oid": blob_id(b"1")}],
+    "a size below 0": [row("a", size=-1)],
+    "an infinite size": [row("a", size=float("inf"))],
+    "a size that is no number": [row("a", size="big")],
+    "a size that nobody has room for": [row("a", size=1 << 80)],
+    "a checksum that is a path": [
+        row("a", lfs={"oid": "../../../../../etc/evil", "size": 1, "pointerSize": 9})
+    ],
+    "a checksum that is no text": [row("a", lfs={"oid": 7, "size": 1, "pointerSize": 9})],
+    "a checksum of something else": [row("a", lfs={"oid": "0" * 64, "size": 1, "pointerSize": 9})],
+}
+
+
+@pytest.mark.parametrize("fetch", [PYTHONS["new-requests"]], indirect=True)
+@pytest.mark.parametrize("rows", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_rows(
+    hub: Hub, fetch: Fetch, verdict: Verdict, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    repo = hub.add_repo("org/model", {"a": b"1", "a/b": b"1"})
+    spoil(hub, Fault("", status(200, json.dumps(rows).encode()), ALWAYS, LISTING))
+    before = set(tmp_path.iterdir())
+    run = fetch("tree", source(hub, repo), **EVERYTHING)
+    verdict(run, {"a": b"1"}, refused="error")
+    made = {path.name for path in set(tmp_path.iterdir()) - before}
+    assert made <= {"spec-1.json", "log-1", "out-1"}
+
+
+def test_three_thousand_files(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
+    files: dict[str, Content] = {f"{n % 9}/{n}.txt": b"%d" % (n % 50) for n in range(2991)}
+    repo = hub.add_repo("org/model", files)
+    verdict(fetch("tree", source(hub, repo), **EVERYTHING), files)
+    assert sum("/tree/" in request.path for request in hub.log) == 3
+
+
+def test_a_next_page_on_another_host(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
+    hub.page_size = 3
+    repo = hub.add_repo("org/model", FILES)
+    with Hub(page_size=3) as stranger:
+        stranger.add_repo("org/model", FILES)
+
+        def change(request: Request, answer: Any) -> Response:
+            right = answer(request)
+            link = right.headers["Link"].replace(hub.url, stranger.url)
+            return headed(Link=link)(right)
+
+        spoil(hub, Fault("", change, where=LISTING))
+        run = fetch("tree", source(hub, repo), **EVERYTHING)
+        verdict(run, FILES, refused="elsewhere|another", either=True)
+        assert any(request.token == TOKEN for request in hub.log)
+        assert all(request.token is None for request in stranger.log)

@@ -1,0 +1,77 @@
+"""The fetcher's pure parts, against the libraries whose rules they follow."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from huggingface_hub.utils import filter_repo_objects
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimodels_fetcher import progress
+from aimodels_fetcher.digests import hex_to_sri, lfs_pointer_blob_id, sri_to_hex
+from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.log import say
+from aimodels_fetcher.paths import select
+from aimodels_fetcher.progress import bytes_text, duration_text
+from support.gitlike import blob_id, lfs_pointer, sha256
+
+_NAMES = st.text("ab./\\*?[]!-", min_size=1, max_size=6)
+
+
+@given(st.lists(_NAMES), st.none() | st.lists(_NAMES), st.lists(_NAMES))
+def test_filters_choose_what_huggingface_hub_chooses(
+    paths: list[str], include: list[str] | None, exclude: list[str]
+) -> None:
+    theirs = filter_repo_objects(paths, allow_patterns=include, ignore_patterns=exclude)
+    assert select(paths, include, exclude) == list(theirs)
+
+
+def test_sri_round_trip() -> None:
+    digest = sha256(b"content")
+    assert sri_to_hex(hex_to_sri(digest)) == digest
+    for bad in ("", "sha256-", "sha512-" + "A" * 86 + "==", hex_to_sri(digest) + "A", digest):
+        with pytest.raises(FetchError, match="not an SRI hash"):
+            sri_to_hex(bad)
+
+
+def test_the_blob_id_of_a_pointer_follows_from_the_content() -> None:
+    assert lfs_pointer_blob_id(sha256(b"weights"), 7) == blob_id(lfs_pointer(b"weights"))
+
+
+def test_the_pointer_is_the_canonical_one() -> None:
+    """As git-lfs writes it; the blob ids above are of this text."""
+    assert lfs_pointer(b"abc").decode().splitlines() == [
+        "version https://git-lfs.github.com/spec/v1",
+        f"oid sha256:{sha256(b'abc')}",
+        "size 3",
+    ]
+
+
+def test_numbers_for_people() -> None:
+    assert bytes_text(609) == "609 B"
+    assert bytes_text(9_976_576_152) == "9.3 GiB"
+    assert bytes_text(5 << 40) == "5.0 TiB"
+    assert [duration_text(s) for s in (42, 185, 7800)] == ["42 s", "3 min 5 s", "2 h 10 min"]
+
+
+def test_log_lines_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a b/é.txt\n\x1b[31m")
+    assert capsys.readouterr().err == "a b/é.txt\\n\\x1b[31m\n"
+
+
+def test_progress_is_whole_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_INTERVAL", 0.01)
+    with progress.Progress("org/model@01c7f73 a.bin", 4 << 20) as running:
+        running.add(1 << 20)
+        time.sleep(0.1)
+        running.add(3 << 20)
+    *lines, last = capsys.readouterr().err.splitlines()
+    pattern = r"org/model@01c7f73 a\.bin:  25% of 4\.0 MiB, [\d.]+ [KM]iB/s, \d+ s left"
+    assert lines
+    assert re.fullmatch(pattern, lines[0])
+    assert re.fullmatch(r"fetched org/model@01c7f73 a\.bin: 4\.0 MiB in [\d.]+ s \(.+/s\)", last)

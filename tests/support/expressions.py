@@ -1,0 +1,44 @@
+"""Nix expressions for models of the test Hub, over the stand-in for nixpkgs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from support.nix import NixError
+from support.specs import sri
+
+if TYPE_CHECKING:
+    from support.hub import Hub, Repo
+    from support.nix import NixEnv
+
+
+def literal(text: str) -> str:
+    """A Nix string, escaped in a way of its own: `\\` before everything that could matter."""
+    return '"' + "".join(f"\\{c}" if c in '\\"$' else c for c in text) + '"'
+
+
+def fetch_model(hub: Hub, repo: Repo, arguments: str, source: str = "") -> str:
+    return (
+        'let pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; }; library = import ./nix;'
+        f' in library.fetchModel pkgs {{ name = "m"; source.huggingface = {{ repo = "{repo.id}";'
+        f' endpoint = "{hub.url}"; {source} }}; {arguments} }}'
+    )
+
+
+def files_pin(hub: Hub, repo: Repo, arguments: str = "") -> str:
+    rows = "".join(
+        f"{literal(path)} = {{ hash = {literal(sri(content))}; size = {len(content)};"
+        f" lfs = {'true' if path.endswith('.safetensors') else 'false'}; }};"
+        for path, content in repo.files.items()
+    )
+    return fetch_model(hub, repo, f"files = {{ {rows} }}; {arguments}", f'rev = "{repo.sha}";')
+
+
+def got(nix: NixEnv, expression: str) -> str:
+    """The hash that Nix names when it was given another: the classic workflow."""
+    try:
+        nix.build(expression)
+    except NixError as error:
+        lines = str(error).splitlines()
+        return next(line.split()[-1] for line in lines if line.strip().startswith("got:"))
+    raise AssertionError("this hash was right")
