@@ -44,7 +44,7 @@ def prefetch(models: Sequence[LockedModel], report: Report = lambda _: None) -> 
         item = items[path]
         source = item.model.source
         if source.kind not in environments:
-            environments[source.kind] = source.connect().environment()
+            environments[source.kind] = source.connect(report).environment()
         report(f"{number} of {len(added)}: {item.model.name} {item.path or ''}")
         _fetch(item, environments[source.kind], report)
     return tuple(added)

@@ -57,13 +57,18 @@ class _Selected:
 
 
 def resolve(
-    manifest: Manifest, old: Lock, options: Options, report: Report = lambda _: None
+    manifest: Manifest,
+    old: Lock,
+    options: Options,
+    report: Report = lambda _: None,
+    warn: Report = lambda _: None,
 ) -> Resolved:
     """Return the lock of a manifest, keeping the pins of `old` wherever they still hold.
 
     A pin holds until its model is to be upgraded, or the manifest says something else about what
     to take. If all hold, no client is made, nothing is imported and nobody is contacted. `report`
-    gets short lines about what is under way.
+    gets short lines about what is under way, `warn` at once what the reader should know even if a
+    model fails later.
 
     Raises:
         AimodelsError: an unknown name to upgrade.
@@ -76,7 +81,7 @@ def resolve(
         if _holds(entry, old.models.get(entry.name), options)
     }
     stale = [entry for entry in manifest.entries if entry.name not in kept]
-    made, warnings = _Resolver(old, options, report).pins(stale) if stale else ({}, ())
+    made, warnings = _Resolver(old, options, report, warn).pins(stale) if stale else ({}, ())
     models = {**kept, **made}
     in_order = {entry.name: models[entry.name] for entry in manifest.entries}
     return Resolved(Lock(in_order), warnings)
@@ -117,10 +122,11 @@ class _Resolver:
     worker wait for another. A model that fails in one stage does not hold up the others.
     """
 
-    def __init__(self, old: Lock, options: Options, report: Report) -> None:
+    def __init__(self, old: Lock, options: Options, report: Report, warn: Report) -> None:
         self._old = old
         self._options = options
         self._report = report
+        self._warn = warn
         self._clients: dict[str, Client] = {}
         self._failures: dict[str, AimodelsError] = {}
         self._warnings: list[str] = []
@@ -145,7 +151,7 @@ class _Resolver:
     def _connect(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.source.kind not in self._clients:
-                self._clients[entry.source.kind] = entry.source.connect()
+                self._clients[entry.source.kind] = entry.source.connect(self._warn)
 
     def _list(self, entries: Sequence[Entry]) -> list[_Selected]:
         self._report(f"listing {len(entries)} models")

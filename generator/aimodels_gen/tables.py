@@ -65,12 +65,19 @@ class Table:
     def strings(self, key: str) -> tuple[str, ...] | None:
         """Return a list of non-empty strings, None when absent."""
         values: list[Any] | None = self._get(key, list)
-        if values is None:
-            return None
-        for value in values:
-            if not isinstance(value, str) or not value:
-                self.fail(key, f"holds {value!r}", 'write a list of strings, like ["*.json"]')
-        return tuple(values)
+        return None if values is None else self._all_strings(key, values)
+
+    def one_or_more(self, key: str) -> tuple[str, ...] | None:
+        """Return a non-empty list of non-empty strings, or a single one as such a list.
+
+        None when absent.
+        """
+        value: str | list[Any] | None = self._get(key, str, list)
+        if value in ("", []):
+            self.fail(key, "is empty", f"give it a value or remove {key}")
+        if isinstance(value, str):
+            return (value,)
+        return None if value is None else self._all_strings(key, value)
 
     def table(self, key: str) -> Table | None:
         """Return a table in this one, None when absent."""
@@ -104,13 +111,19 @@ class Table:
         dotted = f"{self._key}.{_quoted(key)}" if self._key else _quoted(key)
         return Table(value, self._file, dotted, self._error)
 
-    def _get(self, key: str, kind: type) -> Any:  # noqa: ANN401 - each caller names its type
+    def _all_strings(self, key: str, values: list[Any]) -> tuple[str, ...]:
+        for value in values:
+            if not isinstance(value, str) or not value:
+                self.fail(key, f"holds {value!r}", "write a list of strings")
+        return tuple(values)
+
+    def _get(self, key: str, *kinds: type) -> Any:  # noqa: ANN401 - each caller names its types
         self._known.append(key)
         value = self._data.get(key)
         # bool is an int to Python, and never what a reader means by a number.
-        if value is not None and type(value) is not kind:
+        if value is not None and type(value) not in kinds:
             found = _NAMES.get(type(value), type(value).__name__)
-            self.fail(key, f"is {found}", f"write {_NAMES[kind]}")
+            self.fail(key, f"is {found}", f"write {' or '.join(_NAMES[kind] for kind in kinds)}")
         return value
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +55,17 @@ class Project:
         assert result.err.startswith("error: ")
         assert "Traceback" not in result.err
         return result.err
+
+    def spawn(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run it in a process of its own, where the libraries read the environment anew."""
+        return subprocess.run(
+            [sys.executable, "-m", "aimodels_gen", *args],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+            cwd=self.dir,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     @property
     def lock_file(self) -> Path:

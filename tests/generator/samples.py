@@ -9,6 +9,7 @@ from aimodels_gen.pins import Card, FilePin, FilesPin, Integration, LockedModel,
 from aimodels_gen.sources.huggingface import HuggingFace
 
 REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
+ENDPOINTS = ("https://mirror.example", "https://huggingface.co")
 HOSTILE = [
     "a b.json",
     'quo"te.json',
@@ -50,7 +51,7 @@ def plain() -> LockedModel:
 def hostile() -> LockedModel:
     return LockedModel(
         name="hostile",
-        source=HuggingFace("org/name", "refs/pr/1", REV, "dataset", "http://127.0.0.1:1"),
+        source=HuggingFace("org/name", "refs/pr/1", REV, "dataset", ("http://127.0.0.1:1",)),
         filters=Filters(tuple(HOSTILE), ("*.bin",)),
         pin=FilesPin({path: FilePin(hash_of(n), n) for n, path in enumerate(HOSTILE)}),
         digest="e" * 64,
@@ -62,7 +63,7 @@ def hostile() -> LockedModel:
 def tree() -> LockedModel:
     return LockedModel(
         name="or",
-        source=HuggingFace("openai/whisper-tiny", "v1.0", REV),
+        source=HuggingFace("openai/whisper-tiny", "v1.0", REV, endpoints=ENDPOINTS),
         filters=Filters(("*.json", *HOSTILE), ("*.bin",)),
         pin=TreePin(hash_of(3), 2, 1000),
         digest="f" * 64,

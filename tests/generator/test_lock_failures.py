@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,20 +80,12 @@ def test_private_with_and_without_a_token(
     assert TOKEN not in result.out + result.err + hub_project.lock_file.read_text()
 
 
-def test_a_token_file(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_file(hub: Hub, hub_project: Project) -> None:
     hub.add_repo("org/name", FILES, lfs=LFS, private=True)
     hub.allow(TOKEN, "org/name")
     hub_project.write(MANIFEST)
     (hub_project.dir / "token").write_text(TOKEN + "\n")
-    # Read by huggingface_hub at import: another process.
-    monkeypatch.setenv("HF_TOKEN_PATH", str(hub_project.dir / "token"))
-    done = subprocess.run(
-        [sys.executable, "-m", "aimodels_gen", "lock"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = hub_project.spawn("lock", HF_TOKEN_PATH=str(hub_project.dir / "token"))
     assert done.returncode == 0, done.stderr
     assert TOKEN not in done.stdout + done.stderr
 
@@ -315,13 +304,6 @@ def test_an_output_in_no_directory(hub_project: Project) -> None:
 
 @pytest.mark.usefixtures("repo")
 def test_offline(hub_project: Project) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "aimodels_gen", "lock"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HF_HUB_OFFLINE": "1"},
-        cwd=hub_project.dir,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = hub_project.spawn("lock", HF_HUB_OFFLINE="1")
     assert (done.returncode, done.stdout) == (1, "")
     assert "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set" in done.stderr

@@ -44,6 +44,14 @@ def test_one_fact_a_line_and_keys_sorted() -> None:
     }
 
 
+def test_one_endpoint_is_no_list(path: Path) -> None:
+    """As it has been written since version 1 began."""
+    lockfile.write(path, samples.lock())
+    models = json.loads(path.read_text())["models"]
+    assert models["hostile"]["source"]["huggingface"]["endpoint"] == "http://127.0.0.1:1"
+    assert models["or"]["source"]["huggingface"]["endpoint"] == list(samples.ENDPOINTS)
+
+
 @pytest.mark.parametrize(
     ("manifest", "lock"),
     [("models.toml", "models.lock"), ("a.b.toml", "a.b.lock"), ("models", "models.lock")],
@@ -77,6 +85,10 @@ def edit(**changes: Any) -> str:
         (edit(source=None), "llama-2-7b.source is no source"),
         (edit(source={"huggingface": {"repo": "a/b"}}), "lacks its repo or its 40-digit rev"),
         (edit(source={"huggingface": {"repo": "a/b", "rev": "main"}}), "40-digit rev"),
+        (
+            edit(source={"huggingface": {"repo": "a/b", "rev": samples.REV, "endpoint": []}}),
+            "endpoint is empty",
+        ),
         (edit(source={"s4": {}}), "source is no source that we know"),
         (edit(files=None), "exactly one of files and tree"),
         (edit(tree={"hash": samples.hash_of(1)}), "exactly one of files and tree"),

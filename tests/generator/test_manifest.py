@@ -36,7 +36,7 @@ def test_everything_that_can_be_said() -> None:
         integration.huggingface = {{ enable = false, org = "o", model = "m" }}
         """
     )
-    source = HuggingFace("org/name", "main", REV, "dataset", "https://hub.example.org")
+    source = HuggingFace("org/name", "main", REV, "dataset", ("https://hub.example.org",))
     assert entry == manifest.Entry(
         name="whisper-1.0+x",
         source=source,
@@ -68,6 +68,21 @@ def test_defaults_are_merged_and_a_models_own_value_wins() -> None:
     assert (b.filters, b.pin, b.layout) == (Filters(("*.json",), ()), "files", "copy")
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "meant"),
+    [
+        ('"http://[::1]:8090/hub//"', "http://[::1]:8090/hub"),
+        ('["https://a.example/"]', "https://a.example"),
+        ('["https://a.example", "https://a.example/"]', "https://a.example"),
+        ('["https://b.example/", "https://a.example"]', ["https://b.example", "https://a.example"]),
+    ],
+)
+def test_endpoints_have_one_form(endpoint: str, meant: str | list[str]) -> None:
+    source = only(MODEL.replace(" }", f", endpoint = {endpoint} }}")).source
+    assert source.to_json() == {"repo": "org/name", "endpoint": meant}
+    assert source.fetcher_spec()["endpoint"] == meant
+
+
 def test_a_ref_that_is_a_commit_means_rev() -> None:
     text = f'[models.m]\nsource.huggingface = {{ repo = "o/n", ref = "{REV}" }}'
     assert only(text).source == HuggingFace("o/n", "main", REV)
@@ -92,8 +107,8 @@ def test_the_digest_is_of_what_decides_the_files() -> None:
     assert plain not in {only(MODEL + line).digest() for line in other}
     for key in ('ref = "v1"', f'rev = "{REV}"', 'repo_type = "space"'):
         assert only(MODEL.replace(" }", f", {key} }}")).digest() != plain
-    mirror = MODEL.replace(" }", ', endpoint = "https://mirror.example" }')
-    assert only(mirror).digest() == plain
+    for endpoint in ('"https://a.example"', '["https://a.example", "https://b.example"]'):
+        assert only(MODEL.replace(" }", f", endpoint = {endpoint} }}")).digest() == plain
 
 
 HF = "models.m.source.huggingface"
@@ -139,6 +154,18 @@ BAD = [
         MODEL.replace(" }", ', endpoint = "https://user:secret@hub.example" }'),
         [f"{HF}.endpoint", "without user, password"],
     ),
+    *[
+        (MODEL.replace(" }", f", endpoint = {endpoint} }}"), [f"{HF}.endpoint {reason}", hint])
+        for endpoint, reason, hint in (
+            ("1", "is an integer", "write a string or a list"),
+            ("[]", "is empty", "remove endpoint"),
+            ('""', "is empty", "remove endpoint"),
+            ('["https://a.example", ""]', "holds ''", "list of strings"),
+            ('["https://a.example", 1]', "holds 1", "list of strings"),
+            ('["https://a.example", "ftp://b"]', "is no http(s) address", "place 2"),
+            ('"https://a.example https://b.example"', "is no http(s) address", "https://hub"),
+        )
+    ],
     (MODEL + "include = []", ["models.m.include is empty", "leave include out"]),
     (MODEL + 'include = "*.json"', ["models.m.include is a string", "write a list"]),
     (MODEL + "include = [1]", ["models.m.include holds 1", "list of strings"]),

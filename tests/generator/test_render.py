@@ -55,7 +55,12 @@ def test_defaults_are_left_out_and_the_rest_is_said() -> None:
     assert arguments(samples.tree()) == {
         "name": "or",
         "source": {
-            "huggingface": {"repo": "openai/whisper-tiny", "ref": "v1.0", "rev": samples.REV}
+            "huggingface": {
+                "repo": "openai/whisper-tiny",
+                "ref": "v1.0",
+                "rev": samples.REV,
+                "endpoint": list(samples.ENDPOINTS),
+            }
         },
         "hash": samples.hash_of(3),
         "include": ["*.json", *samples.HOSTILE],
@@ -73,6 +78,15 @@ def test_defaults_are_left_out_and_the_rest_is_said() -> None:
         "repoType": "dataset",
         "endpoint": "http://127.0.0.1:1",
     }
+
+
+def test_a_list_of_endpoints_is_laid_out_as_nixfmt_does() -> None:
+    assert """\
+      endpoint = [
+        "https://mirror.example"
+        "https://huggingface.co"
+      ];
+""" in render(samples.lock(), "packages", "models.toml")
 
 
 def expected(*, named: bool) -> dict[str, Any]:

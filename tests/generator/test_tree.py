@@ -184,6 +184,26 @@ def test_prefetch_fills_the_store_with_what_is_locked(
     assert hub.log == []
 
 
+def test_trees_and_files_from_the_second_of_two_endpoints(
+    hub: Hub,
+    hub_project: Project,
+    nix_store: NixEnv,
+    repo: Repo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first is down, and the one for the token."""
+    monkeypatch.setenv("HF_TOKEN", "hf_s3cret")
+    source = f'repo = "org/name", endpoint = ["http://127.0.0.1:1", "{hub.url}"]'
+    manifest = MANIFEST.replace('repo = "org/name"', source)
+    hub_project.write(manifest + manifest.replace("models.m", "models.t") + 'pin = "tree"\n')
+    hub_project.ok("lock")
+    path = store_path(nix_store, hub_project.lock["t"], "t")
+    assert (path / "snapshots" / repo.sha / "config.json").read_bytes() == FILES["config.json"]
+    added = hub_project.ok("prefetch", "m").splitlines()
+    assert {Path(path).read_bytes() for path in added} == set(FILES.values())
+    assert {request.token for request in hub.log} == {None}
+
+
 def test_derivations_ask_for_the_paths_that_were_added(
     hub: Hub, hub_project: Project, nix_store: NixEnv
 ) -> None:

@@ -121,7 +121,7 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
     wanted = manifest.load(path)
     old = lockfile.read(lock_path) or lockfile.Lock()
     try:
-        resolved = resolve(wanted, old, options, console.status)
+        resolved = resolve(wanted, old, options, console.status, console.warn)
     finally:
         console.done()
     text = render(resolved.lock, target.output_format, wanted.file)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from aimodels_gen.sources.huggingface import HuggingFace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aimodels_gen.errors import SourceError
     from aimodels_gen.pins import Card
@@ -92,8 +92,15 @@ class Source(Protocol):
     def followed(self) -> str:
         """Return the branch or tag that an upgrade follows, empty where there is none."""
 
-    def connect(self) -> Client:
-        """Return a client for sources of this kind; this is where heavy imports happen."""
+    def connect(self, warn: Callable[[str], None]) -> Client:
+        """Return a client for sources of this kind; this is where heavy imports happen.
+
+        `warn` gets, from any thread, a line for what the reader should know of servers that
+        failed where others answered.
+
+        Raises:
+            SourceError: the environment makes it impossible.
+        """
 
 
 class Client(Protocol):

@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from aimodels_gen.sources.huggingface.endpoints import is_address, of_the_environment, only, trusted
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aimodels_gen.sources import Client
     from aimodels_gen.tables import Table
 
@@ -18,7 +22,6 @@ _REPO_PART = re.compile(r"(?=.{1,96}\Z)[0-9A-Za-z_](?:[0-9A-Za-z_.-]*[0-9A-Za-z_
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 # What git's check-ref-format refuses, and so can be no branch or tag.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[/.]|[/.]\Z|/\.|\.lock(?:/|\Z)")
-_ENDPOINT = re.compile(r"https?://[^\s/@?#]+(?:/[^\s@?#]*)?\Z")
 
 
 def is_repo_part(text: str) -> bool:
@@ -40,7 +43,8 @@ class HuggingFace:
         ref: the branch, tag or `refs/pr/N` to follow; it also names the entry's refs/ file.
         rev: the exact commit in 40 hex digits, None before it is resolved.
         repo_type: one of REPO_TYPES.
-        endpoint: the Hub's address, None for HF_ENDPOINT or https://huggingface.co.
+        endpoints: addresses of a Hub and its mirrors without trailing slashes, to try in order;
+            none for HF_ENDPOINT or https://huggingface.co.
     """
 
     kind: ClassVar[str] = "huggingface"
@@ -49,7 +53,7 @@ class HuggingFace:
     ref: str = DEFAULT_REF
     rev: str | None = None
     repo_type: str = "model"
-    endpoint: str | None = None
+    endpoints: tuple[str, ...] = ()
 
     @classmethod
     def from_toml(cls, table: Table) -> HuggingFace:
@@ -72,7 +76,7 @@ class HuggingFace:
             ref=ref or DEFAULT_REF,
             rev=rev,
             repo_type=table.choice("repo_type", REPO_TYPES) or "model",
-            endpoint=_endpoint(table),
+            endpoints=_endpoints(table),
         )
 
     @classmethod
@@ -86,7 +90,7 @@ class HuggingFace:
             ref=table.string("ref") or DEFAULT_REF,
             rev=rev,
             repo_type=table.choice("repoType", REPO_TYPES) or "model",
-            endpoint=table.string("endpoint"),
+            endpoints=table.one_or_more("endpoint") or (),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -113,13 +117,14 @@ class HuggingFace:
         return self.at(locked.rev)
 
     def fetcher_spec(self) -> dict[str, Any]:
-        """Return every attribute, for the bundled fetcher."""
+        """Return every attribute, for the bundled fetcher; a single endpoint is no list."""
+        first, *others = self.endpoints or (None,)
         return {
             "repo": self.repo,
             "ref": self.ref,
             "rev": self.rev,
             "repoType": self.repo_type,
-            "endpoint": self.endpoint,
+            "endpoint": [first, *others] if others else first,
         }
 
     @property
@@ -137,10 +142,12 @@ class HuggingFace:
         """Return the ref."""
         return self.ref
 
-    def connect(self) -> Client:
+    def connect(self, warn: Callable[[str], None]) -> Client:
         """Import huggingface_hub, which takes longer than all the rest, and return a client."""
-        module = import_module("aimodels_gen.sources.huggingface.client")
-        return cast("Client", module.HubClient())
+        default = of_the_environment()
+        with only(trusted(default)):
+            module = import_module("aimodels_gen.sources.huggingface.client")
+        return cast("Client", module.HubClient(default, warn))
 
 
 def _check_repo(table: Table, repo: str) -> None:
@@ -156,9 +163,12 @@ def _check_repo(table: Table, repo: str) -> None:
     table.fail("repo", f"is {repo!r}, which is no repository id", hint)
 
 
-def _endpoint(table: Table) -> str | None:
-    endpoint = table.string("endpoint")
-    if endpoint is not None and not _ENDPOINT.match(endpoint):
-        hint = "write an address like https://hub.example.org, without user, password or query"
-        table.fail("endpoint", "is no http(s) address of a server", hint)
-    return endpoint.rstrip("/") if endpoint else None
+def _endpoints(table: Table) -> tuple[str, ...]:
+    given = table.one_or_more("endpoint") or ()
+    for number, endpoint in enumerate(given, 1):
+        if not is_address(endpoint):
+            # It is not quoted, because it may hold a password.
+            place = f" (the one in place {number})" if len(given) > 1 else ""
+            hint = "write an address like https://hub.example.org, without user, password or query"
+            table.fail("endpoint", f"is no http(s) address of a server{place}", hint)
+    return tuple(dict.fromkeys(endpoint.rstrip("/") for endpoint in given))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -18,32 +17,33 @@ from aimodels_gen.hashing import git_blob_hasher, sri_from_hex
 from aimodels_gen.pins import Card
 from aimodels_gen.sources import ListedFile, Listing
 from aimodels_gen.sources.huggingface import is_commit
+from aimodels_gen.sources.huggingface.endpoints import origin, public
+from aimodels_gen.sources.huggingface.failover import Failover
 from aimodels_gen.sources.huggingface.failures import EXPECTED, Request, explain
-from aimodels_gen.sources.huggingface.session import origin, public, retrying, set_up
+from aimodels_gen.sources.huggingface.session import retrying, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimodels_gen.sources.huggingface import HuggingFace
+    from aimodels_gen.sources.huggingface.endpoints import Endpoint
+    from aimodels_gen.sources.huggingface.failover import Warn
 
 T = TypeVar("T")
-
-_DEFAULT_ENDPOINT = "https://huggingface.co"
-# Without it the Hub compresses, which hides the length and costs both sides work.
-_DOWNLOAD_HEADERS = {"Accept-Encoding": "identity"}
 
 
 class HubClient:
     """Lists and reads repositories; one object serves all threads and endpoints."""
 
-    def __init__(self) -> None:
+    def __init__(self, default: tuple[Endpoint, ...], warn: Warn) -> None:
         """Take the token from the usual places: HF_TOKEN, HF_TOKEN_PATH, `hf auth login`.
+
+        `default` are asked for sources that name no endpoint; for `warn` see `Source.connect`.
 
         Raises:
             SourceError: the token cannot be sent.
         """
-        # Not huggingface_hub's constant: it is read at import, and an empty variable confuses it.
-        self._endpoint = (os.environ.get("HF_ENDPOINT") or _DEFAULT_ENDPOINT).rstrip("/")
+        self._failover = Failover(default, warn)
         self._token = get_token()
         if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
             raise SourceError(
@@ -60,23 +60,31 @@ class HubClient:
         card and the gate, `list_repo_tree` at that commit the files. LFS and Xet files come with
         their sha256; the others with their git blob id only.
         """
-        return self._explained(source, lambda: self._list(source))
+        return self._ask(source, lambda endpoint, tries: self._list(source, endpoint, tries))
 
     def check_access(self, source: HuggingFace, file: ListedFile) -> SourceError | None:
         """Return why `file` may not be read; see `Client.check_access`.
 
-        Listings of gated repositories are public, so only asking for a file shows it.
+        Listings of gated repositories are public, so only asking for a file shows it. One endpoint
+        that would give it is enough.
         """
-        url = self._url(source, file.path)
-        self._token_origins.add(origin(url))
-        try:
-            answer = get_session().head(url, headers=self._headers(), follow_redirects=False)
-            hf_raise_for_status(answer)
-        except GatedRepoError as error:
-            return explain(error, self._request(source))
-        except EXPECTED:
-            pass  # no proof of a refusal: a file that is needed will tell
-        return None
+        refusal = None
+        for endpoint in self._failover.of(source):
+            if self._failover.is_out(endpoint):
+                continue
+            url, headers = self._download(source, file, endpoint)
+            try:
+                hf_raise_for_status(
+                    get_session().head(url, headers=headers, follow_redirects=False)
+                )
+            except GatedRepoError as error:
+                if refusal is None or endpoint.trusted:
+                    refusal = explain(error, self._request(source, endpoint))
+            except EXPECTED:
+                pass  # no proof of a refusal: a file that is needed will tell
+            else:
+                return None
+        return refusal
 
     def sha256(self, source: HuggingFace, file: ListedFile) -> str:
         """Return the sha256 of a file that the Hub keeps in git; see `Client.sha256`.
@@ -84,18 +92,23 @@ class HubClient:
         The git blob id of the same bytes is compared with the listing's first, so that a
         hash is never pinned of bytes that are not the commit's.
         """
-        return self._explained(source, lambda: retrying(lambda: self._sha256(source, file)))
+        return self._ask(
+            source,
+            lambda endpoint, tries: retrying(lambda: self._sha256(source, file, endpoint), tries),
+        )
 
     def environment(self) -> dict[str, str]:
         """Return the token for the bundled fetcher, wherever it was found."""
         return {} if self._token is None else {"HF_TOKEN": self._token}
 
-    def _list(self, source: HuggingFace) -> Listing:
-        api = self._api(source)
+    def _list(self, source: HuggingFace, endpoint: Endpoint, tries: int) -> Listing:
+        api = self._api(endpoint)
         repo: dict[str, Any] = {"repo_id": source.repo, "repo_type": source.repo_type}
-        info = retrying(lambda: api.repo_info(**repo, revision=source.rev or source.ref))
+        info = retrying(lambda: api.repo_info(**repo, revision=source.rev or source.ref), tries)
         if not is_commit(info.sha or ""):
             raise ValueError(f"{info.sha!r} is no commit")
+        if source.rev not in {None, info.sha}:
+            raise ValueError(f"it gives {info.sha} for the commit {source.rev}")
         # The library tries the pages again by itself, but not in all versions the first one.
         rows = retrying(
             lambda: list(api.list_repo_tree(**repo, revision=info.sha, recursive=True)), tries=2
@@ -103,10 +116,9 @@ class HubClient:
         files = tuple(_listed(row) for row in rows if isinstance(row, RepoFile))
         return Listing(source.at(info.sha), files, _card(info))
 
-    def _sha256(self, source: HuggingFace, file: ListedFile) -> str:
+    def _sha256(self, source: HuggingFace, file: ListedFile, endpoint: Endpoint) -> str:
         sha256, blob, size = hashlib.sha256(), git_blob_hasher(file.size), 0
-        url = self._url(source, file.path)
-        headers = {**self._headers(), **_DOWNLOAD_HEADERS}
+        url, headers = self._download(source, file, endpoint)
         with get_session().stream("GET", url, headers=headers) as answer:
             if answer.is_error:
                 answer.read()  # the body says why
@@ -123,41 +135,46 @@ class HubClient:
             )
         return sha256.hexdigest()
 
-    def _explained(self, source: HuggingFace, call: Callable[[], T]) -> T:
-        self._token_origins.add(origin(self._endpoint_of(source)))
-        try:
-            return call()
-        except EXPECTED as error:
-            raise explain(error, self._request(source)) from error
+    def _ask(self, source: HuggingFace, call: Callable[[Endpoint, int], T]) -> T:
+        return self._failover.ask(source, call, lambda endpoint: self._request(source, endpoint))
 
-    def _request(self, source: HuggingFace) -> Request:
+    def _request(self, source: HuggingFace, endpoint: Endpoint) -> Request:
         return Request(
             source,
-            public(self._endpoint_of(source)),
-            authenticated=self._token is not None,
-            refs=lambda: self._refs(source),
+            public(endpoint.url),
+            authenticated=self._token_for(endpoint) is not None,
+            # Only its next step is ever said.
+            refs=(lambda: self._refs(source, endpoint)) if endpoint.trusted else tuple,
         )
 
-    def _refs(self, source: HuggingFace) -> tuple[str, ...]:
+    def _refs(self, source: HuggingFace, endpoint: Endpoint) -> tuple[str, ...]:
         """Return the names of branches and tags, none if the server does not tell."""
         try:
-            refs = self._api(source).list_repo_refs(source.repo, repo_type=source.repo_type)
+            refs = self._api(endpoint).list_repo_refs(source.repo, repo_type=source.repo_type)
         except EXPECTED:
             return ()
         return tuple(ref.name for ref in (*refs.branches, *refs.tags))
 
-    def _api(self, source: HuggingFace) -> HfApi:
+    def _token_for(self, endpoint: Endpoint) -> str | None:
+        """Return the token if the endpoint may see it, and let it through to there from now on."""
+        if not endpoint.trusted:
+            return None
+        self._token_origins.add(origin(endpoint.url))
+        return self._token
+
+    def _api(self, endpoint: Endpoint) -> HfApi:
         # False, where None would look for a token again.
-        return HfApi(endpoint=self._endpoint_of(source), token=self._token or False)
+        return HfApi(endpoint=endpoint.url, token=self._token_for(endpoint) or False)
 
-    def _endpoint_of(self, source: HuggingFace) -> str:
-        return source.endpoint or self._endpoint
-
-    def _headers(self) -> dict[str, str]:
-        return {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
-
-    def _url(self, source: HuggingFace, path: str) -> str:
-        return f"{self._endpoint_of(source)}/{source.label}/resolve/{source.rev}/{quote(path)}"
+    def _download(
+        self, source: HuggingFace, file: ListedFile, endpoint: Endpoint
+    ) -> tuple[str, dict[str, str]]:
+        """Return the address of a file, and the headers to ask for it with."""
+        url = f"{endpoint.url}/{source.label}/resolve/{source.rev}/{quote(file.path)}"
+        # Without it the Hub compresses, which hides the length and costs both sides work.
+        headers = {"Accept-Encoding": "identity"}
+        token = self._token_for(endpoint)
+        return url, headers if token is None else {**headers, "Authorization": f"Bearer {token}"}
 
 
 def _listed(row: RepoFile) -> ListedFile:

@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from aimodels_gen.errors import SourceError
-from aimodels_gen.sources.huggingface.session import TRANSPORT_ERRORS
+from aimodels_gen.sources.huggingface.session import NO_ANSWER, TRANSPORT_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,8 +54,20 @@ class Request:
 
 
 def explain(error: Exception, request: Request) -> SourceError:
-    """Return a `SourceError` that says what `error`, one of EXPECTED, means for the request."""
+    """Return a `SourceError` that says what `error`, one of EXPECTED, means for the request.
+
+    One that is a `SourceError` already is returned as it is.
+    """
+    if isinstance(error, SourceError):
+        return error
     return next(words(error, request) for kinds, words in _TABLE if isinstance(error, kinds))
+
+
+def is_out(error: Exception) -> bool:
+    """Return whether `error` is of the server, and will be the same whatever is asked of it."""
+    if isinstance(error, HfHubHTTPError):
+        return bool(error.response.status_code == _TOO_MANY)
+    return isinstance(error, NO_ANSWER)
 
 
 def _gated(_: Exception, request: Request) -> SourceError:

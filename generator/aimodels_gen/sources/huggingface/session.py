@@ -6,12 +6,14 @@ import logging
 import os
 import time
 import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from huggingface_hub import constants, get_session, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils._http import default_client_factory
+
+from aimodels_gen.sources.huggingface.endpoints import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -22,9 +24,14 @@ T = TypeVar("T")
 # from OSError: its bases are what either library raises when there is no answer at all.
 TRANSPORT_ERRORS = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
 
+# Those of them for a server that cannot be reached, or says nothing.
+NO_ANSWER: type[Exception] = import_module(TRANSPORT_ERRORS[0].__module__).TransportError
+
 # Seconds. huggingface_hub waits for ever by default.
 _TIMEOUT = {"connect": 15.0, "read": 60.0, "write": 60.0, "pool": None}
-_TRIES = 4
+TRIES = 4
+"""How often to ask a server; TRIES_BEFORE_ANOTHER where there is somebody else to ask."""
+TRIES_BEFORE_ANOTHER = 2
 _FIRST_PAUSE = 0.5
 # The Hub's rate limits are counted in windows of five minutes: waiting longer cannot help.
 _LONGEST_PAUSE = 300.0
@@ -34,8 +41,8 @@ _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 def set_up(token_origins: Collection[str]) -> None:
     """Make huggingface_hub's session ours, and keep its log and warnings off stderr.
 
-    `token_origins` is read at every request: `Authorization` is dropped from any request to an
-    origin (see `origin`) that is not in it, whatever link or redirect led there.
+    `token_origins` is read at every request: the token is dropped from any request to an origin
+    (see `origin`) that is not in it, whatever link or redirect led there.
     """
     if not os.environ.get("AIMODELS_DEBUG"):
         logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
@@ -45,8 +52,9 @@ def set_up(token_origins: Collection[str]) -> None:
 
     def before_request(request: Any) -> None:  # noqa: ANN401 - httpx.Request or httpx2.Request
         request.extensions["timeout"] = dict(_TIMEOUT)
-        if origin(str(request.url)) not in token_origins:
-            request.headers.pop("Authorization", None)
+        token = request.headers.get("Authorization", "").startswith("Bearer ")
+        if token and origin(str(request.url)) not in token_origins:
+            del request.headers["Authorization"]
 
     def factory() -> Any:  # noqa: ANN401 - httpx.Client or httpx2.Client
         client = default_client_factory()
@@ -58,20 +66,7 @@ def set_up(token_origins: Collection[str]) -> None:
     get_session()  # now: threads that come first together could make one each
 
 
-def origin(url: str) -> str:
-    """Return scheme, host and port of a URL, with the scheme's own port spelt out."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
-
-
-def public(url: str) -> str:
-    """Return a URL without user and password, for messages."""
-    scheme, slashes, rest = url.partition("://")
-    return scheme + slashes + rest.rpartition("@")[2]
-
-
-def retrying(call: Callable[[], T], tries: int = _TRIES) -> T:
+def retrying(call: Callable[[], T], tries: int) -> T:
     """Return what `call` returns, calling it up to `tries` times while failures look transient.
 
     Pauses double from half a second; a `Retry-After` or rate-limit header that asks for more is
