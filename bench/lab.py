@@ -1,9 +1,8 @@
-"""The bench itself: scratch space, a Hub in a process of its own, programs and what they cost."""
+"""The bench itself: scratch space, a Hub in a process of its own, and what we and peers run."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing
 import os
 import signal
@@ -13,7 +12,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from support.hub import BigFile, Hub
 
@@ -38,10 +37,11 @@ print(huggingface_hub.snapshot_download(sys.argv[1], cache_dir=sys.argv[2]))
 
 @dataclass(frozen=True)
 class Settings:
-    """How much to measure: bytes of a model, and how often."""
+    """How much to measure: bytes of a model, and how often; and the folder of docs to rewrite."""
 
     size: int
     runs: int
+    docs: Path | None = None
 
 
 def model(size: int) -> dict[str, Content]:
@@ -79,25 +79,6 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stderr}")
     return done.stdout
-
-
-def lock(
-    project: Path,
-    models: Mapping[str, str],
-    *options: str,
-    env: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Lock repositories (by the names of the models) in a new project; give what Nix is told."""
-    project.mkdir()
-    (project / "models.toml").write_text(
-        "".join(
-            f'[models.{name}]\nsource.huggingface.repo = "{repo}"\n'
-            for name, repo in models.items()
-        )
-    )
-    printed = run(BIN / "aimodels-gen", "lock", "--format=json", *options, cwd=project, env=env)
-    pins: dict[str, Any] = json.loads(printed)["models"]
-    return pins
 
 
 def snapshot(repo: str, cache: Path) -> tuple[str | Path, ...]:

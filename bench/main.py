@@ -6,7 +6,9 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 
+import download
 import fetcher
 import lock
 import report
@@ -15,7 +17,7 @@ import store
 from lab import Settings, scratch
 from support.environment import hermetic
 
-QUESTIONS = {module.__name__: module for module in (lock, startup, fetcher, store)}
+QUESTIONS = {module.__name__: module for module in (lock, startup, fetcher, store, download)}
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -39,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--size", type=_size, default="2GiB", help="of the model [2GiB]")
     parser.add_argument("--runs", type=_count, default=3, help="of which to take the median [3]")
+    parser.add_argument(
+        "--docs", type=Path, metavar="DIR", help="whose benchmarks.md and .svg download makes anew"
+    )
     return parser
 
 
@@ -51,7 +56,7 @@ def main() -> None:
             parser.error(f"no question {name!r}; there is {', '.join(QUESTIONS)}")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    settings = Settings(arguments.size, arguments.runs)
+    settings = Settings(arguments.size, arguments.runs, arguments.docs)
     with scratch() as home:
         environment = hermetic(home)
         os.environ.clear()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LEGEND = "\n~ the slowest run took more than 1.5 times the fastest: something else was at work\n"
 _NOISY = 1.5
-_AS_FRACTION = 0.2
+_DIGITS = 3
 _KIB = 1024
 
 
@@ -59,8 +59,8 @@ class Row(NamedTuple):
     verdict: str = ""
 
 
-_HEADER = Row("", "ours ", "peer ", "the peer", "ours/peer", "target", "")
-_RIGHT = {"ours", "peer", "ratio"}
+HEADER = Row("", "ours ", "peer ", "the peer", "ours/peer", "target", "")
+RIGHT = {1, 2, 4}  # the figures
 
 
 def row(  # noqa: PLR0913 (each has a column)
@@ -77,10 +77,10 @@ def row(  # noqa: PLR0913 (each has a column)
     if under is not None:
         line = _judged(line, f"< {ours.text(under)}", met=ours.median < under)
     if peer is not None:
-        ratio = ours.median / peer.median
-        line = line._replace(peer=str(peer), beside=beside, ratio=_ratio(ratio))
+        found = ours.median / peer.median
+        line = line._replace(peer=str(peer), beside=beside, ratio=ratio(found))
         if ratio_under is not None:
-            line = _judged(line, f"ratio < {_ratio(ratio_under)}", met=ratio < ratio_under)
+            line = _judged(line, f"ratio < {ratio(ratio_under)}", met=found < ratio_under)
     return line
 
 
@@ -94,8 +94,13 @@ def _judged(line: Row, target: str, *, met: bool) -> Row:
     return line._replace(target=target, verdict="met" if met else "MISSED")
 
 
-def _ratio(value: float) -> str:
-    return f"1/{1 / value:,.0f}" if value < _AS_FRACTION else f"{value:.2f}"
+def ratio(value: float) -> str:
+    """Write how many times as much something is; what is less is written as a fraction."""
+    return _short(value) if value >= 1 else f"1/{_short(1 / value)}"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 ** (_DIGITS - 1) else f"{value:.{_DIGITS}g}"
 
 
 def heading(title: str) -> str:
@@ -106,14 +111,25 @@ def heading(title: str) -> str:
 
 def table(rows: Sequence[Row]) -> str:
     """Lay out rows under their header."""
-    lines = [_HEADER, *rows]
+    return columns([HEADER, *rows], RIGHT)
+
+
+def columns(lines: Sequence[Sequence[str]], right: Collection[int]) -> str:
+    """Lay out cells for a terminal, with the columns of these numbers flush right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "".join(f"{_line(line, widths)}\n" for line in lines)
-
-
-def _line(row: Row, widths: Sequence[int]) -> str:
-    cells = (
-        cell.rjust(width) if field in _RIGHT else cell.ljust(width)
-        for field, cell, width in zip(Row._fields, row, widths, strict=True)
+    return "".join(
+        "  ".join(
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        + "\n"
+        for line in lines
     )
-    return "  ".join(cells).rstrip()
+
+
+def markdown(lines: Sequence[Sequence[str]], right: Collection[int]) -> str:
+    """Lay out the same cells for a document; the first line is the header."""
+    ruler = ["---:" if number in right else "---" for number in range(len(lines[0]))]
+    return "".join(
+        f"| {' | '.join(map(str.strip, line))} |\n" for line in [lines[0], ruler, *lines[1:]]
+    )

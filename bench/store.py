@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lab import ONCE, HubProcess, Meter, Settings, lock, model, run, scratch, snapshot
+from lab import ONCE, HubProcess, Meter, Settings, model, run, scratch, snapshot
+from pins import PKGS, Pin, fetch_model, lock, prepare
 from report import Figure, Row, absent, row, seconds, size
-from support.environment import CHECKOUT
 from support.gitlike import BLOCK
 from support.nix import KINDS, NixEnv, UnavailableError, environment
 
@@ -19,10 +17,7 @@ if TYPE_CHECKING:
 
 _REPO = "bench/model"
 _ENTRY = "models--bench--model"
-_PKGS = f"(import {CHECKOUT}/tests/nix/pkgs {{ system = builtins.currentSystem; }})"
 _LINKED = 1  # seconds that it may take
-
-Pin = Mapping[str, Any]
 
 
 def measure(settings: Settings) -> Iterator[Row]:
@@ -70,13 +65,11 @@ def _downloads(nix: NixEnv, files: Pin, tree: Pin) -> Iterator[Row]:
     they take it (nobody may hold it open then): they write everything twice, whatever we do.
     """
     by_tree, by_files, bare = Meter(), Meter(), Meter()
-    # What any first build puts into a new store is not to be counted.
-    nix.run("nix-instantiate", "-E", _model(files))
-    nix.build(f"{_PKGS}.cacert")
+    prepare(nix, fetch_model(files))
     with by_tree:
-        nix.build(_model(tree))
+        nix.build(fetch_model(tree))
     with by_files:
-        blobs = f"builtins.attrValues ({_model(files)}).blobs"
+        blobs = f"builtins.attrValues ({fetch_model(files)}).blobs"
         nix.run("nix-build", "--no-out-link", "-E", blobs)
     with bare:
         nix.build(_zeros(_total(files)))
@@ -91,8 +84,8 @@ def _assemblies(nix: NixEnv, files: Pin, runs: int) -> Iterator[Row]:
     """Assemble what is in the store, by turns, beside a build that does nothing."""
     link, copy, empty = Meter(), Meter(), Meter()
     turns = {
-        _model({**files, "layout": "link"}): link,
-        _model({**files, "layout": "copy"}): copy,
+        fetch_model({**files, "layout": "link"}): link,
+        fetch_model({**files, "layout": "copy"}): copy,
         _derivation("empty", "mkdir $out"): empty,
     }
     for _ in range(runs):
@@ -112,12 +105,6 @@ def _total(files: Pin) -> int:
     return sum(file["size"] for file in files["files"].values())
 
 
-def _model(pin: Pin) -> str:
-    # JSON writes strings as Nix does, where there is no `${`.
-    arguments = f"(builtins.fromJSON {json.dumps(json.dumps(pin))})"
-    return f"(import {CHECKOUT}/nix).fetchModel {_PKGS} {arguments}"
-
-
 def _zeros(count: int) -> str:
     digest = hashlib.sha256()
     for start in range(0, count, BLOCK):
@@ -128,4 +115,4 @@ def _zeros(count: int) -> str:
 
 def _derivation(name: str, command: str, pin: str = "") -> str:
     attributes = f'name = "{name}"; buildCommand = "{command}"; {pin}'
-    return f"{_PKGS}.stdenvNoCC.mkDerivation {{ {attributes} }}"
+    return f"{PKGS}.stdenvNoCC.mkDerivation {{ {attributes} }}"

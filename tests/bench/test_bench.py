@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -42,7 +44,32 @@ def test_a_question(question: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_downloads(tmp_path: Path) -> None:
+    docs, scratch = tmp_path / "docs", tmp_path / "scratch"
+    docs.mkdir()
+    scratch.mkdir()
+    page = docs / "benchmarks.md"
+    shutil.copy(CHECKOUT / "docs" / "benchmarks.md", page)
+    by_hand, marker, _ = page.read_text().partition("<!-- made by bench/run -->\n")
+    arguments = ("download", "--size=1MiB", "--runs=1", f"--docs={docs}")
+    done = bench(*arguments, TMPDIR=str(scratch))
+    assert (done.returncode, done.stderr, list(scratch.iterdir())) == (0, "", [])
+    if shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"])) is None:
+        assert "nginx is not installed" in done.stdout
+        return
+    models = ["2 files of 512.0 KiB", "8 files of 20 kB", "256.0 KiB, 8 of 32.0 KiB, 4 of 20 kB"]
+    scenes = [f"{m}, {line}" for line in ("no limit", "50 MB/s a connection") for m in models]
+    written = page.read_text()
+    assert written.startswith(f"{by_hand}{marker}\n{os.cpu_count()} CPUs")
+    assert [scene for scene in scenes if f"### {scene}\n" not in written] == []
+    assert [scene for scene in scenes if f"\n{scene}\n" not in done.stdout] == []
+    chart = (docs / "benchmarks.svg").read_text()
+    assert [scene for scene in scenes if f'class="title">{scene}</text>' not in chart] == []
+    assert "| our fetcher |" in written
+    assert f"| {'curl' if shutil.which('curl') else 'no curl'} |" in written
+
+
 def test_usage() -> None:
     done = bench("loc")
     assert done.returncode == 2
-    assert "no question 'loc'; there is lock, startup, fetcher, store" in done.stderr
+    assert "no question 'loc'; there is lock, startup, fetcher, store, download" in done.stderr

@@ -1,0 +1,176 @@
+"""How soon a model is there, beside what else downloads models, from nginx on loopback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+import nginx
+import page
+import statichub
+from lab import Settings, scratch
+from peers import ADDED, ARIA2, CLIENTS, CURL, DD, HF, LINKED, OURS, Client, Job
+from pins import Pin, fetch_model, lock, prepare
+from process import cost
+from report import Figure, Row, absent, columns, row, seconds, size
+from scene import RIGHT, Run, Scene
+from support.gitlike import BLOCK
+from support.nix import UnavailableError, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from statichub import Model
+
+_RATE = 50_000_000  # bytes a second
+_MEMORY = 100 << 20
+# A virtual machine may give free memory back to its host after some seconds, and to get it again
+# takes longer than to write to it. So that all runs find it alike, each waits until that is done.
+_PAUSE = 10  # seconds
+_LARGE = 64 << 20  # bytes from which on this is seen
+_GIB = 1 << 30
+_MORE_REQUESTS = 3  # than there are files
+# The time of our fetcher as a ratio to a peer's, which is to be smaller than that.
+_TARGETS = {
+    ("large", None): {HF: 1 / 1.2, CURL: 1 / 0.95, DD: 1 / 0.9},
+    ("large", _RATE): {CURL: 1 / 4, HF: 1 / 2, ARIA2: 1},
+    ("small", None): {HF: 1 / 3},
+}
+
+
+class _Pins(NamedTuple):
+    """Of all models by their names; there are no trees where there is no Nix to make them."""
+
+    files: Mapping[str, Pin]
+    trees: Mapping[str, Pin]
+
+
+def measure(settings: Settings) -> Iterator[Row]:
+    """Download each model with each client by turns, without a limit and with one."""
+    if nginx.PROGRAM is None:
+        yield absent("in its way", ["nginx is not installed"])
+        return
+    scenes = []
+    with scratch() as root, scratch() as folder, ExitStack() as kept:
+        models = statichub.make(root, settings.size)
+        pins: _Pins | None = None
+        for rate in (None, _RATE):
+            with scratch() as logs, nginx.Nginx(logs, root, rate) as server:
+                pins = pins or _lock(folder, models)
+                for model in models:
+                    scene = _measure(Scene(model, rate), server, pins, settings.runs, kept)
+                    sys.stdout.write(f"\n{scene.title}\n{columns(scene.lines(), RIGHT)}")
+                    sys.stdout.flush()
+                    scenes.append(scene)
+    sys.stdout.write("\n")
+    rows = list(_judge(scenes))
+    if settings.docs:
+        page.write(settings.docs, scenes, rows)
+    yield from rows
+
+
+def _lock(folder: Path, models: Sequence[Model]) -> _Pins:
+    repos = {model.name: model.repo for model in models}
+    files = lock(folder / "files", repos)
+    try:
+        with environment("host") as nix:
+            trees = lock(folder / "trees", repos, "--pin=tree", env=nix.variables())
+    except UnavailableError:
+        trees = {}
+    return _Pins(files, trees)
+
+
+def _measure(scene: Scene, server: nginx.Nginx, pins: _Pins, runs: int, kept: ExitStack) -> Scene:
+    """Run all clients, in the other order every other time."""
+    _warm(scene.model)
+    for number in range(runs):
+        for client in CLIENTS if number % 2 == 0 else reversed(CLIENTS):
+            if scene.rate and scene.model.name not in client.limited:
+                continue
+            if lacking := client.lacks():
+                scene.lacking[client.name] = lacking
+                continue
+            run = _run(client, scene.model, server, pins, kept)
+            scene.runs.setdefault(client.name, []).append(run)
+    return scene
+
+
+def _warm(model: Model) -> None:
+    """Read what will be served, so that it lies in memory."""
+    for path in model.sizes:
+        with (model.folder / path).open("rb", buffering=0) as file:
+            while file.read(BLOCK):
+                pass
+
+
+def _run(client: Client, model: Model, server: nginx.Nginx, pins: _Pins, kept: ExitStack) -> Run:
+    files = pins.files[model.name]
+    with ExitStack() as own:
+        # ext4 goes around inodes that were freed in the last minutes: whoever makes many files
+        # would pay for those of the one before.
+        stack = own if model.total >= _LARGE else kept
+        folder = place = stack.enter_context(scratch())
+        env: Mapping[str, str] = {}
+        if client.store:
+            nix = stack.enter_context(environment("host"))
+            prepare(nix, fetch_model(files))
+            env, place = nix.variables(), nix.real / "store"
+        job = Job(model, server.url, files, pins.trees.get(model.name), folder)
+        command = client.command(job)
+        os.sync()
+        time.sleep(_PAUSE if model.total >= _LARGE else 0)
+        server.take_log()
+        spent = cost(*command, env=env)
+        sent = server.take_log()
+        if not client.floor:
+            _check(client, model, place)
+    return Run(spent, len(sent), sum(sent))
+
+
+def _check(client: Client, model: Model, place: Path) -> None:
+    """See that all files are there; who wrote something else would win every race."""
+    found = Counter(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    if missing := Counter(model.sizes.values()) - found:
+        sys.exit(f"{client.name}: files of these sizes are missing: {dict(missing)}")
+
+
+def _judge(scenes: Sequence[Scene]) -> Iterator[Row]:
+    """Give the rows of what is to be reached."""
+    for scene in scenes:
+        for peer, bound in _TARGETS.get((scene.model.name, scene.rate), {}).items():
+            what = f"{scene.title}: time"
+            if peer in scene.runs:
+                yield row(what, scene.time(OURS), scene.time(peer), peer, ratio_under=bound)
+            else:
+                yield _missing(scene, what, peer)
+    large, small = scenes[0], scenes[1]
+    what = f"{large.title}: CPU time per GiB"
+    yield row(what, _per_gib(large, OURS), _per_gib(large, HF), HF, ratio_under=1)
+    what = f"{large.title}: nix-build from nothing"
+    if LINKED in large.runs:
+        yield row(what, large.time(LINKED), large.time(ADDED), ADDED, ratio_under=1 / 1.5)
+    else:
+        yield _missing(large, what, LINKED)
+    count = len(small.model.sizes)
+    asked, most = small.requests(OURS), count + _MORE_REQUESTS + 1
+    yield row(f"{small.title}: requests", asked, small.requests(HF), HF, under=most)
+    what = "memory, the most of all"
+    yield row(what, _peak(scenes, OURS), _peak(scenes, HF), HF, under=_MEMORY)
+
+
+def _per_gib(scene: Scene, client: str) -> Figure:
+    gib = scene.model.total / _GIB
+    return Figure([value / gib for value in scene.work(client).values], seconds)
+
+
+def _peak(scenes: Sequence[Scene], client: str) -> Figure:
+    return Figure([max(max(scene.memory(client).values) for scene in scenes)], size)
+
+
+def _missing(scene: Scene, what: str, client: str) -> Row:
+    return absent(f"{what}: in its way", [f"no {name}" for name in scene.lacking[client]])

@@ -1,0 +1,144 @@
+"""nginx as a static server on loopback, with a limit for each connection where one is asked for."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import requests
+
+from lfs import Lfs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+# Debian puts it where only root looks.
+PROGRAM = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
+_PACING = 47  # SO_MAX_PACING_RATE in asm-generic/socket.h; Python has no name for it
+_BACKLOG = 511  # nginx's own
+_STARTS = 10  # seconds
+_LOGS = 0.1  # seconds after which the last request is in the log
+
+# The paths below resolve/ and api/ are the Hub's, those below .git are git's and Git LFS's.
+_CONFIG = """
+daemon off;
+user {user};
+worker_processes auto;
+pid {folder}/pid;
+error_log {folder}/errors;
+events {{ worker_connections 1024; }}
+http {{
+  log_format bytes $body_bytes_sent;
+  access_log {folder}/log bytes;
+  client_body_temp_path {folder}/client;
+  fastcgi_temp_path {folder}/fastcgi;
+  proxy_temp_path {folder}/proxy;
+  scgi_temp_path {folder}/scgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  default_type application/octet-stream;
+  sendfile on;
+  tcp_nopush on;
+  map_hash_bucket_size 256;
+  map_hash_max_size 8192;
+  map $uri $checksum {{ include {root}/etags; }}
+  server {{
+    listen 127.0.0.1:{port};
+    root {root}/www;
+    location = /ready {{ access_log off; return 204; }}
+    location /api/ {{ default_type application/json; }}
+    location ~ /resolve/(?<commit>[0-9a-f]+)/ {{
+      etag off;
+      add_header ETag '"$checksum"';
+      add_header X-Repo-Commit $commit;
+    }}
+    location ~ /objects/batch$ {{
+      proxy_pass http://127.0.0.1:{lfs};
+      proxy_set_header Host $http_host;
+    }}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """The server. While it is entered, what we start takes it for huggingface.co.
+
+    nginx's own `limit_rate` is no limit for a connection: it counts anew for each request, and lets
+    what a second allows through at once, so whoever asks for small enough ranges never meets it. So
+    the kernel limits (SO_MAX_PACING_RATE, socket(7)), which a connection gets from the socket that
+    it came in by; and nginx takes that socket from us as it does from an nginx that it replaces.
+
+    Args:
+        folder: For its files; must be empty.
+        root: Has what is served in `www`, and in `etags` lines with a path and its ETag, which for
+            large files is their sha256.
+        rate: Bytes a second that one connection may get, or None.
+    """
+
+    def __init__(self, folder: Path, root: Path, rate: int | None) -> None:
+        self._log = folder / "log"
+        self._errors = folder / "errors"
+        self._logged = 0
+        etags = (line.split() for line in (root / "etags").read_text().split(";\n") if line)
+        self._lfs = Lfs({etag: path for path, etag in etags})
+        with socket.socket() as listening:
+            if rate is not None:
+                listening.setsockopt(socket.SOL_SOCKET, _PACING, rate)
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(_BACKLOG)
+            listening.setblocking(False)  # noqa: FBT003 (the socket module's own way)
+            port = listening.getsockname()[1]
+            user = pwd.getpwuid(os.geteuid()).pw_name
+            config = folder / "config"
+            config.write_text(
+                _CONFIG.format(
+                    user=user, folder=folder, root=root, port=port, lfs=self._lfs.server_port
+                )
+            )
+            self.url = f"http://127.0.0.1:{port}"
+            self._process = subprocess.Popen(
+                _command("-e", self._errors, "-c", config),
+                env={**os.environ, "NGINX": f"{listening.fileno()};"},
+                pass_fds=[listening.fileno()],
+                stderr=subprocess.DEVNULL,  # the same as in the file
+            )
+
+    def take_log(self) -> list[int]:
+        """Give the bytes sent for each request since the last time, without their headers."""
+        time.sleep(_LOGS)
+        lines = self._log.read_text(encoding="ascii").split()
+        taken = lines[self._logged :]
+        self._logged = len(lines)
+        return list(map(int, taken))
+
+    def __enter__(self) -> Nginx:  # noqa: PYI034 (Self is new in Python 3.11)
+        try:
+            requests.get(f"{self.url}/ready", timeout=_STARTS).raise_for_status()
+        except requests.RequestException as error:
+            self._process.terminate()
+            sys.exit(f"nginx does not start: {error}\n{self._errors.read_text()}")
+        os.environ["HF_ENDPOINT"] = self.url
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del os.environ["HF_ENDPOINT"]
+        self._process.terminate()
+        self._process.wait()
+        self._lfs.close()
+
+
+def version() -> str:
+    """Give its name and version."""
+    said = subprocess.run(_command("-v"), check=True, capture_output=True, text=True).stderr
+    return said.split()[-1].replace("/", " ")
+
+
+def _command(*arguments: str | Path) -> Sequence[str | Path]:
+    return (PROGRAM or "nginx", *arguments)

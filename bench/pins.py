@@ -1,0 +1,69 @@
+"""Pins: how our command line makes them, and what makes a model of one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lab import BIN, run
+from support.environment import CHECKOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.nix import NixEnv
+
+# What stands in for nixpkgs.
+PKGS = f"(import {CHECKOUT}/tests/nix/pkgs {{ system = builtins.currentSystem; }})"
+
+Pin: TypeAlias = Mapping[str, Any]
+
+
+def lock(
+    project: Path,
+    models: Mapping[str, str],
+    *options: str,
+    env: Mapping[str, str] | None = None,
+) -> dict[str, Pin]:
+    """Lock repositories (by the names of the models) in a new project; give what Nix is told."""
+    project.mkdir()
+    (project / "models.toml").write_text(
+        "".join(
+            f'[models.{name}]\nsource.huggingface.repo = "{repo}"\n'
+            for name, repo in models.items()
+        )
+    )
+    printed = run(BIN / "aimodels-gen", "lock", "--format=json", *options, cwd=project, env=env)
+    pins: dict[str, Pin] = json.loads(printed)["models"]
+    return pins
+
+
+def fetching(pin: Pin, folder: Path, **more: object) -> tuple[str | Path, ...]:
+    """Give the command by which our fetcher, without Nix, puts what is pinned into `folder`/out.
+
+    Args:
+        pin: Of the model.
+        folder: Gets the spec, too.
+        more: What to add to the spec, such as its mode.
+    """
+    # As the Nix library writes it, with its defaults.
+    source = {"ref": "main", "repoType": "model", "endpoint": None, **pin["source"]["huggingface"]}
+    spec = {"source": {"huggingface": source}, "name": "m", "include": None, "exclude": [], **more}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    program = CHECKOUT / "nix" / "fetcher"
+    return (sys.executable, "-B", program, folder / "spec.json", "--out", folder / "out")
+
+
+def fetch_model(pin: Pin) -> str:
+    """Give the Nix expression of a pinned model."""
+    # JSON writes strings as Nix does, where there is no `${`.
+    arguments = f"(builtins.fromJSON {json.dumps(json.dumps(pin))})"
+    return f"(import {CHECKOUT}/nix).fetchModel {PKGS} {arguments}"
+
+
+def prepare(nix: NixEnv, expression: str) -> None:
+    """Put into a new store what any first build does, so that it is not measured."""
+    nix.run("nix-instantiate", "-E", expression)
+    nix.build(f"{PKGS}.cacert")

@@ -1,0 +1,116 @@
+"""Models as static files: what a Hub and a git remote would answer."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab import WEIGHTS, run
+from report import size
+from support.gitlike import BigFile, chunks, lfs_pointer
+from support.hub import Hub, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from support.gitlike import Repo
+
+_SMALL = 20_000  # bytes of a small file
+_MANY = 500  # small files
+_EACH = 128 << 10  # bytes of --size for each of those: fewer for a small one
+_MEDIUM = 8  # files
+_MIX = 4  # parts of --size: one is a file, one the medium files
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is downloaded: its repository, a description, and its files as they lie on disk.
+
+    Args:
+        name: Of the repository, below `bench`.
+        what: For people.
+        folder: Has the files.
+        sizes: Of the files, in bytes, by their paths.
+    """
+
+    name: str
+    what: str
+    folder: Path
+    sizes: Mapping[str, int]
+
+    @property
+    def repo(self) -> str:
+        """The repository's name on the Hub."""
+        return f"bench/{self.name}"
+
+    @property
+    def total(self) -> int:
+        """Bytes of all files."""
+        return sum(self.sizes.values())
+
+
+def make(root: Path, total: int) -> list[Model]:
+    """Write files, listings and git repositories for `nginx.Nginx` to serve.
+
+    Args:
+        root: An empty folder.
+        total: Bytes of the largest model.
+    """
+    models, etags = [], []
+    with Hub() as hub:
+        for number, (name, what, sizes) in enumerate(_contents(total)):
+            # No two files are alike: they would be fetched once.
+            files = {path: BigFile(n, 1000 * number + i) for i, (path, n) in enumerate(sizes)}
+            repo = hub.add_repo(f"bench/{name}", files, lfs=[WEIGHTS])
+            folder = root / "www" / repo.id / "resolve" / repo.sha
+            for path, file in repo.commits[repo.sha].items():
+                _write(folder / path, chunks(file.content))
+                etags.append(f"/{repo.id}/resolve/{repo.sha}/{path} {file.etag};\n")
+            for call in ("revision/main", f"tree/{repo.sha}"):
+                api = f"/api/models/{repo.id}/{call}"
+                asked = Request("GET", f"{api}?recursive=true", {})
+                _write(root / "www" / api[1:], hub.answer(asked).body)
+            _make_git(root / "www" / f"{repo.id}.git", repo)
+            models.append(Model(name, what, folder, dict(sizes)))
+    (root / "etags").write_text("".join(etags))
+    return models
+
+
+def _contents(total: int) -> Iterator[tuple[str, str, list[tuple[str, int]]]]:
+    """Give names, descriptions, and the paths and sizes of files."""
+    many = max(1, min(_MANY, total // _EACH))
+    few = max(1, many // 2)
+    large = [(f"model-{n:05}-of-00002.safetensors", total // 2) for n in (1, 2)]
+    one = [("model.safetensors", total // _MIX)]
+    medium = [(f"experts/{n}.safetensors", total // _MIX // _MEDIUM) for n in range(_MEDIUM)]
+    small = [(f"data/{n:05}.json", _SMALL) for n in range(many)]
+    yield "large", f"2 files of {size(total // 2)}", large
+    yield "small", f"{many} files of 20 kB", small
+    what = f"{size(one[0][1])}, {_MEDIUM} of {size(medium[0][1])}, {few} of 20 kB"
+    yield "mixed", what, one + medium + small[:few]
+
+
+def _write(path: Path, content: bytes | Iterable[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.writelines([content] if isinstance(content, bytes) else content)
+
+
+def _make_git(folder: Path, repo: Repo) -> None:
+    """Make a git repository of the newest commit, for a server that only hands out files."""
+    run("git", "init", "--quiet", "--bare", "--initial-branch=main", folder)
+    files = {
+        path: lfs_pointer(file.content) if file.lfs else b"".join(chunks(file.content))
+        for path, file in repo.commits[repo.sha].items()
+    }
+    files[".gitattributes"] = f"{WEIGHTS} filter=lfs diff=lfs merge=lfs -text\n".encode()
+    stream = [b"commit refs/heads/main\ncommitter bench <bench@example.invalid> 0 +0000\ndata 0\n"]
+    stream += [
+        b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(content), content)
+        for path, content in files.items()
+    ]
+    git = ("git", f"--git-dir={folder}", "-c", "fastimport.unpackLimit=0")
+    subprocess.run([*git, "fast-import", "--quiet"], check=True, input=b"".join(stream))
+    run(*git, "update-server-info")
