@@ -14,15 +14,19 @@ fail() {
 }
 
 # Install the Debian packages of those things that are not there; where that cannot be done, say what to install.
+# Arguments are more of them, each a program and its package: `need nginx=nginx`.
 need() {
-  local packages=() root=()
-  command -v git >/dev/null || packages+=(git)
-  command -v git-lfs >/dev/null || packages+=(git-lfs)
-  command -v nix >/dev/null || packages+=(nix-bin)
-  command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || packages+=(debootstrap)
+  local packages=() root=() pair
+  finds git || packages+=(git)
+  finds git-lfs || packages+=(git-lfs)
+  finds nix || packages+=(nix-bin)
+  finds debootstrap || packages+=(debootstrap)
   # Builds in the sandbox see the system's own Python, not this machine's other ones.
   /usr/bin/python3 -c 'import requests' 2>/dev/null || packages+=(python3-requests ca-certificates)
   find_python >/dev/null || packages+=(python3 python3-venv)
+  for pair; do
+    finds "${pair%%=*}" || packages+=("${pair#*=}")
+  done
   [ ${#packages[@]} -gt 0 ] || return 0
 
   [ "$(id -u)" = 0 ] || root=(sudo -n)
@@ -33,6 +37,11 @@ need() {
   "${root[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null ||
     fail "please install: ${packages[*]} (names as in Debian)"
+}
+
+# Whether there is such a program; some are where only root looks.
+finds() {
+  PATH=$PATH:/usr/sbin type -P "$1" >/dev/null
 }
 
 # A Python that is new enough and can make virtual environments.

@@ -1,0 +1,67 @@
+"""What docs/fetcher.md quotes from logs is what logs have."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.environment import CHECKOUT
+from support.fetcher import Fetch
+from support.hub import Hub, Response
+from support.loopback import LoopbackServer
+from support.specs import source, sri
+from support.tls import Authority
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_QUOTED = re.findall(
+    r"^\| `([^`]+)` \|", (CHECKOUT / "docs/fetcher.md").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+@pytest.fixture
+def logs(hub: Hub, tmp_path: Path) -> str:
+    """The logs of builds that fail in all the ways that the document lists."""
+    fetch = Fetch(
+        sys.executable, tmp_path, {"retry._FIRST_WAIT": 0.001, "retry._LONGEST_WAIT": 0.01}
+    )
+    open_repo = hub.add_repo("org/open", {"a": b"{}"})
+    gated = hub.add_repo("org/gated", {"a": b"{}"}, gated="manual")
+    private = hub.add_repo("org/private", {"a": b"{}"}, private=True)
+
+    def failed(repo: Any, env: dict[str, str] | None = None, **changes: Any) -> str:
+        spec = {"path": "a", "hash": sri(b"{}"), "size": 2}
+        spec.update((key, changes.pop(key)) for key in [*changes] if key in spec)
+        run = fetch("file", source(hub, repo, **changes), env=env, **spec)
+        assert run.status == 1, run.log
+        assert "hint: " in run.log
+        return run.log
+
+    Authority.make(tmp_path)
+    tls = LoopbackServer(lambda _: Response(404), Authority(tmp_path).server())
+    proxy = LoopbackServer(lambda _: Response(407))
+    said = [
+        failed(gated),
+        failed(private),
+        failed(open_repo, rev="0" * 40),
+        failed(open_repo, path="b"),
+        failed(open_repo, endpoint="http://127.0.0.1:9"),
+        failed(open_repo, hash=sri(b"[]")),
+        failed(open_repo, size=1 << 60),
+        failed(open_repo, endpoint=tls.url),
+        failed(open_repo, env={"http_proxy": proxy.url}, endpoint="http://hub.example"),
+    ]
+    hub.faults = lambda request: Response(200, {}, b"<html>") if "resolve" in request.path else None
+    said.append(failed(open_repo))
+    tls.close()
+    proxy.close()
+    return "\n".join(said)
+
+
+def test_every_message_of_the_table_is_said(logs: str) -> None:
+    assert len(_QUOTED) > 8
+    assert [quoted for quoted in _QUOTED if quoted not in logs] == []
