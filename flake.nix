@@ -19,6 +19,9 @@
       # The library: fetchModel, integration. It takes no arguments and is the same for all systems.
       lib = import ./nix;
 
+      nixosModules.default = ./nix/modules/nixos.nix;
+      homeManagerModules.default = ./nix/modules/home-manager.nix;
+
       packages = eachSystem (
         pkgs: packages: {
           aimodels-gen = import ./package.nix pkgs;

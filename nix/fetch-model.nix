@@ -40,8 +40,8 @@
   # Result
 
   `passthru` holds `meta` (the above with `org`, `model`, `sourceType`, `repo` and `rev`),
-  `hfCachePath`, `snapshotPath`, `linked` (the same entry without copies) and, for a `files` pin,
-  `blobs`: path -> derivation.
+  `hfCachePath`, `snapshotPath`, `linked` (the same entry without copies), `copied` (the same without
+  references to other store paths) and, for a `files` pin, `blobs`: path -> derivation.
 
   # Example
 
@@ -64,114 +64,75 @@ pkgs:
   exclude ? [ ],
   integration ? { },
   meta ? { },
-}:
+}@arguments:
 let
   fail = message: throw "nix-ai-models: model \"${name}\": ${message}";
-
-  resolved = (import ./sources).normalise fail source;
-  inherit (import ./keys.nix fail) check;
+  checked = (import ./arguments.nix pkgs.lib).check fail arguments;
+  inherit (checked) enable hfCachePath;
   names = import ./names.nix;
-
-  hfDefaults = {
-    enable = true;
-    org = null;
-    model = null;
-  };
-  hf = hfDefaults // integration.huggingface or { };
-
-  org = if hf.org != null then hf.org else resolved.org;
-  model = if hf.model != null then hf.model else resolved.model;
 
   filesPin = import ./pins/files.nix {
     inherit
       pkgs
       fail
       name
-      files
+      enable
       ;
-    inherit (hf) enable;
-    source = resolved;
+    inherit (checked) source files;
   };
 
   treePin = import ./pins/tree.nix {
-    inherit
-      pkgs
-      fail
-      name
+    inherit pkgs name enable;
+    inherit (checked)
+      source
       hash
       include
       exclude
       ;
-    inherit (hf) enable;
-    source = resolved;
   };
 
-  build = if files != null then filesPin.assemble layout else treePin.fetch;
+  # In a layout of a `files` pin; a tree has but one.
+  laidOut =
+    layout:
+    let
+      build = if checked.files != null then filesPin.assemble layout else treePin.fetch;
+      result = build {
+        inherit meta;
+        passthru = passthru // {
+          snapshotPath = snapshotPath result;
+        };
+      };
+    in
+    result;
 
-  result = build {
-    inherit meta passthru;
-  };
+  snapshotPath =
+    result:
+    if !enable then
+      "${result}"
+    else if checked.source.rev != null then
+      "${result}/snapshots/${checked.source.rev}"
+    else
+      # The commit is known only once the model is there.
+      "${pkgs.stdenvNoCC.mkDerivation {
+        name = "${names.sanitize name}-snapshot";
+        preferLocalBuild = true;
+        buildCommand = ''
+          read -r commit < ${result}/refs/main || [ -n "$commit" ]
+          ln -s ${result}/snapshots/"$commit" "$out"
+        '';
+      }}";
 
   passthru = {
     # nixpkgs puts passthru over the derivation's own attributes, `meta` included.
     meta = meta // {
-      inherit org model;
-      inherit (resolved) repo rev;
-      sourceType = resolved.type;
+      inherit (checked) org model;
+      inherit (checked.source) repo rev;
+      sourceType = checked.source.type;
     };
-
-    snapshotPath =
-      if !hf.enable then
-        "${result}"
-      else if resolved.rev != null then
-        "${result}/snapshots/${resolved.rev}"
-      else
-        # The commit is known only once the model is there.
-        "${pkgs.stdenvNoCC.mkDerivation {
-          name = "${names.sanitize name}-snapshot";
-          preferLocalBuild = true;
-          buildCommand = ''
-            read -r commit < ${result}/refs/main || [ -n "$commit" ]
-            ln -s ${result}/snapshots/"$commit" "$out"
-          '';
-        }}";
-
-    linked =
-      if files != null && layout == "copy" then
-        filesPin.assemble "link" { inherit meta passthru; }
-      else
-        result;
+    linked = laidOut "link";
+    copied = laidOut "copy";
   }
-  // (
-    if hf.enable then
-      {
-        hfCachePath = (import ./integration.nix).mkCacheName {
-          inherit org model;
-          inherit (resolved) repoType;
-        };
-      }
-    else
-      { }
-  )
-  // (if files != null then { inherit (filesPin) blobs; } else { });
-
-  namable = part: part == null || builtins.match "[0-9A-Za-z._-]+" part != null;
+  // (if enable then { inherit hfCachePath; } else { })
+  // (if checked.files != null then { inherit (filesPin) blobs; } else { });
 in
-if hash == null && files == null then
-  fail "needs a pin: `hash = \"sha256-…\"` (write \"\" to be told it) or `files = { … }` (from `aimodels-gen lock`)"
-else if hash != null && files != null then
-  fail "has both `hash` and `files`; keep one"
-else if files != null && (include != null || exclude != [ ]) then
-  fail "`include` and `exclude` go with `hash`; `files` names the files already"
-else if files == null && layout != "copy" then
-  fail "`layout` goes with `files`; a `hash` pin is one self-contained path"
-else if layout != "copy" && layout != "link" then
-  fail "`layout = \"${layout}\"` is not \"copy\" or \"link\""
-else if !(namable org && namable model) then
-  fail "`integration.huggingface` names the entry \"${toString org}/${toString model}\": use letters, digits, . _ and -"
-else if hf.enable && model == null then
-  fail "a source without a name of its own needs `integration.huggingface = { org; model; }`"
-else
-  check "integration" [ "huggingface" ] integration (
-    check "integration.huggingface" (builtins.attrNames hfDefaults) hf result
-  )
+laidOut checked.layout

@@ -5,16 +5,7 @@ let
   # Builds run where they are made, also when `pkgs` is for another platform.
   inherit (pkgs.buildPackages or pkgs) python3;
 
-  # Nothing but the program, so that the store path is the same from any checkout: Python, linters and
-  # editors leave files of theirs beside it.
-  program = builtins.path {
-    name = "ai-models-fetcher";
-    path = ./fetcher;
-    filter =
-      path: type:
-      builtins.match (if type == "directory" then "[a-z_]*[a-z]" else "[a-z_]+[.]py") (baseNameOf path)
-      != null;
-  };
+  program = import ./program.nix "fetcher" ./fetcher;
 in
 {
   /**

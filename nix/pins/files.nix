@@ -52,27 +52,22 @@ let
     )
   ) checked;
 in
-if source.rev == null then
-  fail "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`"
-else if files == { } then
-  fail "`files` is empty: there is nothing to fetch"
-else
-  {
-    inherit blobs;
+{
+  inherit blobs;
 
-    assemble =
-      layout: extra:
-      pkgs.stdenvNoCC.mkDerivation (
-        fetcher.build {
-          mode = "assemble";
-          source = source.spec;
-          integration = enable;
-          inherit layout;
-          files = builtins.mapAttrs (path: file: file // { store = "${blobs.${path}}"; }) checked;
-        }
-        // {
-          name = names.sanitize name;
-        }
-        // extra
-      );
-  }
+  assemble =
+    layout: extra:
+    pkgs.stdenvNoCC.mkDerivation (
+      fetcher.build {
+        mode = "assemble";
+        source = source.spec;
+        integration = enable;
+        inherit layout;
+        files = builtins.mapAttrs (path: file: file // { store = "${blobs.${path}}"; }) checked;
+      }
+      // {
+        name = names.sanitize name;
+      }
+      // extra
+    );
+}

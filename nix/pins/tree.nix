@@ -1,7 +1,6 @@
 # The `hash` pin: the whole entry as one fixed-output derivation.
 {
   pkgs,
-  fail,
   name,
   source,
   hash,
@@ -10,7 +9,6 @@
   enable,
 }:
 let
-  inherit (import ../hash.nix pkgs.lib fail) sri;
   names = import ../names.nix;
   fetcher = import ../fetcher.nix pkgs;
 in
@@ -24,7 +22,7 @@ in
         integration = enable;
         inherit include exclude;
       }
-      // fetcher.fixedOutput "recursive" (sri "hash" hash)
+      // fetcher.fixedOutput "recursive" hash
       // {
         name = names.treeName name (
           source.identity

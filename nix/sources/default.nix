@@ -10,6 +10,7 @@
 let
   kinds = {
     huggingface = import ./huggingface.nix;
+    s3 = import ./s3.nix;
   };
 in
 {

@@ -50,7 +50,8 @@ check where known args (
     fail "`${where}.endpoint` is empty: name a server, or leave it out"
   else if !(builtins.all isAddress endpoints) then
     # It is not quoted, because it may hold a password.
-    fail "`${where}.endpoint` is no http(s) address of a server: write one like https://hub.example.org, without user, password or query"
+    fail
+      "`${where}.endpoint` is no http(s) address of a server: write one like https://hub.example.org, without user, password or query"
   else
     {
       type = "huggingface";

@@ -8,5 +8,6 @@ import ./names.nix
 // import ./hash.nix { inherit pkgs; }
 // import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix
+// import ./arguments.nix { inherit pkgs; }
 // import ./integration.nix { inherit pkgs library; }
 // import ./fetch-model.nix { inherit pkgs library; }

@@ -85,5 +85,39 @@ in
       expr = map (endpoint: (withEndpoint endpoint).identity) endpoints;
       expected = map (_: (normalise { huggingface.repo = "o/m"; }).identity) endpoints;
     };
+    s3 = {
+      expr =
+        removeAttrs
+          (normalise {
+            s3 = {
+              bucket = "my-models";
+              prefix = "fine-tuned/llama/";
+              region = "eu-central-1";
+            };
+          })
+          [
+            "identity"
+            "spec"
+          ];
+      expected = {
+        type = "s3";
+        org = null;
+        model = null;
+        repo = "s3://my-models/fine-tuned/llama/";
+        rev = null;
+        repoType = "model";
+      };
+    };
+    anS3SourceIsTheSameInEveryRegion = {
+      expr = (normalise { s3.bucket = "my-models"; }).identity;
+      expected =
+        (normalise {
+          s3 = {
+            bucket = "my-models";
+            region = "eu-central-1";
+            endpoint = "https://s3.example.org";
+          };
+        }).identity;
+    };
   };
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.sources.base import Source
 from aimodels_fetcher.sources.huggingface import HuggingFace
 
@@ -21,11 +22,17 @@ def sources_from(data: Mapping[str, Any]) -> tuple[Source, ...]:
     There are several where the same content is in several places, and at least one.
 
     Raises:
-        ValueError: No such kind, or not exactly one.
+        ValueError: Not exactly one.
+        FetchError: This release cannot fetch that kind.
     """
     kind, *others = data
-    if others or kind not in _KINDS:
+    if others:
         raise ValueError(f"source kinds {sorted(data)}")
+    if kind not in _KINDS:
+        raise FetchError(
+            f"this release cannot fetch from sources of the kind {kind}",
+            f"it knows: {', '.join(_KINDS)}",
+        )
     return tuple(_KINDS[kind](data[kind]))
 
 

@@ -1,0 +1,221 @@
+# The type of `models.<name>`: the arguments of `fetchModel`, and the package that it makes of them.
+{
+  lib,
+  pkgs,
+  enforceLicenses,
+}:
+let
+  inherit (lib) literalExpression mkOption types;
+  inherit (import ../.) fetchModel;
+  check = (import ../arguments.nix lib).check (problem: {
+    inherit problem;
+  });
+
+  # Merged as a whole: a submodule for each of thousands of files would take seconds.
+  file = lib.mkOptionType {
+    name = "file";
+    description = "attribute set of `hash` (SRI), `size` (bytes) and `lfs`";
+    descriptionClass = "noun";
+    check = value: builtins.isAttrs value && builtins.isString (value.hash or null);
+    merge = lib.mergeEqualOption;
+  };
+
+  nullOr =
+    type: description: example:
+    mkOption {
+      type = types.nullOr type;
+      default = null;
+      inherit description example;
+    };
+
+  huggingface = types.submodule {
+    options = {
+      repo = mkOption {
+        type = types.str;
+        description = "The repository, as on the Hub.";
+        example = "meta-llama/Llama-2-7b-hf";
+      };
+      rev =
+        nullOr types.str
+          "The commit, of 40 hex digits. Without it the hash decides which state of `ref` is right."
+          "01c7f73d771dfac7d292323805ebc428287df4f9";
+      ref = mkOption {
+        type = types.str;
+        default = "main";
+        description = "The branch, tag or `refs/pr/N` that the commit stands for.";
+      };
+      repoType = mkOption {
+        type = types.enum [
+          "model"
+          "dataset"
+          "space"
+        ];
+        default = "model";
+        description = "What kind of repository it is.";
+      };
+      endpoint = nullOr (types.either types.str (
+        types.listOf types.str
+      )) "The address of a mirror, or of several to try in order." "https://hub.example.org";
+    };
+  };
+
+  s3 = types.submodule {
+    options = {
+      bucket = mkOption {
+        type = types.str;
+        description = "The bucket.";
+        example = "my-models";
+      };
+      prefix = mkOption {
+        type = types.str;
+        default = "";
+        description = "What the keys of the objects begin with.";
+        example = "fine-tuned/llama/";
+      };
+      region = nullOr types.str "The region of the bucket." "eu-central-1";
+      endpoint = nullOr types.str "The address of a server other than Amazon's." "https://s3.example.org";
+    };
+  };
+in
+types.submodule (
+  {
+    name,
+    config,
+    options,
+    ...
+  }:
+  let
+    # By anything but the default.
+    packageIsGiven = options.package.highestPrio < (lib.mkOptionDefault null).priority;
+
+    arguments = {
+      inherit (config)
+        hash
+        files
+        include
+        exclude
+        integration
+        ;
+      source = lib.filterAttrs (_kind: source: source != null) config.source;
+    }
+    // lib.optionalAttrs (config.files != null) { inherit (config) layout; };
+
+    fromPackage =
+      if !config.integration.huggingface.enable then
+        { hfCachePath = null; }
+      else if config.package ? hfCachePath then
+        { inherit (config.package) hfCachePath; }
+      else
+        {
+          problem = "`package` is no cache entry, as `fetchModel` makes it (it has no `hfCachePath`); give it one, or say `integration.huggingface.enable = false`";
+        };
+  in
+  {
+    options = {
+      source = mkOption {
+        description = "Where the model is: exactly one kind of source.";
+        default = { };
+        type = types.submodule {
+          options = {
+            huggingface = nullOr huggingface "A repository on the Hugging Face Hub, or on a mirror of it." {
+              repo = "meta-llama/Llama-2-7b-hf";
+            };
+            s3 =
+              nullOr s3
+                "Objects in a bucket. `integration.huggingface` must say what they are called in the cache. (They can be declared; fetching them comes with a later release.)"
+                { bucket = "my-models"; };
+          };
+        };
+      };
+
+      hash =
+        nullOr types.str
+          "The `tree` pin: one hash for the whole cache entry. With `\"\"` the build tells the right one."
+          "sha256-8/vd8tNIuGWaztWgMDlmuw9Q+S4+PiPG9aTTHViyXjo=";
+
+      files =
+        nullOr (types.attrsOf file)
+          "The `files` pin, as `aimodels-gen lock` writes it: path in the repository → hash and size."
+          {
+            "config.json" = {
+              hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+              size = 609;
+            };
+          };
+
+      include =
+        nullOr (types.listOf types.str)
+          "With `hash`: patterns of the paths to fetch. Null means all. `*` crosses directories."
+          [
+            "*.safetensors"
+            "*.json"
+          ];
+
+      exclude = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        description = "With `hash`: patterns of the paths to leave out.";
+        example = [ "*.bin" ];
+      };
+
+      layout = mkOption {
+        type = types.enum [
+          "copy"
+          "link"
+        ];
+        default = "link";
+        description = ''
+          With `files`: whether the entry links to the store paths of its files, or is a copy that refers to
+          nothing else.
+        '';
+      };
+
+      integration.huggingface = {
+        enable = mkOption {
+          type = types.bool;
+          default = true;
+          description = "Whether the model is a cache entry, and not the plain files.";
+        };
+        org =
+          nullOr types.str "The organisation's name in the cache. Null means that of the source."
+            "my-org";
+        model =
+          nullOr types.str "The model's name in the cache. Null means that of the source."
+            "fine-tuned-llama";
+      };
+
+      meta = mkOption {
+        type = types.attrsOf types.raw;
+        default = { };
+        description = ''
+          As for any package. `license` may also be a name as the Hub has it; it has effect with
+          `enforceLicenses` only.
+        '';
+        example = {
+          license = "llama2";
+        };
+      };
+
+      package = mkOption {
+        type = types.package;
+        default = fetchModel pkgs (
+          arguments
+          // {
+            inherit name;
+            meta = removeAttrs config.meta (lib.optional (!enforceLicenses) "license");
+          }
+        );
+        defaultText = literalExpression "fetchModel pkgs { … } of the other options";
+        description = "The model. What is given here takes the place of `source` and pin.";
+      };
+
+      # What the modules need of a model without instantiating it.
+      checked = mkOption {
+        type = types.raw;
+        internal = true;
+        readOnly = true;
+        default = if packageIsGiven then fromPackage else check arguments;
+      };
+    };
+  }
+)
