@@ -45,9 +45,19 @@
       };
 
       checks = eachSystem (
-        pkgs: packages: {
+        pkgs: packages:
+        {
           inherit (packages) aimodels-gen;
           library = import ./tests/nix/check.nix { inherit pkgs; };
+        }
+        # nixpkgs' lib by itself, which some give in place of nixpkgs, has no NixOS.
+        // (if nixpkgs.lib ? nixosSystem then import ./tests/checks { inherit self nixpkgs pkgs; } else { })
+      );
+
+      # Not among the checks, because it takes a machine with KVM.
+      legacyPackages = eachSystem (
+        pkgs: _packages: {
+          vm-test = import ./tests/checks/vm.nix { inherit self pkgs; };
         }
       );
 

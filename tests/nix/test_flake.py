@@ -43,7 +43,10 @@ def test_outputs(nix: NixEnv, options: list[str]) -> None:
         "checks",
         "devShells",
         "formatter",
+        "homeManagerModules",
+        "legacyPackages",
         "lib",
+        "nixosModules",
         "overlays",
         "packages",
     }

@@ -1,0 +1,25 @@
+# What `nix flake check` evaluates and builds of the modules with the real nixpkgs and Home Manager:
+# nothing here can be had from a stand-in.
+{
+  self,
+  nixpkgs,
+  pkgs,
+}:
+let
+  inherit (nixpkgs) lib;
+  entry = import ./entry.nix { inherit pkgs; };
+  arguments = {
+    inherit
+      self
+      nixpkgs
+      pkgs
+      entry
+      ;
+  };
+in
+{
+  home-manager = import ./home-manager.nix arguments;
+}
+// lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux {
+  nixos = import ./nixos.nix arguments;
+}

@@ -1,0 +1,33 @@
+# A Home Manager configuration, whole. Home Manager is no input of the flake, so that it is in nobody's
+# lock.
+{
+  self,
+  nixpkgs,
+  pkgs,
+  entry,
+}:
+let
+  home-manager = builtins.fetchTarball {
+    url = "https://github.com/nix-community/home-manager/archive/ec1a8fdf74ed3f276148ee106299a2ba0e65d51f.tar.gz";
+    sha256 = "sha256-XL2qfqmocfsvuEGyomZg4nOZfkuSe8vZtrOX99I+b6I=";
+  };
+in
+((import "${home-manager}/lib" { inherit (nixpkgs) lib; }).homeManagerConfiguration {
+  inherit pkgs;
+  modules = [
+    self.homeManagerModules.default
+    {
+      home = {
+        username = "alice";
+        homeDirectory = "/home/alice";
+        stateVersion = "26.05";
+      };
+
+      programs.ai-models = {
+        enable = true;
+        models.tiny.package = entry;
+        integration.huggingface.mode = "directory";
+      };
+    }
+  ];
+}).activationPackage

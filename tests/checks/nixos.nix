@@ -1,0 +1,33 @@
+# A NixOS configuration, whole. The machine is a container, so that there is no kernel to build.
+{
+  self,
+  nixpkgs,
+  pkgs,
+  entry,
+}:
+(nixpkgs.lib.nixosSystem {
+  inherit (pkgs.stdenv.hostPlatform) system;
+  modules = [
+    self.nixosModules.default
+    (
+      { config, lib, ... }:
+      {
+        boot.isContainer = true;
+        documentation.enable = false;
+        system.stateVersion = lib.trivial.release;
+
+        services.ai-models = {
+          enable = true;
+          models.tiny.package = entry;
+          integration.huggingface.offline = true;
+          tokenFile = "/run/secrets/hf-token";
+        };
+
+        systemd.services.inference = {
+          wantedBy = [ "multi-user.target" ];
+          script = "ls ${config.services.ai-models.modelPaths.tiny}";
+        };
+      }
+    )
+  ];
+}).config.system.build.toplevel
