@@ -19,8 +19,9 @@
       # The library: fetchModel, integration. It takes no arguments and is the same for all systems.
       lib = import ./nix;
 
-      nixosModules.default = ./nix/modules/nixos.nix;
-      homeManagerModules.default = ./nix/modules/home-manager.nix;
+      # Old releases of Nix take no paths for modules here.
+      nixosModules.default.imports = [ ./nix/modules/nixos.nix ];
+      homeManagerModules.default.imports = [ ./nix/modules/home-manager.nix ];
 
       packages = eachSystem (
         pkgs: packages: {
