@@ -22,8 +22,14 @@ let
     state = "${cacheDir}/.nix-ai-models.json";
   };
 
-  # systemd wants `%` doubled everywhere, and quotes around what has spaces.
-  quoted = path: "\"${lib.escape [ "\\" "\"" ] (lib.replaceStrings [ "%" ] [ "%%" ] path)}\"";
+  # systemd expands what follows a single `%`.
+  literally = lib.replaceStrings [ "%" ] [ "%%" ];
+  quoted = path: "\"${lib.escape [ "\\" "\"" ] (literally path)}\"";
+
+  environment = {
+    HF_HOME = literally cacheDir;
+  }
+  // common.environment;
 
   # Where nix-daemon finds the token, made from `tokenFile`.
   tokenEnvironment = "ai-models-token/environment";
@@ -94,15 +100,10 @@ in
 
       (mkIf hf.enable {
         # For services, but not for what users run: below a home of root's they could not log in to
-        # the Hub, nor keep datasets or remote code.
-        systemd.globalEnvironment = {
-          HF_HOME = cacheDir;
-        }
-        // common.environment;
-        systemd.services."user@".serviceConfig.UnsetEnvironment = [
-          "HF_HOME"
-        ]
-        ++ lib.attrNames common.environment;
+        # the Hub, nor keep datasets or remote code. NixOS writes it into each unit, and what user@
+        # has is in the sessions of all users.
+        systemd.globalEnvironment = environment;
+        systemd.services."user@".serviceConfig.UnsetEnvironment = lib.attrNames environment;
 
         # The colons leave alone what is there.
         systemd.tmpfiles.rules =
@@ -163,7 +164,7 @@ in
             RuntimeDirectory = dirOf tokenEnvironment;
             RuntimeDirectoryMode = "0700";
             UMask = "0077";
-            LoadCredential = "token:${lib.replaceStrings [ "%" ] [ "%%" ] cfg.tokenFile}";
+            LoadCredential = "token:${literally cfg.tokenFile}";
             PrivateNetwork = true;
           };
           script = ''
