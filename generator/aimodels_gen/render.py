@@ -22,6 +22,7 @@ _TEMPLATES = {
     "nixos": "nixos-module.nix.j2",
     "home-manager": "home-manager-module.nix.j2",
 }
+_MODULES = ("nixos", "home-manager")
 _JSON_VERSION = 1
 
 
@@ -46,7 +47,8 @@ def render(lock: Lock, output_format: Format, manifest: str) -> str:
     Raises:
         ValueError: a string of the lock cannot be a Nix string (NUL).
     """
-    models = {name: arguments(lock.models[name]) for name in sorted(lock.models)}
+    describe = definition if output_format in _MODULES else arguments
+    models = {name: describe(lock.models[name]) for name in sorted(lock.models)}
     if output_format == "json":
         data = {"version": _JSON_VERSION, "models": models}
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
@@ -57,8 +59,8 @@ def fill(template: str, **values: object) -> str:
     """Return a file of templates/ filled in.
 
     Every `{{ … }}` becomes a Nix literal of the value. Filters: `attr` makes an attribute name,
-    `nix(depth)` a literal that starts on a line indented by so many levels, `without(key)` leaves
-    a key out of a mapping, `comment` makes text that cannot end a comment.
+    `nix(depth)` a literal that starts on a line indented by so many levels, `comment` makes text
+    that cannot end a comment.
 
     Raises:
         jinja2.UndefinedError: the template asks for a value that it is not given.
@@ -75,7 +77,6 @@ def fill(template: str, **values: object) -> str:
     environment.filters.update(
         attr=lambda name: _Nix(nixlit.attribute(name)),
         nix=lambda value, depth: _Nix(nixlit.literal(value, depth)),
-        without=lambda values, key: {k: v for k, v in values.items() if k != key},
         comment=_comment,
     )
     return environment.get_template(template).render(**values)
@@ -100,6 +101,20 @@ def arguments(model: LockedModel) -> dict[str, Any]:
             data["layout"] = model.layout
     if model.integration != Integration():
         data["integration"] = {"huggingface": _integration(model.integration)}
+    return data
+
+
+def definition(model: LockedModel) -> dict[str, Any]:
+    """Return what a module of ours takes as `models.<name>`: the arguments, and the licence.
+
+    The licence is for the modules' `enforceLicenses`, a switch of the user's. Other formats have
+    none: nixpkgs would judge it as a program's, and refuse to evaluate most models.
+    """
+    data = arguments(model)
+    del data["name"]
+    if model.card.license:
+        names = model.card.license.split(", ")
+        data["meta"] = {"license": names[0] if len(names) == 1 else names}
     return data
 
 

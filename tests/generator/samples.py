@@ -24,6 +24,8 @@ HOSTILE = [
     "--help",
     "\x01\x1b[31m",
 ]
+# A card's words are printable, and may be anything else.
+LICENSES = ['quo"te', "${x}", "back\\slash"]
 
 
 def hash_of(number: int) -> str:
@@ -57,6 +59,7 @@ def hostile() -> LockedModel:
         digest="e" * 64,
         layout="link",
         integration=Integration(enable=False, org="my-org"),
+        card=Card(license=", ".join(LICENSES)),
     )
 
 

@@ -39,6 +39,27 @@ def content_hash(content: bytes) -> str:
     return sri(hashlib.sha256(content).digest())
 
 
+@pytest.mark.parametrize(
+    ("said", "locked"),
+    [
+        ("mit", {"license": "mit"}),
+        (["apache-2.0", "mit"], {"license": "apache-2.0, mit"}),
+        ("\0", {}),
+        ("new\nline", {}),
+        ("\ud800", {}),
+        (True, {}),
+        ({"name": "mit"}, {}),
+    ],
+)
+def test_a_licence_is_text_or_nothing(
+    hub: Hub, hub_project: Project, said: object, locked: object
+) -> None:
+    hub_project.write(MANIFEST)
+    hub.add_repo("org/name", {"a": b""}, card={"license": said})
+    hub_project.ok("lock")
+    assert hub_project.lock["m"].get("card", {}) == locked
+
+
 def resolved_paths(hub: Hub) -> list[str]:
     return [request.path for request in hub.log if "/resolve/" in request.path]
 

@@ -202,9 +202,9 @@ def _card(info: Any) -> Card:  # noqa: ANN401 - ModelInfo, DatasetInfo or SpaceI
     gate = getattr(info, "gated", None)
     return Card(
         license=_license(info),
-        gated="manual" if gate is True else gate or None,
-        pipeline_tag=getattr(info, "pipeline_tag", None) or None,
-        library=getattr(info, "library_name", None) or None,
+        gated="manual" if gate is True else _text(gate),
+        pipeline_tag=_text(getattr(info, "pipeline_tag", None)),
+        library=_text(getattr(info, "library_name", None)),
     )
 
 
@@ -214,4 +214,9 @@ def _license(info: Any) -> str | None:  # noqa: ANN401 - as above
     if not declared:
         tags = [tag for tag in info.tags or () if tag.startswith("license:")]
         declared = [tag.removeprefix("license:") for tag in tags]
-    return declared if isinstance(declared, str) else ", ".join(map(str, declared)) or None
+    return _text(", ".join(map(str, declared)) if isinstance(declared, list) else declared)
+
+
+def _text(value: object) -> str | None:
+    """Return a word of a card, None for what is none: anybody may have typed it."""
+    return value if isinstance(value, str) and value and value.isprintable() else None
