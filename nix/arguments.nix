@@ -99,7 +99,7 @@ in
             inherit (hf) enable;
             hfCachePath =
               if hf.enable then
-                (import ./integration.nix).mkCacheName {
+                (import ./integration).mkCacheName {
                   inherit org model;
                   inherit (source) repoType;
                 }

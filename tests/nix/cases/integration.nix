@@ -17,7 +17,24 @@ let
     hash = "";
   };
 
-  contains = part: string: builtins.length (builtins.split part string) > 1;
+  # Several forms of one model: `copied` and `linked` differ.
+  whisper = library.fetchModel pkgs {
+    name = "whisper";
+    source.huggingface = {
+      repo = "openai/whisper-tiny";
+      rev = "01c7f73d771dfac7d292323805ebc428287df4f9";
+    };
+    files."config.json".hash = "";
+  };
+
+  both = {
+    first = model;
+    second = whisper;
+  };
+
+  contains =
+    part: string:
+    builtins.length (builtins.split (builtins.unsafeDiscardStringContext part) string) > 1;
 in
 {
   "integration.mkCacheName" = {
@@ -52,6 +69,98 @@ in
         }
       );
       expected = true;
+    };
+  };
+
+  "integration.mkShellHook" = {
+    # What it does: ../test_shells.py.
+    goesOnlineWhereThatIsWanted = {
+      expr = contains "OFFLINE" (
+        integration.mkShellHook {
+          models = both;
+          offline = false;
+        }
+      );
+      expected = false;
+    };
+    linksWithoutCopies = {
+      expr =
+        let
+          hook = integration.mkShellHook { models = [ whisper ]; };
+        in
+        contains "'${whisper.linked}'" hook && !(contains "'${whisper.copied}'" hook);
+      expected = true;
+    };
+    onlyExportsWithoutModels = {
+      expr = integration.mkShellHook { models = [ ]; };
+      expected = "export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1\n";
+    };
+    takesAModelTwice = {
+      expr = integration.mkShellHook {
+        models = [
+          model
+          model
+        ];
+      };
+      expected = integration.mkShellHook { models = { inherit model; }; };
+    };
+  };
+
+  "integration.mkCache" = {
+    # What is in it: ../test_shells.py.
+    isADerivation = {
+      expr = (integration.mkCache pkgs both).type;
+      expected = "derivation";
+    };
+    isTheSameFromAListAndASet = {
+      expr =
+        (integration.mkCache pkgs [
+          whisper
+          model
+        ]).outPath;
+      expected = (integration.mkCache pkgs both).outPath;
+    };
+  };
+
+  "integration.mkContainerMounts" = {
+    takesModelsWithoutCopies = {
+      expr = integration.mkContainerMounts { models = both; };
+      expected = {
+        "/var/cache/huggingface/hub/models--meta-llama--Llama-2-7b-hf" = {
+          hostPath = "${model}";
+          isReadOnly = true;
+        };
+        "/var/cache/huggingface/hub/models--openai--whisper-tiny" = {
+          hostPath = "${whisper.linked}";
+          isReadOnly = true;
+        };
+      };
+    };
+    inAnotherFolder = {
+      expr = builtins.attrNames (
+        integration.mkContainerMounts {
+          models = [ model ];
+          cacheDir = "/srv/hf";
+        }
+      );
+      expected = [ "/srv/hf/hub/models--meta-llama--Llama-2-7b-hf" ];
+    };
+  };
+
+  "integration.mkContainerVolumes" = {
+    takesModelsThatAreWhole = {
+      expr = integration.mkContainerVolumes { models = both; };
+      expected = [
+        "${model}:/models/hub/models--meta-llama--Llama-2-7b-hf:ro"
+        "${whisper.copied}:/models/hub/models--openai--whisper-tiny:ro"
+      ];
+    };
+    inAnotherFolder = {
+      expr = integration.mkContainerVolumes {
+        models = [ model ];
+        home = "/srv/hf";
+      };
+      expected = [ "${model}:/srv/hf/hub/models--meta-llama--Llama-2-7b-hf:ro" ];
     };
   };
 

@@ -1,0 +1,46 @@
+/**
+  A cache with nothing but the given models, as a store path: `HF_HOME = "${mkCache pkgs models}"` in
+  images and CI, `HF_HUB_CACHE = "${mkCache pkgs models}/hub"` where the rest of `HF_HOME` is to stay
+  writable. It refers to the models and holds no copy.
+
+  # Type
+
+  ```
+  mkCache :: Pkgs -> [Derivation] | AttrSet -> Derivation
+  ```
+
+  # Arguments
+
+  pkgs
+  : nixpkgs, of which it needs `stdenvNoCC`.
+
+  models
+  : What `fetchModel` gave: a list or an attribute set.
+
+  # Example
+
+  ```nix
+  mkShell { HF_HUB_CACHE = "${mkCache pkgs [ llama-2-7b ]}/hub"; }
+  ```
+*/
+pkgs: models:
+let
+  inherit (import ./models.nix "mkCache") byCacheName linked;
+  inherit (import ./quote.nix) literal;
+
+  entries = byCacheName models;
+
+  link =
+    cacheName: "ln -s ${literal "${linked entries.${cacheName}}"} \"$out/hub/\"${literal cacheName}\n";
+in
+pkgs.stdenvNoCC.mkDerivation {
+  name = "huggingface-cache";
+  preferLocalBuild = true;
+  # Thousands of links do not fit into an environment variable.
+  passAsFile = [ "buildCommand" ];
+  __structuredAttrs = false;
+  buildCommand = ''
+    mkdir -p "$out/hub"
+    ${builtins.concatStringsSep "" (map link (builtins.attrNames entries))}
+  '';
+}

@@ -1,0 +1,99 @@
+# Where containers are to see models, in the words of those who start them.
+let
+  # Colons separate the parts of a volume, and of what NixOS gives systemd-nspawn.
+  absolute =
+    fail: argument: path:
+    if builtins.isString path && builtins.match "/[^:]*" path != null then
+      path
+    else
+      fail "`${argument}` names a folder in the container: write an absolute path, as a string and without colons";
+in
+{
+  /**
+    Mounts for NixOS' `containers.<name>.bindMounts`. They refer to other store paths, which these
+    containers see: they have the host's store.
+
+    # Type
+
+    ```
+    mkContainerMounts :: { models :: [Derivation] | AttrSet, cacheDir :: String ? "/var/cache/huggingface" } -> AttrSet
+    ```
+
+    # Arguments
+
+    models
+    : What `fetchModel` gave: a list or an attribute set.
+
+    cacheDir
+    : `HF_HOME` in the container.
+
+    # Example
+
+    ```nix
+    mkContainerMounts { models = [ llama-2-7b ]; }
+    => {
+      "/var/cache/huggingface/hub/models--meta-llama--Llama-2-7b-hf" = {
+        hostPath = "/nix/store/…-llama-2-7b";
+        isReadOnly = true;
+      };
+    }
+    ```
+  */
+  mkContainerMounts =
+    {
+      models,
+      cacheDir ? "/var/cache/huggingface",
+    }:
+    let
+      inherit (import ./models.nix "mkContainerMounts") fail byCacheName linked;
+      entries = byCacheName models;
+    in
+    builtins.listToAttrs (
+      map (cacheName: {
+        name = "${absolute fail "cacheDir" cacheDir}/hub/${cacheName}";
+        value = {
+          hostPath = "${linked entries.${cacheName}}";
+          isReadOnly = true;
+        };
+      }) (builtins.attrNames entries)
+    );
+
+  /**
+    Volumes for `docker run -v`, for Podman, and for NixOS'
+    `virtualisation.oci-containers.containers.<name>.volumes`. Each is whole by itself: these
+    containers do not see the store.
+
+    # Type
+
+    ```
+    mkContainerVolumes :: { models :: [Derivation] | AttrSet, home :: String ? "/models" } -> [String]
+    ```
+
+    # Arguments
+
+    models
+    : What `fetchModel` gave: a list or an attribute set.
+
+    home
+    : `HF_HOME` in the container.
+
+    # Example
+
+    ```nix
+    mkContainerVolumes { models = [ llama-2-7b ]; }
+    => [ "/nix/store/…-llama-2-7b:/models/hub/models--meta-llama--Llama-2-7b-hf:ro" ]
+    ```
+  */
+  mkContainerVolumes =
+    {
+      models,
+      home ? "/models",
+    }:
+    let
+      inherit (import ./models.nix "mkContainerVolumes") fail byCacheName copied;
+      entries = byCacheName models;
+    in
+    map (cacheName: "${copied entries.${cacheName}}:${absolute fail "home" home}/hub/${cacheName}:ro") (
+      builtins.attrNames entries
+    );
+}
