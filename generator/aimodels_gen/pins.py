@@ -40,6 +40,11 @@ class Card:
     pipeline_tag: str | None = None
     library: str | None = None
 
+    @property
+    def licenses(self) -> tuple[str, ...]:
+        """Return the licences one by one."""
+        return tuple(self.license.split(", ")) if self.license else ()
+
 
 @dataclass(frozen=True)
 class FilePin:

@@ -112,9 +112,9 @@ def definition(model: LockedModel) -> dict[str, Any]:
     """
     data = arguments(model)
     del data["name"]
-    if model.card.license:
-        names = model.card.license.split(", ")
-        data["meta"] = {"license": names[0] if len(names) == 1 else names}
+    licenses = model.card.licenses
+    if licenses:
+        data["meta"] = {"license": licenses[0] if len(licenses) == 1 else list(licenses)}
     return data
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen.render import arguments, render
+from aimodels_gen.render import definition, render
 from generator import samples
 from support import registry
 
@@ -29,20 +29,32 @@ def test_cases(host_nix: NixEnv, lib: Path) -> None:
     assert report["count"] > 20
 
 
-@pytest.mark.parametrize(
-    ("output_format", "option"),
-    [("nixos", "services.ai-models.models"), ("home-manager", "programs.ai-models.models")],
-)
-def test_generated_modules_are_modules(
-    host_nix: NixEnv, lib: Path, tmp_path: Path, output_format: Format, option: str
+@pytest.mark.parametrize(("module", "root"), [("nixos", "services"), ("home-manager", "programs")])
+def test_generated_files_are_for_our_modules(
+    host_nix: NixEnv, lib: Path, tmp_path: Path, module: Format, root: str
 ) -> None:
-    (tmp_path / "models.nix").write_text(render(samples.lock(), output_format, "models.toml"))
-    value = host_nix.eval(
-        f"let lib = import {lib}; in (lib.evalModules {{ modules = [ {tmp_path}/models.nix"
-        f" {{ options.{option} = lib.mkOption {{ type = with lib.types; attrsOf anything; }}; }}"
-        f" ]; }}).config.{option}"
+    models = samples.lock().models
+    (tmp_path / "models.nix").write_text(render(samples.lock(), module, "models.toml"))
+    found = host_nix.eval(
+        f'import ./tests/nix/generated.nix {{ lib = import {lib}; module = "{module}";'
+        f' path = [ "{root}" "ai-models" ]; models = {tmp_path}/models.nix; }}'
     )
-    expected = {name: arguments(model) for name, model in samples.lock().models.items()}
-    for model in expected.values():
-        del model["name"]
-    assert value == expected
+    for result in found.values():
+        assert all(has(result["models"][name], definition(models[name])) for name in models)
+        assert set(result["modelPaths"]) == set(models)
+    # None of the samples' licences is a free one.
+    problems = [problem.partition(" is unfree")[0] for problem in found["enforced"]["problems"]]
+    assert problems == [
+        f"{root}.ai-models.models.{name}: its licence ({model.card.license})"
+        for name, model in sorted(models.items())
+        if model.card.license
+    ]
+    assert found["any"]["problems"] == []
+
+
+def has(values: dict[str, Any], given: dict[str, Any]) -> bool:
+    """Whether the given ones are among the values, at any depth."""
+    return all(
+        has(values[key], value) if isinstance(value, dict) else values[key] == value
+        for key, value in given.items()
+    )

@@ -45,6 +45,8 @@ in
 
   buildPackages = { inherit python3; };
 
+  runtimeShell = "/bin/bash";
+
   stdenvNoCC = {
     inherit mkDerivation;
     hostPlatform = { inherit system; };

@@ -1,0 +1,68 @@
+# What one of our modules makes of a generated file, without the modules that it is among elsewhere.
+{
+  # Of the real nixpkgs.
+  lib,
+  # The file's name in nix/modules/, and the path of its options.
+  module,
+  path,
+  models,
+}:
+let
+  pkgs = import ./pkgs {
+    system = "x86_64-linux";
+    inherit lib;
+  };
+
+  # The options of other modules that ours reads; those that it sets are of any type.
+  surroundings = {
+    # Each for itself, since what is set depends on what is read.
+    options.home = lib.genAttrs [
+      "activation"
+      "extraBuilderCommands"
+      "extraDependencies"
+      "homeDirectory"
+      "sessionVariables"
+    ] (_name: lib.mkOption { type = lib.types.anything; });
+    config = {
+      _module.freeformType = lib.types.lazyAttrsOf lib.types.anything;
+      home.homeDirectory = "/home/user";
+      xdg.cacheHome = "/home/user/.cache";
+      xdg.stateHome = "/home/user/.local/state";
+    };
+  };
+
+  evaluate =
+    enforceLicenses:
+    let
+      inherit
+        (lib.evalModules {
+          specialArgs = {
+            inherit pkgs;
+            lib = lib // {
+              hm.dag.entryAfter = _names: text: text;
+            };
+          };
+          modules = [
+            (../../nix/modules + "/${module}.nix")
+            models
+            surroundings
+            (lib.setAttrByPath path {
+              enable = true;
+              inherit enforceLicenses;
+            })
+          ];
+        })
+        config
+        ;
+      cfg = lib.getAttrFromPath path config;
+    in
+    {
+      models = lib.mapAttrs (_name: model: removeAttrs model [ "package" ]) cfg.models;
+      modelPaths = lib.mapAttrs (_name: builtins.unsafeDiscardStringContext) cfg.modelPaths;
+      problems = map (each: each.message) config.assertions;
+    };
+in
+{
+  any = evaluate false;
+  enforced = evaluate true;
+}
