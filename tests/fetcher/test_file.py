@@ -203,9 +203,17 @@ def test_memory_does_not_grow_with_the_file(hub: Hub, fetch: Fetch, tmp_path: Pa
     assert int((tmp_path / "peak").read_text()) < 100 << 20
 
 
-def test_a_spec_of_another_release_is_refused_clearly(fetch: Fetch) -> None:
-    for bad in ({"mode": "file"}, {"mode": "new"}):
-        run = fetch(bad["mode"], {"ftp": {}})
+def test_a_spec_of_another_release_is_refused_clearly(hub: Hub, fetch: Fetch) -> None:
+    repo = hub.add_repo("org/name", {"config.json": b"{}"})
+    for mode in ("file", "new"):
+        run = fetch(mode, source(hub, repo))
         assert run.status == 1
         assert "is not a spec of this fetcher" in run.log
         assert "Traceback" not in run.log
+
+
+def test_a_source_of_another_release_is_refused_clearly(fetch: Fetch) -> None:
+    run = fetch("tree", {"ftp": {}}, include=None, exclude=[], integration=True)
+    assert run.status == 1
+    assert "this release cannot fetch from sources of the kind ftp" in run.log
+    assert "Traceback" not in run.log
