@@ -1,36 +1,40 @@
-"""The files that a new project starts with."""
+"""The files that a new project starts with: those of the flake's template."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import AimodelsError
-from aimodels_gen.render import fill
+from aimodels_gen.paths import data_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLAKE_URL = "github:nix-ai-models/nix-ai-models"
-SYSTEMS = ("x86_64-linux", "aarch64-linux", "x86_64-darwin", "aarch64-darwin")
-_FILES = ("models.toml", "flake.nix")
-
 
 def write(directory: Path) -> tuple[Path, ...]:
-    """Write models.toml and flake.nix, which work together; return their paths.
+    """Write the files, which work together as they are; return their paths.
 
     `directory` is made if need be. Nothing is ever overwritten.
 
     Raises:
-        AimodelsError: one of the files is there; then neither is written.
+        AimodelsError: one of the files is there; then none is written.
         OSError: a file cannot be written.
     """
-    paths = tuple(directory / name for name in _FILES)
-    there = [str(path) for path in paths if path.is_symlink() or path.exists()]
+    files = {
+        directory / source.name: source.read_bytes()
+        for source in sorted((data_dir("templates") / "project").iterdir())
+    }
+    there = [str(path) for path in files if path.is_symlink() or path.exists()]
     if there:
         hint = "move it away, or name another directory"
         raise AimodelsError(f"{' and '.join(there)} would be overwritten", hint)
     directory.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(fill(f"{path.name}.j2", url=FLAKE_URL, systems=SYSTEMS))
-    return paths
+    for path, content in files.items():
+        with path.open("xb") as file:
+            file.write(content)
+    return tuple(files)
+
+
+def welcome() -> str:
+    """Return what to do next, as Nix says it after `nix flake init`."""
+    return (data_dir("templates") / "welcome.md").read_text(encoding="utf-8")

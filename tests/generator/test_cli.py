@@ -16,7 +16,7 @@ import pytest
 
 from aimodels_gen import __version__, cli, manifest
 from aimodels_gen.paths import data_dir
-from generator.helpers import evaluate, names_in
+from generator.helpers import names_in
 from support.environment import CHECKOUT
 from support.hub import Response
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from support.hub import Hub, Request
 
 MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
+STARTER = ["flake.nix", "models.nix", "models.toml"]
 HEAVY = {"huggingface_hub", "httpx", "httpx2", "requests", "jinja2", "tomllib", "subprocess"}
 
 
@@ -141,42 +142,24 @@ def test_what_a_server_says_cannot_steer_the_terminal(
 def test_init_and_what_it_writes(project: Project) -> None:
     result = project.run("init", "new")
     assert (result.status, result.out) == (0, "")
-    assert "aimodels-gen lock models.toml > models.nix" in result.err
-    assert names_in(project.dir / "new") == ["flake.nix", "models.toml"]
+    assert names_in(project.dir / "new") == STARTER
     (entry,) = manifest.load(project.dir / "new" / "models.toml").entries
-    assert f"nix build .#{entry.name}" in result.err
+    for command in ("nix run .#lock", "git add", f"nix build .#{entry.name}"):
+        assert command in result.err
     assert entry.source.label == "sentence-transformers/all-MiniLM-L6-v2"
     taken = ["model.safetensors", "config.json", "vocab.txt", "1_Pooling/config.json"]
     left = ["onnx/model.onnx", "pytorch_model.bin", "openvino/x.json"]
     assert list(entry.filters.select([*taken, *left], str)) == taken
 
 
-def test_the_flake_of_init_gives_packages(project: Project) -> None:
-    project.ok("init")
-    (project.dir / "models.nix").write_text(
-        "{ pkgs, fetchModel }:\n{\n  m = fetchModel pkgs { name = pkgs.system; };\n}\n"
-    )
-    expression = """
-      let
-        flake = import ./flake.nix;
-        systems = [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ];
-        attrs = f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) systems);
-        nixpkgs.legacyPackages = attrs (system: { inherit system; });
-        nixpkgs.lib.genAttrs = names: f: assert names == systems; attrs f;
-        nix-ai-models.lib.fetchModel = pkgs: args: args.name;
-      in {
-        inherit (flake) inputs;
-        outputs = flake.outputs { inherit nixpkgs nix-ai-models; self = null; };
-      }
-    """
-    found = evaluate(expression, project.dir)
-    assert found["inputs"]["nix-ai-models"]["inputs"]["nixpkgs"]["follows"] == "nixpkgs"
-    packages = found["outputs"]["packages"]
-    assert packages == {system: {"m": system} for system in packages}
-    assert len(packages) == 4
+def test_init_writes_models_nix_as_a_lock_of_nothing(project: Project) -> None:
+    project.ok("init", "new")
+    written = (project.dir / "new" / "models.nix").read_text()
+    project.write("")
+    assert written == project.ok("lock")
 
 
-@pytest.mark.parametrize("there", ["models.toml", "flake.nix"])
+@pytest.mark.parametrize("there", STARTER)
 def test_init_overwrites_nothing(project: Project, there: str) -> None:
     (project.dir / there).symlink_to("dangling")
     assert f"{there} would be overwritten" in project.fails("init")
@@ -190,7 +173,7 @@ def test_the_layout_of_the_wheel(project: Project) -> None:
     command = program("init", "new")
     site = environment(PYTHONPATH=str(package.parent))
     subprocess.run(command, env=site, cwd=project.dir, capture_output=True, check=True)
-    assert names_in(project.dir / "new") == ["flake.nix", "models.toml"]
+    assert names_in(project.dir / "new") == STARTER
     shutil.rmtree(package / "templates")
     broken = subprocess.run(
         program("init", "other"), env=site, cwd=project.dir, capture_output=True, check=False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sysconfig
 from typing import TYPE_CHECKING
 
@@ -20,11 +19,8 @@ SYSTEMS = {"aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux"}
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> list[str]:
+def options(standin: Path) -> list[str]:
     """The flake's own checkout, with the stand-in in nixpkgs' place."""
-    standin = tmp_path / "pkgs"
-    shutil.copytree(CHECKOUT / "tests/nix/pkgs", standin)
-    (standin / "site-packages").write_text(sysconfig.get_path("purelib"))
     return ["--override-input", "nixpkgs", f"path:{standin}", "--no-write-lock-file"]
 
 

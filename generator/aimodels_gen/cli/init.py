@@ -9,22 +9,17 @@ import click
 from aimodels_gen import starter
 from aimodels_gen.cli.console import Console
 
-_NEXT = """\
-Next:
-  aimodels-gen lock models.toml > models.nix
-  git add models.toml models.lock models.nix flake.nix
-  nix build .#all-MiniLM-L6-v2"""
-
 
 @click.command("init")
 @click.argument("directory", type=click.Path(path_type=Path), default=".", metavar="[DIR]")
 def command(*, directory: Path) -> None:
     """Write a starter models.toml and flake.nix.
 
-    They work together as they are. Files that are there are never overwritten.
+    With an empty models.nix they work together as they are, and are those of `nix flake init` with
+    the template. Files that are there are never overwritten.
     """
     console = Console(quiet=False)
     for path in starter.write(directory):
         console.note(f"wrote {path}")
-    for line in _NEXT.splitlines():
+    for line in starter.welcome().splitlines():
         console.note(line)

@@ -32,6 +32,8 @@ let
     }
     // attrs.passthru or { };
 
+  runtimeShell = "/bin/bash";
+
   # Its bin/ is /usr/bin, and its packages are those of the machine.
   hostPython = "/usr";
 
@@ -45,7 +47,22 @@ in
 
   buildPackages = { inherit python3; };
 
-  runtimeShell = "/bin/bash";
+  inherit runtimeShell;
+
+  runCommand =
+    name: environment: buildCommand:
+    mkDerivation ({ inherit name buildCommand; } // environment);
+
+  writeShellScript =
+    name: text:
+    mkDerivation {
+      inherit name;
+      text = "#!${runtimeShell}\n${text}\n";
+      buildCommand = ''
+        printf %s "$text" > $out
+        chmod +x $out
+      '';
+    };
 
   stdenvNoCC = {
     inherit mkDerivation;

@@ -16,6 +16,10 @@
     "NIX_SSL_CERT_FILE"
   ];
 
+  filterAttrs =
+    keep: set:
+    removeAttrs set (builtins.filter (name: !(keep name set.${name})) (builtins.attrNames set));
+
   genAttrs =
     names: make:
     builtins.listToAttrs (
