@@ -3,10 +3,8 @@ let
   inherit (import ./quote.nix) expandable literal;
 
   # `ai_models_link NAME TARGET` makes the link in $hub; what may be a user's stays as it is, and is
-  # named in a line on stderr. To be used in a subshell, since it sets variables.
-  #
-  # No line of the scripts is a comment: interactive zsh takes none. And each says its lines with
-  # printf, because some shells' echo reads backslashes.
+  # named in a line on stderr. To be used in a subshell, since it sets variables. It says its lines
+  # with printf, because some shells' echo reads backslashes.
   linkFunction = ''
     ai_models_link() {
       link=$hub/$1
@@ -31,10 +29,12 @@ let
     }
   '';
 
-  # In the order in which huggingface_hub looks, which expands `~` as well. What it takes for a
-  # relative path would lead to another folder from each directory.
+  # As huggingface_hub finds it, also where a variable is set and empty, or begins with `~`. A relative
+  # path would be another folder from each directory.
   findHub = ''
-    hub=''${HF_HUB_CACHE-''${HUGGINGFACE_HUB_CACHE-''${HF_HOME-''${XDG_CACHE_HOME-'~/.cache'}/huggingface}/hub}}
+    cache=''${XDG_CACHE_HOME-'~/.cache'}
+    home=''${HF_HOME-''${cache:+$cache/}huggingface}
+    hub=''${HF_HUB_CACHE-''${HUGGINGFACE_HUB_CACHE-''${home:+$home/}hub}}
     case $hub in
       '~' | '~/'*) hub=''${HOME:-'~'}''${hub#'~'} ;;
     esac

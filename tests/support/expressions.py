@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from support.hub import Hub, Repo
     from support.nix import NixEnv
 
+# The scope of an expression about the helpers: `model "x"` is a model that nobody builds.
+LIBRARY = (
+    'let pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; }; library = import ./nix;'
+    " inherit (library) integration; model = name: library.fetchModel pkgs { inherit name;"
+    ' source.huggingface.repo = "org/${name}"; hash = ""; }; in '
+)
+
 
 def literal(text: str) -> str:
     """A Nix string, escaped in a way of its own: `\\` before everything that could matter."""

@@ -69,11 +69,20 @@ in
     hostPlatform = { inherit system; };
   };
 
+  # `nix develop` and `nix-shell` look for `outputs` and `stdenv` in its environment.
   mkShell =
     attrs:
     mkDerivation (
       {
         name = "shell";
+        outputs = [ "out" ];
+        stdenv = mkDerivation {
+          name = "stdenv";
+          buildCommand = ''
+            mkdir $out
+            echo 'export PATH=/usr/bin:/bin; runHook() { eval "''${!1}"; }' > $out/setup
+          '';
+        };
         buildCommand = "export > $out";
       }
       // attrs

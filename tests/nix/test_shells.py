@@ -1,0 +1,332 @@
+"""What the shell commands of `lib.integration` do to a user's cache, in each shell there is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import nix as nixes
+from support import unprivileged
+from support.expressions import LIBRARY, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+
+SHELLS = {
+    "dash": ("dash",),
+    "bash": ("bash",),
+    "bash-posix": ("bash", "--posix"),
+    "busybox": ("busybox", "sh"),
+    "mksh": ("mksh",),
+    "zsh": ("zsh", "-f"),
+    "zsh-interactive": ("zsh", "-f", "-i"),
+}
+ODD = "a 'b\" c\\n (d) [e]* #; &é"
+NAMES = ("one", "two", "three")
+HUB_OF_THE_SCRIPT = '`"\\'  # below the home
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """What the library wrote for a store, and what it is to do."""
+
+    store: str
+    hook: str
+    link: str
+    targets: Mapping[str, str]
+    """Name in the cache -> store path."""
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[Scripts]:
+    """Nothing is built for them: no command looks at what a link leads to."""
+    names = " ".join(map(literal, NAMES))
+    with nixes.available("host") as nix:
+        value = nix.eval(
+            f"{LIBRARY} let models = map model [ {names} ]; hub = {literal(HUB_OF_THE_SCRIPT)}; in"
+            " { store = builtins.storeDir; hook = integration.mkShellHook { inherit models; };"
+            ' link = integration.mkLinkScript { model = model "one"; cacheDir = "$HOME/${hub}"; };'
+            " targets = builtins.listToAttrs"
+            " (map (m: { name = m.hfCachePath; value = m.outPath; }) models); }"
+        )
+        yield Scripts(**value)
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> Sequence[str]:
+    command = SHELLS[request.param]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"there is no {command[0]} on this machine")
+    return command
+
+
+def run(
+    command: Sequence[str | Path], env: Mapping[str, str], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """In an environment that has nothing but what is given."""
+    return subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", **env},
+    )
+
+
+def enter(
+    text: str, env: Mapping[str, str], shell: Sequence[str] = ("sh",), cwd: Path | None = None
+) -> str:
+    """What a shell says that runs the hook; it must get to its end, as `nix develop` wants it."""
+    done = run(
+        [*shell, "-euc", 'eval "$HOOK"; echo "entered $HF_HUB_OFFLINE$TRANSFORMERS_OFFLINE"'],
+        {"HOOK": text, **env},
+        cwd,
+    )
+    assert (done.returncode, done.stdout) == (0, "entered 11\n"), done.stderr
+    return done.stderr
+
+
+def links(hub: Path) -> dict[str, str]:
+    return {link.name: str(link.readlink()) for link in hub.iterdir()}
+
+
+def state(folder: Path) -> dict[Path, tuple[int, int]]:
+    """What would show that something was made, or made again."""
+    stats = {path: path.lstat() for path in [folder, *folder.rglob("*")]}
+    return {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in stats.items()}
+
+
+def test_the_hook_links_once_and_is_silent(
+    shell: Sequence[str], scripts: Scripts, tmp_path: Path
+) -> None:
+    home = tmp_path / ODD
+    assert enter(scripts.hook, {"HOME": str(home)}, shell) == ""
+    assert links(home / ".cache/huggingface/hub") == scripts.targets
+    before = state(home)
+    assert enter(scripts.hook, {"HOME": str(home)}, shell) == ""
+    assert state(home) == before
+
+
+def test_the_hook_leaves_only_its_two_variables(
+    shell: Sequence[str], scripts: Scripts, tmp_path: Path
+) -> None:
+    names = "$(set | sed -n 's/^\\([A-Za-z][A-Za-z0-9_]*\\)=.*/\\1/p')"
+    script = (
+        f'before= after=; before={names}; eval "$HOOK"; after={names}; '
+        'printf "%s\\n" "$before" / "$after"; ! type ai_models_link >/dev/null 2>&1'
+    )
+    done = run([*shell, "-c", script], {"HOME": str(tmp_path), "HOOK": scripts.hook})
+    assert done.returncode == 0, done.stderr
+    before, after = (set(names.split()) for names in done.stdout.split("\n/\n"))
+    # Some shells have variables that come and go, in upper case.
+    assert {"before", "after", "HOOK"} <= before
+    assert {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"} <= after - before
+    assert not {name for name in after - before if name.islower()}
+
+
+ENVIRONMENTS = [
+    {},
+    {"XDG_CACHE_HOME": "$D/xdg"},
+    {"XDG_CACHE_HOME": "~/xdg"},
+    {"HF_HOME": "$D/hf", "XDG_CACHE_HOME": "$D/xdg"},
+    {"HF_HOME": f"$D/{ODD}"},
+    {"HF_HOME": "~/hf"},
+    {"HF_HOME": "~"},
+    {"HF_HOME": "$D/hf/"},
+    {"HUGGINGFACE_HUB_CACHE": "$D/old", "HF_HOME": "$D/hf"},
+    {"HF_HUB_CACHE": "$D/hub", "HUGGINGFACE_HUB_CACHE": "$D/old", "HF_HOME": "$D/hf"},
+    {"HF_HUB_CACHE": "~/hub"},
+]
+
+
+@pytest.mark.parametrize("variables", ENVIRONMENTS, ids=str)
+def test_the_hook_finds_the_cache_that_programs_use(
+    shell: Sequence[str],
+    scripts: Scripts,
+    tmp_path: Path,
+    variables: Mapping[str, str],
+) -> None:
+    env = {"HOME": str(tmp_path / "home")}
+    env |= {key: value.replace("$D", str(tmp_path)) for key, value in variables.items()}
+    assert enter(scripts.hook, env, shell) == ""
+    assert links(huggingface_hubs_cache(env)) == scripts.targets
+
+
+def huggingface_hubs_cache(env: Mapping[str, str], cwd: Path | None = None) -> Path:
+    code = "from huggingface_hub import constants; print(constants.HF_HUB_CACHE)"
+    done = run([sys.executable, "-c", code], env, cwd)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.rstrip("\n"))
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HF_HOME": ""},
+        {"XDG_CACHE_HOME": ""},
+        {"HF_HUB_CACHE": ""},
+        {"HF_HUB_CACHE": "hub"},
+        {"HF_HOME": "~someone/hf"},
+    ],
+    ids=str,
+)
+def test_a_cache_in_the_working_directory_is_not_one(
+    shell: Sequence[str], scripts: Scripts, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    """Nor for huggingface_hub, which would look in whatever directory a program is started in."""
+    env = {"HOME": str(tmp_path / "home"), **variables}
+    assert not huggingface_hubs_cache(env, cwd=tmp_path).is_absolute()
+    said = enter(scripts.hook, env, shell, cwd=tmp_path)
+    assert said.count("\n") == 1
+    assert "set HF_HOME to an absolute path" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["$STORE/x", "$HOME/hf", "/proc/x", "$D/file/x"])
+def test_a_cache_that_cannot_be_is_one_line(
+    shell: Sequence[str], scripts: Scripts, tmp_path: Path, where: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    home = where.replace("$STORE", scripts.store).replace("$D", str(tmp_path))
+    said = enter(scripts.hook, {"HOME": str(tmp_path / "home"), "HF_HOME": home}, shell)
+    assert said.count("\n") == 1
+    assert "set HF_HOME to " in said
+    assert not (tmp_path / "home").exists()
+
+
+def test_without_a_home_the_shell_starts(
+    shell: Sequence[str], scripts: Scripts, tmp_path: Path
+) -> None:
+    text = f"unset HOME; {scripts.hook}"  # some shells set it from the user database
+    said = enter(text, {}, shell, cwd=tmp_path)
+    assert said.count("\n") == 1
+    assert "set HF_HOME to an absolute path" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
+def test_another_users_cache_is_left_alone(
+    shell: Sequence[str], scripts: Scripts, home: Path
+) -> None:
+    """As nobody, who may read it: no cache, one that is right, one that lacks a model."""
+    nobody = [*unprivileged.prefix(), *shell]
+    said = enter(scripts.hook, {"HOME": str(home)}, nobody)
+    assert said.count("\n") == 1
+    assert "set HF_HOME to a folder that you can write to" in said
+
+    assert enter(scripts.hook, {"HOME": str(home)}, shell) == ""
+    hub = home / ".cache/huggingface/hub"
+    assert enter(scripts.hook, {"HOME": str(home)}, nobody) == ""
+
+    (hub / "models--org--two").unlink()
+    before = state(home)
+    said = enter(scripts.hook, {"HOME": str(home)}, nobody)
+    assert said.count("\n") == 1
+    assert f"{hub}/models--org--two is not made" in said
+    assert state(home) == before
+    assert enter(scripts.hook, {"HOME": str(home)}, shell) == ""
+    assert links(hub) == scripts.targets
+
+
+def a_folder(link: Path, _store: str) -> None:
+    link.mkdir()
+    (link / "downloads").write_text("mine")
+
+
+def a_file(link: Path, _store: str) -> None:
+    link.write_text("mine")
+
+
+def a_link_to_elsewhere(link: Path, _store: str) -> None:
+    folder = link.parents[1] / "elsewhere"
+    folder.mkdir()
+    (folder / "downloads").write_text("mine")
+    link.symlink_to(folder)
+
+
+def a_dangling_link(link: Path, _store: str) -> None:
+    link.symlink_to("../nowhere")
+
+
+def a_link_to_beside_the_store(link: Path, store: str) -> None:
+    link.symlink_to(f"{store}-of-mine/entry")
+
+
+MINE = [a_folder, a_file, a_link_to_elsewhere, a_dangling_link, a_link_to_beside_the_store]
+
+
+@pytest.mark.parametrize("mine", MINE, ids=lambda mine: mine.__name__)
+def test_the_hook_touches_nothing_of_a_users(
+    shell: Sequence[str],
+    scripts: Scripts,
+    tmp_path: Path,
+    mine: Callable[[Path, str], None],
+) -> None:
+    hub = tmp_path / ODD / "hub"
+    hub.mkdir(parents=True)
+    link = hub / "models--org--two"
+    mine(link, scripts.store)
+    before = state(link)
+    for _ in range(2):
+        said = enter(scripts.hook, {"HF_HUB_CACHE": str(hub)}, shell)
+        assert said.count("\n") == 1
+        assert f"nix-ai-models: {link} " in said
+        assert "move it away" in said or "remove the link" in said
+        assert state(link) == before
+    others = {"models--org--one", "models--org--three"}
+    assert {name: str((hub / name).readlink()) for name in others} == {
+        name: scripts.targets[name] for name in others
+    }
+
+
+@pytest.mark.parametrize("mine", MINE, ids=lambda mine: mine.__name__)
+def test_the_link_script_touches_nothing_of_a_users(
+    shell: Sequence[str],
+    scripts: Scripts,
+    tmp_path: Path,
+    mine: Callable[[Path, str], None],
+) -> None:
+    hub = tmp_path / HUB_OF_THE_SCRIPT
+    hub.mkdir()
+    link = hub / "models--org--one"
+    mine(link, scripts.store)
+    before = state(link)
+    done = run([*shell, "-c", scripts.link], {"HOME": str(tmp_path)})
+    assert done.returncode == 1
+    assert f"nix-ai-models: {link} " in done.stderr
+    assert state(link) == before
+
+
+@pytest.mark.parametrize("old", ["gone", "there"])
+def test_links_into_the_store_are_ours(
+    shell: Sequence[str],
+    scripts: Scripts,
+    tmp_path: Path,
+    old: str,
+) -> None:
+    former = Path(scripts.store, f"former-{old}")
+    if old == "there":
+        former.mkdir(exist_ok=True)
+        (former / "kept").touch()
+    for text, hub in (
+        (scripts.hook, tmp_path / "hub"),
+        (scripts.link, tmp_path / HUB_OF_THE_SCRIPT),
+    ):
+        hub.mkdir()
+        link = hub / "models--org--one"
+        link.symlink_to(former)
+        done = run([*shell, "-euc", text], {"HOME": str(tmp_path), "HF_HUB_CACHE": str(hub)})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert str(link.readlink()) == scripts.targets[link.name]
+    if old == "there":
+        assert [path.name for path in former.iterdir()] == ["kept"]
