@@ -1,0 +1,31 @@
+# The `config` of the real Home Manager with our module.
+{
+  # Of the real nixpkgs.
+  lib,
+  home-manager,
+  modules,
+}:
+let
+  pkgs = import ./nixpkgs { inherit lib; };
+in
+(import (home-manager + "/modules") {
+  inherit pkgs;
+  configuration.imports = [
+    ../../nix/modules/home-manager.nix
+    # Not what it would import.
+    { _module.args.pkgs = lib.mkForce pkgs; }
+    {
+      home = {
+        username = lib.mkDefault "alice";
+        homeDirectory = lib.mkDefault "/home/alice";
+        stateVersion = lib.mkDefault "26.05";
+      };
+    }
+    # Others of its modules set options of these.
+    (home-manager + "/modules/programs/fish.nix")
+  ]
+  ++ modules;
+  # Few of its modules, none of which needs more packages.
+  minimal = true;
+  check = false;
+}).config
