@@ -100,7 +100,10 @@ class Session:
         scope = (
             f'let system = "x86_64-linux"; checkout = {CHECKOUT};'
             " pkgs = import (checkout + /tests/nix/pkgs) { inherit system; };"
-            " nix-ai-models.lib = import (checkout + /nix); inherit (nix-ai-models.lib) fetchModel;"
+            " nix-ai-models = { lib = import (checkout + /nix);"
+            " nixosModules.default = import (checkout + /nix/modules/nixos.nix);"
+            " homeManagerModules.default = import (checkout + /nix/modules/home-manager.nix); };"
+            " inherit (nix-ai-models.lib) fetchModel;"
             ' llama-2-7b = fetchModel pkgs { name = "llama-2-7b";'
             ' source.huggingface.repo = "meta-llama/Llama-2-7b-hf"; hash = ""; };'
             " self.packages.${system} = { inherit llama-2-7b; };"
