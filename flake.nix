@@ -23,6 +23,8 @@
       nixosModules.default.imports = [ ./nix/modules/nixos.nix ];
       homeManagerModules.default.imports = [ ./nix/modules/home-manager.nix ];
 
+      templates.default = import ./templates;
+
       packages = eachSystem (
         pkgs: packages: {
           aimodels-gen = import ./package.nix pkgs;

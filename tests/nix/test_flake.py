@@ -45,6 +45,7 @@ def test_outputs(nix: NixEnv, options: list[str]) -> None:
         "nixosModules",
         "overlays",
         "packages",
+        "templates",
     }
 
 
