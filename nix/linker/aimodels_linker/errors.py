@@ -1,0 +1,19 @@
+"""What can go wrong, in the kinds that matter to the caller."""
+
+from __future__ import annotations
+
+
+class LinkError(Exception):
+    """A failure, said in one line: what is wrong and where, and what to do about it."""
+
+
+class InTheWayError(Exception):
+    """Something of somebody else's is where something of ours belongs.
+
+    Args:
+        path: What is in the way, as an absolute path.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
