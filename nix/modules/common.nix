@@ -69,7 +69,7 @@ in
         }
       );
       default = { };
-      description = "The models: what `fetchModel` takes, by their names.";
+      description = "The models by their names, each as the arguments of `fetchModel`.";
       example = lib.literalExpression ''
         {
           llama-2-7b = {
@@ -131,8 +131,9 @@ in
         type = types.bool;
         default = false;
         description = ''
-          Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, so that programs use what is there and
-          ask no server whether there is something newer.
+          Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, for system services on NixOS and for
+          the user's session in Home Manager: programs then use what is there, and ask no server whether
+          there is something newer.
         '';
       };
     };

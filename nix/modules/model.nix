@@ -5,7 +5,7 @@
   enforceLicenses,
 }:
 let
-  inherit (lib) literalExpression mkOption types;
+  inherit (lib) literalMD mkOption types;
   inherit (import ../.) fetchModel;
   check = (import ../arguments.nix lib).check (problem: {
     inherit problem;
@@ -14,7 +14,7 @@ let
   # Merged as a whole: a submodule for each of thousands of files would take seconds.
   file = lib.mkOptionType {
     name = "file";
-    description = "attribute set of `hash` (SRI), `size` (bytes) and `lfs`";
+    description = "`{ hash; size; lfs; }`";
     descriptionClass = "noun";
     check = value: builtins.isAttrs value && builtins.isString (value.hash or null);
     merge = lib.mergeEqualOption;
@@ -32,7 +32,7 @@ let
     options = {
       repo = mkOption {
         type = types.str;
-        description = "The repository, as on the Hub.";
+        description = "The repository, as `org/name` on the Hub.";
         example = "meta-llama/Llama-2-7b-hf";
       };
       rev =
@@ -53,9 +53,10 @@ let
         default = "model";
         description = "What kind of repository it is.";
       };
-      endpoint = nullOr (types.either types.str (
-        types.listOf types.str
-      )) "The address of a mirror, or of several to try in order." "https://hub.example.org";
+      endpoint =
+        nullOr (types.either types.str (types.listOf types.str))
+          "The address of a mirror, or of several to try in order. Null: `HF_ENDPOINT` of the process that builds, else the Hub."
+          "https://hub.example.org";
     };
   };
 
@@ -122,7 +123,7 @@ types.submodule (
             };
             s3 =
               nullOr s3
-                "Objects in a bucket. `integration.huggingface` must say what they are called in the cache. (They can be declared; fetching them comes with a later release.)"
+                "Objects in a bucket. `integration.huggingface` must say what they are called in the cache. They can be declared, but not fetched yet."
                 { bucket = "my-models"; };
           };
         };
@@ -130,12 +131,12 @@ types.submodule (
 
       hash =
         nullOr types.str
-          "The `tree` pin: one hash for the whole cache entry. With `\"\"` the build tells the right one."
+          "The `tree` pin: one hash for the whole cache entry. With `\"\"` the build fails and tells the right one."
           "sha256-8/vd8tNIuGWaztWgMDlmuw9Q+S4+PiPG9aTTHViyXjo=";
 
       files =
         nullOr (types.attrsOf file)
-          "The `files` pin, as `aimodels-gen lock` writes it: path in the repository → hash and size."
+          "The `files` pin, as `aimodels-gen lock` writes it: for each path in the repository the SRI hash, the size in bytes, and `lfs = true` where git holds a pointer in its place."
           {
             "config.json" = {
               hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -154,7 +155,7 @@ types.submodule (
       exclude = mkOption {
         type = types.listOf types.str;
         default = [ ];
-        description = "With `hash`: patterns of the paths to leave out.";
+        description = "With `hash`: patterns of those paths to leave out.";
         example = [ "*.bin" ];
       };
 
@@ -174,7 +175,10 @@ types.submodule (
         enable = mkOption {
           type = types.bool;
           default = true;
-          description = "Whether the model is a cache entry, and not the plain files.";
+          description = ''
+            Whether the model is an entry of the cache. If not, it is the plain files, and linked nowhere: for
+            programs that take a path (`modelPaths`).
+          '';
         };
         org =
           nullOr types.str "The organisation's name in the cache. Null means that of the source."
@@ -188,7 +192,7 @@ types.submodule (
         type = types.attrsOf types.raw;
         default = { };
         description = ''
-          As for any package. `license` may also be a name as the Hub has it; it has effect with
+          What `meta` is for any package. `license` may also be a name as the Hub has it, and has effect with
           `enforceLicenses` only.
         '';
         example = {
@@ -205,7 +209,7 @@ types.submodule (
             meta = removeAttrs config.meta (lib.optional (!enforceLicenses) "license");
           }
         );
-        defaultText = literalExpression "fetchModel pkgs { … } of the other options";
+        defaultText = literalMD "what `fetchModel pkgs` makes of the other options";
         description = "The model. What is given here takes the place of `source` and pin.";
       };
 

@@ -1,7 +1,7 @@
 """Our modules in what they are for: Nix expressions of the whole `config`.
 
-NixOS is the module system of the real nixpkgs and the options that we set; Home Manager is the real one.
-Where the flake registry has them not, the test is skipped and says so.
+NixOS is the module system of the real nixpkgs and the options that we set; Home Manager is the real
+one. Where the flake registry does not have them, the test is skipped and says so.
 """
 
 from __future__ import annotations
