@@ -96,8 +96,10 @@ def in_order(puts: Iterable[Put]) -> list[Put]:
 
 def is_ours(folder: Folder, owns: Owns) -> bool:
     """Whether a folder looks like one that we have made, if nothing is known of it."""
-    nodes = folder.walk().nodes.items()
-    return any(_top(place) == "blobs" and text is not None and owns(text) for place, text in nodes)
+    return any(
+        _top(place) == "blobs" and text is not None and owns(text) and text.endswith(f"/{place}")
+        for place, text in folder.walk().nodes.items()
+    )
 
 
 def plan(folder: Folder, needed: Needed, record: FolderRecord | None, owns: Owns) -> Changes:

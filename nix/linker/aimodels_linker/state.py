@@ -75,24 +75,17 @@ class State:
 
     def save(self) -> None:
         """Write what has changed; without any entry there is no file."""
-        self.hubs = {hub: dict(records) for hub, records in self.hubs.items() if records}
-        if self.hubs == self._saved:
+        hubs = {hub: records for hub, records in self.hubs.items() if records}
+        if hubs == self._saved:
             return
         parent, name = os.path.split(self.path)
         with open_folder(parent, make=True) as folder:
-            if self.hubs:
-                text = json.dumps(self._data(), sort_keys=True, indent=1) + "\n"
+            if hubs:
+                text = json.dumps(_data(hubs), sort_keys=True, indent=1) + "\n"
                 folder.put([Put(name, text.encode("ascii"), over=True)], folder, durable=True)
             else:
                 folder.drop([name])
-        self._saved = self.hubs
-
-    def _data(self) -> dict[str, Any]:
-        hubs = {
-            hub: {name: _written(record) for name, record in records.items()}
-            for hub, records in self.hubs.items()
-        }
-        return {"version": VERSION, "hubs": hubs}
+        self._saved = hubs
 
 
 def read_state(path: str) -> State:
@@ -113,6 +106,14 @@ def read_state(path: str) -> State:
             "anew, and what has left the configuration meanwhile is not removed"
         )
         return State(path, {})
+
+
+def _data(hubs: Mapping[str, Mapping[str, Record]]) -> dict[str, Any]:
+    written = {
+        hub: {name: _written(record) for name, record in records.items()}
+        for hub, records in hubs.items()
+    }
+    return {"version": VERSION, "hubs": written}
 
 
 def _written(record: Record) -> dict[str, Any]:

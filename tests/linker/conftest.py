@@ -1,0 +1,47 @@
+"""The linker is tested on entries that the fetcher has laid out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.gitlike import Repo
+from support.linker import Linker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from support.gitlike import Content
+
+
+@pytest.fixture
+def linker(tmp_path: Path) -> Linker:
+    """The linker, for a hub folder that is not there yet, below one that is."""
+    (tmp_path / "cache").mkdir()
+    return Linker(tmp_path)
+
+
+@pytest.fixture(params=["link", "directory"])
+def either(request: pytest.FixtureRequest, linker: Linker) -> Linker:
+    """The linker, in each of its modes."""
+    return linker.but(mode=request.param)
+
+
+@pytest.fixture
+def folders(linker: Linker) -> Linker:
+    """The linker, making folders."""
+    return linker.but(mode="directory")
+
+
+@pytest.fixture
+def entry(linker: Linker) -> Callable[..., Path]:
+    """Make an entry in the store for a model with these files."""
+
+    def make(name: str = "a", files: Mapping[str, Content] | None = None) -> Path:
+        repo = Repo(f"org/{name}", ("*.safetensors",))
+        repo.commit(files or {"config.json": name.encode(), "w.safetensors": b"weights"})
+        return linker.entry(repo)
+
+    return make

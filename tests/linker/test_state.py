@@ -1,0 +1,185 @@
+"""What the linker knows of earlier runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.linker import contents, touched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from support.linker import Linker
+
+A, B = "models--org--a", "models--org--b"
+_FOLDER = '{"mode": "directory", "refs": {}, "made": true, "snapshots": {"..": ["x"]}}'
+
+
+def test_the_state_is_sorted_and_versioned(either: Linker, entry: Callable[..., Path]) -> None:
+    either.link({B: entry("b"), A: entry("a")})
+    text = either.state.read_text()
+    data = json.loads(text)
+    assert data["version"] == 1
+    assert list(data["hubs"]) == [str(either.hub)]
+    assert set(data["hubs"][str(either.hub)]) == {A, B}
+    assert text == json.dumps(data, sort_keys=True, indent=1) + "\n"
+
+
+def test_a_moved_hub_folder(either: Linker, entry: Callable[..., Path]) -> None:
+    models = {A: entry("a"), B: entry("b")}
+    either.link(models)
+    (either.hub / "models--my--own").mkdir()
+    moved = either.but(hub=either.root / "new/hub")
+    run = moved.link(models)
+    assert run.out == [
+        f"ai-models: removed 2 in {either.hub}",
+        f"ai-models: linked 2 in {moved.hub}",
+    ]
+    assert contents(either.hub) == {"models--my--own": ("folder",)}
+    assert (moved.hub / A / "refs/main").exists()
+    assert list(json.loads(moved.state.read_text())["hubs"]) == [str(moved.hub)]
+    assert moved.link(models).out == []
+
+
+def test_a_moved_hub_folder_that_is_gone(either: Linker, entry: Callable[..., Path]) -> None:
+    models = {A: entry("a")}
+    either.link(models)
+    either.hub.rename(either.root / "away")
+    moved = either.but(hub=either.root / "new/hub")
+    run = moved.link(models)
+    assert (run.status, run.err) == (0, [])
+    assert run.out == [f"ai-models: linked 1 in {moved.hub}"]
+    assert not either.hub.exists()
+
+
+def test_what_cannot_be_cleaned_is_remembered(linker: Linker, entry: Callable[..., Path]) -> None:
+    models = {A: entry("a")}
+    linker.link(models)
+    linker.hub.rename(linker.root / "away")
+    linker.hub.write_text("a file now")
+    moved = linker.but(hub=linker.root / "new/hub")
+    run = moved.link(models)
+    assert run.status == 1
+    assert len(run.err) == 1
+    assert (moved.hub / A).is_symlink()
+    linker.hub.unlink()
+    (linker.root / "away").rename(linker.hub)
+    assert moved.link(models).out == [f"ai-models: removed 1 in {linker.hub}"]
+    assert contents(linker.hub) == {}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"version": 2, "hubs": {}}',
+        b'{"version": 1}',
+        b'{"version": 1, "hubs": []}',
+        b'{"version": 1, "hubs": {"/": {"etc": {"mode": "link"}}}}',
+        b'{"version": 1, "hubs": {"/": {"../a--b": {"mode": "link"}}}}',
+        b'{"version": 1, "hubs": {"/": {"a--b": {"mode": "directory"}}}}',
+        b'{"version": 1, "hubs": {"/": {"a--b": %b}}}' % _FOLDER.encode(),
+        b'{"version": 1, "hubs": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001,
+    ],
+)
+def test_a_damaged_state_is_told_and_made_anew(
+    either: Linker, entry: Callable[..., Path], damage: bytes
+) -> None:
+    models = {A: entry("a"), B: entry("b")}
+    either.link(models)
+    good, made = either.state.read_bytes(), contents(either.hub)
+    either.state.write_bytes(damage)
+    run = either.link(models)
+    assert (run.status, run.out) == (0, [])
+    assert [line.partition(" ")[0] for line in run.err] == ["warning:"]
+    assert str(either.state) in run.err[0]
+    assert contents(either.hub) == made
+    assert either.state.read_bytes() == good
+
+
+def test_a_lost_state_is_made_anew(either: Linker, entry: Callable[..., Path]) -> None:
+    models = {A: entry("a"), B: entry("b")}
+    either.link(models)
+    good, before = either.state.read_bytes(), touched(either.hub)
+    either.state.unlink()
+    run = either.link(models)
+    assert (run.status, run.out, run.err) == (0, [], [])
+    assert touched(either.hub) == before
+    assert either.state.read_bytes() == good
+
+
+def test_the_state_of_another_user_is_not_believed(
+    linker: Linker, entry: Callable[..., Path]
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs two users")
+    linker.link({A: entry("a")})
+    os.chown(linker.state, 65534, 65534)
+    assert "cannot use" in linker.link({}).err[0]
+    assert (linker.hub / A).is_symlink()
+
+
+def test_the_state_is_not_read_through_a_link(linker: Linker, entry: Callable[..., Path]) -> None:
+    linker.link({A: entry("a")})
+    elsewhere = linker.state.rename(linker.root / "elsewhere.json")
+    linker.state.symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    assert "cannot use" in linker.link({B: entry("b")}).err[0]
+    assert (linker.hub / A).is_symlink()
+    assert elsewhere.read_bytes() == before
+    assert not linker.state.is_symlink()
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(linker: Linker, entry: Callable[..., Path]) -> None:
+    os.mkfifo(linker.state)
+    assert "cannot use" in linker.link({A: entry("a")}, env={}).err[0]
+    assert linker.state.is_file()
+
+
+class TestUnitsFolder:
+    """systemd gives a unit a folder that lasts from one run to the next: $RUNTIME_DIRECTORY."""
+
+    @pytest.fixture
+    def env(self, linker: Linker) -> dict[str, str]:
+        folder = linker.root / "run"
+        folder.mkdir()
+        return {"RUNTIME_DIRECTORY": f"{folder}:/run/another"}
+
+    def test_a_moved_cache(
+        self, either: Linker, entry: Callable[..., Path], env: dict[str, str]
+    ) -> None:
+        models = {A: entry("a"), B: entry("b")}
+        assert either.link(models, env=env).out == [f"ai-models: linked 2 in {either.hub}"]
+        moved = either.but(hub=either.root / "new/hub", state=either.root / "new/state.json")
+        assert moved.link({A: models[A]}, env=env).out == [
+            f"ai-models: removed 2 in {either.hub}",
+            f"ai-models: linked 1 in {moved.hub}",
+        ]
+        assert contents(either.root / "cache") == {"hub": ("folder",)}
+        before = touched(either.root / "run")
+        assert moved.link({A: models[A]}, env=env).out == []
+        assert touched(either.root / "run") == before
+        assert moved.unlink(env=env).out == [f"ai-models: removed 1 in {moved.hub}"]
+
+    def test_unlinking_after_a_move(
+        self, linker: Linker, entry: Callable[..., Path], env: dict[str, str]
+    ) -> None:
+        linker.link({A: entry("a")}, env=env)
+        moved = linker.but(hub=linker.root / "new/hub", state=linker.root / "new/state.json")
+        assert moved.unlink("--dry-run", env=env).out == [f"would remove {linker.hub}/{A}"]
+        assert moved.unlink(env=env).out == [f"ai-models: removed 1 in {linker.hub}"]
+
+    def test_a_folder_that_cannot_be_used(self, linker: Linker, entry: Callable[..., Path]) -> None:
+        run = linker.link({A: entry("a")}, env={"RUNTIME_DIRECTORY": "/nonexistent/folder"})
+        assert run.status == 1
+        assert [line.partition(" ")[0] for line in run.err] == ["error:"]
+        assert (linker.hub / A).is_symlink()
