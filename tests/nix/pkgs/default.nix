@@ -39,7 +39,13 @@ let
 
   python3 = {
     outPath = hostPython;
-    withPackages = choose: builtins.seq (choose { requests = "python3-requests"; }) hostPython;
+    withPackages =
+      choose:
+      builtins.seq (choose {
+        requests = "python3-requests";
+        torch = "";
+        transformers = "";
+      }) hostPython;
   };
 in
 {
@@ -61,6 +67,18 @@ in
       buildCommand = ''
         printf %s "$text" > $out
         chmod +x $out
+      '';
+    };
+
+  writeShellScriptBin =
+    name: text:
+    mkDerivation {
+      inherit name;
+      text = "#!${runtimeShell}\n${text}\n";
+      buildCommand = ''
+        mkdir -p $out/bin
+        printf %s "$text" > $out/bin/$name
+        chmod +x $out/bin/$name
       '';
     };
 
@@ -87,6 +105,8 @@ in
       }
       // attrs
     );
+
+  dockerTools.streamLayeredImage = import ./image.nix { inherit mkDerivation runtimeShell; };
 
   python3Packages = import ./python.nix { inherit mkDerivation; };
 

@@ -1,0 +1,49 @@
+# An image, as a script that writes it to its standard output. The real one writes what Docker loads;
+# this one two archives, one after the other: what `extraCommands` has made, and the closure of
+# `config`, with the image's name and configuration as `image.json`.
+{ mkDerivation, runtimeShell }:
+{
+  name,
+  tag ? null,
+  config ? { },
+  extraCommands ? "",
+  maxLayers ? 100,
+}:
+let
+  layer = mkDerivation {
+    name = "layer.tar";
+    buildCommand = ''
+      mkdir root
+      cd root
+      ${extraCommands}
+      tar --create --owner root --group root --file $out .
+    '';
+  };
+
+  description = mkDerivation {
+    name = "image.json";
+    text = builtins.toJSON { inherit name tag config; };
+    buildCommand = ''
+      printf %s "$text" > $out
+    '';
+  };
+in
+assert maxLayers > 1;
+mkDerivation {
+  name = "stream-${name}";
+  inherit description;
+  exportReferencesGraph = [
+    "closure"
+    description
+  ];
+  buildCommand = ''
+    # Beside paths it names the derivations that have made them.
+    paths=$(grep "^$NIX_STORE/" closure | grep --invert-match '[.]drv$' | sort --unique | cut --characters 2-)
+    cat > $out << END
+    #!${runtimeShell}
+    cat ${layer}
+    exec tar --create --directory / --transform "s,^''${description#/}$,image.json," ''${paths//$'\n'/ }
+    END
+    chmod +x $out
+  '';
+}
