@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from huggingface_hub import snapshot_download
 
+from linker.helpers import A, follow
 from support.linker import touched
 
 if TYPE_CHECKING:
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
     from support.hub import Hub
     from support.linker import Linker
 
-A, B = "models--org--a", "models--org--b"
-
-
-def follow(line: str) -> None:
-    """Do what a message ends with."""
-    command = line.rpartition(": ")[2]
-    assert shlex.split(command)[:2] == ["mv", "--"]
-    subprocess.run(["sh", "-euc", command], check=True)
+B = "models--org--b"
 
 
 def link_to(target: str) -> Callable[[Path], None]:

@@ -166,9 +166,8 @@ class _Plan:
         """Give what is of no use any more when only the rest of the links is there."""
         kept = _by_commit(self._needed)
         withdrawn = self._record.snapshots.keys() - kept.keys()
-        links = [place for place in rest if _top(place) == "snapshots"]
-        gone = withdrawn - {place.split("/")[1] for place in links}
-        used = {_blob(self._there.nodes[place]) for place in links if place not in self._needed}
+        gone = withdrawn - _by_commit(rest).keys()
+        used = {_blob(self._there.nodes[place]) for place in rest if place not in self._needed}
 
         def is_useless(place: str) -> bool:
             top, _, name = place.partition("/")
