@@ -102,6 +102,22 @@ def test_a_cache_of_models_loads_where_nothing_can_be_written(
     assert Path(loaded.stdout.rstrip()).read_text() == "{}"
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_remote_code_is_kept_below_hf_home_or_where_it_is_told(
+    host_nix: NixEnv, model: str, unprivileged: Runner, *, elsewhere: bool
+) -> None:
+    """What docs/shells.md and docs/containers.md say of HF_MODULES_CACHE."""
+    cache = host_nix.build(f"{LIBRARY} integration.mkCache pkgs [ ({model}) ]")
+    code = (
+        "import os\n"
+        f"if {elsewhere}: os.environ['HF_MODULES_CACHE'] = os.environ['TMPDIR'] + '/modules'\n"
+        "from transformers.dynamic_module_utils import init_hf_modules; init_hf_modules()"
+    )
+    done = unprivileged(sys.executable, "-c", code, env={"HF_HOME": str(cache)})
+    assert (done.returncode == 0) == elsewhere
+    assert elsewhere or f"{cache}/modules" in done.stderr
+
+
 def test_a_cache_of_thousands_of_models(host_nix: NixEnv) -> None:
     """Their links are more than an environment variable holds."""
     cache = host_nix.build(
