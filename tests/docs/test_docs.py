@@ -1,9 +1,10 @@
 """Every snippet of the documentation is run, evaluated or compared, in reading order.
 
 A comment before a block says what it is: `<!-- file: NAME -->` is written for the blocks after it,
-`<!-- expression -->` and `<!-- bindings -->` are evaluated as Nix, `<!-- help: COMMAND -->` is what
-the command line prints (`AIMODELS_UPDATE_DOCS=1` writes it). The language says the rest; `text` is
-a picture, and is not checked.
+`<!-- expression -->` and `<!-- bindings -->` are evaluated as Nix, `<!-- nixos -->` and
+`<!-- home-manager -->` as configurations (`<!-- nixos: NAME -->` is written, too), and
+`<!-- help: COMMAND -->` is what the command line prints (`AIMODELS_UPDATE_DOCS=1` writes it). The
+language says the rest; `text` is a picture, and is not checked.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen import manifest
-from support import tinyllama
+from support import registry, tinyllama
 from support.environment import CHECKOUT, ORIGINAL
 from support.nix import NixEnv, available
 
@@ -37,7 +38,8 @@ DOCUMENTS = sorted(
     for path in (CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *CHECKOUT.glob("docs/*.md"))
 )
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<kind>\w+)(?:: (?P<name>.+?))? -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"(?:^<!-- (?P<kind>[\w-]+)(?:: (?P<name>.+?))? -->\n)?"
+    r"^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -72,6 +74,7 @@ class Session:
     directory: Path
     home: Path
     endpoint: str
+    unchecked: list[str] = field(default_factory=list)
     container: dict[str, str] = field(default_factory=dict)
 
     def run(self, *command: str) -> str:
@@ -152,6 +155,8 @@ def test_document(document: str, session: Session) -> None:
     for block in blocks(document):
         with _located(f"{document}:{block.line}"):
             _check(document, block, session)
+    if session.unchecked:
+        pytest.skip("; ".join(dict.fromkeys(session.unchecked)) + " (all else was checked)")
 
 
 @contextmanager
@@ -173,6 +178,8 @@ def _check(document: str, block: Block, session: Session) -> None:
     elif block.kind == "file":
         assert block.name is not None
         (session.directory / block.name).write_text(block.text)
+    elif block.kind in {"nixos", "home-manager"}:
+        _check_configuration(block, block.kind, session)
     elif block.language == "nix":
         braces = ("{", "}") if block.kind == "bindings" else ("(", ")")
         assert block.kind in {"bindings", "expression"}
@@ -204,6 +211,25 @@ def _check_bash(block: Block, session: Session) -> None:
         else:
             lines.append(line)
     session.run("bash", "-euo", "pipefail", "-c", "\n".join(lines))
+
+
+def _check_configuration(block: Block, kind: str, session: Session) -> None:
+    """With the real module systems, of which this machine may have none."""
+    file = session.directory / (block.name or "snippet.nix")
+    file.write_text(block.text)
+    function = "flake" if file.name == "flake.nix" else kind
+    try:
+        arguments = f"lib = import {registry.flake('nixpkgs')}/lib;"
+        if "home-manager" in block.text or kind == "home-manager":
+            arguments += f" home-manager = {registry.flake('home-manager')};"
+    except pytest.skip.Exception as missing:
+        session.unchecked.append(str(missing))
+        return
+    configurations = f"import {CHECKOUT}/tests/docs/configurations.nix {{ {arguments} }}"
+    with available("host") as nix:
+        found = nix.eval(f"({configurations}).{function} {file}")
+    assert found["enabled"] is True
+    assert (found["problems"], found["warnings"]) == ([], [])
 
 
 def _check_python(block: Block, session: Session) -> None:

@@ -4,6 +4,7 @@
   lib,
   home-manager,
   modules,
+  ours ? ../../nix/modules/home-manager.nix,
 }:
 let
   pkgs = import ./nixpkgs { inherit lib; };
@@ -11,7 +12,7 @@ in
 (import (home-manager + "/modules") {
   inherit pkgs;
   configuration.imports = [
-    ../../nix/modules/home-manager.nix
+    ours
     # Not what it would import.
     { _module.args.pkgs = lib.mkForce pkgs; }
     {

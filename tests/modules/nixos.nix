@@ -8,12 +8,13 @@
   modules = [
     ../../nix/modules/nixos.nix
     ./nixpkgs/nixos/modules/misc/assertions.nix
+    ./nixpkgs/nixos/modules/system/boot/systemd.nix
     {
-      # Options of NixOS, of any type.
-      config._module = {
-        freeformType = lib.types.lazyAttrsOf lib.types.anything;
-        args.pkgs = import ./nixpkgs { inherit lib; };
+      options.nixpkgs.config = lib.mkOption {
+        type = lib.types.raw;
+        default = { };
       };
+      config._module.args.pkgs = lib.mkDefault (import ./nixpkgs { inherit lib; });
     }
   ]
   ++ modules;

@@ -1,0 +1,125 @@
+# Configurations of the documentation, evaluated with our modules: gives what fails or warns, with all
+# that the configuration sets.
+{
+  # Of the real nixpkgs.
+  lib,
+  # The real one's source, where there is need of it.
+  home-manager ? throw "no Home Manager here",
+}:
+let
+  force = import ./force.nix;
+
+  pkgs = import ../modules/nixpkgs { inherit lib; } // {
+    # Programs that snippets start.
+    llama-cpp = pkgs.runCommand "llama-cpp" { } "mkdir $out";
+    vllm = pkgs.runCommand "vllm" { } "mkdir $out";
+  };
+
+  nixosWith =
+    ours: modules:
+    import ../modules/nixos.nix (
+      ours
+      // {
+        inherit lib;
+        modules = [
+          { _module.args.pkgs = lib.mkOverride 10 pkgs; }
+          homeManagerInNixos
+        ]
+        ++ modules;
+      }
+    );
+
+  homeWith =
+    ours: modules:
+    builtins.seq (declared (modules ++ [ (ours.ours or ../../nix/modules/home-manager.nix) ])) (
+      import ../modules/home-manager.nix (ours // { inherit lib home-manager modules; })
+    );
+
+  # Home Manager is evaluated without checking that options exist.
+  declared =
+    modules:
+    (lib.evalModules {
+      modules = modules ++ [
+        {
+          options = lib.genAttrs [ "assertions" "home" "warnings" "xdg" ] (
+            _name: lib.mkOption { type = lib.types.anything; }
+          );
+          config._module.args = { inherit pkgs; };
+        }
+      ];
+    }).config.programs.ai-models.enable;
+
+  # A flake has to name our modules itself.
+  none.ours = { };
+
+  # The option by which NixOS has Home Manager's configurations in it.
+  homeManagerInNixos.options.home-manager.users = lib.mkOption {
+    type = lib.types.attrsOf lib.types.deferredModule;
+    default = { };
+  };
+
+  # What a tarball has is this checkout.
+  downloading = builtins.scopedImport { fetchTarball = _url: ../..; };
+
+  failed = config: map (each: each.message) (lib.filter (each: !each.assertion) config.assertions);
+
+  nixosReport = config: {
+    problems =
+      failed config
+      ++ lib.concatMap (user: (homeReport (homeWith none [ user ])).problems) (
+        lib.attrValues config.home-manager.users
+      );
+    inherit (config) warnings;
+    enabled = config.services.ai-models.enable || config.home-manager.users != { };
+    value = force {
+      inherit (config.services.ai-models) modelPaths;
+      inherit (config) system systemd;
+    };
+  };
+
+  homeReport = config: {
+    problems = failed config;
+    inherit (config) warnings;
+    enabled = config.programs.ai-models.enable;
+    value = force {
+      inherit (config.programs.ai-models) modelPaths;
+      inherit (config.home) activation sessionVariables;
+    };
+  };
+in
+{
+  nixos = file: nixosReport (nixosWith { } [ (downloading file) ]);
+  home-manager = file: homeReport (homeWith { } [ (downloading file) ]);
+
+  # Of a flake with one configuration.
+  flake =
+    file:
+    let
+      flake = import file;
+      nixpkgs = {
+        lib = lib // {
+          nixosSystem = { system, modules }: builtins.seq system (nixosWith none modules);
+        };
+        legacyPackages.x86_64-linux = pkgs;
+      };
+      nix-ai-models = (import ../../flake.nix).outputs {
+        self = nix-ai-models;
+        inherit nixpkgs;
+      };
+      available = {
+        inherit nixpkgs nix-ai-models;
+        home-manager = {
+          lib.homeManagerConfiguration = { pkgs, modules }: builtins.seq pkgs.lib (homeWith none modules);
+          nixosModules.home-manager = { };
+        };
+      };
+      outputs = flake.outputs (
+        builtins.mapAttrs (name: _input: available.${name}) flake.inputs // { self = outputs; }
+      );
+      only = configurations: lib.head (lib.attrValues configurations);
+    in
+    if outputs ? nixosConfigurations then
+      nixosReport (only outputs.nixosConfigurations)
+    else
+      homeReport (only outputs.homeConfigurations);
+}
