@@ -14,7 +14,11 @@
         type = lib.types.raw;
         default = { };
       };
-      config._module.args.pkgs = lib.mkDefault (import ./nixpkgs { inherit lib; });
+      config._module = {
+        # Other options of NixOS, of any type.
+        freeformType = lib.types.lazyAttrsOf lib.types.anything;
+        args.pkgs = lib.mkDefault (import ./nixpkgs { inherit lib; });
+      };
     }
   ]
   ++ modules;

@@ -1,0 +1,232 @@
+# By the name of nixpkgs' own, with the same options and types as far as they are set by our module, and
+# with what NixOS makes of them.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (lib) mkOption types;
+  cfg = config.systemd;
+
+  # A list is a line for each; what is defined twice has to be the same, or lists.
+  value = lib.mkOptionType {
+    name = "systemd option";
+    merge =
+      loc: definitions:
+      if lib.any (definition: lib.isList definition.value) definitions then
+        lib.concatMap (definition: lib.toList definition.value) definitions
+      else
+        lib.mergeEqualOption loc definitions;
+  };
+
+  section = mkOption {
+    type = types.attrsOf value;
+    default = { };
+  };
+
+  variables = mkOption {
+    type = types.attrsOf (
+      types.nullOr (
+        types.oneOf [
+          types.str
+          types.path
+          types.package
+        ]
+      )
+    );
+    default = { };
+  };
+
+  units = mkOption {
+    type = types.listOf (
+      types.strMatching "[a-zA-Z0-9@%:_.\\-]+[.](service|socket|mount|target|timer|path|slice)"
+    );
+    default = [ ];
+  };
+
+  # Their names in unit files.
+  dependencies = {
+    after = "After";
+    before = "Before";
+    conflicts = "Conflicts";
+    requires = "Requires";
+    wants = "Wants";
+  };
+
+  unit = {
+    options = {
+      description = mkOption {
+        type = types.singleLineStr;
+        default = "";
+      };
+      unitConfig = section;
+    }
+    // lib.mapAttrs (_option: _name: units) (
+      dependencies
+      // {
+        wantedBy = "";
+        requiredBy = "";
+      }
+    );
+  };
+
+  service = types.submodule {
+    imports = [ unit ];
+    # Those of tests and documents set more.
+    freeformType = types.attrsOf types.anything;
+    options = {
+      serviceConfig = section;
+      environment = variables;
+      reloadIfChanged = mkOption {
+        type = types.bool;
+        default = false;
+      };
+      script = mkOption {
+        type = types.lines;
+        default = "";
+      };
+    };
+  };
+
+  lines =
+    attrs:
+    lib.concatStrings (
+      lib.flatten (
+        lib.mapAttrsToList (name: value: map (each: "${name}=${text each}\n") (lib.toList value)) attrs
+      )
+    );
+  text = value: if lib.isBool value then lib.boolToString value else toString value;
+
+  unitSection = definition: ''
+    [Unit]
+    ${lines (
+      lib.filterAttrs (_name: value: value != [ ]) (
+        lib.mapAttrs' (option: name: {
+          inherit name;
+          value = lib.optional (definition.${option} != [ ]) (toString definition.${option});
+        }) dependencies
+      )
+      // lib.optionalAttrs (definition.description != "") { Description = definition.description; }
+      // definition.unitConfig
+    )}
+  '';
+
+  serviceText =
+    name: definition:
+    let
+      script = pkgs.writeShellScript "unit-script-${name}-start" "set -e\n${definition.script}";
+      environment = cfg.globalEnvironment // definition.environment;
+    in
+    unitSection definition
+    + ''
+      [Service]
+      ${lib.concatMapStrings (key: "Environment=${builtins.toJSON "${key}=${environment.${key}}"}\n") (
+        lib.attrNames environment
+      )}
+      ${lib.optionalString definition.reloadIfChanged "X-ReloadIfChanged=true"}
+      ${lib.optionalString (definition.script != "") "ExecStart=${script}"}
+      ${lines definition.serviceConfig}
+    '';
+
+  files =
+    lib.mapAttrs' (name: definition: {
+      name = "${name}.service";
+      value = {
+        inherit definition;
+        text = serviceText name definition;
+      };
+    }) cfg.services
+    // lib.mapAttrs' (name: definition: {
+      name = "${name}.target";
+      value = {
+        inherit definition;
+        text = unitSection definition;
+      };
+    }) cfg.targets;
+in
+{
+  options = {
+    systemd = {
+      globalEnvironment = variables;
+      services = mkOption {
+        type = types.attrsOf service;
+        default = { };
+      };
+      targets = mkOption {
+        type = types.attrsOf (types.submodule unit);
+        default = { };
+      };
+      tmpfiles.rules = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+      };
+    };
+
+    system = {
+      extraDependencies = mkOption {
+        type = types.listOf types.pathInStore;
+        default = [ ];
+      };
+      build.toplevel = mkOption { type = types.package; };
+    };
+  };
+
+  config = {
+    systemd.targets.sysinit-reactivation = { };
+    systemd.services.systemd-tmpfiles-resetup = {
+      requiredBy = [ "sysinit-reactivation.target" ];
+      before = [ "sysinit-reactivation.target" ];
+      after = [ "local-fs.target" ];
+      unitConfig.DefaultDependencies = false;
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        ExecStart = "systemd-tmpfiles --create --remove --exclude-prefix=/dev";
+      };
+    };
+
+    # What would be in /etc.
+    system.build.toplevel =
+      pkgs.runCommand "nixos-system"
+        {
+          inherit (config.system) extraDependencies;
+          tmpfiles = lib.concatMapStrings (rule: "${rule}\n") cfg.tmpfiles.rules;
+          passAsFile = [
+            "extraDependencies"
+            "tmpfiles"
+          ];
+        }
+        ''
+          mkdir -p $out/systemd/system $out/tmpfiles.d
+          cp "$tmpfilesPath" $out/tmpfiles.d/00-nixos.conf
+          cp "$extraDependenciesPath" $out/extra-dependencies
+          # What systemd brings itself gets a drop-in.
+          unit() {
+            if [ -e "/usr/lib/systemd/system/$1" ]; then
+              mkdir "$1.d"
+              cat > "$1.d/overrides.conf"
+            else
+              cat > "$1"
+            fi
+          }
+          cd $out/systemd/system
+          ${lib.concatStrings (
+            lib.mapAttrsToList (name: file: ''
+              unit ${lib.escapeShellArg name} < ${pkgs.writeText "unit" file.text}
+              ${lib.concatMapStrings
+                (folder: ''
+                  mkdir -p ${folder}
+                  ln -s ../${name} ${folder}/
+                '')
+                (
+                  map (by: "${by}.wants") file.definition.wantedBy
+                  ++ map (by: "${by}.requires") file.definition.requiredBy
+                )
+              }
+            '') files
+          )}
+        '';
+  };
+}
