@@ -43,7 +43,7 @@ class Changes:
     Args:
         puts: In this order.
         drops: Paths, in this order, after that.
-        prunes: Folders of which those that are empty then are to go.
+        prunes: Folders that are to go, empty as they are then.
         rest: Whether something stays.
     """
 
@@ -139,13 +139,14 @@ class _Plan:
         withdrawn = ours - self._needed.keys()
         links = {place for place in withdrawn if self._leads_to_ours(place)}
         drops = links | self._useless(nodes.keys() - links)
-        rest = bool(self._needed or nodes.keys() - drops)
-        emptied = _folders_of(withdrawn | drops) - _folders_of(self._needed) if rest else folders
+        rest = self._needed.keys() | (nodes.keys() - drops)
+        # A killed run may have left folders empty.
+        empty = set(folders) - _folders_of(rest) if withdrawn or drops else set()
         return Changes(
             in_order(puts),
             sorted(drops, key=lambda place: (_CLEARING.index(_top(place)), place)),
-            {*emptied} & {*folders},
-            rest,
+            empty,
+            bool(rest),
         )
 
     def _is_due(self, place: str, content: str | bytes) -> bool:

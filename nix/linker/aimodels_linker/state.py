@@ -5,13 +5,14 @@ It is written before anything is made, so that what a killed run has made is kno
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aimodels_linker.folders import Put, open_folder
+from aimodels_linker.folders import TEMPORARY, Put, open_folder
 from aimodels_linker.log import warn
 from aimodels_linker.spec import check_name
 
@@ -72,6 +73,12 @@ class State:
         self.path = path
         self.hubs = dict(hubs)
         self._saved = dict(hubs)
+
+    def tidy(self) -> None:
+        """Remove what a killed run has left beside the file."""
+        parent, _ = os.path.split(self.path)
+        with contextlib.suppress(FileNotFoundError), open_folder(parent) as folder:
+            folder.remove(TEMPORARY)
 
     def save(self) -> None:
         """Write what has changed; without any entry there is no file."""

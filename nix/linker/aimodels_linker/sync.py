@@ -72,6 +72,8 @@ def _sync(
 ) -> bool:
     """Make all hubs that a state file or the configuration knows as they are to be."""
     state = read_state(path)
+    if not dry_run:
+        state.tidy()
     hubs = [*sorted(state.hubs.keys() - wanted.keys()), *wanted]
     done = [_Hub(spec, hub, state, dry_run=dry_run).sync(wanted.get(hub, {})) for hub in hubs]
     return all(done)
