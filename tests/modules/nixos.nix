@@ -3,10 +3,11 @@
   # Of the real nixpkgs.
   lib,
   modules,
+  ours ? ../../nix/modules/nixos.nix,
 }:
 (lib.evalModules {
   modules = [
-    ../../nix/modules/nixos.nix
+    ours
     ./nixpkgs/nixos/modules/misc/assertions.nix
     ./nixpkgs/nixos/modules/system/boot/systemd.nix
     {
