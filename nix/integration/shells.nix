@@ -3,16 +3,18 @@ let
   inherit (import ./quote.nix) expandable literal;
 
   # `ai_models_link NAME TARGET` makes the link in $hub; what may be a user's stays as it is, and is
-  # named in a line on stderr. To be used in a subshell, since it sets variables. It says its lines
+  # named in a line on stderr. Another shell may do the same at the same time: then a link is gone for
+  # a moment, or there already. To be used in a subshell, since it sets variables. It says its lines
   # with printf, because some shells' echo reads backslashes.
   linkFunction = ''
     ai_models_link() {
-      link=$hub/$1
+      link=$hub/$1 how=-sn
       if [ -L "$link" ]; then
         there=$(readlink -- "$link")
         case $there in
           "$2") return 0 ;;
-          ${literal builtins.storeDir}/*) ;;
+          ${literal builtins.storeDir}/*) how=-sfn ;;
+          "") ;;
           *)
             printf '%s\n' "nix-ai-models: $link leads to $there, not into the Nix store: remove the link to use the model from the store" >&2
             return 1
@@ -22,7 +24,7 @@ let
         printf '%s\n' "nix-ai-models: $link is not a symbolic link, and may hold downloads of yours: move it away to use the model from the Nix store" >&2
         return 1
       fi
-      said=$(ln -sfn -- "$2" "$link" 2>&1) || {
+      said=$(ln "$how" -- "$2" "$link" 2>&1) || [ "$(readlink -- "$link")" = "$2" ] || {
         printf '%s\n' "nix-ai-models: $link is not made ($said): make its folder writable for you, or choose another cache" >&2
         return 1
       }

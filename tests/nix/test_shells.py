@@ -117,6 +117,26 @@ def test_the_hook_links_once_and_is_silent(
     assert state(home) == before
 
 
+def test_shells_that_start_at_once_are_silent_too(
+    shell: Sequence[str], scripts: Scripts, tmp_path: Path
+) -> None:
+    """As a terminal's and an editor's."""
+    for number in range(5):
+        home = tmp_path / str(number)
+        started = [
+            subprocess.Popen(
+                [*shell, "-c", scripts.hook],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env={"PATH": "/usr/bin:/bin", "HOME": str(home)},
+            )
+            for _ in range(4)
+        ]
+        assert [process.communicate()[0] for process in started] == [b""] * 4
+        assert links(home / ".cache/huggingface/hub") == scripts.targets
+
+
 def test_the_hook_leaves_only_its_two_variables(
     shell: Sequence[str], scripts: Scripts, tmp_path: Path
 ) -> None:
