@@ -25,8 +25,10 @@ def tell(line: str) -> None:
     _print(line, sys.stdout)
 
 
-def _print(line: str, stream: TextIO) -> None:
+def _print(line: str, stream: TextIO | None) -> None:
     """Print one line, whatever the names in it are made of; nobody has to listen."""
+    if stream is None:  # it was closed before we started
+        return
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     encoding = stream.encoding or "ascii"
     with contextlib.suppress(OSError):
