@@ -59,7 +59,7 @@ let
   };
 
   # What a tarball has is this checkout.
-  downloading = builtins.scopedImport { fetchTarball = _url: ../..; };
+  downloading = builtins.scopedImport { fetchTarball = _url: toString ../..; };
 
   failed = config: map (each: each.message) (lib.filter (each: !each.assertion) config.assertions);
 
@@ -70,10 +70,10 @@ let
         lib.attrValues config.home-manager.users
       );
     inherit (config) warnings;
-    enabled = config.services.ai-models.enable || config.home-manager.users != { };
+    enabled = config.services.ai-models.enable or false || config.home-manager.users != { };
     value = force {
-      inherit (config.services.ai-models) modelPaths;
       inherit (config) system systemd;
+      modelPaths = config.services.ai-models.modelPaths or { };
     };
   };
 
@@ -83,7 +83,8 @@ let
     enabled = config.programs.ai-models.enable;
     value = force {
       inherit (config.programs.ai-models) modelPaths;
-      inherit (config.home) activation sessionVariables;
+      inherit (config.home) sessionVariables;
+      inherit (config.home.activation) aiModels;
     };
   };
 in

@@ -43,6 +43,12 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+_REPOS = (
+    tinyllama.REPO,
+    "google-bert/bert-base-uncased",
+    "sentence-transformers/all-MiniLM-L6-v2",
+)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -118,8 +124,8 @@ class Session:
 
 @pytest.fixture
 def session(hub: Hub, tmp_path: Path) -> Iterator[Session]:
-    """A machine with the newest Nix that can be had, and a Hub that has the documents' model."""
-    for repo in (tinyllama.REPO, "sentence-transformers/all-MiniLM-L6-v2"):
+    """A machine with the newest Nix that can be had, and a Hub that has the documents' models."""
+    for repo in _REPOS:
         hub.add_repo(repo, tinyllama.files(), lfs=["*.safetensors"])
     directory, home = tmp_path / "project", tmp_path / "home"
     directory.mkdir()
