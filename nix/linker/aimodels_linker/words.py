@@ -56,9 +56,10 @@ def failure(error: OSError, spec: Spec) -> str:
     if error.errno == errno.EROFS:
         return f"{said}: make it writable, or choose another folder in {spec.option}"
     if error.errno in _NO_FOLDER:
+        wrong = next(part for part in (*reversed(path.parents), path) if not part.is_dir())
         return (
-            f"{path} is {_found(path)}, where a folder is needed: move it away and activate again: "
-            f"{move_away(str(path))}"
+            f"{wrong} is {_found(wrong)}, where a folder is needed: move it away and activate "
+            f"again: {move_away(str(wrong))}"
         )
     return f"{said}: look what is there, and activate again"
 

@@ -1,0 +1,224 @@
+"""What cannot be done: told in one line with the next step, and the rest is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linker.helpers import A, follow
+from support.disk import fill, small_disk
+from support.linker import contents, touched
+from support.unprivileged import prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from support.linker import Linker
+
+B, C = "models--org--b", "models--org--c"
+_NOBODY = 65534
+
+
+@pytest.fixture
+def models(entry: Callable[..., Path]) -> dict[str, Path]:
+    return {A: entry("a"), B: entry("b"), C: entry("c")}
+
+
+class TestTwoUsers:
+    """The linker is run by a login user; root, or another, has been there before."""
+
+    @pytest.fixture(autouse=True)
+    def _root(self, linker: Linker) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("needs two users")
+        os.chown(linker.root / "cache", _NOBODY, _NOBODY)
+
+    def test_all_belongs_to_the_user(self, either: Linker, models: dict[str, Path]) -> None:
+        for _ in range(2):
+            run = either.link(models, launcher=prefix())
+            assert (run.status, run.err) == (0, [])
+        owners = {status.st_uid for path in either.hub.rglob("*") if (status := path.lstat())}
+        assert owners == {either.hub.stat().st_uid} == {_NOBODY}
+        assert either.unlink(launcher=prefix()).status == 0
+        assert contents(either.root / "cache") == {"hub": ("folder",)}
+
+    def test_a_hub_folder_of_another_user(self, either: Linker, models: dict[str, Path]) -> None:
+        either.hub.mkdir()
+        before = touched(either.hub)
+        run = either.link(models, launcher=prefix())
+        assert (run.status, run.out) == (1, [])
+        place = A if either.mode == "link" else ".nix-ai-models.new"
+        (error,) = run.err
+        assert error == (
+            f"error: {either.hub}/{place}: Permission denied: {either.hub} belongs to root, and "
+            f"this runs as nobody: sudo chown -R nobody -- {either.hub}, or choose another folder "
+            "in services.ai-models"
+        )
+        assert touched(either.hub) == before
+        os.chown(either.hub, _NOBODY, _NOBODY)
+        assert either.link(models, launcher=prefix()).err == []
+
+    def test_a_missing_hub_folder_in_one_of_another_user(
+        self, linker: Linker, models: dict[str, Path]
+    ) -> None:
+        odd = linker.but(hub=linker.root / "its/x/hub")
+        (linker.root / "its").mkdir()
+        run = odd.link(models, launcher=prefix())
+        assert run.status == 1
+        (error,) = run.err
+        assert f"sudo chown -R nobody -- {linker.root}/its, or" in error
+
+    def test_nothing_to_do_needs_no_permission(
+        self, either: Linker, models: dict[str, Path]
+    ) -> None:
+        either.link(models, launcher=prefix())
+        for path in (either.hub, either.root / "cache"):
+            os.chown(path, 0, 0)
+        run = either.link(models, launcher=prefix())
+        assert (run.status, run.out, run.err) == (0, [], [])
+
+    def test_one_entry_of_another_user(self, folders: Linker, models: dict[str, Path]) -> None:
+        folders.link(models, launcher=prefix())
+        (blob,) = (p for p in (folders.hub / B / "blobs").iterdir() if p.read_bytes() == b"b")
+        blob.unlink()
+        (folders.hub / C).joinpath("refs/main").unlink()
+        os.chown(folders.hub / B / "blobs", 0, 0)
+        run = folders.link(models, launcher=prefix())
+        assert run.status == 1
+        (error,) = run.err
+        assert error.startswith(
+            f"error: {blob}: Permission denied: {folders.hub}/{B}/blobs belongs"
+        )
+        assert run.out == [f"ai-models: linked 1 in {folders.hub}"]
+
+    def test_a_state_in_a_folder_of_another_user(
+        self, linker: Linker, models: dict[str, Path]
+    ) -> None:
+        """Nothing is made that could not be recorded."""
+        linker.hub.mkdir()
+        os.chown(linker.hub, _NOBODY, _NOBODY)
+        os.chown(linker.root / "cache", 0, 0)
+        run = linker.link(models, launcher=prefix())
+        assert run.status == 1
+        assert len(run.err) == 1
+        assert contents(linker.hub) == {}
+
+
+@pytest.mark.parametrize("part", ["hub", "its parent"])
+@pytest.mark.parametrize("thing", ["a file", "a link to nowhere"])
+def test_no_folder_where_the_hub_folder_belongs(
+    linker: Linker, models: dict[str, Path], part: str, thing: str
+) -> None:
+    odd = linker.but(hub=linker.root / "x y/hub")
+    wrong = odd.hub if part == "hub" else odd.hub.parent
+    wrong.parent.mkdir(exist_ok=True)
+    if thing == "a file":
+        wrong.write_text("mine")
+    else:
+        wrong.symlink_to("/nonexistent/place")
+    run = odd.link(models)
+    assert (run.status, run.out) == (1, [])
+    (error,) = run.err
+    assert error.startswith("error: ")
+    assert "where a folder is needed" in error
+    follow(error)
+    assert odd.link(models).status == 0
+
+
+@pytest.fixture
+def read_only(linker: Linker) -> Iterator[Callable[[], None]]:
+    """Make the hub folder one of a file system of its own, which can be made read-only."""
+    with small_disk(linker.hub, 1 << 20) as disk:
+        yield lambda: subprocess.run(["mount", "-o", "remount,ro", disk], check=True) and None
+
+
+def test_a_read_only_file_system(
+    either: Linker, models: dict[str, Path], read_only: Callable[[], None]
+) -> None:
+    either.link({A: models[A]})
+    read_only()
+    assert either.link({A: models[A]}).err == []
+    before = contents(either.hub)
+    for wanted in (models, {}):
+        run = either.link(wanted)
+        assert run.status == 1
+        assert [line.count("Read-only file system: make it writable") for line in run.err] == [1]
+        assert contents(either.hub) == before
+
+
+def test_a_full_disk(folders: Linker, models: dict[str, Path]) -> None:
+    with small_disk(folders.hub, 1 << 20) as disk:
+        fill(disk)
+        run = folders.link(models)
+        assert run.status == 1
+        assert [line.count("No space left on device: free some") for line in run.err] == [1]
+        (disk / "filler").unlink()
+        run = folders.link(models)
+        assert (run.status, run.err) == (0, [])
+        assert {path.name for path in folders.hub.iterdir()} == set(models)
+        folders.unlink()
+        assert contents(folders.hub) == {}
+
+
+def test_a_full_disk_under_the_state(linker: Linker, models: dict[str, Path]) -> None:
+    with small_disk(linker.root / "disk", 1 << 20) as disk:
+        fill(disk)
+        odd = linker.but(state=disk / "state.json")
+        run = odd.link(models)
+        assert run.status == 1
+        assert len(run.err) == 1
+        assert contents(linker.hub) == {}
+        (disk / "filler").unlink()
+        assert odd.link(models).status == 0
+        assert [path.name for path in disk.iterdir()] == ["state.json"]
+
+
+class TestBadSpecs:
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("version", 2),
+            ("mode", "copy"),
+            ("hub", "relative"),
+            ("state", None),
+            ("entries", []),
+            ("entries", {"models--a--b": {"name": "x", "path": "/etc"}}),
+            ("entries", {"models--a--b": {"name": "x"}}),
+            ("entries", {"../models--a--b": {"name": "x", "path": "STORE/x"}}),
+            ("entries", {".models--a--b": {"name": "x", "path": "STORE/x"}}),
+            ("entries", {"models": {"name": "x", "path": "STORE/x"}}),
+        ],
+    )
+    def test_values(self, linker: Linker, key: str, value: object) -> None:
+        file = linker.spec({})
+        data = {**json.loads(file.read_text()), key: value}
+        file.write_text(json.dumps(data).replace("STORE", str(linker.store)))
+        run = linker.run("link", file)
+        assert run.status == 1
+        (error,) = run.err
+        assert error.startswith(f"error: {file} is not a spec of this linker (")
+        assert contents(linker.root / "cache") == {}
+
+    def test_no_json(self, linker: Linker) -> None:
+        file = linker.root / "spec.json"
+        assert "cannot read the spec" in linker.run("link", file).err[0]
+        for text in (b"{", b"[]", b"null", b"\xff"):
+            file.write_bytes(text)
+            assert "is not a spec" in linker.run("unlink", file).err[0]
+
+    def test_usage(self, linker: Linker) -> None:
+        for arguments in ([], ["link"], ["relink", "x"]):
+            run = linker.run(*arguments, env={})
+            assert run.status == 2
+            assert "Traceback" not in "".join(run.err)
+
+
+def test_nobody_listens(linker: Linker, models: dict[str, Path]) -> None:
+    closing = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh"]
+    assert linker.link(models, launcher=closing).status == 0
+    assert {path.name for path in linker.hub.iterdir()} == set(models)
