@@ -10,8 +10,7 @@ let
   force = import ./force.nix;
 
   pkgs = import ../modules/nixpkgs { inherit lib; } // {
-    # Programs that snippets start.
-    llama-cpp = pkgs.runCommand "llama-cpp" { } "mkdir $out";
+    # What snippets start.
     vllm = pkgs.runCommand "vllm" { } "mkdir $out";
   };
 
@@ -58,8 +57,23 @@ let
     default = { };
   };
 
-  # What a tarball has is this checkout.
-  downloading = builtins.scopedImport { fetchTarball = _url: toString ../..; };
+  nixpkgs = {
+    lib = lib // {
+      nixosSystem = { system, modules }: builtins.seq system (nixosWith none modules);
+    };
+    legacyPackages.x86_64-linux = pkgs;
+  };
+
+  nix-ai-models = (import ../../flake.nix).outputs {
+    self = nix-ai-models;
+    inherit nixpkgs;
+  };
+
+  # A configuration whose author has our flake, or downloads a tarball, which is this checkout.
+  configuration = builtins.scopedImport {
+    inherit nix-ai-models;
+    fetchTarball = _url: toString ../..;
+  };
 
   failed = config: map (each: each.message) (lib.filter (each: !each.assertion) config.assertions);
 
@@ -89,24 +103,14 @@ let
   };
 in
 {
-  nixos = file: nixosReport (nixosWith { } [ (downloading file) ]);
-  home-manager = file: homeReport (homeWith { } [ (downloading file) ]);
+  nixos = file: nixosReport (nixosWith { } [ (configuration file) ]);
+  home-manager = file: homeReport (homeWith { } [ (configuration file) ]);
 
   # Of a flake with one configuration.
   flake =
     file:
     let
       flake = import file;
-      nixpkgs = {
-        lib = lib // {
-          nixosSystem = { system, modules }: builtins.seq system (nixosWith none modules);
-        };
-        legacyPackages.x86_64-linux = pkgs;
-      };
-      nix-ai-models = (import ../../flake.nix).outputs {
-        self = nix-ai-models;
-        inherit nixpkgs;
-      };
       available = {
         inherit nixpkgs nix-ai-models;
         home-manager = {
