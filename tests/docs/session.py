@@ -1,0 +1,121 @@
+"""The documentation's blocks, and somebody who types what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from support.environment import CHECKOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.nix import NixEnv
+
+_BLOCK = re.compile(
+    r"(?:^<!-- (?P<kind>[\w-]+)(?:: (?P<name>.+?))? -->\n)?"
+    r"^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: where its text starts, and what is to be done with it."""
+
+    line: int
+    span: tuple[int, int]
+    kind: str | None
+    name: str | None
+    language: str
+    text: str
+
+
+def blocks(document: str) -> Iterator[Block]:
+    text = (CHECKOUT / document).read_text()
+    assert text.count("\n```") % 2 == 0
+    for match in _BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start("text"))
+        yield Block(
+            line, match.span("text"), match["kind"], match["name"], match["language"], match["text"]
+        )
+
+
+@dataclass
+class Session:
+    """A person who types what a document says, in a directory and a home of their own."""
+
+    nix: NixEnv
+    directory: Path
+    home: Path
+    endpoint: str
+    unchecked: list[str] = field(default_factory=list)
+    container: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *command: str) -> str:
+        """Run what has to succeed; give what it prints."""
+        done = self.attempt(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def attempt(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command, with these variables beside what the person has."""
+        # huggingface_hub's cache is to be where the documents say, below the home.
+        nix = {k: v for k, v in self.nix.variables().items() if k != "XDG_CACHE_HOME"}
+        return subprocess.run(
+            command,
+            check=False,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            env={
+                **os.environ,
+                **nix,
+                "HOME": str(self.home),
+                "HF_ENDPOINT": self.endpoint,
+                "PATH": f"{self.home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "DOCKER_ENV": "\n".join(f"{k}={v}" for k, v in self.container.items()),
+                **variables,
+            },
+        )
+
+    def evaluate(self, expression: str) -> object:
+        """Evaluate with everything that a flake's author has at hand."""
+        scope = (
+            f'let system = "x86_64-linux"; checkout = {CHECKOUT};'
+            " pkgs = import (checkout + /tests/nix/pkgs) { inherit system; };"
+            " nix-ai-models = { lib = import (checkout + /nix);"
+            " nixosModules.default = import (checkout + /nix/modules/nixos.nix);"
+            " homeManagerModules.default = import (checkout + /nix/modules/home-manager.nix); };"
+            " inherit (nix-ai-models.lib) fetchModel;"
+            ' llama-2-7b = fetchModel pkgs { name = "llama-2-7b";'
+            ' source.huggingface.repo = "meta-llama/Llama-2-7b-hf"; hash = ""; };'
+            " self.packages.${system} = { inherit llama-2-7b; };"
+            f" in import (checkout + /tests/docs/force.nix) ({expression})"
+        )
+        command = ("nix-instantiate", "--eval", "--strict", "--json", "-E", scope)
+        return json.loads(self.nix.run(*command, cwd=self.directory).stdout)
+
+
+def start(nix: NixEnv, directory: Path, home: Path, endpoint: str) -> Session:
+    shims = Path(__file__).parent / "shims"
+    for name, shim in {"nix": "nix", "nix-store": "nix", "docker": "docker"}.items():
+        shutil.copy(shims / shim, home / "bin" / name)
+    # The project of the guide is what the README's first lines are about, too.
+    for block in blocks("docs/huggingface.md"):
+        if block.kind == "file" and block.name:
+            (directory / block.name).write_text(block.text)
+    for key, value in {
+        "NIX_ENTRY": "\n".join(nix.entry()),
+        "CHECKOUT": str(CHECKOUT),
+        "PYTHON": sys.executable,
+    }.items():
+        os.environ[key] = value
+    return Session(nix, directory, home, endpoint)
