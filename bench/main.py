@@ -10,6 +10,7 @@ from pathlib import Path
 
 import download
 import fetcher
+import links
 import lock
 import report
 import startup
@@ -17,7 +18,7 @@ import store
 from lab import Settings, scratch
 from support.environment import hermetic
 
-QUESTIONS = {module.__name__: module for module in (lock, startup, fetcher, store, download)}
+QUESTIONS = {module.__name__: module for module in (lock, startup, fetcher, store, links, download)}
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 

@@ -20,6 +20,7 @@ ROWS = {
     "startup": ["--help", "lock of 100 models, unchanged", "its packages beside", "its requests"],
     "fetcher": ["one file of 4.0 MiB", "a tree of 4.0 MiB", "a tree of 32.0 KiB"],
     "store": ["lock --pin tree: written", "link form: time", "tree build: written"],
+    "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],
 }
 
 
@@ -72,4 +73,6 @@ def test_downloads(tmp_path: Path) -> None:
 def test_usage() -> None:
     done = bench("loc")
     assert done.returncode == 2
-    assert "no question 'loc'; there is lock, startup, fetcher, store, download" in done.stderr
+    assert (
+        "no question 'loc'; there is lock, startup, fetcher, store, links, download" in done.stderr
+    )
