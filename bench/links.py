@@ -111,5 +111,5 @@ def _entries(store: Path, count: int) -> dict[str, Path]:
     run(sys.executable, "-B", fetcher, store / "spec.json", "--out", model)
     entries = {f"models--bench--{number}": store / f"model-{number}" for number in range(count)}
     for path in entries.values():
-        run("cp", "-a", model, path)
+        run("cp", "-al", model, path)
     return entries
