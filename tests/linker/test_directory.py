@@ -305,7 +305,7 @@ def test_a_ref_that_a_program_made_goes_with_the_commit(folders: Linker, repo: R
 def test_the_old_path_may_have_been_collected(folders: Linker, repo: Repo, then: str) -> None:
     old = folders.entry(repo)
     folders.link({A: old})
-    shutil.rmtree(old)
+    old.rename(folders.store / "collected")
     repo.commit(SECOND)
     path = folders.entry(repo)
     if then == "an update":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_linker.spec import read_spec
+from aimodels_linker.sync import link, unlink
+from aimodels_linker.words import failure
 from linker.helpers import A, follow
 from support.disk import fill, small_disk
 from support.linker import contents, touched
@@ -56,22 +60,30 @@ class TestTwoUsers:
         (error,) = run.err
         assert error == (
             f"error: {either.hub}/{place}: Permission denied: {either.hub} belongs to root, and "
-            f"this runs as nobody: sudo chown -R nobody -- {either.hub}, or choose another folder "
-            "in services.ai-models"
+            f"this runs as nobody: give it away (sudo chown -R nobody -- {either.hub}), or choose "
+            "another folder in services.ai-models"
         )
         assert touched(either.hub) == before
         os.chown(either.hub, _NOBODY, _NOBODY)
         assert either.link(models, launcher=prefix()).err == []
 
+    @pytest.mark.parametrize("closed", [True, False])
     def test_a_missing_hub_folder_in_one_of_another_user(
-        self, linker: Linker, models: dict[str, Path]
+        self, linker: Linker, models: dict[str, Path], *, closed: bool
     ) -> None:
-        odd = linker.but(hub=linker.root / "its/x/hub")
-        (linker.root / "its").mkdir()
+        """Which nobody should give away: it may be /var/cache."""
+        odd = linker.but(hub=linker.root / "its/x y/hub")
+        (linker.root / "its").mkdir(mode=0o700 if closed else 0o755)
         run = odd.link(models, launcher=prefix())
         assert run.status == 1
         (error,) = run.err
-        assert f"sudo chown -R nobody -- {linker.root}/its, or" in error
+        command = f"sudo install -d -o nobody -- '{odd.hub}'"
+        assert error.endswith(
+            f"nobody, who may not make {odd.hub}: make it ({command}), or choose another folder in "
+            "services.ai-models"
+        )
+        subprocess.run(["sh", "-euc", command.removeprefix("sudo ")], check=True)
+        assert odd.link(models, launcher=prefix()).err == []
 
     def test_nothing_to_do_needs_no_permission(
         self, either: Linker, models: dict[str, Path]
@@ -96,6 +108,21 @@ class TestTwoUsers:
         )
         assert run.out == [f"ai-models: linked 1 in {folders.hub}"]
 
+    @pytest.mark.parametrize("command", [link, unlink])
+    def test_folders_that_the_user_may_not_enter(
+        self, linker: Linker, models: dict[str, Path], command: Callable[..., bool]
+    ) -> None:
+        linker.root.chmod(0o700)
+        spec = read_spec(str(linker.spec(models)))
+        os.seteuid(_NOBODY)
+        try:
+            with pytest.raises(PermissionError) as caught:
+                command(spec, dry_run=False)
+            said = failure(caught.value, spec)
+        finally:
+            os.seteuid(0)
+        assert said.startswith(f"{linker.root}/cache: Permission denied: this runs as nobody")
+
     def test_a_state_in_a_folder_of_another_user(
         self, linker: Linker, models: dict[str, Path]
     ) -> None:
@@ -105,7 +132,8 @@ class TestTwoUsers:
         os.chown(linker.root / "cache", 0, 0)
         run = linker.link(models, launcher=prefix())
         assert run.status == 1
-        assert len(run.err) == 1
+        (error,) = run.err
+        assert f"(sudo chown nobody -- {linker.root}/cache)" in error
         assert contents(linker.hub) == {}
 
 
@@ -149,6 +177,19 @@ def test_a_read_only_file_system(
         assert run.status == 1
         assert [line.count("Read-only file system: make it writable") for line in run.err] == [1]
         assert contents(either.hub) == before
+
+
+def test_a_file_system_without_links(
+    linker: Linker, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")  # as of FAT
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    run = linker.link(models)
+    assert run.status == 1
+    assert len(run.err) == len(models)
+    assert "Operation not permitted: the file system refuses it" in run.err[0]
 
 
 def test_a_full_disk(folders: Linker, models: dict[str, Path]) -> None:

@@ -8,6 +8,7 @@ from aimodels_linker.errors import LinkError
 from aimodels_linker.log import fail
 from aimodels_linker.spec import read_spec
 from aimodels_linker.sync import link, unlink
+from aimodels_linker.words import failure
 
 _COMMANDS = {"link": link, "unlink": unlink}
 
@@ -26,7 +27,11 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     try:
         spec = read_spec(arguments.spec)
+        try:
+            fine = _COMMANDS[arguments.command](spec, dry_run=arguments.dry_run)
+        except OSError as error:
+            raise LinkError(failure(error, spec)) from error
     except LinkError as error:
         fail(str(error))
         return 1
-    return 0 if _COMMANDS[arguments.command](spec, dry_run=arguments.dry_run) else 1
+    return 0 if fine else 1

@@ -70,7 +70,12 @@ def _after_another(spec: Spec, *, dry_run: bool, last: str | None = None) -> boo
 def _sync(
     spec: Spec, path: str, wanted: Mapping[str, Mapping[str, Entry]], *, dry_run: bool
 ) -> bool:
-    """Make all hubs that a state file or the configuration knows as they are to be."""
+    """Make all hubs that a state file or the configuration knows as they are to be.
+
+    Raises:
+        LinkError: See `open_folder`.
+        OSError: The state file is where we may not go.
+    """
     state = read_state(path)
     if not dry_run:
         state.tidy()

@@ -50,13 +50,14 @@ def failure(error: OSError, spec: Spec) -> str:
     path = Path(str(error.filename))
     said = f"{path}: {error.strerror}"
     if error.errno in _NOT_ALLOWED:
-        return f"{said}: {_permission(path)}, or choose another folder in {spec.option}"
+        return f"{said}: {_permission(path, spec)}, or choose another folder in {spec.option}"
     if error.errno in _NO_SPACE:
         return f"{said}: free some space (nix-collect-garbage -d), and activate again"
     if error.errno == errno.EROFS:
         return f"{said}: make it writable, or choose another folder in {spec.option}"
     if error.errno in _NO_FOLDER:
-        wrong = next(part for part in (*reversed(path.parents), path) if not part.is_dir())
+        parts = [*reversed(path.parents), path]
+        wrong = next((part for part in parts if not _is_folder(part)), path)
         return (
             f"{wrong} is {_found(wrong)}, where a folder is needed: move it away and activate "
             f"again: {move_away(str(wrong))}"
@@ -73,15 +74,24 @@ def move_away(path: str) -> str:
     return f"mv -- {shlex.quote(path)} {shlex.quote(free)}"
 
 
-def _permission(path: Path) -> str:
-    folder = path if path.is_dir() and not os.access(path, os.W_OK | os.X_OK) else path.parent
-    while not folder.is_dir():
-        folder = folder.parent
-    owner, we = _user(folder.stat().st_uid), _user(os.geteuid())
-    place = shlex.quote(str(folder))
+def _permission(path: Path, spec: Spec) -> str:
+    hub, state = Path(spec.hub), Path(spec.state).parent
+    we = _user(os.geteuid())
+    for needed in (hub, state):
+        if path in {needed, *needed.parents} and not _is_folder(needed):
+            make = f"sudo install -d -o {we} -- {shlex.quote(str(needed))}"
+            return f"this runs as {we}, who may not make {needed}: make it ({make})"
+    folder = path if _is_folder(path) else path.parent
+    if not _is_folder(folder):
+        return f"this runs as {we}, who may not go there: allow it"
+    if os.access(folder, os.W_OK | os.X_OK):
+        return "the file system refuses it: allow it there"
+    owner, place = _user(folder.stat().st_uid), shlex.quote(str(folder))
     if owner == we:
         return f"{we} may not write to {folder}: allow it (chmod u+rwx -- {place})"
-    return f"{folder} belongs to {owner}, and this runs as {we}: sudo chown -R {we} -- {place}"
+    whole = "-R " if hub in {folder, *folder.parents} else ""
+    give = f"sudo chown {whole}{we} -- {place}"
+    return f"{folder} belongs to {owner}, and this runs as {we}: give it away ({give})"
 
 
 def _user(number: int) -> str:
@@ -94,9 +104,17 @@ def _user(number: int) -> str:
 
 
 def _found(path: Path) -> str:
-    if path.is_symlink():
+    try:
         return _described(str(path.readlink()))
-    return _described(Kind.FOLDER if path.is_dir() else Kind.FILE)
+    except OSError:
+        return _described(Kind.FOLDER if _is_folder(path) else Kind.FILE)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # which is_dir passes on where we may not look
+        return False
 
 
 def _described(there: str | Kind) -> str:
