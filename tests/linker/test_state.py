@@ -106,6 +106,25 @@ def test_a_damaged_state_is_told_and_made_anew(
     assert either.state.read_bytes() == good
 
 
+def test_a_damaged_state_is_told_once(linker: Linker) -> None:
+    linker.state.write_text("{")
+    assert len(linker.link({}).err) == 1
+    assert linker.link({}).err == []
+    assert contents(linker.root / "cache") == {}
+
+
+def test_a_folder_in_its_place(linker: Linker, entry: Callable[..., Path]) -> None:
+    linker.state.mkdir()
+    for run in (linker.link({A: entry("a")}), linker.unlink()):
+        assert run.status == 1
+        assert (
+            run.err[-1] == f"error: {linker.state} is in the way: move it away, and activate again"
+        )
+    assert not (linker.hub / A).exists()
+    linker.state.rename(linker.root / "away")
+    assert linker.link({A: entry("a")}).err == []
+
+
 def test_a_lost_state_is_made_anew(either: Linker, entry: Callable[..., Path]) -> None:
     models = {A: entry("a"), B: entry("b")}
     either.link(models)

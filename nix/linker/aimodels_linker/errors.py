@@ -7,7 +7,7 @@ class LinkError(Exception):
     """A failure, said in one line: what is wrong and where, and what to do about it."""
 
 
-class InTheWayError(Exception):
+class InTheWayError(LinkError):
     """Something of somebody else's is where something of ours belongs.
 
     Args:
@@ -15,5 +15,5 @@ class InTheWayError(Exception):
     """
 
     def __init__(self, path: str) -> None:
-        super().__init__(path)
+        super().__init__(f"{path} is in the way: move it away, and activate again")
         self.path = path

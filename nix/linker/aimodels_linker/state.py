@@ -67,18 +67,23 @@ class State:
     Args:
         path: Of the file.
         hubs: Hub folder -> name of an entry -> what we made of it. To be changed, and then saved.
+        damaged: Whether the file is not worth keeping.
     """
 
-    def __init__(self, path: str, hubs: Mapping[str, Mapping[str, Record]]) -> None:
+    def __init__(
+        self, path: str, hubs: Mapping[str, Mapping[str, Record]], *, damaged: bool = False
+    ) -> None:
         self.path = path
         self.hubs = dict(hubs)
         self._saved = dict(hubs)
+        self._damaged = damaged
 
     def tidy(self) -> None:
-        """Remove what a killed run has left beside the file."""
-        parent, _ = os.path.split(self.path)
+        """Remove what a killed run has left beside the file, and the file if it is damaged."""
+        parent, name = os.path.split(self.path)
         with contextlib.suppress(FileNotFoundError), open_folder(parent) as folder:
             folder.remove(TEMPORARY)
+            folder.drop([name] if self._damaged else [])
 
     def save(self) -> None:
         """Write what has changed; without any entry there is no file."""
@@ -112,7 +117,7 @@ def read_state(path: str) -> State:
             f"cannot use {path}, which says what was linked before ({reason}): it is made "
             "anew, and what has left the configuration meanwhile is not removed"
         )
-        return State(path, {})
+        return State(path, {}, damaged=True)
 
 
 def _data(hubs: Mapping[str, Mapping[str, Record]]) -> dict[str, Any]:

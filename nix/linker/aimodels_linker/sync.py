@@ -148,10 +148,10 @@ class _Hub:
     ) -> Step:
         try:
             return decider.step(name, entry, before)
-        except LinkError as error:
-            self._failed(f"the model {entry.name!r}: {error}" if entry else str(error))
         except InTheWayError as error:
             warn(in_the_way(error.path, entry, self._spec))
+        except LinkError as error:
+            self._failed(f"the model {entry.name!r}: {error}" if entry else str(error))
         except OSError as error:
             if self._concerns_all(error):
                 raise
