@@ -1,0 +1,238 @@
+"""What the modules say about configurations that cannot be meant, and only about those."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.modules import entry, home_manager, nixos
+from support.nix import NixError
+
+if TYPE_CHECKING:
+    from support.nix import NixEnv
+
+REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
+SOURCE = 'source.huggingface.repo = "org/m";'
+FILES = 'files."a" = { hash = ""; };'
+GOOD = f'{{ {SOURCE} hash = ""; }}'
+LICENSED = f'{SOURCE} hash = ""; meta.license ='
+
+RENAME = (
+    ' in the cache: keep one, or rename them with `integration.huggingface = { org = "…"; '
+    'model = "…"; }`'
+)
+NO_PIN = (
+    'needs a pin: `hash = "sha256-…"` (write "" to be told it) or `files = { … }` (from '
+    "`aimodels-gen lock`)"
+)
+NO_NAME = (
+    "`source.s3` has no name of its own for the cache: say `integration.huggingface = { org = "
+    '"…"; model = "…"; }`, or `enable = false` there for the plain files'
+)
+NO_ENTRY = (
+    "`package` is no cache entry, as `fetchModel` makes it (it has no `hfCachePath`); give it one, "
+    "or say `integration.huggingface.enable = false`"
+)
+NO_SOURCE = "`source` must have exactly one attribute (one of: huggingface, s3), but has "
+
+
+def models(text: str) -> str:
+    return f"{{ {text} }}"
+
+
+ONE_MODEL = {
+    f"{SOURCE}": NO_PIN,
+    f'{SOURCE} hash = ""; {FILES}': "has both `hash` and `files`; keep one",
+    f"{SOURCE} {FILES}": "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`",
+    f'{SOURCE} hash = "0000";': (
+        '`hash = "0000"` is not an SRI hash: write sha256-<44 characters>, or "" to be told it'
+    ),
+    f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; {FILES} exclude = [ "*" ];': (
+        "`include` and `exclude` go with `hash`; `files` names the files already"
+    ),
+    'hash = "";': f"{NO_SOURCE}0",
+    f'{SOURCE} source.s3.bucket = "bucket"; hash = "";': f"{NO_SOURCE}2",
+    'source.s3.bucket = "bucket"; hash = "";': NO_NAME,
+    'source.huggingface.repo = "a/b/c"; hash = "";': (
+        '`source.huggingface.repo = "a/b/c"` is not a repository: write "org/name" as on the Hub'
+    ),
+    'source.huggingface = { repo = "org/m"; rev = "main"; }; hash = "";': (
+        '`source.huggingface.rev = "main"` is not a commit of 40 hex digits; a branch or tag goes '
+        "into `ref`"
+    ),
+    f'{SOURCE} hash = ""; integration.huggingface.org = "a b";': (
+        '`integration.huggingface` names the entry "a b/m": use letters, digits, . _ and -'
+    ),
+}
+
+GOOD_MODELS = [
+    GOOD,
+    f'{{ source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; {FILES} }}',
+    f'{{ source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; {FILES} layout = "copy"; }}',
+    (
+        '{ source.s3.bucket = "bucket"; hash = "";'
+        ' integration.huggingface = { org = "o"; model = "m"; }; }'
+    ),
+    '{ source.s3.bucket = "bucket"; hash = ""; integration.huggingface.enable = false; }',
+    f'{{ {LICENSED} "llama2"; }}',
+]
+
+
+def problems(nix: NixEnv, config: str) -> list[str]:
+    """Messages of the assertions that fail."""
+    try:
+        found: list[str] = nix.eval(
+            f"let c = {config}; in map (a: a.message)"
+            " (builtins.filter (a: !a.assertion) c.assertions)"
+        )
+    except NixError as error:
+        # Home Manager itself looks at them first.
+        text = str(error).partition("Failed assertions:\n")[2]
+        found = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip()]
+        if not found:
+            raise
+    return found
+
+
+@pytest.mark.parametrize(("model", "problem"), ONE_MODEL.items())
+def test_a_model_that_is_wrong(store: NixEnv, model: str, problem: str) -> None:
+    config = f"{{ enable = true; models.a = {{ {model} }}; models.b = {GOOD}; }}"
+    assert problems(store, nixos(f"{{ services.ai-models = {config}; }}")) == [
+        f"services.ai-models.models.a: {problem}"
+    ]
+
+
+def test_home_manager_says_the_same(store: NixEnv) -> None:
+    """Once is enough: it has no code of its own for it."""
+    config = home_manager(
+        f'{{ programs.ai-models = {{ enable = true; models."a b" = {{ {SOURCE} }}; }}; }}'
+    )
+    assert problems(store, config) == [f'programs.ai-models.models."a b": {NO_PIN}']
+
+
+@pytest.mark.parametrize("model", GOOD_MODELS)
+def test_a_model_that_is_right(store: NixEnv, model: str) -> None:
+    for config in (
+        nixos(f"{{ services.ai-models = {{ enable = true; models.a = {model}; }}; }}"),
+        home_manager(f"{{ programs.ai-models = {{ enable = true; models.a = {model}; }}; }}"),
+    ):
+        assert problems(store, config) == []
+        assert store.eval(f"{config}.warnings") == []
+
+
+def test_models_with_one_name(store: NixEnv) -> None:
+    renamed = (
+        'source.huggingface.repo = "x/y"; integration.huggingface = { org = "org"; model = "m"; };'
+    )
+    three = (
+        f'{{ a = {GOOD}; "b c" = {GOOD}; d = {{ {renamed} hash = ""; }};'
+        f" e = {GOOD} // {{ integration.huggingface.enable = false; }}; }}"
+    )
+    config = f"services.ai-models = {{ enable = true; models = {three}; }};"
+    assert problems(store, nixos(f"{{ {config} }}")) == [
+        f'services.ai-models.models: "a" and "b c" and "d" are all models--org--m{RENAME}'
+    ]
+    # Where nothing is linked there is no conflict.
+    off = "services.ai-models.integration.huggingface.enable = false;"
+    assert problems(store, nixos(f"{{ {config} {off} }}")) == []
+
+
+def test_a_package_instead(store: NixEnv) -> None:
+    made, plain = entry("x"), "builtins.removeAttrs (" + entry("x") + ') [ "hfCachePath" ]'
+    for package, more, expected in (
+        (made, "", []),
+        (plain, "", [f"services.ai-models.models.a: {NO_ENTRY}"]),
+        (plain, "integration.huggingface.enable = false;", []),
+    ):
+        model = f"{{ package = {package}; {more} }}"
+        config = nixos(f"{{ services.ai-models = {{ enable = true; models.a = {model}; }}; }}")
+        assert problems(store, config) == expected
+
+
+UNFREE = (
+    "services.ai-models.models.a: its licence ({}) is unfree: allow that with "
+    "`nixpkgs.config.allowUnfree = true`, or say `services.ai-models.enforceLicenses = false`"
+)
+
+
+@pytest.mark.parametrize(
+    ("license", "name"),
+    [
+        ('"llama2"', "llama2"),
+        ('"other"', "other"),
+        ('"cc-by-nc-4.0"', "cc-by-nc-4.0"),
+        ('{ free = false; shortName = "unfree"; }', "unfree"),
+        ("lib.licenses.cc-by-nc-40", "CC-BY-NC-4.0"),
+        ('[ "mit" lib.licenses.unfree ]', "mit, unfree"),
+        ('"mit"', None),
+        ('"Apache-2.0"', None),
+        ('"gpl-3.0"', None),
+        ('"lgpl"', None),
+        ("lib.licenses.asl20", None),
+        ('[ "mit" lib.licenses.asl20 ]', None),
+        ('{ fullName = "Ours"; }', None),
+    ],
+)
+def test_licences(store: NixEnv, license: str, name: str | None) -> None:  # noqa: A002 (its name)
+    model = f"models.a = {{ {LICENSED} {license}; }};"
+    expected = [UNFREE.format(name)] if name else []
+    assert problems(store, licensed(f"{model} enforceLicenses = true;")) == expected
+    for allowed in ("allowUnfree = true;", 'allowUnfreePredicate = p: p.name != "";'):
+        more = f"nixpkgs.config.{allowed}"
+        assert problems(store, licensed(f"{model} enforceLicenses = true;", more)) == []
+    assert problems(store, licensed(model)) == []
+
+
+def licensed(config: str, more: str = "") -> str:
+    return nixos(
+        f"{{ lib, ... }}: {{ services.ai-models = {{ enable = true; {config} }}; {more} }}"
+    )
+
+
+def test_a_licence_that_is_not_enforced_is_not_told_to_nixpkgs(store: NixEnv) -> None:
+    """It would refuse to evaluate an unfree package."""
+    for enforce, expected in (("false", {}), ("true", {"license": "llama2"})):
+        config = nixos(
+            f"{{ services.ai-models = {{ enable = true; enforceLicenses = {enforce};"
+            f' models.a = {{ {LICENSED} "llama2"; }}; }}; }}'
+        )
+        meta = store.eval(f"{config}.services.ai-models.models.a.package.meta")
+        assert {k: v for k, v in meta.items() if k == "license"} == expected
+
+
+@pytest.mark.parametrize(
+    ("folder", "problem"),
+    [
+        ("builtins.storeDir", "is inside the Nix store, where nothing can be put: name a folder"),
+        ('"${builtins.storeDir}/x"', "is inside the Nix store, where nothing can be put"),
+        ('builtins.toFile "x" ""', "is inside the Nix store, where nothing can be put"),
+        ('"/home/$USER/hf"', "is no absolute path: write it out, without variables"),
+        ('"/srv/a b/%"', None),
+        ("/srv/models", None),
+        ('"${builtins.storeDir}-of-mine"', None),
+    ],
+)
+def test_where_the_cache_is(store: NixEnv, folder: str, problem: str | None) -> None:
+    for path, option, make in (
+        ("services.ai-models", "cacheDir", nixos),
+        ("programs.ai-models", "hubDir", home_manager),
+    ):
+        config = f"enable = true; integration.huggingface.{option} = {folder};"
+        found = problems(store, make(f"{{ {path} = {{ {config} }}; }}"))
+        if problem is None:
+            assert found == []
+        else:
+            (message,) = found
+            assert message.startswith(f"{path}.integration.huggingface.{option} = ")
+            assert problem in message
+
+
+def test_offline_in_a_mode_for_programs_that_go_online(store: NixEnv) -> None:
+    for path, make in (("services.ai-models", nixos), ("programs.ai-models", home_manager)):
+        config = 'enable = true; integration.huggingface = { mode = "directory"; offline = true; };'
+        (warning,) = store.eval(f"{make(f'{{ {path} = {{ {config} }}; }}')}.warnings")
+        assert warning == (
+            f'{path}.integration.huggingface: `mode = "directory"` is for programs that go online, '
+            "which `offline = true` forbids; leave one of them out"
+        )
