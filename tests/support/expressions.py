@@ -33,12 +33,18 @@ def fetch_model(hub: Hub, repo: Repo, arguments: str, source: str = "") -> str:
 
 
 def files_pin(hub: Hub, repo: Repo, arguments: str = "") -> str:
+    pin = f"files = {files(repo)};"
+    return fetch_model(hub, repo, f"{pin} {arguments}", f'rev = "{repo.sha}";')
+
+
+def files(repo: Repo) -> str:
+    """The `files` pin of a repository's newest commit."""
     rows = "".join(
         f"{literal(path)} = {{ hash = {literal(sri(content))}; size = {len(content)};"
         f" lfs = {'true' if path.endswith('.safetensors') else 'false'}; }};"
         for path, content in repo.files.items()
     )
-    return fetch_model(hub, repo, f"files = {{ {rows} }}; {arguments}", f'rev = "{repo.sha}";')
+    return f"{{ {rows} }}"
 
 
 def got(nix: NixEnv, expression: str) -> str:

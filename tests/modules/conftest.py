@@ -1,0 +1,49 @@
+"""Stores and machines for what our modules evaluate to."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from support import machine
+from support import nix as nixes
+from support.hub import Hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.machine import Machine
+    from support.nix import NixEnv
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[NixEnv]:
+    """The machine's own Nix, with a store that the tests of a file share."""
+    with nixes.available("host") as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def models_hub() -> Iterator[Hub]:
+    """A Hub for the tests of a file."""
+    with Hub() as server:
+        yield server
+
+
+class Install(Protocol):
+    def __call__(self, system: Path) -> Machine: ...
+
+
+@pytest.fixture
+def install(store: NixEnv) -> Iterator[Install]:
+    """Install machines, which are gone after the test."""
+    # Not a pytest directory: those are closed to other users.
+    folder = Path(tempfile.mkdtemp(prefix="aimodels-machine-"))
+    folder.chmod(0o755)
+    names = iter("abc")
+    yield lambda system: machine.install(folder / next(names), system, store)
+    shutil.rmtree(folder)
