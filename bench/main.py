@@ -12,13 +12,16 @@ import download
 import fetcher
 import links
 import lock
+import modules
 import report
 import startup
 import store
 from lab import Settings, scratch
 from support.environment import hermetic
 
-QUESTIONS = {module.__name__: module for module in (lock, startup, fetcher, store, links, download)}
+QUESTIONS = {
+    module.__name__: module for module in (lock, startup, fetcher, store, modules, links, download)
+}
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 

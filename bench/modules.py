@@ -1,0 +1,114 @@
+"""What it takes to evaluate a configuration with many models, beside the models without modules."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import Meter, Settings, run, scratch
+from report import Figure, Row, absent, row, seconds
+from support import registry
+from support.environment import CHECKOUT
+from support.modules import nixos
+from support.nix import available
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.nix import NixEnv
+
+_COUNTS = (50, 100, 200)
+_FILES = 20
+_LONGEST = 5  # seconds that it may take
+_GROWTH = 2.5  # of the time, where the models are twice as many
+_PEER = "mapAttrs (_: fetchModel pkgs)"
+
+_MODELS = """count:
+let
+  hash = text: "sha256-${builtins.substring 0 43 (builtins.hashString "sha256" text)}=";
+in
+builtins.listToAttrs (
+  builtins.genList (number: {
+    name = "model-${toString number}";
+    value = {
+      source.huggingface = {
+        repo = "org/model-${toString number}";
+        rev = builtins.hashString "sha1" (toString number);
+      };
+      files = builtins.listToAttrs (
+        builtins.genList (file: {
+          name = "part-${toString file}.safetensors";
+          value = {
+            hash = hash "${toString number}/${toString file}";
+            size = 1000000;
+            lfs = true;
+          };
+        }) FILES
+      );
+    };
+  }) count
+)
+"""
+
+# All that a system has of the module.
+_OUTPUTS = """
+let
+  config = CONFIG;
+in
+{
+  inherit (config) assertions warnings;
+  inherit (config.services.ai-models) modelPaths;
+  inherit (config.systemd.services.ai-models.serviceConfig) ExecStart ExecReload ExecStop;
+}
+"""
+
+_ALONE = """
+let
+  pkgs = import CHECKOUT/tests/modules/nixpkgs { lib = import LIB; };
+  fetchModel = (import CHECKOUT/nix).fetchModel pkgs;
+in
+builtins.mapAttrs (name: model: (fetchModel (model // { inherit name; })).linked.snapshotPath) (
+  import MODELS COUNT
+)
+"""
+
+
+def measure(settings: Settings) -> Iterator[Row]:
+    """Evaluate by turns what a system has of the module, and the models by themselves."""
+    try:
+        lib = registry.flake("nixpkgs") / "lib"
+    except pytest.skip.Exception as reason:
+        yield absent("in its way", [str(reason)])
+        return
+    times = []
+    with scratch() as folder, available("host") as nix:
+        models = folder / "models.nix"
+        models.write_text(_MODELS.replace("FILES", str(_FILES)))
+        for count in _COUNTS:
+            config = f"enable = true; models = import {models} {count};"
+            module = f"{{ services.ai-models = {{ {config} }}; }}"
+            ours = _OUTPUTS.replace("CONFIG", nixos(module))
+            alone = _ALONE.replace("CHECKOUT", str(CHECKOUT)).replace("LIB", str(lib))
+            alone = alone.replace("MODELS", str(models)).replace("COUNT", str(count))
+            with_module, without = Meter(), Meter()
+            for _ in range(settings.runs):
+                for meter, expression in ((with_module, ours), (without, alone)):
+                    with meter:
+                        _evaluate(nix, expression, folder)
+            figure = Figure(with_module.seconds, seconds)
+            peer = Figure(without.seconds, seconds)
+            yield row(f"{count} models of {_FILES} files", figure, peer, _PEER, under=_LONGEST)
+            times.append(figure.median)
+    for count, (before, after) in zip(_COUNTS[1:], itertools.pairwise(times), strict=True):
+        growth = Figure([after / before], "{:.2f} x".format)
+        yield row(f"{count} models, of the time for half as many", growth, under=_GROWTH)
+
+
+def _evaluate(nix: NixEnv, expression: str, folder: Path) -> None:
+    file = folder / "expression.nix"
+    file.write_text(expression)
+    command = ("nix-instantiate", "--eval", "--strict", "--json", file)
+    run(*nix.entry(), *command, env=nix.variables())
