@@ -50,9 +50,9 @@ let
 
   conflicts = lib.mapAttrsToList (
     cacheName: names:
-    "${path}.models: ${
-      lib.concatMapStringsSep " and " (name: "\"${name}\"") names
-    } are all ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`"
+    "${path}.models: ${lib.concatMapStringsSep " and " (name: "\"${name}\"") names} are ${
+      if builtins.length names == 2 then "both" else "all"
+    } ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`"
   ) (lib.filterAttrs (_cacheName: names: builtins.length names > 1) byCacheName);
 
   linker = import ../program.nix "linker" ../linker;

@@ -16,16 +16,18 @@ let
 
   nixosWith =
     ours: modules:
-    import ../modules/nixos.nix (
-      ours
-      // {
-        inherit lib;
-        modules = [
-          { _module.args.pkgs = lib.mkOverride 10 pkgs; }
-          homeManagerInNixos
-        ]
-        ++ modules;
-      }
+    builtins.seq (declared (modules ++ [ (ours.ours or ../../nix/modules/nixos.nix) ])) (
+      import ../modules/nixos.nix (
+        ours
+        // {
+          inherit lib;
+          modules = [
+            { _module.args.pkgs = lib.mkOverride 10 pkgs; }
+            homeManagerInNixos
+          ]
+          ++ modules;
+        }
+      )
     );
 
   homeWith =
@@ -34,19 +36,27 @@ let
       import ../modules/home-manager.nix (ours // { inherit lib home-manager modules; })
     );
 
-  # Home Manager is evaluated without checking that options exist.
+  # Elsewhere it is not an error to set an option that does not exist.
   declared =
     modules:
     (lib.evalModules {
       modules = modules ++ [
         {
-          options = lib.genAttrs [ "assertions" "home" "warnings" "xdg" ] (
-            _name: lib.mkOption { type = lib.types.anything; }
-          );
+          options = lib.genAttrs [
+            "assertions"
+            "home"
+            "home-manager"
+            "nixpkgs"
+            "system"
+            "systemd"
+            "users"
+            "warnings"
+            "xdg"
+          ] (_name: lib.mkOption { type = lib.types.anything; });
           config._module.args = { inherit pkgs; };
         }
       ];
-    }).config.programs.ai-models.enable;
+    })._module.freeformType;
 
   # A flake has to name our modules itself.
   none.ours = { };

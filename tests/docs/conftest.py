@@ -11,7 +11,7 @@ from support import tinyllama
 from support.nix import available
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from docs.session import Session
@@ -22,6 +22,19 @@ _REPOS = (
     "google-bert/bert-base-uncased",
     "sentence-transformers/all-MiniLM-L6-v2",
 )
+
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know, when they are torn down, whether the test has passed."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
 
 
 @pytest.fixture

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from support.nix import NixEnv
 
+DOCUMENTS = sorted(
+    path.relative_to(CHECKOUT).as_posix()
+    for path in (CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *CHECKOUT.glob("docs/*.md"))
+)
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<kind>[\w-]+)(?:: (?P<name>.+?))? -->\n)?"
     r"^```(?P<language>\w*)\n(?P<text>.*?)^```$",

@@ -3,8 +3,9 @@
 A comment before a block says what it is: `<!-- file: NAME -->` is written for the blocks after it,
 `<!-- expression -->` and `<!-- bindings -->` are evaluated as Nix, `<!-- nixos -->` and
 `<!-- home-manager -->` as configurations (`<!-- nixos: NAME -->` is written, too), and
-`<!-- help: COMMAND -->` is what the command line prints (`AIMODELS_UPDATE_DOCS=1` writes it). The
-language says the rest; `text` is a picture, and is not checked.
+`<!-- help: COMMAND -->` is what the command line prints (`AIMODELS_UPDATE_DOCS=1` writes it);
+`<!-- remedy -->` is for test_troubleshooting.py. The language says the rest; `text` is a picture,
+and is not checked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen import manifest
-from docs.session import blocks
+from docs.session import DOCUMENTS, blocks
 from support import registry
 from support.environment import CHECKOUT, ORIGINAL
 from support.nix import available
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from docs.session import Block, Session
 
 UPDATE = bool(ORIGINAL.get("AIMODELS_UPDATE_DOCS"))
-DOCUMENTS = sorted(
-    path.relative_to(CHECKOUT).as_posix()
-    for path in (CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *CHECKOUT.glob("docs/*.md"))
-)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -65,6 +62,8 @@ def _check(document: str, block: Block, session: Session) -> None:
         (session.directory / block.name).write_text(block.text)
     elif block.kind in {"nixos", "home-manager"}:
         _check_configuration(block, block.kind, session)
+    elif block.kind == "remedy":
+        pass  # run by test_troubleshooting.py, where there is something to mend
     elif block.language == "nix":
         braces = ("{", "}") if block.kind == "bindings" else ("(", ")")
         assert block.kind in {"bindings", "expression"}

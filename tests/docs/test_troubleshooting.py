@@ -1,0 +1,343 @@
+"""Each symptom of docs/troubleshooting.md is brought about, and what is to help is tried."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from docs.conftest import PASSED
+from docs.symptoms import CACHE_NAME, LOAD, Machine, Symptom, symptoms
+from support import modules, registry, tinyllama
+from support.linker import Linker
+from support.nix import NixError
+from support.unprivileged import prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docs.session import Session
+    from support.hub import Hub
+    from support.nix import NixEnv
+
+_SYMPTOMS = symptoms()
+_HF = Path(sys.executable).with_name("hf")
+_LOCK = "aimodels-gen lock models.toml -o models.nix"
+_BUILD = "nix build .#llama-2-7b"
+_LINK = (
+    "mkdir -p ~/.cache/huggingface/hub;"
+    f" ln -sfn $(readlink -f result) ~/.cache/huggingface/hub/{CACHE_NAME}"
+)
+_OFFLINE = {"HF_HUB_OFFLINE": "1"}
+_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+
+
+@pytest.fixture
+def symptom(request: pytest.FixtureRequest) -> Iterator[Symptom]:
+    """The section of the page that a test is named after; all that it says is to be shown."""
+    yield _SYMPTOMS[request.function.__name__]
+    if request.node.stash.get(PASSED, False):
+        _SYMPTOMS[request.function.__name__].check()
+
+
+@pytest.fixture
+def machine(hub: Hub, tmp_path: Path) -> Machine:
+    """A machine with a cache that belongs to root."""
+    if os.geteuid() != 0:
+        pytest.skip("needs two users")
+    repo = hub.add_repo(tinyllama.REPO, tinyllama.files(), lfs=["*.safetensors"])
+    return Machine(hub, Linker(tmp_path), repo)
+
+
+def test_every_symptom_has_a_test() -> None:
+    ours = (test_every_symptom_has_a_test.__name__,)
+    assert sorted({name for name in globals() if name.startswith("test_")}.difference(ours)) == (
+        sorted(_SYMPTOMS)
+    )
+
+
+def test_a_program_does_not_find_a_model(machine: Machine, symptom: Symptom) -> None:
+    symptom.seen(machine.python(LOAD, **_OFFLINE).stderr, machine.shown)
+    told = machine.program("bash", "-euc", symptom.typed(), PATH=_path()).stdout
+    assert told == f"{machine.linker.hub}\n"
+    machine.link()
+    assert machine.python(LOAD, **_OFFLINE).returncode == 0
+
+
+def test_a_link_leads_nowhere(session: Session, symptom: Symptom) -> None:
+    look = ("ls", f"{session.home}/.cache/huggingface/hub/{CACHE_NAME}/")
+    type_all(session, _LOCK, _BUILD, _LINK, "rm result; nix-store --gc")
+    symptom.seen(session.attempt(*look).stderr, {session.home: "/home/alice"})
+    type_all(session, symptom.typed(), "nix-store --gc")
+    # In the real store, which the other Nix sees elsewhere.
+    target = Path(session.run("readlink", look[1].rstrip("/")).strip())
+    assert session.nix.path(target).is_dir()
+
+
+def test_a_file_is_missing_that_the_repository_has(
+    machine: Machine, session: Session, symptom: Symptom
+) -> None:
+    machine.link("config.json")
+    symptom.seen(machine.python(LOAD, **_OFFLINE).stderr, machine.shown)
+    manifest = session.directory / "models.toml"
+    text = manifest.read_text()
+    manifest.write_text(text + 'include = ["config.json"]\n')
+    type_all(session, _LOCK)
+    assert "safetensors" not in (session.directory / "models.nix").read_text()
+    manifest.write_text(text)
+    type_all(session, symptom.typed())
+    assert "safetensors" in (session.directory / "models.nix").read_text()
+
+
+def test_nothing_can_be_downloaded_any_more(session: Session, symptom: Symptom) -> None:
+    refused = session.attempt("hf", "download", "google-bert/bert-base-uncased", **_OFFLINE)
+    symptom.seen(refused.stderr, {session.endpoint: "https://huggingface.co"})
+    done = session.attempt("bash", "-euc", symptom.typed(), **_OFFLINE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_model_is_older_than_on_the_hub(session: Session, hub: Hub, symptom: Symptom) -> None:
+    repo = hub.add_repo(tinyllama.REPO, tinyllama.files(), lfs=["*.safetensors"])
+    type_all(session, _LOCK)
+    locked = (session.directory / "models.nix").read_text()
+    repo.commit({**repo.files, "README.md": b"new"}, "second")
+    type_all(session, _LOCK)
+    assert (session.directory / "models.nix").read_text() == locked
+    symptom.seen(session.attempt("bash", "-euc", symptom.typed()).stderr)
+    assert repo.sha in (session.directory / "models.nix").read_text()
+
+
+def test_a_program_may_not_write_to_a_model(machine: Machine, symptom: Symptom) -> None:
+    machine.link()
+    assert machine.python(LOAD).returncode == 0
+    machine.moves()
+    symptom.seen(machine.python(LOAD).stderr, machine.shown)
+    on_nixos = ("unshare", "--mount", "sh", "-euc", _READ_ONLY, machine.linker.store)
+    environment = {**os.environ, "HF_HOME": str(machine.cache), "HF_ENDPOINT": machine.hub.url}
+    done = subprocess.run(
+        [*on_nixos, *prefix(), sys.executable, "-c", LOAD],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    symptom.seen(done.stderr, machine.shown)
+    assert machine.python_after(symptom.typed(), LOAD).returncode == 0
+    follows(machine)
+
+
+def test_a_service_may_not_write_below_hf_home(machine: Machine, symptom: Symptom) -> None:
+    config = b'{"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}}'
+    code = b"from transformers import PretrainedConfig\nclass Own(PretrainedConfig): pass\n"
+    machine.repo.commit({"config.json": config, "own.py": code}, "with code")
+    machine.link()
+    load = (
+        "from transformers import AutoConfig;"
+        f" AutoConfig.from_pretrained({tinyllama.REPO!r}, trust_remote_code=True)"
+    )
+    symptom.seen(machine.python(load, **_OFFLINE).stderr, machine.shown)
+    state = machine.linker.root / "inference"
+    state.mkdir()
+    state.chmod(0o777)
+    remedy = symptom.typed().replace("/var/lib/inference", str(state))
+    done = machine.python_after(f"export HF_HUB_OFFLINE=1\n{remedy}", load)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_service_cannot_download_other_models(machine: Machine, symptom: Symptom) -> None:
+    machine.link()
+    other = machine.hub.add_repo("org/other", {"config.json": b"{}"})
+    ask = "from huggingface_hub import hf_hub_download; hf_hub_download('org/other', 'config.json')"
+    symptom.seen(machine.python(ask).stderr, machine.shown)
+    machine.linker.link({"models--org--other": machine.linker.entry(other)})
+    assert machine.python(ask).returncode == 0
+
+
+def test_logging_in_fails(machine: Machine, symptom: Symptom) -> None:
+    machine.link()
+    machine.hub.allow("hf_secret")
+    login = f"{_HF} auth login --token hf_secret"
+    symptom.seen(machine.program("bash", "-euc", login).stderr, machine.shown)
+    home = machine.linker.root / "alice"
+    home.mkdir()
+    home.chmod(0o777)
+    done = machine.program("bash", "-euc", f"{symptom.typed()}\n{login}", HOME=str(home))
+    assert done.returncode == 0, done.stderr
+
+
+def test_ai_modelsservice_fails(machine: Machine, symptom: Symptom) -> None:
+    machine.linker.hub.mkdir(parents=True)
+    entries = {CACHE_NAME: machine.linker.entry(machine.repo)}
+    failed = machine.linker.link(entries, launcher=prefix())
+    assert failed.status == 1
+    symptom.seen("\n".join(failed.err), machine.shown)
+    while failed.status != 0:
+        (said,) = failed.err
+        subprocess.run(["sh", "-euc", command_in(said, "(sudo ", ")")], check=True)
+        failed = machine.linker.link(entries, launcher=prefix())
+        assert failed.err != [said]
+
+
+def test_something_is_left_alone(machine: Machine, symptom: Symptom) -> None:
+    entry = machine.linker.hub / CACHE_NAME
+    entry.mkdir(parents=True)
+    (entry / "download").write_text("of mine")
+    data = machine.linker.root / "data"
+    data.mkdir()
+    for _ in range(2):
+        (said,) = machine.link().err
+        symptom.seen(said, machine.shown)
+        subprocess.run(["sh", "-euc", command_in(said, "activate again: ")], check=True)
+        if not entry.is_symlink():
+            entry.symlink_to(data / "llama")
+    entry.unlink()
+    assert machine.link().err == []
+    assert entry.is_symlink()
+
+
+def test_a_folder_stays_where_a_link_should_be(machine: Machine, symptom: Symptom) -> None:
+    follows(machine)
+    (said,) = machine.link().err
+    symptom.seen(said, machine.shown)
+    assert machine.python(LOAD, **_OFFLINE).returncode == 0
+    subprocess.run(["sh", "-euc", command_in(said, "activate again: ")], check=True)
+    assert machine.link().err == []
+    assert (machine.linker.hub / CACHE_NAME).is_symlink()
+
+
+def test_what_was_linked_before_is_not_known(machine: Machine, symptom: Symptom) -> None:
+    machine.link()
+    machine.linker.state.write_text("{")
+    other = machine.linker.entry(machine.hub.add_repo("org/other", {"a": b"{}"}))
+    said = machine.linker.link({"models--org--other": other})
+    symptom.seen("\n".join(said.err), machine.shown)
+    # As the page says: the model that has left is still there.
+    left = {path.name for path in machine.linker.hub.iterdir()}
+    assert left == {CACHE_NAME, "models--org--other"}
+
+
+def test_the_hash_differs(session: Session, symptom: Symptom) -> None:
+    by_hand = (
+        '{ pkgs, fetchModel }: { llama-2-7b = fetchModel pkgs { name = "llama-2-7b"; hash = "";'
+        f' source.huggingface.repo = "{tinyllama.REPO}"; }}; }}'
+    )
+    models = session.directory / "models.nix"
+    models.write_text(by_hand)
+    said = session.attempt("nix", "build", ".#llama-2-7b").stderr
+    symptom.seen(said, {session.nix.store: "/nix/store"})
+    got = next(line.split()[1] for line in said.splitlines() if line.strip().startswith("got:"))
+    models.write_text(by_hand.replace('hash = ""', f'hash = "{got}"'))
+    type_all(session, _BUILD, symptom.typed(), _BUILD)
+
+
+def test_a_gated_model_is_refused_although_you_have_a_token(
+    session: Session, hub: Hub, symptom: Symptom
+) -> None:
+    hub.add_repo(tinyllama.REPO, tinyllama.files(), lfs=["*.safetensors"], gated="manual")
+    hub.allow("hf_secret", tinyllama.REPO)
+    token = {"HF_TOKEN": "hf_secret"}
+    assert session.attempt("bash", "-euc", _LOCK, **token).returncode == 0
+    # Without the token, as a daemon would be.
+    refused = session.attempt("nix", "build", "-L", ".#llama-2-7b").stderr
+    symptom.seen(refused, {session.endpoint: "https://huggingface.co"})
+    assert session.attempt("bash", "-euc", symptom.typed(), **token).returncode == 0
+    type_all(session, _BUILD)
+
+
+def test_ai_models_tokenservice_fails(host_nix: NixEnv, tmp_path: Path, symptom: Symptom) -> None:
+    token_file = '{ services.ai-models = { enable = true; tokenFile = "/run/secrets/hf"; }; }'
+    script = host_nix.eval(f"{modules.nixos(token_file)}.systemd.services.ai-models-token.script")
+
+    def start(content: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "token").write_text(content)
+        folders = {"CREDENTIALS_DIRECTORY": str(tmp_path), "RUNTIME_DIRECTORY": str(tmp_path)}
+        return subprocess.run(
+            ["bash", "-euc", script],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **folders},
+        )
+
+    for content in ("HF_TOKEN=hf_secret\n", '"hf_secret"\n', "\nhf_secret\n"):
+        symptom.seen(start(content).stderr)
+    assert start("hf_secret\n").returncode == 0
+    assert (tmp_path / "environment").read_text() == "HF_TOKEN=hf_secret\n"
+
+
+def test_modelsnix_is_not_tracked_by_git(session: Session, symptom: Symptom) -> None:
+    if session.nix.kind == "host":
+        pytest.skip("the machine's own Nix may be an old one, which says something else")
+    type_all(session, _LOCK, "git init -q; git add flake.nix")
+    symptom.seen(session.attempt("nix", "build", ".#llama-2-7b").stderr)
+    type_all(session, symptom.typed(), _BUILD)
+
+
+def test_the_option_does_not_exist(host_nix: NixEnv, symptom: Symptom) -> None:
+    lib = f"import {registry.flake('nixpkgs')}/lib"
+    other = '{ lib, ... }: { options.services.openssh.enable = lib.mkEnableOption "SSH"; }'
+    configuration = "{ services.ai-models.enable = true; }"
+    with pytest.raises(NixError) as error:
+        host_nix.eval(
+            f"(({lib}).evalModules {{ modules = [ ({other}) {configuration} ]; }}).config"
+        )
+    symptom.seen(str(error.value))
+
+
+def test_two_models_have_one_name(host_nix: NixEnv, symptom: Symptom) -> None:
+    symptom.seen("\n".join(problems(host_nix, "llama", "llama-chat")))
+    assert problems(host_nix, "llama") == []
+
+
+def test_a_licence_is_refused(host_nix: NixEnv, symptom: Symptom) -> None:
+    enforced = "{ services.ai-models.enforceLicenses = true; }"
+    symptom.seen("\n".join(problems(host_nix, "llama", beside=enforced)))
+    allowed = "{ nixpkgs.config.allowUnfreePredicate = package: package.name != null; }"
+    (said,) = problems(host_nix, "llama", beside=enforced)
+    assert problems(host_nix, "llama", beside=f"{{ imports = [ {enforced} {allowed} ]; }}") == []
+    assert problems(host_nix, "llama") == [], said
+
+
+def problems(nix: NixEnv, *names: str, beside: str = "{ }") -> list[str]:
+    """What NixOS refuses of models with these names, all of one repository."""
+    model = (
+        f'{{ source.huggingface.repo = "{tinyllama.REPO}"; hash = ""; meta.license = "llama2"; }}'
+    )
+    models = "".join(f"{name} = {model}; " for name in names)
+    config = modules.nixos(
+        f"{{ services.ai-models = {{ enable = true; models = {{ {models} }}; }}; }}", beside
+    )
+    failed = f"builtins.filter (each: !each.assertion) {config}.assertions"
+    return [str(each) for each in nix.eval(f"map (each: each.message) ({failed})")]
+
+
+def follows(machine: Machine) -> None:
+    """With `mode = "directory"`, an online program gets what is new, and nothing else."""
+    folders = machine.linker.but(mode="directory")
+    assert machine.link(linker=folders).err == []
+    machine.moves()
+    subprocess.run(["chmod", "-R", "a+w", machine.linker.hub], check=True)
+    machine.hub.clear()
+    get = f"from huggingface_hub import snapshot_download; snapshot_download({tinyllama.REPO!r})"
+    assert machine.python(get).returncode == 0
+    assert not any(request.path.startswith("/cdn/") for request in machine.hub.log)
+
+
+def type_all(session: Session, *lines: str) -> None:
+    for line in lines:
+        session.run("bash", "-euc", line)
+
+
+def command_in(said: str, before: str, after: str = "\n") -> str:
+    """The command in a message, between these."""
+    command = said.partition(before)[2].partition(after)[0]
+    assert command
+    return command
+
+
+def _path() -> str:
+    return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
