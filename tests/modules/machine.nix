@@ -7,7 +7,7 @@
       serviceConfig.ExecStart = "/usr/bin/nix-daemon";
     };
 
-    # Where the host has old cgroups, systemd is not told that a user's last process has ended.
-    "user@".serviceConfig.TimeoutStopSec = "1s";
+    # See there.
+    "user@".serviceConfig.TimeoutStopSec = "2s";
   };
 }

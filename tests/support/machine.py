@@ -33,7 +33,7 @@ _OPTIONS = (
 _SHUT_DOWN = signal.SIGRTMIN + 4  # as systemd takes it
 _PATIENCE = 60  # seconds; a boot takes one
 _ROOTS = ("bin", "lib", "lib64", "sbin")
-_FOLDERS = ("home/alice", "etc/pam.d", "root", "tmp", "usr", "var")
+_FOLDERS = ("home/alice", "etc/pam.d", "etc/systemd", "root", "tmp", "usr", "var")
 _PAM = (
     "auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_systemd.so\n"
 )
@@ -51,6 +51,8 @@ _FILES = {
     "shadow": "root:*:1::::::\nhf:*:1::::::\nalice:*:1::::::\nnobody:*:1::::::\n",
     "hosts": "127.0.0.1 localhost\n",
     "machine-id": "",
+    # Where the host has old cgroups, it may not be told that a unit's last process has ended.
+    "systemd/system.conf": "[Manager]\nDefaultTimeoutStopSec=2s\n",
 }
 
 

@@ -184,6 +184,7 @@ in
         Type = "oneshot";
         RemainAfterExit = true;
         ExecStart = "systemd-tmpfiles --create --remove --exclude-prefix=/dev";
+        SuccessExitStatus = "DATAERR CANTCREAT";
       };
     };
 
@@ -201,6 +202,8 @@ in
         ''
           mkdir -p $out/systemd/system $out/tmpfiles.d
           cp "$tmpfilesPath" $out/tmpfiles.d/00-nixos.conf
+          # Debian's, which would empty /tmp.
+          ln -s /dev/null $out/tmpfiles.d/tmp.conf
           cp "$extraDependenciesPath" $out/extra-dependencies
           # What systemd brings itself gets a drop-in.
           unit() {

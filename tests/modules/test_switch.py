@@ -1,0 +1,171 @@
+"""Switching between systems: models come, change, move and go, and nothing else does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.modules import entry, system
+
+if TYPE_CHECKING:
+    from modules.conftest import Install
+    from support.machine import Machine
+    from support.nix import NixEnv
+
+CACHE = "/var/cache/huggingface"
+DIRECTORY = 'integration.huggingface.mode = "directory";'
+
+
+class Systems:
+    """Systems with these models (name -> content), built once."""
+
+    def __init__(self, store: NixEnv) -> None:
+        self._store = store
+        self._built: dict[str, Path] = {}
+
+    def __call__(self, settings: str = "", **models: str) -> Path:
+        options = settings + "".join(
+            f"models.{name}.package = {entry(name, content)};" for name, content in models.items()
+        )
+        return self.of(f"{{ services.ai-models = {{ enable = true; {options} }}; }}")
+
+    def of(self, module: str) -> Path:
+        if module not in self._built:
+            self._built[module] = system(self._store, module)
+        return self._built[module]
+
+
+@pytest.fixture(scope="module")
+def systems(store: NixEnv) -> Systems:
+    return Systems(store)
+
+
+def found(machine: Machine, cache: str = CACHE) -> dict[str, str]:
+    """What programs find: the content of each model."""
+    return {
+        entry.name.removeprefix("models--org--"): content(entry)
+        for entry in machine.path(f"{cache}/hub").glob("models--*")
+    }
+
+
+def content(entry: Path) -> str:
+    return (entry / "snapshots" / (entry / "refs/main").read_text() / "config.json").read_text()
+
+
+def download(entry: Path) -> None:
+    """Lay a model out as huggingface_hub does."""
+    for path, text in {"refs/main": "0" * 40, f"snapshots/{'0' * 40}/config.json": "mine"}.items():
+        (entry / path).parent.mkdir(parents=True)
+        (entry / path).write_text(text)
+
+
+def test_back_and_forth(install: Install, systems: Systems) -> None:
+    first, second = systems(a="1", b="1"), systems(a="2", c="2")
+    machine = install(first)
+    download(machine.path(f"{CACHE}/hub/models--org--mine"))
+    with machine.booted():
+        for _ in range(25):
+            machine.switch(second)
+            assert found(machine) == {"a": "2", "c": "2", "mine": "mine"}
+            machine.switch(first)
+            assert found(machine) == {"a": "1", "b": "1", "mine": "mine"}
+        assert machine.state("ai-models") == "active"
+        assert "warning" not in machine.log("ai-models")
+
+
+@pytest.mark.parametrize(
+    "without",
+    [
+        "{ services.ai-models.enable = false; }",
+        """{
+          services.ai-models.enable = true;
+          services.ai-models.integration.huggingface.enable = false;
+        }""",
+        "{ services.ai-models.enable = true; }",
+    ],
+    ids=["disabled", "not linked", "no models"],
+)
+@pytest.mark.parametrize("mode", ["", DIRECTORY], ids=["link", "directory"])
+def test_without_models(install: Install, systems: Systems, mode: str, without: str) -> None:
+    first, second = systems(mode, a="1", b="1"), systems.of(without)
+    machine = install(first)
+    with machine.booted():
+        download(machine.path(f"{CACHE}/hub/models--org--mine"))
+        machine.switch(second)
+        assert found(machine) == {"mine": "mine"}
+        machine.switch(first)
+        assert found(machine) == {"a": "1", "b": "1", "mine": "mine"}
+
+
+def test_another_cache(install: Install, systems: Systems) -> None:
+    elsewhere = systems('integration.huggingface.cacheDir = "/srv/hf";', a="1")
+    machine = install(systems(a="1"))
+    with machine.booted():
+        download(machine.path(f"{CACHE}/hub/models--org--mine"))
+        for _ in range(2):
+            machine.switch(elsewhere)
+            assert found(machine) == {"mine": "mine"}
+            assert found(machine, "/srv/hf") == {"a": "1"}
+            machine.switch(systems(a="1"))
+            assert found(machine) == {"a": "1", "mine": "mine"}
+            assert found(machine, "/srv/hf") == {}
+
+
+def test_another_mode(install: Install, systems: Systems) -> None:
+    links, folders = systems("", a="1", b="1"), systems(DIRECTORY, a="1", b="1")
+    machine = install(links)
+    a, b = (machine.path(f"{CACHE}/hub/models--org--{name}") for name in "ab")
+    with machine.booted():
+        machine.switch(folders)
+        assert a.is_dir()
+        assert not a.is_symlink()
+        assert found(machine) == {"a": "1", "b": "1"}
+        (a / "blobs/more").write_text("a download")
+        machine.switch(links)
+        assert b.is_symlink()
+        assert (a / "blobs/more").read_text() == "a download"
+        assert f"{CACHE}/hub/models--org--a has downloads in it" in machine.log("ai-models")
+        assert found(machine) == {"a": "1", "b": "1"}
+
+
+def test_what_is_in_the_way_stays(install: Install, systems: Systems) -> None:
+    machine = install(systems(z="1"))
+    hub = machine.path(f"{CACHE}/hub")
+    download(hub / "models--org--a")
+    (hub / "models--org--b").write_text("a file")
+    (hub / "models--org--c").symlink_to("/srv/mine")
+    with machine.booted():
+        machine.switch(systems(a="1", b="1", c="1", z="2"))
+        assert content(hub / "models--org--a") == "mine"
+        assert (hub / "models--org--b").read_text() == "a file"
+        assert (hub / "models--org--c").readlink() == Path("/srv/mine")
+        assert content(hub / "models--org--z") == "2"
+        # What people are told to do does it.
+        commands = re.findall("mv -- .*$", machine.log("ai-models"), re.MULTILINE)
+        assert len(commands) == 3
+        for command in commands:
+            machine.run("sh", "-c", command)
+        machine.run("systemctl", "reload", "ai-models")
+        assert {path.name for path in hub.iterdir()} == {
+            *(f"models--org--{name}" for name in "abcz"),
+            *(f"models--org--{name}.old" for name in "abc"),
+        }
+        assert content(hub / "models--org--a") == "1"
+        assert content(hub / "models--org--a.old") == "mine"
+
+
+def test_a_cache_that_gets_another_user(install: Install, systems: Systems) -> None:
+    machine = install(systems(a="1"))
+    with machine.booted():
+        machine.switch(systems('integration.huggingface.user = "hf";', a="2", b="2"))
+        assert found(machine) == {"a": "1"}
+        # What people are told to do does it.
+        for folder in (CACHE, f"{CACHE}/hub"):
+            *_, advice = re.findall(r"\(sudo (chown .* -- .*?)\)", machine.log("ai-models"))
+            assert advice.endswith(f" -- {folder}")
+            machine.run("sh", "-c", advice)
+            machine.run("systemctl", "restart", "ai-models", check=False)
+        assert found(machine) == {"a": "2", "b": "2"}
