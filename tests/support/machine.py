@@ -139,8 +139,7 @@ class Machine:
         old, new = _units(self.system), _units(system)
         changed = {name for name in old.keys() & new.keys() if old[name] != new[name]}
         reloaded = {name for name in changed if "X-ReloadIfChanged=true" in new[name]}
-        reloaded = {name for name in reloaded if self.state(name) == "active"}
-        # A trigger on NixOS.
+        # Its rules are a trigger on NixOS.
         stopped = {*(old.keys() - new.keys()), *(changed - reloaded), "systemd-tmpfiles-resetup"}
         self.run("systemctl", "stop", *stopped, check=False)
         self.system = system
