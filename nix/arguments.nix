@@ -1,6 +1,5 @@
 # What is asked for a model, checked and with its defaults: by `fetchModel`, which throws at the
 # first thing that is wrong, and by the modules, which want to tell it as an assertion.
-lib:
 let
   defaults = {
     hash = null;
@@ -27,8 +26,9 @@ in
 {
   /**
     Checks the arguments of `fetchModel`, and returns them with defaults: `source` as
-    ./sources/default.nix describes it, `hash` ready for Nix, and in the place of `integration` the
-    names `enable`, `org`, `model` and `hfCachePath` (null without a cache entry).
+    ./sources/default.nix describes it, and `integration.huggingface` as `enable`, `org`, `model` and
+    `hfCachePath` (null without a cache entry). Hashes are left to those who build: what a model is
+    called can be asked while they are still to be filled in.
 
     # Type
 
@@ -47,6 +47,7 @@ in
     let
       arguments = defaults // given;
       inherit (arguments)
+        hash
         files
         layout
         include
@@ -55,8 +56,6 @@ in
         ;
 
       source = (import ./sources).normalise fail arguments.source;
-      hash =
-        if arguments.hash == null then null else (import ./hash.nix lib fail).sri "hash" arguments.hash;
       checkKeys = (import ./keys.nix fail).check;
 
       hf = hfDefaults // integration.huggingface or { };
@@ -65,8 +64,6 @@ in
     in
     if source ? problem then
       source
-    else if hash ? problem then
-      hash
     else if hash == null && files == null then
       fail "needs a pin: `hash = \"sha256-…\"` (write \"\" to be told it) or `files = { … }` (from `aimodels-gen lock`)"
     else if hash != null && files != null then
@@ -92,7 +89,6 @@ in
           // {
             inherit
               source
-              hash
               org
               model
               ;

@@ -67,7 +67,7 @@ pkgs:
 }@arguments:
 let
   fail = message: throw "nix-ai-models: model \"${name}\": ${message}";
-  checked = (import ./arguments.nix pkgs.lib).check fail arguments;
+  checked = (import ./arguments.nix).check fail arguments;
   inherit (checked) enable hfCachePath;
   names = import ./names.nix;
 
@@ -82,7 +82,12 @@ let
   };
 
   treePin = import ./pins/tree.nix {
-    inherit pkgs name enable;
+    inherit
+      pkgs
+      fail
+      name
+      enable
+      ;
     inherit (checked)
       source
       hash

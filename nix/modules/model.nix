@@ -7,7 +7,7 @@
 let
   inherit (lib) literalMD mkOption types;
   inherit (import ../.) fetchModel;
-  check = (import ../arguments.nix lib).check (problem: {
+  check = (import ../arguments.nix).check (problem: {
     inherit problem;
   });
 

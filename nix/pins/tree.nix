@@ -1,6 +1,7 @@
 # The `hash` pin: the whole entry as one fixed-output derivation.
 {
   pkgs,
+  fail,
   name,
   source,
   hash,
@@ -9,6 +10,7 @@
   enable,
 }:
 let
+  inherit (import ../hash.nix pkgs.lib fail) sri;
   names = import ../names.nix;
   fetcher = import ../fetcher.nix pkgs;
 in
@@ -22,7 +24,7 @@ in
         integration = enable;
         inherit include exclude;
       }
-      // fetcher.fixedOutput "recursive" hash
+      // fetcher.fixedOutput "recursive" (sri "hash" hash)
       // {
         name = names.treeName name (
           source.identity

@@ -45,9 +45,6 @@ ONE_MODEL = {
     f"{SOURCE}": NO_PIN,
     f'{SOURCE} hash = ""; {FILES}': "has both `hash` and `files`; keep one",
     f"{SOURCE} {FILES}": "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`",
-    f'{SOURCE} hash = "0000";': (
-        '`hash = "0000"` is not an SRI hash: write sha256-<44 characters>, or "" to be told it'
-    ),
     f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; {FILES} exclude = [ "*" ];': (
         "`include` and `exclude` go with `hash`; `files` names the files already"
     ),
@@ -76,6 +73,7 @@ GOOD_MODELS = [
     ),
     '{ source.s3.bucket = "bucket"; hash = ""; integration.huggingface.enable = false; }',
     f'{{ {LICENSED} "llama2"; }}',
+    f'{{ {SOURCE} hash = "sha256-..."; }}',  # as guides have it; building is what tells
 ]
 
 

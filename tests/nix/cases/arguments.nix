@@ -1,6 +1,5 @@
-{ pkgs }:
 let
-  inherit (import ../../../nix/arguments.nix pkgs.lib) check;
+  inherit (import ../../../nix/arguments.nix) check;
   collect = check (problem: {
     inherit problem;
   });
@@ -15,7 +14,7 @@ in
         hash = "";
       }) [ "source" ];
       expected = {
-        hash = pkgs.lib.fakeHash;
+        hash = "";
         files = null;
         layout = "copy";
         include = null;
@@ -31,14 +30,13 @@ in
       expr = collect { inherit source; };
       expected.problem = "needs a pin: `hash = \"sha256-…\"` (write \"\" to be told it) or `files = { … }` (from `aimodels-gen lock`)";
     };
-    aProblemOfTheHash = {
+    namesWhileTheHashIsToBeFilledIn = {
       expr =
-        builtins.substring 0 32
-          (collect {
-            inherit source;
-            hash = "0000";
-          }).problem;
-      expected = "`hash = \"0000\"` is not an SRI ha";
+        (collect {
+          inherit source;
+          hash = "sha256-...";
+        }).hfCachePath;
+      expected = "models--org--name";
     };
     aProblemOfTheSource = {
       expr = collect {

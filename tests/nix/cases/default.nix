@@ -8,6 +8,6 @@ import ./names.nix
 // import ./hash.nix { inherit pkgs; }
 // import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix
-// import ./arguments.nix { inherit pkgs; }
+// import ./arguments.nix
 // import ./integration.nix { inherit pkgs library; }
 // import ./fetch-model.nix { inherit pkgs library; }

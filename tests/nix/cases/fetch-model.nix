@@ -50,6 +50,23 @@ let
 in
 {
   fetchModel = {
+    whatItIsCalledWhileTheHashIsToBeFilledIn = {
+      expr =
+        let
+          unfilled = treeWith { repo = "meta-llama/Llama-2-7b-hf"; } { hash = "sha256-..."; };
+        in
+        {
+          inherit (unfilled.passthru.meta) org model;
+          inherit (unfilled) hfCachePath;
+          built = (builtins.tryEval unfilled.drvPath).success;
+        };
+      expected = {
+        org = "meta-llama";
+        model = "Llama-2-7b-hf";
+        hfCachePath = "models--meta-llama--Llama-2-7b-hf";
+        built = false;
+      };
+    };
     passthruOfTheGuide = {
       expr = {
         inherit (llama.passthru.meta) org model sourceType;

@@ -28,7 +28,7 @@ let
     ++ exported [ "names" ] (import ../../../nix/names.nix)
     ++ exported [ "sources" ] (import ../../../nix/sources)
     ++ exported [ "hash" ] (import ../../../nix/hash.nix pkgs.lib throw)
-    ++ exported [ "arguments" ] (import ../../../nix/arguments.nix pkgs.lib)
+    ++ exported [ "arguments" ] (import ../../../nix/arguments.nix)
     ++ exported [ "keys" ] (import ../../../nix/keys.nix throw)
     ++ exported [ "fetcher" ] (import ../../../nix/fetcher.nix pkgs);
 in
