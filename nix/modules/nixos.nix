@@ -164,14 +164,15 @@ in
             RuntimeDirectory = dirOf tokenEnvironment;
             RuntimeDirectoryMode = "0700";
             UMask = "0077";
-            LoadCredential = "token:${literally cfg.tokenFile}";
             PrivateNetwork = true;
           };
           script = ''
-            IFS= read -r token < "$CREDENTIALS_DIRECTORY/token" || [ -n "$token" ]
+            file=${lib.escapeShellArg cfg.tokenFile}
+            exec < "$file"
+            IFS= read -r token || true
             case $token in
               "" | *[!0-9A-Za-z_-]*)
-                echo "the first line of services.ai-models.tokenFile is no token: write nothing else into it" >&2
+                echo "error: the first line of $file is no token: write nothing else into services.ai-models.tokenFile" >&2
                 exit 1
                 ;;
             esac

@@ -249,22 +249,24 @@ def test_a_gated_model_is_refused_although_you_have_a_token(
 
 
 def test_ai_models_tokenservice_fails(host_nix: NixEnv, tmp_path: Path, symptom: Symptom) -> None:
-    token_file = '{ services.ai-models = { enable = true; tokenFile = "/run/secrets/hf"; }; }'
-    script = host_nix.eval(f"{modules.nixos(token_file)}.systemd.services.ai-models-token.script")
+    file = tmp_path / "token"
+    config = modules.nixos(
+        f'{{ services.ai-models = {{ enable = true; tokenFile = "{file}"; }}; }}'
+    )
+    script = host_nix.eval(f"{config}.systemd.services.ai-models-token.script")
 
     def start(content: str) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "token").write_text(content)
-        folders = {"CREDENTIALS_DIRECTORY": str(tmp_path), "RUNTIME_DIRECTORY": str(tmp_path)}
+        file.write_text(content)
         return subprocess.run(
             ["bash", "-euc", script],
             check=False,
             capture_output=True,
             text=True,
-            env={**os.environ, **folders},
+            env={**os.environ, "RUNTIME_DIRECTORY": str(tmp_path)},
         )
 
     for content in ("HF_TOKEN=hf_secret\n", '"hf_secret"\n', "\nhf_secret\n"):
-        symptom.seen(start(content).stderr)
+        symptom.seen(start(content).stderr, {file: "/run/secrets/hf-token"})
     assert start("hf_secret\n").returncode == 0
     assert (tmp_path / "environment").read_text() == "HF_TOKEN=hf_secret\n"
 
