@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support.environment import CHECKOUT
 from support.expressions import files_pin
 from support.modules import system
 
