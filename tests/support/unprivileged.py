@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOBODY = "65534"
+_NOBODY = 65534
 
 
 def run(
@@ -34,7 +34,7 @@ def run(
         )
 
 
-def prefix() -> list[str]:
+def prefix(user: int = _NOBODY, *, reads_all: bool = True) -> list[str]:
     """What a command line has to begin with.
 
     Root's Python and checkout often lie in directories that are closed to others, so the one
@@ -42,13 +42,14 @@ def prefix() -> list[str]:
     """
     if os.geteuid() != 0:
         return []
+    kept = ",+dac_read_search" if reads_all else ""
     return [
         "setpriv",
-        f"--reuid={_NOBODY}",
-        f"--regid={_NOBODY}",
+        f"--reuid={user}",
+        f"--regid={user}",
         "--clear-groups",
-        "--inh-caps=-all,+dac_read_search",
-        "--ambient-caps=-all,+dac_read_search",
+        f"--inh-caps=-all{kept}",
+        f"--ambient-caps=-all{kept}",
         "--",
     ]
 
