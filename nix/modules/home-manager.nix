@@ -16,34 +16,32 @@ let
     path = "programs.ai-models";
   };
 
-  # Session variables are for a shell to expand; these are what they are made of.
-  home = config.home.homeDirectory;
-  cacheHome = config.xdg.cacheHome;
+  # Session variables are for a shell to expand; of these it is known what they will be.
+  known = {
+    HOME = config.home.homeDirectory;
+    USER = config.home.username;
+    XDG_CACHE_HOME = config.xdg.cacheHome;
+  };
+  valueOf =
+    reference:
+    let
+      name = lib.findFirst (group: group != null) "" (lib.tail reference);
+    in
+    known.${name} or "\$${name}";
   expand =
     text:
-    if lib.hasPrefix "~/" text then
-      home + lib.removePrefix "~" text
+    if text == "~" || lib.hasPrefix "~/" text then
+      known.HOME + lib.removePrefix "~" text
     else
-      lib.replaceStrings
-        [
-          "\${HOME}"
-          "$HOME"
-          "\${XDG_CACHE_HOME}"
-          "$XDG_CACHE_HOME"
-        ]
-        [
-          home
-          home
-          cacheHome
-          cacheHome
-        ]
-        text;
+      lib.concatMapStrings (part: if lib.isList part then valueOf part else part) (
+        lib.split "[$]([{]([0-9A-Za-z_]+)[}]|([0-9A-Za-z_]+))" text
+      );
   variable =
     name: default:
     let
-      variables = config.home.sessionVariables;
+      value = config.home.sessionVariables.${name} or null;
     in
-    if variables ? ${name} then expand (toString variables.${name}) else default;
+    if value == null then default else expand (toString value);
 
   hub = toString hf.hubDir;
   commands = common.commands {
@@ -58,8 +56,11 @@ in
 {
   options.programs.ai-models = lib.recursiveUpdate common.options {
     integration.huggingface.hubDir = mkOption {
-      type = types.path;
-      default = variable "HF_HUB_CACHE" "${variable "HF_HOME" "${cacheHome}/huggingface"}/hub";
+      # What session variables say may be none; that is asserted.
+      type = types.either types.path types.str // {
+        description = "absolute path";
+      };
+      default = variable "HF_HUB_CACHE" "${variable "HF_HOME" "${known.XDG_CACHE_HOME}/huggingface"}/hub";
       defaultText = lib.literalMD ''
         as huggingface_hub finds it: `home.sessionVariables.HF_HUB_CACHE`, else `hub` below
         `home.sessionVariables.HF_HOME`, else `huggingface/hub` below `xdg.cacheHome`
@@ -83,7 +84,7 @@ in
 
       # A problem with the cache is told, and is none of the other steps.
       home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] ''
-        ${commands.link} ''${DRY_RUN:+--dry-run} || true
+        ${commands.link} ''${DRY_RUN+--dry-run} || true
       '';
 
       home.extraBuilderCommands = ''
@@ -98,7 +99,7 @@ in
     (mkIf (!(enable && hf.enable)) {
       home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] ''
         if [[ -v oldGenPath && -x $oldGenPath/${undo} ]]; then
-          "$oldGenPath/${undo}" ''${DRY_RUN:+--dry-run} || true
+          "$oldGenPath/${undo}" ''${DRY_RUN+--dry-run} || true
         fi
       '';
     })

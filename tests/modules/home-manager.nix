@@ -5,9 +5,10 @@
   home-manager,
   modules,
   ours ? ../../nix/modules/home-manager.nix,
+  system ? "x86_64-linux",
 }:
 let
-  pkgs = import ./nixpkgs { inherit lib; };
+  pkgs = import ./nixpkgs { inherit lib system; };
 in
 (import (home-manager + "/modules") {
   inherit pkgs;

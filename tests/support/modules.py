@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _FOLDER = CHECKOUT / "tests" / "modules"
 
+# A module for Home Manager, where a generation is to be made.
+GENERATION = f"{_FOLDER}/generation.nix"
+
 
 def nixos(*modules: str) -> str:
     """Of NixOS with these modules beside ours: Nix expressions, or paths."""
@@ -27,12 +30,12 @@ def nixos(*modules: str) -> str:
     return f"(import {_FOLDER}/nixos.nix {{ lib = import {lib}; modules = {_list(modules)}; }})"
 
 
-def home_manager(*modules: str) -> str:
+def home_manager(*modules: str, platform: str = "x86_64-linux") -> str:
     """Of Home Manager for a user `alice`, with these modules beside ours."""
     lib, source = registry.flake("nixpkgs") / "lib", registry.flake("home-manager")
     return (
         f"(import {_FOLDER}/home-manager.nix {{ lib = import {lib}; home-manager = {source};"
-        f" modules = {_list(modules)}; }})"
+        f' system = "{platform}"; modules = {_list(modules)}; }})'
     )
 
 

@@ -106,8 +106,12 @@ pkgs
       "gnused"
       "jq"
       "ncurses"
+      "rsync"
       "systemd"
     ]
-    (_name: {
+    (name: {
+      type = "derivation";
+      inherit name;
       outPath = "/usr";
+      meta.mainProgram = name;
     })
