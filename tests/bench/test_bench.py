@@ -75,5 +75,6 @@ def test_usage() -> None:
     done = bench("loc")
     assert done.returncode == 2
     assert (
-        "no question 'loc'; there is lock, startup, fetcher, store, links, download" in done.stderr
+        "no question 'loc'; there is lock, startup, fetcher, store, modules, links, download"
+        in done.stderr
     )
