@@ -196,8 +196,7 @@ def test_what_cannot_be_meant(store: NixEnv, settings: str, said: str) -> None:
     config = nixos(f"{{ services.ai-models = {{ enable = true; {settings} }}; }}")
     with pytest.raises(NixError, match=said):
         store.eval(
-            f"let c = {config}; in builtins.deepSeq [ c.services.ai-models.modelPaths"
-            " c.services.ai-models.tokenFile (map (model: model.files or null)"
-            " (builtins.attrValues c.services.ai-models.models))"
-            " c.services.ai-models.integration ] 0"
+            f"let cfg = {config}.services.ai-models; in builtins.deepSeq [ cfg.tokenFile"
+            " (map (model: [ model.files model.layout ]) (builtins.attrValues cfg.models))"
+            " cfg.integration cfg.modelPaths ] 0"
         )
