@@ -12,7 +12,7 @@ import pytest
 
 from support import tinyllama
 from support.expressions import literal
-from support.modules import entry, pinned, system
+from support.modules import PROBE, entry, pinned, system
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,16 +37,6 @@ SERVICE = f"""{{
     }};
   }};
 }}"""
-
-PROBE = """{
-  systemd.services.probe = {
-    wantedBy = [ "multi-user.target" ];
-    serviceConfig = {
-      Type = "oneshot";
-      ExecStart = "/usr/bin/env";
-    };
-  };
-}"""
 
 
 def names(folder: Path) -> list[str]:

@@ -23,6 +23,17 @@ _FOLDER = CHECKOUT / "tests" / "modules"
 # A module for Home Manager, where a generation is to be made.
 GENERATION = f"{_FOLDER}/generation.nix"
 
+# A service of NixOS that tells its environment.
+PROBE = """{
+  systemd.services.probe = {
+    wantedBy = [ "multi-user.target" ];
+    serviceConfig = {
+      Type = "oneshot";
+      ExecStart = "/usr/bin/env";
+    };
+  };
+}"""
+
 
 def nixos(*modules: str) -> str:
     """Of NixOS with these modules beside ours: Nix expressions, or paths."""
