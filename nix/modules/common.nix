@@ -13,7 +13,9 @@ let
   hf = cfg.integration.huggingface;
   licenses = import ./licenses.nix lib;
 
-  allowed = (pkgs.config or { }) // (config.nixpkgs.config or { });
+  # Null is Home Manager's default.
+  settings = config.nixpkgs.config or null;
+  allowed = (pkgs.config or { }) // (if settings == null then { } else settings);
   allowsUnfree = allowed.allowUnfree or false;
 
   # The form that takes no second copy, unless a copy is asked for.

@@ -113,6 +113,24 @@ def test_other_platforms(store: NixEnv, platform: str) -> None:
     assert " link " in found["activation"]
 
 
+def test_licences_are_those_of_nixpkgs(store: NixEnv) -> None:
+    """Whose settings are null unless somebody has some."""
+    enforced = f"""
+      programs.ai-models.enforceLicenses = true;
+      programs.ai-models.models.a = {{ {SOURCE} hash = ""; meta.license = "llama2"; }};
+    """
+    with pytest.raises(NixError, match=r"models\.a: its licence \(llama2\) is unfree"):
+        reports(store, enforced)
+    folder = CHECKOUT / "tests" / "modules" / "nixpkgs"
+    (allowed,) = reports(store, f"{enforced} nixpkgs.config.allowUnfree = true;")
+    assert allowed["problems"] == []
+    # As where Home Manager is part of NixOS, and has its packages.
+    pkgs = f"import {folder} {{ inherit lib; }} // {{ config.allowUnfree = true; }}"
+    module = f"{{ lib, ... }}: {{ _module.args.pkgs = lib.mkOverride 10 ({pkgs}); }}"
+    config = home_manager(f"{{ {ENABLED} {enforced} }}", module)
+    assert all(store.eval(f"map (each: each.assertion) {config}.assertions"))
+
+
 def test_disabled_is_as_if_it_were_not_there(store: NixEnv) -> None:
     """But for the step that takes out what was there before."""
     disabled = f"""{{
