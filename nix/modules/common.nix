@@ -250,7 +250,8 @@ in
           cp "$specPath" "$out"
         '';
       };
-      run = command: "${pkgs.python3}/bin/python3 -B -X utf8 ${linker} ${command} ${spec}";
+      # Isolated: users have Python modules and settings of their own.
+      run = command: "${pkgs.python3}/bin/python3 -I -B -X utf8 ${linker} ${command} ${spec}";
     in
     {
       link = run "link";

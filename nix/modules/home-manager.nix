@@ -44,11 +44,14 @@ let
     if value == null then default else expand (toString value);
 
   hub = toString hf.hubDir;
-  commands = common.commands {
-    inherit hub;
-    # Not in the cache, whose parts may be anywhere.
-    state = "${config.xdg.stateHome}/nix-ai-models/links.json";
-  };
+  # In a terminal of a service, such as a notebook's, that variable is about the service.
+  commands = lib.mapAttrs (_name: command: "RUNTIME_DIRECTORY= ${command}") (
+    common.commands {
+      inherit hub;
+      # Not in the cache, whose parts may be anywhere.
+      state = "${config.xdg.stateHome}/nix-ai-models/links.json";
+    }
+  );
 
   # What is to be done by the next generation if it has no models. The name is its.
   undo = "ai-models-unlink";
@@ -90,7 +93,7 @@ in
       home.extraBuilderCommands = ''
         {
           echo '#!${pkgs.runtimeShell}'
-          echo 'exec ${commands.unlink} "$@"'
+          echo '${commands.unlink} "$@"'
         } > $out/${undo}
         chmod +x $out/${undo}
       '';
