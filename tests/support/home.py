@@ -13,13 +13,13 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support import unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from support.nix import NixEnv
 
@@ -32,52 +32,56 @@ class Home:
 
     Args:
         path: The folder, which has the name of the user.
-        user: The user's number.
+        number: The user's.
         nix: Whose store the generations are in.
     """
 
     path: Path
-    user: int
+    number: int
     nix: NixEnv
 
-    def empty(self) -> None:
-        """Make it as it is when the user is new."""
-        for folder in (self.path, self.nix.dir / "var/profiles/per-user" / self.name):
+    @classmethod
+    def new(cls, path: Path, number: int, nix: NixEnv) -> Home:
+        """Make an empty one, for a user who has not used Nix so far."""
+        home = cls(path, number if os.geteuid() == 0 else os.geteuid(), nix)
+        for folder in (path, nix.dir / "var/profiles/per-user" / path.name):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            os.chown(folder, self.user, -1)
-
-    @property
-    def name(self) -> str:
-        return self.path.name
+            home.give(folder)
+        return home
 
     def own(self, path: str) -> Path:
         """Where one of its paths lies."""
         return self.path / path
 
-    def activate(
-        self, generation: Path, *, check: bool = True, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def give(self, folder: Path) -> None:
+        """Make a folder the user's, with all that is in it."""
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, self.number, self.number, follow_symlinks=False)
+
+    def activate(self, generation: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Do what `home-manager switch` does with a generation once it is built."""
-        done = self.run(generation / "activate", **variables)
-        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        done = self.run(generation / "activate", reads_all=False, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def run(self, *command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str | Path, reads_all: bool = False, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command as the user, who has logged in."""
+        client = {**self.nix.variables(), "NIX_REMOTE": "daemon"}
+        del client["XDG_CACHE_HOME"]  # huggingface_hub's is to be where it is without Nix
         return subprocess.run(
-            [*unprivileged.prefix(self.user, reads_all=False), *command],
+            [*unprivileged.prefix(self.number, reads_all=reads_all), *command],
             check=False,
             capture_output=True,
             text=True,
             cwd="/",
             env={
-                **self.nix.variables(),
-                "NIX_REMOTE": "daemon",
-                "XDG_CACHE_HOME": str(self.path / ".cache"),
+                **client,
                 "PATH": "/usr/bin:/bin",
                 "HOME": str(self.path),
-                "USER": self.name,
+                "USER": self.path.name,
                 **variables,
             },
         )

@@ -1,0 +1,52 @@
+"""Configurations for the tests of our modules, and what is in a hub folder because of them."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from support.modules import entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DIRECTORY = 'integration.huggingface.mode = "directory";'
+
+
+class Configurations:
+    """What is built of modules, once of each.
+
+    Args:
+        options: The path of our options.
+        build: Builds a module, which is a Nix expression.
+    """
+
+    def __init__(self, options: str, build: Callable[[str], Path]) -> None:
+        self._options = options
+        self.of = functools.lru_cache(maxsize=None)(build)
+
+    def __call__(self, settings: str = "", **models: str) -> Path:
+        """With these settings of ours, and models: name -> content."""
+        settings += "".join(
+            f"models.{name}.package = {entry(name, content)};" for name, content in models.items()
+        )
+        return self.of(f"{{ {self._options} = {{ enable = true; {settings} }}; }}")
+
+
+def found(hub: Path) -> dict[str, str]:
+    """What programs find: the content of each model."""
+    return {
+        entry.name.removeprefix("models--org--"): content(entry) for entry in hub.glob("models--*")
+    }
+
+
+def content(entry: Path) -> str:
+    return (entry / "snapshots" / (entry / "refs/main").read_text() / "config.json").read_text()
+
+
+def download(entry: Path) -> None:
+    """Lay a model out as huggingface_hub does."""
+    for path, text in {"refs/main": "0" * 40, f"snapshots/{'0' * 40}/config.json": "mine"}.items():
+        (entry / path).parent.mkdir(parents=True)
+        (entry / path).write_text(text)
