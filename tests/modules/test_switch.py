@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.modules import entry, system
+from modules import helpers
+from modules.helpers import DIRECTORY, Configurations, content, download
+from support.modules import system
 
 if TYPE_CHECKING:
     from modules.conftest import Install
@@ -16,53 +18,18 @@ if TYPE_CHECKING:
     from support.nix import NixEnv
 
 CACHE = "/var/cache/huggingface"
-DIRECTORY = 'integration.huggingface.mode = "directory";'
-
-
-class Systems:
-    """Systems with these models (name -> content), built once."""
-
-    def __init__(self, store: NixEnv) -> None:
-        self._store = store
-        self._built: dict[str, Path] = {}
-
-    def __call__(self, settings: str = "", **models: str) -> Path:
-        options = settings + "".join(
-            f"models.{name}.package = {entry(name, content)};" for name, content in models.items()
-        )
-        return self.of(f"{{ services.ai-models = {{ enable = true; {options} }}; }}")
-
-    def of(self, module: str) -> Path:
-        if module not in self._built:
-            self._built[module] = system(self._store, module)
-        return self._built[module]
 
 
 @pytest.fixture(scope="module")
-def systems(store: NixEnv) -> Systems:
-    return Systems(store)
+def systems(store: NixEnv) -> Configurations:
+    return Configurations("services.ai-models", lambda module: system(store, module))
 
 
 def found(machine: Machine, cache: str = CACHE) -> dict[str, str]:
-    """What programs find: the content of each model."""
-    return {
-        entry.name.removeprefix("models--org--"): content(entry)
-        for entry in machine.path(f"{cache}/hub").glob("models--*")
-    }
+    return helpers.found(machine.path(f"{cache}/hub"))
 
 
-def content(entry: Path) -> str:
-    return (entry / "snapshots" / (entry / "refs/main").read_text() / "config.json").read_text()
-
-
-def download(entry: Path) -> None:
-    """Lay a model out as huggingface_hub does."""
-    for path, text in {"refs/main": "0" * 40, f"snapshots/{'0' * 40}/config.json": "mine"}.items():
-        (entry / path).parent.mkdir(parents=True)
-        (entry / path).write_text(text)
-
-
-def test_back_and_forth(install: Install, systems: Systems) -> None:
+def test_back_and_forth(install: Install, systems: Configurations) -> None:
     first, second = systems(a="1", b="1"), systems(a="2", c="2")
     machine = install(first)
     download(machine.path(f"{CACHE}/hub/models--org--mine"))
@@ -89,7 +56,7 @@ def test_back_and_forth(install: Install, systems: Systems) -> None:
     ids=["disabled", "not linked", "no models"],
 )
 @pytest.mark.parametrize("mode", ["", DIRECTORY], ids=["link", "directory"])
-def test_without_models(install: Install, systems: Systems, mode: str, without: str) -> None:
+def test_without_models(install: Install, systems: Configurations, mode: str, without: str) -> None:
     first, second = systems(mode, a="1", b="1"), systems.of(without)
     machine = install(first)
     with machine.booted():
@@ -100,7 +67,7 @@ def test_without_models(install: Install, systems: Systems, mode: str, without: 
         assert found(machine) == {"a": "1", "b": "1", "mine": "mine"}
 
 
-def test_another_cache(install: Install, systems: Systems) -> None:
+def test_another_cache(install: Install, systems: Configurations) -> None:
     elsewhere = systems('integration.huggingface.cacheDir = "/srv/hf";', a="1")
     machine = install(systems(a="1"))
     with machine.booted():
@@ -114,7 +81,7 @@ def test_another_cache(install: Install, systems: Systems) -> None:
             assert found(machine, "/srv/hf") == {}
 
 
-def test_another_mode(install: Install, systems: Systems) -> None:
+def test_another_mode(install: Install, systems: Configurations) -> None:
     links, folders = systems("", a="1", b="1"), systems(DIRECTORY, a="1", b="1")
     machine = install(links)
     a, b = (machine.path(f"{CACHE}/hub/models--org--{name}") for name in "ab")
@@ -131,7 +98,7 @@ def test_another_mode(install: Install, systems: Systems) -> None:
         assert found(machine) == {"a": "1", "b": "1"}
 
 
-def test_what_is_in_the_way_stays(install: Install, systems: Systems) -> None:
+def test_what_is_in_the_way_stays(install: Install, systems: Configurations) -> None:
     machine = install(systems(z="1"))
     hub = machine.path(f"{CACHE}/hub")
     download(hub / "models--org--a")
@@ -157,7 +124,7 @@ def test_what_is_in_the_way_stays(install: Install, systems: Systems) -> None:
         assert content(hub / "models--org--a.old") == "mine"
 
 
-def test_a_cache_that_gets_another_user(install: Install, systems: Systems) -> None:
+def test_a_cache_that_gets_another_user(install: Install, systems: Configurations) -> None:
     machine = install(systems(a="1"))
     with machine.booted():
         machine.switch(systems('integration.huggingface.user = "hf";', a="2", b="2"))
