@@ -31,6 +31,9 @@ let
   }
   // common.environment;
 
+  # For units that are to do without it.
+  none = lib.mapAttrs (_name: _value: lib.mkDefault null) environment;
+
   # Where nix-daemon finds the token, made from `tokenFile`.
   tokenEnvironment = "ai-models-token/environment";
 
@@ -87,6 +90,11 @@ in
     };
   };
 
+  # NixOS writes it into the units of users, too: a desktop's programs have what its D-Bus has.
+  options.systemd.user.services = mkOption {
+    type = types.attrsOf (types.submodule { environment = mkIf (cfg.enable && hf.enable) none; });
+  };
+
   config = mkIf cfg.enable (
     lib.mkMerge [
       {
@@ -103,7 +111,7 @@ in
         # the Hub, nor keep datasets or remote code. NixOS writes it into each unit, and what user@
         # has is in the sessions of all users.
         systemd.globalEnvironment = environment;
-        systemd.services."user@".serviceConfig.UnsetEnvironment = lib.attrNames environment;
+        systemd.services."user@".environment = none;
 
         # The colons leave alone what is there.
         systemd.tmpfiles.rules =

@@ -126,7 +126,7 @@ class Machine:
         return self.run("systemctl", "is-active", unit, check=False).stdout.strip()
 
     def log(self, unit: str) -> str:
-        """What it has said so far."""
+        """What a unit has said so far."""
         self.run("journalctl", "--sync")
         return self.run("journalctl", "--output=cat", "--no-pager", f"--unit={unit}").stdout
 
@@ -152,7 +152,7 @@ class Machine:
 
     def put_in_place(self) -> None:
         """Have the system in /etc."""
-        for name in ("systemd/system", "tmpfiles.d"):
+        for name in ("systemd/system", "systemd/user", "tmpfiles.d"):
             link = self.root / "etc" / name
             link.parent.mkdir(exist_ok=True)
             link.unlink(missing_ok=True)

@@ -117,7 +117,9 @@ let
     name: definition:
     let
       script = pkgs.writeShellScript "unit-script-${name}-start" "set -e\n${definition.script}";
-      environment = cfg.globalEnvironment // definition.environment;
+      environment = lib.filterAttrs (_key: value: value != null) (
+        cfg.globalEnvironment // definition.environment
+      );
     in
     unitSection definition
     + ''
@@ -130,27 +132,51 @@ let
       ${lines definition.serviceConfig}
     '';
 
+  file = folder: suffix: text: name: definition: {
+    inherit definition folder;
+    name = "${name}.${suffix}";
+    text = pkgs.writeText "unit" (text name definition);
+  };
+
   files =
-    lib.mapAttrs' (name: definition: {
-      name = "${name}.service";
-      value = {
-        inherit definition;
-        text = serviceText name definition;
-      };
-    }) cfg.services
-    // lib.mapAttrs' (name: definition: {
-      name = "${name}.target";
-      value = {
-        inherit definition;
-        text = unitSection definition;
-      };
-    }) cfg.targets;
+    lib.mapAttrsToList (file "system" "service" serviceText) cfg.services
+    ++ lib.mapAttrsToList (file "user" "service" serviceText) cfg.user.services
+    ++ lib.mapAttrsToList (file "system" "target" (_name: unitSection)) cfg.targets;
+
+  # Shell commands that make a unit what NixOS makes it: a drop-in, where systemd brings one itself.
+  install =
+    {
+      definition,
+      folder,
+      name,
+      text,
+    }:
+    ''
+      cd $out/systemd/${folder}
+      if [ -e "/usr/lib/systemd/${folder}/${name}" ]; then
+        mkdir "${name}.d"
+        cp ${text} "${name}.d/overrides.conf"
+      else
+        cp ${text} "${name}"
+      fi
+    ''
+    +
+      lib.concatMapStrings
+        (by: ''
+          mkdir -p "${by}"
+          ln -s "../${name}" "${by}/"
+        '')
+        (map (by: "${by}.wants") definition.wantedBy ++ map (by: "${by}.requires") definition.requiredBy);
 in
 {
   options = {
     systemd = {
       globalEnvironment = variables;
       services = mkOption {
+        type = types.attrsOf service;
+        default = { };
+      };
+      user.services = mkOption {
         type = types.attrsOf service;
         default = { };
       };
@@ -200,36 +226,12 @@ in
           ];
         }
         ''
-          mkdir -p $out/systemd/system $out/tmpfiles.d
+          mkdir -p $out/systemd/{system,user} $out/tmpfiles.d
           cp "$tmpfilesPath" $out/tmpfiles.d/00-nixos.conf
           # Debian's, which would empty /tmp.
           ln -s /dev/null $out/tmpfiles.d/tmp.conf
           cp "$extraDependenciesPath" $out/extra-dependencies
-          # What systemd brings itself gets a drop-in.
-          unit() {
-            if [ -e "/usr/lib/systemd/system/$1" ]; then
-              mkdir "$1.d"
-              cat > "$1.d/overrides.conf"
-            else
-              cat > "$1"
-            fi
-          }
-          cd $out/systemd/system
-          ${lib.concatStrings (
-            lib.mapAttrsToList (name: file: ''
-              unit ${lib.escapeShellArg name} < ${pkgs.writeText "unit" file.text}
-              ${lib.concatMapStrings
-                (folder: ''
-                  mkdir -p ${folder}
-                  ln -s ../${name} ${folder}/
-                '')
-                (
-                  map (by: "${by}.wants") file.definition.wantedBy
-                  ++ map (by: "${by}.requires") file.definition.requiredBy
-                )
-              }
-            '') files
-          )}
+          ${lib.concatMapStrings install files}
         '';
   };
 }
