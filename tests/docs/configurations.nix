@@ -39,31 +39,20 @@ let
   # Elsewhere it is not an error to set an option that does not exist.
   declared =
     modules:
-    let
-      any = names: lib.genAttrs names (_name: lib.mkOption { type = lib.types.anything; });
-    in
     (lib.evalModules {
       modules = modules ++ [
         {
-          options =
-            any [
-              "assertions"
-              "home"
-              "home-manager"
-              "nixpkgs"
-              "system"
-              "users"
-              "warnings"
-              "xdg"
-            ]
-            // {
-              # Our module declares one of these.
-              systemd = any [
-                "globalEnvironment"
-                "services"
-                "tmpfiles"
-              ];
-            };
+          options = lib.genAttrs [
+            "assertions"
+            "home"
+            "home-manager"
+            "nixpkgs"
+            "system"
+            "systemd"
+            "users"
+            "warnings"
+            "xdg"
+          ] (_name: lib.mkOption { type = lib.types.anything; });
           config._module.args = { inherit pkgs; };
         }
       ];
