@@ -128,6 +128,8 @@ let
       }}";
 
   passthru = {
+    # The name of a tree says more, and what people allow by name is this.
+    pname = names.sanitize name;
     # nixpkgs puts passthru over the derivation's own attributes, `meta` included.
     meta = meta // {
       inherit (checked) org model;

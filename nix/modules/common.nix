@@ -46,9 +46,10 @@ let
     model:
     cfg.enforceLicenses
     && !allowsUnfree
-    && model.meta ? license
+    && model.meta.license or null != null
     && licenses.isUnfree model.meta.license
-    && !(allowed.allowUnfreePredicate or (_package: false) model.package);
+    && !(allowed.allowUnfreePredicate or (_package: false) model.package)
+    && !(lib.elem (lib.getName model.package) (allowed.allowUnfreePackages or [ ]));
 
   conflicts = lib.mapAttrsToList (
     cacheName: names:
@@ -181,9 +182,13 @@ in
             "${path}.integration.huggingface.${name} = \"${toString folder}\" is inside the Nix store, "
             + "where nothing can be put: name a folder outside, as a string"
           )
-          ++ lib.optional (!(lib.hasPrefix "/" (toString folder)) || lib.hasInfix "$" (toString folder)) (
-            "${path}.integration.huggingface.${name} = \"${toString folder}\" is no absolute path: "
-            + "write it out, without variables"
+          ++ lib.optional (builtins.match "(/+[^/$\n\r]+)+/*" (toString folder) == null) (
+            "${path}.integration.huggingface.${name} = \"${toString folder}\" is not the path of a folder: "
+            + "write an absolute one out, without variables"
+          )
+          ++ lib.optional (lib.elem ".." (lib.splitString "/" (toString folder))) (
+            "${path}.integration.huggingface.${name} = \"${toString folder}\" leads back with `..`: "
+            + "write the path without"
           )
         )
       );

@@ -21,6 +21,9 @@ let
     HOME = config.home.homeDirectory;
     USER = config.home.username;
     XDG_CACHE_HOME = config.xdg.cacheHome;
+    XDG_CONFIG_HOME = config.xdg.configHome;
+    XDG_DATA_HOME = config.xdg.dataHome;
+    XDG_STATE_HOME = config.xdg.stateHome;
   };
   valueOf =
     reference:
@@ -63,10 +66,10 @@ in
       type = types.either types.path types.str // {
         description = "absolute path";
       };
-      default = variable "HF_HUB_CACHE" "${variable "HF_HOME" "${known.XDG_CACHE_HOME}/huggingface"}/hub";
+      default = variable "HF_HUB_CACHE" "${variable "HF_HOME" "${variable "XDG_CACHE_HOME" config.xdg.cacheHome}/huggingface"}/hub";
       defaultText = lib.literalMD ''
-        as huggingface_hub finds it: `home.sessionVariables.HF_HUB_CACHE`, else `hub` below
-        `home.sessionVariables.HF_HOME`, else `huggingface/hub` below `xdg.cacheHome`
+        as huggingface_hub finds it, by `home.sessionVariables`: `HF_HUB_CACHE`, else `hub` below `HF_HOME`,
+        else `huggingface/hub` below `XDG_CACHE_HOME` or `xdg.cacheHome`
       '';
       description = "The folder that the models are linked in.";
     };

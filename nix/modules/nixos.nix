@@ -31,9 +31,6 @@ let
   }
   // common.environment;
 
-  # For units that are to do without it.
-  none = lib.mapAttrs (_name: _value: lib.mkDefault null) environment;
-
   # Where nix-daemon finds the token, made from `tokenFile`.
   tokenEnvironment = "ai-models-token/environment";
 
@@ -90,11 +87,6 @@ in
     };
   };
 
-  # NixOS writes it into the units of users, too: a desktop's programs have what its D-Bus has.
-  options.systemd.user.services = mkOption {
-    type = types.attrsOf (types.submodule { environment = mkIf (cfg.enable && hf.enable) none; });
-  };
-
   config = mkIf cfg.enable (
     lib.mkMerge [
       {
@@ -111,7 +103,7 @@ in
         # the Hub, nor keep datasets or remote code. NixOS writes it into each unit, and what user@
         # has is in the sessions of all users.
         systemd.globalEnvironment = environment;
-        systemd.services."user@".environment = none;
+        systemd.services."user@".environment = lib.mapAttrs (_name: _value: lib.mkDefault null) environment;
 
         # The colons leave alone what is there.
         systemd.tmpfiles.rules =
@@ -177,9 +169,10 @@ in
           script = ''
             file=${lib.escapeShellArg cfg.tokenFile}
             exec < "$file"
-            IFS= read -r token || true
+            read -r token || true
+            token=''${token%$'\r'}
             case $token in
-              "" | *[!0-9A-Za-z_-]*)
+              "" | *[!0-9A-Za-z._~+/-]*)
                 echo "error: the first line of $file is no token: write nothing else into services.ai-models.tokenFile" >&2
                 exit 1
                 ;;
@@ -187,7 +180,10 @@ in
             printf 'HF_TOKEN=%s\n' "$token" > "$RUNTIME_DIRECTORY/environment"
           '';
         };
-        systemd.services.nix-daemon.serviceConfig.EnvironmentFile = [ "-/run/${tokenEnvironment}" ];
+        systemd.services.nix-daemon = {
+          serviceConfig.EnvironmentFile = [ "-/run/${tokenEnvironment}" ];
+          restartTriggers = [ cfg.tokenFile ];
+        };
       })
     ]
   );

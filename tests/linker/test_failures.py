@@ -85,6 +85,27 @@ class TestTwoUsers:
         subprocess.run(["sh", "-euc", command.removeprefix("sudo ")], check=True)
         assert odd.link(models, launcher=prefix()).err == []
 
+    def test_a_former_hub_folder_of_another_user(
+        self, linker: Linker, models: dict[str, Path]
+    ) -> None:
+        """Not a link in it is given away: that would be the store path. And it is not forgotten."""
+        folder = linker.root / "run"
+        folder.mkdir()
+        os.chown(folder, _NOBODY, _NOBODY)
+        env = {"RUNTIME_DIRECTORY": str(folder)}
+        linker.link(models, launcher=prefix(), env=env)
+        os.chown(linker.hub, 0, 0)
+        there = linker.root / "cache"
+        moved = linker.but(hub=there / "new/hub", state=there / "new.json")
+        for _ in range(2):
+            run = moved.link({A: models[A]}, launcher=prefix(), env=env)
+            assert (moved.hub / A).is_symlink()
+            assert run.status == 1
+            assert f"give it away (sudo chown nobody -- {linker.hub})" in run.err[0]
+        os.chown(linker.hub, _NOBODY, _NOBODY)
+        run = moved.link({A: models[A]}, launcher=prefix(), env=env)
+        assert (run.out, run.err) == ([f"ai-models: removed 3 in {linker.hub}"], [])
+
     def test_nothing_to_do_needs_no_permission(
         self, either: Linker, models: dict[str, Path]
     ) -> None:

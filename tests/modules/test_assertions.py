@@ -170,13 +170,18 @@ UNFREE = (
         ("lib.licenses.asl20", None),
         ('[ "mit" lib.licenses.asl20 ]', None),
         ('{ fullName = "Ours"; }', None),
+        ("null", None),
     ],
 )
 def test_licences(store: NixEnv, license: str, name: str | None) -> None:  # noqa: A002 (its name)
     model = f"models.a = {{ {LICENSED} {license}; }};"
     expected = [UNFREE.format(name)] if name else []
     assert problems(store, licensed(f"{model} enforceLicenses = true;")) == expected
-    for allowed in ("allowUnfree = true;", 'allowUnfreePredicate = p: p.name != "";'):
+    for allowed in (
+        "allowUnfree = true;",
+        'allowUnfreePredicate = p: lib.getName p == "a";',
+        'allowUnfreePackages = [ "a" ];',
+    ):
         more = f"nixpkgs.config.{allowed}"
         assert problems(store, licensed(f"{model} enforceLicenses = true;", more)) == []
     assert problems(store, licensed(model)) == []
@@ -205,9 +210,12 @@ def test_a_licence_that_is_not_enforced_is_not_told_to_nixpkgs(store: NixEnv) ->
         ("builtins.storeDir", "is inside the Nix store, where nothing can be put: name a folder"),
         ('"${builtins.storeDir}/x"', "is inside the Nix store, where nothing can be put"),
         ('builtins.toFile "x" ""', "is inside the Nix store, where nothing can be put"),
-        ('"/home/$USER/hf"', "is no absolute path: write it out, without variables"),
+        ('"/srv/../srv/hf"', "leads back with `..`: write the path without"),
+        ('"/"', "is not the path of a folder"),
+        ('"/home/$USER/hf"', "is not the path of a folder: write an absolute one out"),
         ('"/srv/a b/%"', None),
         ("/srv/models", None),
+        ('"/srv//models/"', None),
         ('"${builtins.storeDir}-of-mine"', None),
     ],
 )
@@ -224,6 +232,13 @@ def test_where_the_cache_is(store: NixEnv, folder: str, problem: str | None) -> 
             (message,) = found
             assert message.startswith(f"{path}.integration.huggingface.{option} = ")
             assert problem in message
+
+
+def test_a_path_of_two_lines(store: NixEnv) -> None:
+    """One line would be a rule of its own for systemd-tmpfiles."""
+    config = 'enable = true; integration.huggingface.cacheDir = "/srv/a\\nb";'
+    (message,) = problems(store, nixos(f"{{ services.ai-models = {{ {config} }}; }}"))
+    assert "is not the path of a folder" in message
 
 
 def test_offline_in_a_mode_for_programs_that_go_online(store: NixEnv) -> None:

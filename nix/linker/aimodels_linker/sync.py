@@ -59,7 +59,8 @@ def _after_another(spec: Spec, *, dry_run: bool, last: str | None = None) -> boo
         with open_folder(path) as folder:
             noted = os.fsdecode(folder.read(_LAST_STATE, _LONGEST_PATH) or b"")
             fine = noted in {"", spec.state} or _sync(spec, noted, {}, dry_run=dry_run)
-            if last and last != noted and not dry_run:
+            # What could not be taken out is tried again by the next run.
+            if fine and last and last != noted and not dry_run:
                 folder.put([Put(_LAST_STATE, os.fsencode(last), over=True)], folder)
     except OSError as error:
         fail(failure(error, spec))

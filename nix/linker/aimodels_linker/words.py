@@ -81,7 +81,8 @@ def _permission(path: Path, spec: Spec) -> str:
         if path in {needed, *needed.parents} and not _is_folder(needed):
             make = f"sudo install -d -o {we} -- {shlex.quote(str(needed))}"
             return f"this runs as {we}, who may not make {needed}: make it ({make})"
-    is_link = path.parent == hub and path.is_symlink()
+    # Only of a hub itself an admin may have made a link: all others are in one, and lead elsewhere.
+    is_link = path != hub and path.is_symlink()
     folder = path if _is_folder(path) and not is_link else path.parent
     if not _is_folder(folder):
         return f"this runs as {we}, who may not go there: allow it"
