@@ -152,7 +152,7 @@ class Machine:
 
     def put_in_place(self) -> None:
         """Have the system in /etc."""
-        for name in ("systemd/system", "systemd/user", "tmpfiles.d"):
+        for name in ("systemd/system", "tmpfiles.d"):
             link = self.root / "etc" / name
             link.parent.mkdir(exist_ok=True)
             link.unlink(missing_ok=True)

@@ -132,28 +132,25 @@ let
       ${lines definition.serviceConfig}
     '';
 
-  file = folder: suffix: text: name: definition: {
-    inherit definition folder;
+  file = suffix: text: name: definition: {
+    inherit definition;
     name = "${name}.${suffix}";
     text = pkgs.writeText "unit" (text name definition);
   };
 
   files =
-    lib.mapAttrsToList (file "system" "service" serviceText) cfg.services
-    ++ lib.mapAttrsToList (file "user" "service" serviceText) cfg.user.services
-    ++ lib.mapAttrsToList (file "system" "target" (_name: unitSection)) cfg.targets;
+    lib.mapAttrsToList (file "service" serviceText) cfg.services
+    ++ lib.mapAttrsToList (file "target" (_name: unitSection)) cfg.targets;
 
   # Shell commands that make a unit what NixOS makes it: a drop-in, where systemd brings one itself.
   install =
     {
       definition,
-      folder,
       name,
       text,
     }:
     ''
-      cd $out/systemd/${folder}
-      if [ -e "/usr/lib/systemd/${folder}/${name}" ]; then
+      if [ -e "/usr/lib/systemd/system/${name}" ]; then
         mkdir "${name}.d"
         cp ${text} "${name}.d/overrides.conf"
       else
@@ -173,10 +170,6 @@ in
     systemd = {
       globalEnvironment = variables;
       services = mkOption {
-        type = types.attrsOf service;
-        default = { };
-      };
-      user.services = mkOption {
         type = types.attrsOf service;
         default = { };
       };
@@ -226,11 +219,12 @@ in
           ];
         }
         ''
-          mkdir -p $out/systemd/{system,user} $out/tmpfiles.d
+          mkdir -p $out/systemd/system $out/tmpfiles.d
           cp "$tmpfilesPath" $out/tmpfiles.d/00-nixos.conf
           # Debian's, which would empty /tmp.
           ln -s /dev/null $out/tmpfiles.d/tmp.conf
           cp "$extraDependenciesPath" $out/extra-dependencies
+          cd $out/systemd/system
           ${lib.concatMapStrings install files}
         '';
   };
