@@ -82,16 +82,8 @@ def plain(store: NixEnv) -> Path:
     )
 
 
-def test_users_keep_their_own_cache(install: Install, store: NixEnv) -> None:
-    machine = install(
-        system(
-            store,
-            f"""{{
-              services.ai-models.enable = true;
-              services.ai-models.models.one.package = {entry("one")};
-            }}""",
-        )
-    )
+def test_users_keep_their_own_cache(install: Install, plain: Path) -> None:
+    machine = install(plain)
     with machine.booted():
         for command in ("env", "systemctl --user show-environment"):
             variables = machine.login(command).stdout
