@@ -80,7 +80,7 @@ def test_ends_of_tls(tmp_path: Path) -> None:
     context = ssl.create_default_context(cafile=authority.bundle)
     # Older releases of Python let OpenSSL take any end for an orderly one, and call it otherwise.
     context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
-    error = pytest.raises(ssl.SSLError, match="(?i)eof")
+    error = pytest.raises(ssl.SSLError, match=r"(?i)eof")
     with served(edited(cut(0.5)), authority.server()) as server, error:
         ask(server, context)
     with (
