@@ -96,11 +96,9 @@ let
       ;
   };
 
-  # In a layout of a `files` pin; a tree has but one.
-  laidOut =
-    layout:
+  form =
+    build:
     let
-      build = if checked.files != null then filesPin.assemble layout else treePin.fetch;
       result = build {
         inherit meta;
         passthru = passthru // {
@@ -109,6 +107,20 @@ let
       };
     in
     result;
+
+  # By layout; a tree has but one.
+  tree = form treePin.fetch;
+  forms =
+    if checked.files == null then
+      {
+        copy = tree;
+        link = tree;
+      }
+    else
+      {
+        copy = form (filesPin.assemble "copy");
+        link = form (filesPin.assemble "link");
+      };
 
   snapshotPath =
     result:
@@ -136,10 +148,10 @@ let
       inherit (checked.source) repo rev;
       sourceType = checked.source.type;
     };
-    linked = laidOut "link";
-    copied = laidOut "copy";
+    linked = forms.link;
+    copied = forms.copy;
   }
   // (if enable then { inherit hfCachePath; } else { })
   // (if checked.files != null then { inherit (filesPin) blobs; } else { });
 in
-laidOut checked.layout
+forms.${checked.layout}

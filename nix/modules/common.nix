@@ -19,12 +19,8 @@ let
   allowsUnfree = allowed.allowUnfree or false;
 
   # The form that takes no second copy, unless a copy is asked for.
-  entryOf =
-    model:
-    if model.layout == "copy" then
-      model.package.copied or model.package
-    else
-      model.package.linked or model.package;
+  forms = import ../integration/models.nix path;
+  entryOf = model: (if model.layout == "copy" then forms.copied else forms.linked) model.package;
 
   inCache = lib.filterAttrs (_name: model: model.checked.hfCachePath or null != null) cfg.models;
   byCacheName = lib.groupBy (name: inCache.${name}.checked.hfCachePath) (lib.attrNames inCache);
