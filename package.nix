@@ -32,6 +32,7 @@ python3Packages.buildPythonApplication {
   build-system = [ python3Packages.hatchling ];
 
   dependencies = [
+    python3Packages.botocore
     python3Packages.click
     python3Packages.huggingface-hub
     python3Packages.jinja2

@@ -100,7 +100,7 @@ def _entries(store: Path, count: int) -> dict[str, Path]:
     source = {"repo": "bench/model", "rev": _COMMIT, "ref": "main", "repoType": "model"}
     spec = {
         "mode": "assemble",
-        "source": {"huggingface": {**source, "endpoint": None}},
+        "sources": [{"huggingface": {**source, "endpoint": None}}],
         "layout": "link",
         "integration": True,
         "files": pins,

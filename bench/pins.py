@@ -50,7 +50,13 @@ def fetching(pin: Pin, folder: Path, **more: object) -> tuple[str | Path, ...]:
     """
     # As the Nix library writes it, with its defaults.
     source = {"ref": "main", "repoType": "model", "endpoint": None, **pin["source"]["huggingface"]}
-    spec = {"source": {"huggingface": source}, "name": "m", "include": None, "exclude": [], **more}
+    spec = {
+        "sources": [{"huggingface": source}],
+        "name": "m",
+        "include": None,
+        "exclude": [],
+        **more,
+    }
     (folder / "spec.json").write_text(json.dumps(spec))
     program = CHECKOUT / "nix" / "fetcher"
     return (sys.executable, "-B", program, folder / "spec.json", "--out", folder / "out")

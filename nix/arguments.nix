@@ -8,6 +8,7 @@ let
     include = null;
     exclude = [ ];
     integration = { };
+    fallbacks = [ ];
   };
 
   hfDefaults = {
@@ -26,7 +27,7 @@ in
 {
   /**
     Checks the arguments of `fetchModel`, and returns them with defaults: `source` as
-    ./sources/default.nix describes it, and `integration.huggingface` as `enable`, `org`, `model` and
+    ./sources/default.nix describes it, `sources` with the fallbacks after it, and `integration.huggingface` as `enable`, `org`, `model` and
     `hfCachePath` (null without a cache entry). Hashes are left to those who build: what a model is
     called can be asked while they are still to be filled in.
 
@@ -53,24 +54,30 @@ in
         include
         exclude
         integration
+        fallbacks
         ;
 
-      source = (import ./sources).normalise fail arguments.source;
+      inherit (import ./sources) normalise;
+      source = normalise fail "source" arguments.source;
+      others = map (normalise fail "fallbacks") fallbacks;
+      problems = builtins.filter (other: other ? problem) ([ source ] ++ others);
       checkKeys = (import ./keys.nix fail).check;
 
       hf = hfDefaults // integration.huggingface or { };
       org = if hf.org != null then hf.org else source.org;
       model = if hf.model != null then hf.model else source.model;
     in
-    if source ? problem then
-      source
+    if !(builtins.isList fallbacks) then
+      fail "`fallbacks` must be a list of sources"
+    else if problems != [ ] then
+      builtins.head problems
     else if hash == null && files == null then
       fail "needs a pin: `hash = \"sha256-…\"` (write \"\" to be told it) or `files = { … }` (from `aimodels-gen lock`)"
     else if hash != null && files != null then
       fail "has both `hash` and `files`; keep one"
     else if files == { } then
       fail "`files` is empty: there is nothing to fetch"
-    else if files != null && source.rev == null then
+    else if files != null && source.hasCommits && source.rev == null then
       fail "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`"
     else if files != null && (include != null || exclude != [ ]) then
       fail "`include` and `exclude` go with `hash`; `files` names the files already"
@@ -80,7 +87,7 @@ in
       fail "`layout = \"${layout}\"` is not \"copy\" or \"link\""
     else if !(namable org && namable model) then
       fail "`integration.huggingface` names the entry \"${toString org}/${toString model}\": use letters, digits, . _ and -"
-    else if hf.enable && model == null then
+    else if hf.enable && (model == null || (org == null && source.model == null)) then
       fail "`source.${source.type}` has no name of its own for the cache: say `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `enable = false` there for the plain files"
     else
       checkKeys "integration" [ "huggingface" ] integration (
@@ -93,6 +100,7 @@ in
               model
               ;
             inherit (hf) enable;
+            sources = [ source ] ++ others;
             hfCachePath =
               if hf.enable then
                 (import ./integration).mkCacheName {

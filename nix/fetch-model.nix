@@ -14,15 +14,24 @@
   : Name of the derivation, and of the model in messages.
 
   source
-  : Exactly one source: `source.huggingface = { repo; rev ? null; ref ? "main"; repoType ? "model";
-    endpoint ? null; }`. `rev` is a commit; `ref` is the branch or tag that it stands for; `endpoint`
+  : Exactly one source. `source.huggingface = { repo; rev ? null; ref ? "main"; repoType ? "model";
+    endpoint ? null; }`: `rev` is a commit; `ref` is the branch or tag that it stands for; `endpoint`
     is the address of a mirror, or a list of addresses to try in order.
+    `source.s3 = { bucket; prefix ? ""; region ? null; endpoint ? null; versions ? { }; }`: the objects
+    in a folder of a bucket; `versions` has the version of each.
+    `source.url.files = { PATH = ADDRESS; }`: single files, each with an address, or a list of addresses
+    to try in order.
+
+  fallbacks
+  : More sources, a list, that have the same files. They are asked in order for what those before do
+    not give.
 
   hash
   : The `tree` pin: SRI hash of the whole result; "" to be told the right one.
 
   files
-  : The `files` pin: path in the repository -> `{ hash; size ? null; lfs ? false; }`. Wants `rev`.
+  : The `files` pin: path in the repository -> `{ hash; size ? null; lfs ? false; }`. On the Hub it wants
+    `rev`.
 
   layout
   : With `files`: "copy" makes the result self-contained, "link" makes its blobs symbolic links to
@@ -57,6 +66,7 @@ pkgs:
 {
   name,
   source,
+  fallbacks ? [ ],
   hash ? null,
   files ? null,
   layout ? "copy",
@@ -78,7 +88,7 @@ let
       name
       enable
       ;
-    inherit (checked) source files;
+    inherit (checked) sources files;
   };
 
   treePin = import ./pins/tree.nix {
@@ -89,7 +99,7 @@ let
       enable
       ;
     inherit (checked)
-      source
+      sources
       hash
       include
       exclude

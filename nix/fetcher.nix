@@ -37,10 +37,13 @@ in
     # Type
 
     ```
-    fixedOutput :: String -> String -> AttrSet
+    fixedOutput :: [Source] -> String -> String -> AttrSet
     ```
 
     # Arguments
+
+    sources
+    : As ./sources/default.nix gives them.
 
     mode
     : "flat" or "recursive".
@@ -48,21 +51,25 @@ in
     hash
     : SRI hash.
   */
-  fixedOutput = mode: hash: {
+  fixedOutput = sources: mode: hash: {
     outputHashMode = mode;
     outputHashAlgo = "sha256";
     outputHash = hash;
-    nativeBuildInputs = [ (python3.withPackages (python: [ python.requests ])) ];
+    nativeBuildInputs = [
+      (python3.withPackages (
+        python: [ python.requests ] ++ builtins.concatMap (source: source.pythonPackages python) sources
+      ))
+    ];
     # Nix does not ask TLS whether the content is right, but a token must not go to a stranger.
     SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
     # These come from the environment of nix-daemon; those that are not set arrive empty.
-    impureEnvVars = lib.fetchers.proxyImpureEnvVars ++ [
-      "AIMODELS_MAX_CONNECTIONS"
-      "HF_ENDPOINT"
-      "HF_TOKEN"
-      "HF_TOKEN_PATH"
-      # Older releases of nixpkgs do not count it among those of proxies.
-      "NIX_SSL_CERT_FILE"
-    ];
+    impureEnvVars =
+      lib.fetchers.proxyImpureEnvVars
+      ++ [
+        "AIMODELS_MAX_CONNECTIONS"
+        # Older releases of nixpkgs do not count it among those of proxies.
+        "NIX_SSL_CERT_FILE"
+      ]
+      ++ builtins.concatMap (source: source.impureEnvVars) sources;
   };
 }

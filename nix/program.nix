@@ -6,6 +6,7 @@ builtins.path {
   inherit path;
   filter =
     path: type:
-    builtins.match (if type == "directory" then "[a-z_]*[a-z]" else "[a-z_]+[.]py") (baseNameOf path)
-    != null;
+    builtins.match (if type == "directory" then "[a-z0-9_]*[a-z0-9]" else "[a-z0-9_]+[.]py") (
+      baseNameOf path
+    ) != null;
 }

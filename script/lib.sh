@@ -22,7 +22,8 @@ need() {
   finds nix || packages+=(nix-bin)
   finds debootstrap || packages+=(debootstrap)
   # Builds in the sandbox see the system's own Python, not this machine's other ones.
-  /usr/bin/python3 -c 'import requests' 2>/dev/null || packages+=(python3-requests ca-certificates)
+  /usr/bin/python3 -c 'import botocore, requests' 2>/dev/null ||
+    packages+=(python3-botocore python3-requests ca-certificates)
   find_python >/dev/null || packages+=(python3 python3-venv)
   for pair; do
     finds "${pair%%=*}" || packages+=("${pair#*=}")

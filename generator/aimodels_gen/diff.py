@@ -36,15 +36,20 @@ def human_size(size: int) -> str:
     return f"{value:.1f} TB"
 
 
+def counted(count: int, word: str) -> str:
+    """Return `1 file`, `2 files`."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 def _line(old: LockedModel | None, new: LockedModel | None) -> str | None:
     if new is None:
-        return None if old is None else f"- {old.name}  {_source(old)} {old.source.version}"
+        return None if old is None else f"- {old.name}  {_source(old)}{_versions(old, old)}"
     if old is None:
-        return f"+ {new.name}  {_source(new)} {new.source.version}  {_content(new)}"
+        return f"+ {new.name}  {_source(new)}{_versions(new, new)}  {_content(new)}"
     if old == new:
         return None
     content = _content(new) + _changed(old, new)
-    return f"~ {new.name}  {_source(new)} {_versions(old, new)}  {content}"
+    return f"~ {new.name}  {_source(new)}{_versions(old, new)}  {content}"
 
 
 def _source(model: LockedModel) -> str:
@@ -53,13 +58,14 @@ def _source(model: LockedModel) -> str:
 
 
 def _versions(old: LockedModel, new: LockedModel) -> str:
+    """Return the short revisions, those that there are, each after a space."""
     before, after = old.source.version, new.source.version
-    return after if before == after else f"{before} -> {after}"
+    words = [before, "->", after] if before and after and before != after else [after]
+    return "".join(f" {word}" for word in words if word)
 
 
 def _content(model: LockedModel) -> str:
-    count = model.pin.count
-    parts = [f"{count} file{'' if count == 1 else 's'}", human_size(model.pin.size)]
+    parts = [counted(model.pin.count, "file"), human_size(model.pin.size)]
     if model.pin_kind == "tree":
         parts.append("one tree")
     if model.card.license:

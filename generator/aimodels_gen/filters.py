@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 from aimodels_gen.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 T = TypeVar("T")
+_LONGEST_PART = 255  # bytes: NAME_MAX of Linux's file systems
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,45 @@ class Filters:
         return " and ".join(include + exclude) or "no filters"
 
 
+def check_paths(paths: Collection[str]) -> None:
+    """Refuse paths of one model that no directory can hold together.
+
+    Raises:
+        SourceError: one is hostile (`check_path`), or one is the directory of another.
+    """
+    taken = set(map(check_path, paths))
+    for path in paths:
+        parts = path.split("/")
+        for length in range(1, len(parts)):
+            folder = "/".join(parts[:length])
+            if folder in taken:
+                raise SourceError(
+                    f"{path!r} needs a folder where {folder!r} is a file",
+                    f"leave one of them out, as in exclude = {json.dumps([folder])}",
+                )
+
+
 def check_path(path: str) -> str:
-    """Return a listed path, having refused what could leave the output directory.
+    """Return a listed path, having refused what no file can have or could leave the output.
 
     Spaces, quotes, `${`, newlines, non-ASCII characters and leading dots are all fine.
 
     Raises:
-        SourceError: the path is absolute, holds NUL, an empty part, `.` or `..`, or is no text.
+        SourceError: the path is absolute, holds NUL, an empty part, `.` or `..`, is no text, or
+            has a part of more than 255 bytes.
     """
-    hostile = "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/"))
+    parts = path.split("/")
+    hostile = "\0" in path or not {"", ".", ".."}.isdisjoint(parts)
     # JSON can spell lone surrogates, file names cannot.
     if hostile or path.encode("utf-8", "replace").decode("utf-8") != path:
         raise SourceError(
             f"the listing names a file {path!r}, which could be written outside of the model",
-            "do not use this repository, or report the file to the one who runs the server",
+            "leave it out with exclude, or report it to the one who runs the server",
+        )
+    if any(len(part.encode()) > _LONGEST_PART for part in parts):
+        raise SourceError(
+            f"the listing names a file {path!r}, which is too long for a file system",
+            "leave it out with exclude",
         )
     return path
 

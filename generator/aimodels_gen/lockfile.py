@@ -5,7 +5,9 @@ Version 1:
     { "version": 1,
       "models": { NAME: {
         "digest":      sha256 (hex) of what the manifest said about the files to take,
-        "source":      { KIND: the attributes of `source` in Nix, with the exact revision },
+        "source":      { KIND: the attributes of `source` in Nix, with the exact revision, and
+                         what only we need to know again },
+        "fallbacks":   [ likewise ], "fallbacksDigest": as "digest"; absent for none,
         "include":     list, absent for everything;  "exclude": list, absent for nothing,
         "layout":      "copy" or "link",
         "integration": { "enable", "org", "model" }, nulls left out,
@@ -21,6 +23,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from aimodels_gen import sources
 from aimodels_gen.atomic import write_atomic
 from aimodels_gen.errors import LockError
 from aimodels_gen.filters import Filters
@@ -35,14 +38,16 @@ from aimodels_gen.pins import (
     Pin,
     TreePin,
 )
-from aimodels_gen.sources import KINDS, Source
 from aimodels_gen.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from aimodels_gen.sources import Source
+
 VERSION = 1
+_UNKNOWN = "is no source that we know"
 _RESTORE = "restore it from version control, or delete it and lock again"
 
 
@@ -113,7 +118,9 @@ def _to_json(model: LockedModel) -> dict[str, Any]:
     card, integration, pin = model.card, model.integration, model.pin
     data: dict[str, Any] = {
         "digest": model.digest,
-        "source": {model.source.kind: model.source.to_json()},
+        "fallbacksDigest": model.fallbacks_digest,
+        "source": {model.source.kind: model.source.to_lock()},
+        "fallbacks": [{source.kind: source.to_lock()} for source in model.fallbacks] or None,
         "include": model.filters.include,
         "exclude": model.filters.exclude or None,
         "layout": model.layout,
@@ -153,10 +160,12 @@ def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
 def _model(name: str, table: Table) -> LockedModel:
     model = LockedModel(
         name=name,
-        source=_source(table),
+        source=_source(table.table("source") or table.fail("source", _UNKNOWN, _RESTORE)),
+        fallbacks=tuple(map(_source, table.list_of_tables("fallbacks"))),
         filters=Filters(table.strings("include"), table.strings("exclude") or ()),
         pin=_pin(table),
         digest=table.string("digest") or table.fail("digest", "is missing", _RESTORE),
+        fallbacks_digest=table.string("fallbacksDigest"),
         layout=cast("Layout", table.choice("layout", get_args(Layout)) or "copy"),
         integration=_integration(table.table("integration")),
         card=_card(table.table("card")),
@@ -166,17 +175,10 @@ def _model(name: str, table: Table) -> LockedModel:
 
 
 def _source(table: Table) -> Source:
-    sources = table.table("source")
-    found = [
-        (kind, inner)
-        for kind in KINDS
-        if sources is not None and (inner := sources.table(kind)) is not None
-    ]
-    if sources is None or len(found) != 1:
-        table.fail("source", "is no source that we know", _RESTORE)
-    sources.finish()
-    ((kind, inner),) = found
-    source = KINDS[kind].from_lock(inner)
+    (name, inner), *others = [*table.tables()] or [("", table)]
+    if others or name not in sources.names():
+        table.fail(None, _UNKNOWN, f"upgrade aimodels-gen, or {_RESTORE}")
+    source = sources.kind(name).from_lock(inner)
     inner.finish()
     return source
 

@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from aimodels_gen import sources
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.filters import Filters
+from aimodels_gen.names import is_repo_part
 from aimodels_gen.pins import Integration, Layout, PinKind
-from aimodels_gen.sources import KINDS, Source
-from aimodels_gen.sources.huggingface import is_repo_part
 from aimodels_gen.tables import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from aimodels_gen.sources import Source
 
 # A model's name becomes a store name, which may hold these characters and no leading dot.
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9+._?=-]*\Z")
@@ -31,6 +33,7 @@ class Entry:
 
     Attributes:
         pin: None where neither the model nor the defaults say.
+        fallbacks: where the same files are, too, in the order in which to ask.
     """
 
     name: str
@@ -39,19 +42,30 @@ class Entry:
     pin: PinKind | None = None
     layout: Layout = "copy"
     integration: Integration = field(default_factory=Integration)
+    fallbacks: tuple[Source, ...] = ()
 
     def digest(self) -> str:
         """Return the sha256, in hex, of what decides which files a pin holds.
 
-        Neither layout, endpoint nor integration is part of it: changing them moves no pin.
+        Neither layout, endpoint, integration nor fallbacks are part of it: changing them moves no
+        pin.
         """
         include = self.filters.include
         facts = {
-            **self.source.identity(),
+            **self.source.asked(),
             "include": None if include is None else sorted(include),
             "exclude": sorted(self.filters.exclude),
         }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return _digest(facts)
+
+    def fallbacks_digest(self) -> str | None:
+        """Return the sha256, in hex, of which fallbacks there are; None for none."""
+        return _digest([source.asked() for source in self.fallbacks]) if self.fallbacks else None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Return all sources, in the order in which they are asked."""
+        return (self.source, *self.fallbacks)
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,10 @@ def parse(text: str, file: str = "models.toml") -> Manifest:
     return Manifest(file, tuple(_entry(name, table, defaults) for name, table in entries))
 
 
+def _digest(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 def _toml(text: str, file: str) -> dict[str, Any]:
     # By name, because only one of the two exists on any one Python.
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -148,35 +166,57 @@ def _entry(name: str, table: Table, defaults: _Choices) -> Entry:
         hint = 'remove layout, or write pin = "files"'
         table.fail("layout", 'is "link", which a tree pin cannot have', hint)
     exclude = own.exclude if own.exclude is not None else defaults.exclude
+    source = _the_source(table)
     entry = Entry(
         name=name,
-        source=_source(table),
+        source=source,
         filters=Filters(own.include or defaults.include, exclude or ()),
         pin=own.pin or defaults.pin,
         layout=own.layout or defaults.layout or "copy",
-        integration=_integration(table),
+        integration=_integration(table, source),
+        fallbacks=tuple(map(_source, table.list_of_tables("fallbacks"))),
     )
     table.finish()
     return entry
 
 
-def _source(table: Table) -> Source:
-    sources = table.table("source")
-    kinds = " or ".join(f"source.{kind}" for kind in KINDS)
-    example = f'add one, such as {kinds} = {{ repo = "org/name" }}'
-    if sources is None:
-        table.fail(None, "has no source", example)
-    found = [(kind, inner) for kind in KINDS if (inner := sources.table(kind)) is not None]
-    sources.finish()
-    if len(found) != 1:
-        sources.fail(None, "names no source" if not found else "names several sources", example)
-    ((kind, inner),) = found
-    source = KINDS[kind].from_toml(inner)
+def _the_source(table: Table) -> Source:
+    place = table.table("source")
+    if place is None:
+        table.fail(None, "has no source", f"add one, such as {_examples()}")
+    return _source(place)
+
+
+def _source(place: Table) -> Source:
+    """Return the one source that a table names."""
+    found = place.one_of(sources.names())
+    if found is None:
+        several = "name one, and list those that have the same files as fallbacks = [{ ... }, ...]"
+        hint = several if place.keys() else f"write one, such as {_examples()}"
+        place.fail(None, f"names {'several sources' if place.keys() else 'no source'}", hint)
+    name, inner = found
+    source = sources.kind(name).from_toml(inner)
     inner.finish()
     return source
 
 
-def _integration(table: Table) -> Integration:
+def _examples() -> str:
+    return " or ".join(sources.kind(name).example for name in sources.names())
+
+
+def _integration(table: Table, source: Source) -> Integration:
+    integration = _given_integration(table)
+    complete = integration.org is not None and integration.model is not None
+    if integration.enable and not source.names_itself and not complete:
+        hint = (
+            'add integration.huggingface = { org = "my-org", model = "my-model" }, or '
+            "{ enable = false } for the plain files"
+        )
+        table.fail(f"source.{source.kind}", "has no name of its own for the cache", hint)
+    return integration
+
+
+def _given_integration(table: Table) -> Integration:
     outer = table.table("integration")
     if outer is None:
         return Integration()

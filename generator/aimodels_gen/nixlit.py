@@ -1,7 +1,8 @@
 """Nix literals: any value of ours as Nix text that evaluates to the same value.
 
 The text is laid out as nixfmt (RFC 166) does: sets of two bindings and more are expanded, a set of
-one binding becomes an attribute path, lists of two elements and more have one element a line.
+one binding becomes an attribute path, lists of two elements and more, and those of a set, have one
+element a line.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ def _set(values: Mapping[str, Any], depth: int) -> str:
 def _list(values: Sequence[Any], depth: int) -> str:
     if not values:
         return "[ ]"
-    if len(values) == 1:
-        return f"[ {literal(values[0], depth)} ]"
-    lines = (_INDENT * (depth + 1) + literal(value, depth + 1) for value in values)
+    texts = [literal(value, depth + 1) for value in values]
+    if len(texts) == 1 and "\n" not in texts[0]:
+        return f"[ {texts[0]} ]"
+    lines = (_INDENT * (depth + 1) + text for text in texts)
     return "\n".join(["[", *lines, _INDENT * depth + "]"])

@@ -102,12 +102,14 @@ class Tree:
 
     Attributes:
         integrate: whether to lay it out as a cache entry, or as the plain files.
+        fallbacks: where else its files are.
     """
 
     name: str
     source: Source
     filters: Filters
     integrate: bool = True
+    fallbacks: tuple[Source, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Return what names its derivation (`tree_name`): the source, no endpoint, the filters."""
@@ -127,6 +129,8 @@ class LockedModel:
     Attributes:
         source: with its exact revision.
         digest: of what the manifest said; a pin stays as long as it is the same.
+        fallbacks: where the same files are, too.
+        fallbacks_digest: of what the manifest said about them, None for nothing.
     """
 
     name: str
@@ -137,6 +141,13 @@ class LockedModel:
     layout: Layout = "copy"
     integration: Integration = field(default_factory=Integration)
     card: Card = field(default_factory=Card)
+    fallbacks: tuple[Source, ...] = ()
+    fallbacks_digest: str | None = None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Return all sources, in the order in which they are asked."""
+        return (self.source, *self.fallbacks)
 
     @property
     def pin_kind(self) -> PinKind:
@@ -146,4 +157,4 @@ class LockedModel:
     @property
     def tree(self) -> Tree:
         """Return what a fetch of the whole model needs to know."""
-        return Tree(self.name, self.source, self.filters, self.integration.enable)
+        return Tree(self.name, self.source, self.filters, self.integration.enable, self.fallbacks)

@@ -12,6 +12,9 @@ from aimodels_gen.pins import FilePin, LockedModel, TreePin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from aimodels_gen.sources import Client
 
 Report = Callable[[str], None]
 
@@ -39,14 +42,17 @@ def prefetch(models: Sequence[LockedModel], report: Report = lambda _: None) -> 
     items = {path: item for model in models for path, item in _items(model)}
     lacking = store.missing(list(items))
     added = [path for path in items if path in lacking]
-    environments: dict[str, Mapping[str, str]] = {}
+    clients: dict[str, Client[Any]] = {}
     for number, path in enumerate(added, 1):
         item = items[path]
-        source = item.model.source
-        if source.kind not in environments:
-            environments[source.kind] = source.connect(report).environment()
+        environment: dict[str, str] = {}
+        for source in item.model.sources:
+            if source.kind not in clients:
+                clients[source.kind] = source.connect(report)
+            # Not once and for all: some credentials are renewed while this goes on.
+            environment |= clients[source.kind].environment()
         report(f"{number} of {len(added)}: {item.model.name} {item.path or ''}")
-        _fetch(item, environments[source.kind], report)
+        _fetch(item, environment, report)
     return tuple(added)
 
 
@@ -65,9 +71,9 @@ def _items(model: LockedModel) -> Iterable[tuple[str, _Item]]:
 def _fetch(item: _Item, environment: Mapping[str, str], report: Report) -> None:
     model, pin = item.model, item.model.pin
     if item.path is not None and item.file is not None:
-        store.fetch_file(model.source, item.path, item.file, environment, report)
+        store.fetch_file(model.sources, item.path, item.file, environment, report)
         return
-    found = store.fetch_tree(model.tree, environment, report)
+    found = store.fetch_tree(model.tree, {}, environment, report)
     if isinstance(pin, TreePin) and found.hash != pin.hash:
         raise StoreError(
             f"{model.name} is pinned to {pin.hash}, but its source now gives {found.hash}",

@@ -87,8 +87,10 @@ def arguments(model: LockedModel) -> dict[str, Any]:
     pin, filters = model.pin, model.filters
     data: dict[str, Any] = {
         "name": model.name,
-        "source": {model.source.kind: model.source.to_json()},
+        "source": {model.source.kind: model.source.to_nix()},
     }
+    if model.fallbacks:
+        data["fallbacks"] = [{source.kind: source.to_nix()} for source in model.fallbacks]
     if isinstance(pin, TreePin):
         data["hash"] = pin.hash
         if filters.include is not None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimodels_gen import store
+from aimodels_gen.agreement import counterparts, prove
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
+from aimodels_gen.filters import check_paths
+from aimodels_gen.hashes import Hashing, Holding, known_content
 from aimodels_gen.hashing import sri_from_hex
 from aimodels_gen.lockfile import Lock
-from aimodels_gen.pins import FilePin, FilesPin, LockedModel, Pin, PinKind, Tree, TreePin
+from aimodels_gen.pins import FilePin, FilesPin, LockedModel, PinKind, Tree, TreePin
 from aimodels_gen.pool import run_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from aimodels_gen.manifest import Entry, Manifest
+    from aimodels_gen.pins import Card
     from aimodels_gen.sources import Client, ListedFile, Listing, Source
 
 DEFAULT_JOBS = 8
@@ -48,11 +52,15 @@ class Resolved:
 
 @dataclass(frozen=True)
 class _Selected:
-    """A model on its way: listed and filtered, not yet hashed."""
+    """A model on its way: listed and filtered, not yet hashed.
+
+    Attributes:
+        holdings: what its source has, and then what its fallbacks have.
+    """
 
     entry: Entry
-    listing: Listing
-    files: tuple[ListedFile, ...]
+    card: Card
+    holdings: tuple[Holding, ...]
     warnings: tuple[str, ...]
 
 
@@ -101,7 +109,12 @@ def _holds(entry: Entry, old: LockedModel | None, options: Options) -> bool:
     wanted = entry.pin or options.pin or old.pin_kind
     # With the integration off a tree holds the plain files: other bytes, another hash.
     same_tree = wanted == "files" or entry.integration.enable == old.integration.enable
-    return entry.digest() == old.digest and wanted == old.pin_kind and same_tree
+    return (
+        entry.digest() == old.digest
+        and wanted == old.pin_kind
+        and same_tree
+        and entry.fallbacks_digest() == old.fallbacks_digest
+    )
 
 
 def _refreshed(entry: Entry, old: LockedModel) -> LockedModel:
@@ -112,11 +125,15 @@ def _refreshed(entry: Entry, old: LockedModel) -> LockedModel:
         filters=entry.filters,
         layout=entry.layout,
         integration=entry.integration,
+        fallbacks=tuple(
+            source.resolved_like(locked)
+            for source, locked in zip(entry.fallbacks, old.fallbacks, strict=True)
+        ),
     )
 
 
 class _Resolver:
-    """The work that needs the network, in three stages over all stale models.
+    """The work that needs the network, in stages over all stale models.
 
     Stages, rather than one thread for each model, keep one bound on the requests and never have a
     worker wait for another. A model that fails in one stage does not hold up the others.
@@ -127,7 +144,7 @@ class _Resolver:
         self._options = options
         self._report = report
         self._warn = warn
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[str, Client[Any]] = {}
         self._failures: dict[str, AimodelsError] = {}
         self._warnings: list[str] = []
 
@@ -139,51 +156,72 @@ class _Resolver:
         """
         self._connect(entries)
         selected = self._list(entries)
-        hashes = self._hash([item for item in selected if self._pin_kind(item) == "files"])
+        kept = {item.entry.name: model for item in selected if (model := self._kept_tree(item))}
+        hashed = self._hash(entries, [item for item in selected if item.entry.name not in kept])
         self._raise_failures(entries)
         # One after the other: each uses the whole line, and Ctrl-C must find its process here.
-        models = {item.entry.name: self._locked(item, hashes) for item in selected}
+        made = {item.entry.name: self._locked(item) for item in hashed}
         self._raise_failures(entries)
-        found = {name: model for name, model in models.items() if model is not None}
+        found = {name: model for name, model in {**kept, **made}.items() if model is not None}
         listed = (warning for item in selected for warning in item.warnings)
         return found, (*listed, *self._warnings)
 
     def _connect(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if entry.source.kind not in self._clients:
-                self._clients[entry.source.kind] = entry.source.connect(self._warn)
+        for source in (source for entry in entries for source in entry.sources):
+            if source.kind not in self._clients:
+                self._clients[source.kind] = source.connect(self._warn)
 
     def _list(self, entries: Sequence[Entry]) -> list[_Selected]:
-        self._report(f"listing {len(entries)} models")
+        """List all sources of all models, and select the files that are taken."""
+        wanted = [(entry, source) for entry in entries for source in self._sources(entry)]
+        self._report(f"listing {len(wanted)} sources")
         results = run_all(
-            self._select,
-            entries,
+            lambda pair: self._client(pair[1]).list(pair[1]),
+            wanted,
             self._options.jobs,
-            lambda done: self._report(f"listed {done} of {len(entries)} models"),
+            lambda done: self._report(f"listed {done} of {len(wanted)} sources"),
         )
-        selected = []
-        for entry, result in zip(entries, results, strict=True):
+        listings: dict[str, list[Listing]] = {entry.name: [] for entry in entries}
+        for (entry, _), result in zip(wanted, results, strict=True):
             if isinstance(result, AimodelsError):
                 self._fail(entry.name, result)
             else:
-                selected.append(result)
+                listings[entry.name].append(result)
+        selected = []
+        for entry in entries:
+            if entry.name not in self._failures:
+                try:
+                    selected.append(self._select(entry, *listings[entry.name]))
+                except AimodelsError as error:
+                    self._fail(entry.name, error)
         return selected
 
-    def _select(self, entry: Entry) -> _Selected:
-        client = self._client(entry.source)
-        listing = client.list(entry.source)
+    def _sources(self, entry: Entry) -> tuple[Source, ...]:
+        """Return the sources to list: as pinned, where all that is new are fallbacks."""
+        old = self._old.models.get(entry.name)
+        upgrade = self._options.upgrade is None or entry.name in self._options.upgrade
+        if old is None or upgrade or entry.digest() != old.digest:
+            return entry.sources
+        return (entry.source.resolved_like(old.source), *entry.fallbacks)
+
+    def _select(self, entry: Entry, listing: Listing, *fallbacks: Listing) -> _Selected:
         paths = [file.path for file in listing.files]
         files = entry.filters.select(listing.files, lambda file: file.path)
         if not files:
             reason = f"with {entry.filters} takes none of its {len(paths)} files"
             sample = ", ".join(repr(path) for path in paths[:5]) or "no files at all"
             raise SourceError(f"{entry.source.label} {reason}", f"it holds {sample}, for example")
+        check_paths([file.path for file in files])
         warnings = [
             f"{entry.name}: no file matches {pattern!r}" for pattern in entry.filters.unused(paths)
         ]
         if listing.card.gated:
             warnings += self._gate_warnings(entry, listing, files)
-        return _Selected(entry, listing, files, tuple(warnings))
+        holdings = [Holding(entry.name, listing.source, 0, files)]
+        for place, fallback in enumerate(fallbacks, 1):
+            there = counterparts(listing.source, files, fallback)
+            holdings.append(Holding(entry.name, fallback.source, place, there))
+        return _Selected(entry, listing.card, tuple(holdings), tuple(warnings))
 
     def _gate_warnings(
         self, entry: Entry, listing: Listing, files: Sequence[ListedFile]
@@ -193,82 +231,107 @@ class _Resolver:
             return []
         return [f"{entry.name}: {refusal.message}, so building it will fail; {refusal.hint}"]
 
-    def _hash(self, selected: Sequence[_Selected]) -> dict[tuple[str, str], str]:
-        """Return the SRI hash of every file, by the names of the model and of the file."""
-        known = _hashes_by_blob(self._old)
-        hashes: dict[tuple[str, str], str] = {}
-        unknown: list[tuple[_Selected, ListedFile]] = []
-        for item in selected:
-            for file in item.files:
-                key = (item.entry.name, file.path)
-                if file.sha256 is not None:
-                    hashes[key] = sri_from_hex(file.sha256)
-                elif (file.blob_id, file.size) in known:
-                    hashes[key] = known[file.blob_id, file.size]
-                else:
-                    unknown.append((item, file))
-        results = run_all(
-            lambda pair: self._client(pair[0].entry.source).sha256(pair[0].listing.source, pair[1]),
-            unknown,
-            self._options.jobs,
-            lambda done: self._report(f"hashed {done} of {len(unknown)} small files"),
-        )
-        for (item, file), result in zip(unknown, results, strict=True):
-            if isinstance(result, AimodelsError):
-                self._fail(item.entry.name, result)
-            else:
-                hashes[item.entry.name, file.path] = sri_from_hex(result)
-        return hashes
+    def _hash(self, entries: Sequence[Entry], selected: Sequence[_Selected]) -> list[_Selected]:
+        """Return the models with the hashes of their files.
 
-    def _locked(self, item: _Selected, hashes: Mapping[tuple[str, str], str]) -> LockedModel | None:
-        entry = item.entry
-        pin: Pin | None
-        if self._pin_kind(item) == "tree":
-            pin = self._tree_pin(item)
-        else:
-            pin = FilesPin(
-                {
-                    file.path: FilePin(
-                        hashes[entry.name, file.path], file.size, file.lfs, file.blob_id
-                    )
-                    for file in item.files
-                }
-            )
-        if pin is None:
-            return None
-        return LockedModel(
+        Of a tree without fallbacks, which is hashed as a whole, only those that are published: for
+        the fetcher to compare.
+        """
+        hashing = Hashing(self._clients, self._options.jobs, self._report, self._warn)
+        known = known_content(self._old)
+        holdings = [holding.recalled(known) for item in selected for holding in item.holdings]
+        holdings = hashing.details(holdings)
+        whole = {
+            item.entry.name
+            for item in selected
+            if self._pin_kind(item.entry) == "tree" and not item.entry.fallbacks
+        }
+        unread = [holding for holding in holdings if holding.model not in whole]
+        if hashing.unread(unread):
+            # What was read for hours must not be lost to a spelling mistake in another model.
+            self._take_failures(hashing)
+            self._raise_failures(entries)
+        done = hashing.read(unread)
+        self._take_failures(hashing)
+        by_model: dict[str, list[Holding]] = {}
+        for holding in (*done, *(holding for holding in holdings if holding.model in whole)):
+            by_model.setdefault(holding.model, []).append(holding)
+        return [
+            replace(item, holdings=tuple(by_model[item.entry.name]))
+            for item in selected
+            if item.entry.name in by_model
+        ]
+
+    def _locked(self, item: _Selected) -> LockedModel | None:
+        entry, (first, *others) = item.entry, item.holdings
+        source, *fallbacks = (holding.source.holding(holding.files) for holding in item.holdings)
+        model = LockedModel(
             name=entry.name,
-            source=item.listing.source,
+            source=source,
             filters=entry.filters,
-            pin=pin,
+            pin=FilesPin({}),
             digest=entry.digest(),
             layout=entry.layout,
             integration=entry.integration,
-            card=item.listing.card,
+            card=item.card,
+            fallbacks=tuple(fallbacks),
+            fallbacks_digest=entry.fallbacks_digest(),
         )
-
-    def _tree_pin(self, item: _Selected) -> TreePin | None:
-        entry, source = item.entry, item.listing.source
-        tree = Tree(entry.name, source, entry.filters, entry.integration.enable)
-        old = self._old.models.get(entry.name)
-        if old and isinstance(old.pin, TreePin) and old.tree.identity() == tree.identity():
-            return old.pin  # its ref has not moved
         try:
-            made = store.fetch_tree(tree, self._client(source).environment(), self._report)
+            for other in others:
+                prove(first.source, first.files, other.source, other.files)
+            if self._pin_kind(entry) == "files":
+                return replace(model, pin=_files_pin(first.files))
+            kept = self._old.models.get(entry.name)
+            if kept and self._is_same_tree(item, kept, 1):
+                return replace(model, pin=kept.pin, source=kept.source)
+            return replace(model, pin=self._tree_pin(model.tree, first.files))
         except AimodelsError as error:
             self._fail(entry.name, error)
             return None
+
+    def _kept_tree(self, item: _Selected) -> LockedModel | None:
+        """Return the old model if it is a tree, and nothing has moved."""
+        old = self._old.models.get(item.entry.name)
+        if old is None or not self._is_same_tree(item, old, None):
+            return None
+        return replace(_refreshed(item.entry, old), card=item.card)
+
+    def _is_same_tree(self, item: _Selected, old: LockedModel, places: int | None) -> bool:
+        """Return whether the tree is the same, and so are its first so many sources."""
+        entry = item.entry
+        return (
+            self._pin_kind(entry) == "tree"
+            and isinstance(old.pin, TreePin)
+            and entry.filters == old.filters
+            and entry.integration.enable == old.integration.enable
+            and _content(
+                holding.source.holding(holding.files) for holding in item.holdings[:places]
+            )
+            == _content(old.sources[:places])
+        )
+
+    def _tree_pin(self, tree: Tree, files: Sequence[ListedFile]) -> TreePin:
+        environment: dict[str, str] = {}
+        for source in (tree.source, *tree.fallbacks):
+            environment |= self._client(source).environment()
+        published = {file.path: sri_from_hex(file.sha256) for file in files if file.sha256}
+        made = store.fetch_tree(tree, published, environment, self._report)
         if made.not_stored is not None:
             reason = made.not_stored.message
-            self._warnings.append(f"{entry.name}: {reason}, so building it will download it again")
-        return TreePin(made.hash, len(item.files), sum(file.size for file in item.files))
+            self._warnings.append(f"{tree.name}: {reason}, so building it will download it again")
+        return TreePin(made.hash, len(files), made.size)
 
-    def _pin_kind(self, item: _Selected) -> PinKind:
-        old = self._old.models.get(item.entry.name)
-        return item.entry.pin or self._options.pin or (old.pin_kind if old else "files")
+    def _pin_kind(self, entry: Entry) -> PinKind:
+        old = self._old.models.get(entry.name)
+        return entry.pin or self._options.pin or (old.pin_kind if old else "files")
 
-    def _client(self, source: Source) -> Client:
+    def _client(self, source: Source) -> Client[Any]:
         return self._clients[source.kind]
+
+    def _take_failures(self, hashing: Hashing) -> None:
+        for name, error in hashing.failures.items():
+            self._fail(name, error)
 
     def _fail(self, name: str, error: AimodelsError) -> None:
         """Keep a model's first failure: the others most likely have the same cause."""
@@ -280,12 +343,20 @@ class _Resolver:
             raise CombinedError([self._failures[name] for name in names if name in self._failures])
 
 
-def _hashes_by_blob(lock: Lock) -> dict[tuple[str | None, int], str]:
-    """Return the hashes that a lock knows, by git blob id and size: equal ids, equal bytes."""
-    return {
-        (file.blob_id, file.size): file.hash
-        for model in lock.models.values()
-        if isinstance(model.pin, FilesPin)
-        for file in model.pin.files.values()
-        if file.blob_id is not None and not file.lfs
-    }
+def _files_pin(files: Iterable[ListedFile]) -> FilesPin:
+    return FilesPin(
+        {
+            file.path: FilePin(
+                sri_from_hex(file.sha256 or ""), file.size or 0, file.lfs, file.blob_id
+            )
+            for file in files
+        }
+    )
+
+
+def _content(sources: Iterable[Source]) -> list[tuple[dict[str, Any], list[str | None]]]:
+    """Return what sources are, and the names of the content that they remember."""
+    return [
+        (source.asked(), [source.content_id(file) for file in source.remembers()])
+        for source in sources
+    ]

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,19 +45,23 @@ class FetchedTree:
 
     Attributes:
         hash: the SRI sha256 of its Nix archive.
+        size: of its files, in bytes.
         not_stored: why the store did not take it. Its hash, which may have cost hours, is good
             all the same.
     """
 
     hash: str
+    size: int
     not_stored: StoreError | None = None
 
 
-def fetch_tree(tree: Tree, environment: Mapping[str, str], report: Report) -> FetchedTree:
+def fetch_tree(
+    tree: Tree, published: Mapping[str, str], environment: Mapping[str, str], report: Report
+) -> FetchedTree:
     """Fetch every byte of a model, put it into the store if there is one, return its hash.
 
     The path in the store is the one that the model's derivation will have, so that building it
-    downloads nothing.
+    downloads nothing. `published` has the SRI hashes of files, by path, as far as they are known.
 
     Raises:
         StoreError: the fetcher failed; the message is its own.
@@ -66,7 +70,8 @@ def fetch_tree(tree: Tree, environment: Mapping[str, str], report: Report) -> Fe
     include = tree.filters.include
     spec = {
         "mode": "tree",
-        "source": _source_spec(tree.source),
+        "sources": [_source_spec(source) for source in (tree.source, *tree.fallbacks)],
+        "hashes": published,
         "include": None if include is None else list(include),
         "exclude": list(tree.filters.exclude),
         "integration": tree.integrate,
@@ -74,20 +79,26 @@ def fetch_tree(tree: Tree, environment: Mapping[str, str], report: Report) -> Fe
     name = names.tree_name(tree.name, tree.identity())
     with _fetched(spec, name, environment, report) as output:
         report(f"{tree.name}: hashing")
-        sri = nar_sri(output)
+        fetched = FetchedTree(nar_sri(output), _files_size(output, integrated=tree.integrate))
         if have_nix():
             report(f"{tree.name}: adding to the store")
             try:
-                add("recursive", output, sri)
+                add("recursive", output, fetched.hash)
             except StoreError as error:
-                return FetchedTree(sri, error)
-    return FetchedTree(sri)
+                return replace(fetched, not_stored=error)
+    return fetched
 
 
 def fetch_file(
-    source: Source, path: str, pin: FilePin, environment: Mapping[str, str], report: Report
+    sources: Sequence[Source],
+    path: str,
+    pin: FilePin,
+    environment: Mapping[str, str],
+    report: Report,
 ) -> None:
     """Fetch one file of a model and put it into the store under the name of its derivation.
+
+    `sources` are asked in turn.
 
     Raises:
         StoreError: the fetcher or the store failed; the message is theirs.
@@ -95,7 +106,7 @@ def fetch_file(
     """
     spec = {
         "mode": "file",
-        "source": _source_spec(source),
+        "sources": [_source_spec(source, path) for source in sources],
         "path": path,
         "hash": pin.hash,
         "size": pin.size,
@@ -151,8 +162,14 @@ def missing(paths: Sequence[str]) -> set[str]:
     return set(done.stdout.split())
 
 
-def _source_spec(source: Source) -> dict[str, Any]:
-    return {source.kind: source.fetcher_spec()}
+def _source_spec(source: Source, path: str | None = None) -> dict[str, Any]:
+    return {source.kind: source.fetcher_spec(path)}
+
+
+def _files_size(output: Path, *, integrated: bool) -> int:
+    """Return the size in bytes of the files that a reader of a model sees."""
+    root = output / "snapshots" if integrated else output
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 
 @contextlib.contextmanager

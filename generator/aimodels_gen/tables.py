@@ -35,12 +35,26 @@ class Table:
         self._error = error
         self._known: list[str] = []
 
+    def keys(self) -> Collection[str]:
+        """Return the keys that it has, known or not."""
+        return self._data.keys()
+
     def string(self, key: str) -> str | None:
         """Return a non-empty string, None when absent."""
         value: str | None = self._get(key, str)
         if value == "":
             self.fail(key, "is empty", f"give it a value or remove {key}")
         return value
+
+    def text(self, key: str) -> str | None:
+        """Return a string, maybe an empty one, None when absent."""
+        value: str | None = self._get(key, str)
+        return value
+
+    def texts(self, key: str) -> dict[str, str]:
+        """Return a table of non-empty strings, an empty one when absent."""
+        table = self.table(key)
+        return {} if table is None else {name: table.string(name) or "" for name in table.keys()}  # noqa: SIM118 - no mapping
 
     def boolean(self, key: str) -> bool | None:
         """Return a boolean, None when absent."""
@@ -90,6 +104,24 @@ class Table:
             value: dict[str, Any] = self._get(key, dict)
             yield key, self._child(key, value)
 
+    def list_of_tables(self, key: str) -> tuple[Table, ...]:
+        """Return the tables of a list, none when absent."""
+        values: list[Any] = self._get(key, list) or []
+        for value in values:
+            if not isinstance(value, dict):
+                self.fail(key, f"holds {value!r}", "write a list of tables")
+        return tuple(self._child(key, value, number) for number, value in enumerate(values, 1))
+
+    def one_of(self, keys: Collection[str]) -> tuple[str, Table] | None:
+        """Return the only key of this table and its table, None if it has several or none.
+
+        Raises:
+            AimodelsError: the key is none of `keys`, or holds no table.
+        """
+        found = [(key, table) for key in keys if (table := self.table(key)) is not None]
+        self.finish()
+        return found[0] if len(found) == 1 else None
+
     def finish(self) -> None:
         """Refuse keys that nobody asked for, naming the nearest that there is.
 
@@ -107,8 +139,10 @@ class Table:
         dotted = ".".join(part for part in (self._key, key and _quoted(key)) if part)
         raise self._error(f"{self._file}: {dotted} {reason}", hint)
 
-    def _child(self, key: str, value: dict[str, Any]) -> Table:
+    def _child(self, key: str, value: dict[str, Any], number: int | None = None) -> Table:
         dotted = f"{self._key}.{_quoted(key)}" if self._key else _quoted(key)
+        if number is not None:
+            dotted += f"[{number}]"
         return Table(value, self._file, dotted, self._error)
 
     def _all_strings(self, key: str, values: list[Any]) -> tuple[str, ...]:

@@ -20,63 +20,16 @@ let
     merge = lib.mergeEqualOption;
   };
 
-  nullOr =
-    type: description: example:
-    mkOption {
-      type = types.nullOr type;
-      default = null;
-      inherit description example;
-    };
+  nullOr = import ./null-or.nix lib;
 
-  huggingface = types.submodule {
-    options = {
-      repo = mkOption {
-        type = types.str;
-        description = "The repository, as `org/name` on the Hub.";
-        example = "meta-llama/Llama-2-7b-hf";
-      };
-      rev =
-        nullOr types.str
-          "The commit, of 40 hex digits. Without it the hash decides which state of `ref` is right."
-          "01c7f73d771dfac7d292323805ebc428287df4f9";
-      ref = mkOption {
-        type = types.str;
-        default = "main";
-        description = "The branch, tag or `refs/pr/N` that the commit stands for.";
-      };
-      repoType = mkOption {
-        type = types.enum [
-          "model"
-          "dataset"
-          "space"
-        ];
-        default = "model";
-        description = "What kind of repository it is.";
-      };
-      endpoint =
-        nullOr (types.either types.str (types.listOf types.str))
-          "The address of a mirror, or of several to try in order. Null: `HF_ENDPOINT` of the process that builds, else the Hub."
-          "https://hub.example.org";
-    };
+  # Exactly one kind; `fetchModel` says so where it is not.
+  source = types.submodule {
+    options = builtins.mapAttrs (
+      _name: kind: nullOr (types.submodule { options = kind.options lib; }) kind.description kind.example
+    ) (import ../sources).kinds;
   };
 
-  s3 = types.submodule {
-    options = {
-      bucket = mkOption {
-        type = types.str;
-        description = "The bucket.";
-        example = "my-models";
-      };
-      prefix = mkOption {
-        type = types.str;
-        default = "";
-        description = "What the keys of the objects begin with.";
-        example = "fine-tuned/llama/";
-      };
-      region = nullOr types.str "The region of the bucket." "eu-central-1";
-      endpoint = nullOr types.str "The address of a server other than Amazon's." "https://s3.example.org";
-    };
-  };
+  kindOf = lib.filterAttrs (_kind: arguments: arguments != null);
 in
 types.submodule (
   {
@@ -97,7 +50,8 @@ types.submodule (
         exclude
         integration
         ;
-      source = lib.filterAttrs (_kind: source: source != null) config.source;
+      source = kindOf config.source;
+      fallbacks = map kindOf config.fallbacks;
     }
     // lib.optionalAttrs (config.files != null) { inherit (config) layout; };
 
@@ -114,19 +68,25 @@ types.submodule (
   {
     options = {
       source = mkOption {
-        description = "Where the model is: exactly one kind of source.";
+        type = source;
         default = { };
-        type = types.submodule {
-          options = {
-            huggingface = nullOr huggingface "A repository on the Hugging Face Hub, or on a mirror of it." {
-              repo = "meta-llama/Llama-2-7b-hf";
+        description = "Where the model is: exactly one kind of source.";
+      };
+
+      fallbacks = mkOption {
+        type = types.listOf source;
+        default = [ ];
+        description = ''
+          More sources that have the same files. They are asked in order for what those before do not give.
+        '';
+        example = [
+          {
+            s3 = {
+              bucket = "my-models";
+              prefix = "mirror/llama/";
             };
-            s3 =
-              nullOr s3
-                "Objects in a bucket. `integration.huggingface` must say what they are called in the cache. They can be declared, but not fetched yet."
-                { bucket = "my-models"; };
-          };
-        };
+          }
+        ];
       };
 
       hash =
@@ -218,7 +178,14 @@ types.submodule (
         type = types.raw;
         internal = true;
         readOnly = true;
-        default = if packageIsGiven then fromPackage else check arguments;
+        default =
+          if packageIsGiven then
+            fromPackage
+          else
+            builtins.intersectAttrs {
+              problem = null;
+              hfCachePath = null;
+            } (check arguments);
       };
     };
   }

@@ -3,7 +3,7 @@
   pkgs,
   fail,
   name,
-  source,
+  sources,
   files,
   enable,
 }:
@@ -41,11 +41,11 @@ let
     pkgs.stdenvNoCC.mkDerivation (
       fetcher.build {
         mode = "file";
-        source = source.spec;
+        sources = map (source: source.spec [ path ]) sources;
         inherit path;
         inherit (file) hash size;
       }
-      // fetcher.fixedOutput "flat" file.hash
+      // fetcher.fixedOutput sources "flat" file.hash
       // {
         name = names.fileName path;
       }
@@ -60,7 +60,8 @@ in
     pkgs.stdenvNoCC.mkDerivation (
       fetcher.build {
         mode = "assemble";
-        source = source.spec;
+        # Whose entry it is; nobody is asked.
+        sources = [ ((builtins.head sources).spec [ ]) ];
         integration = enable;
         inherit layout;
         files = builtins.mapAttrs (path: file: file // { store = "${blobs.${path}}"; }) checked;

@@ -3,7 +3,7 @@
   pkgs,
   fail,
   name,
-  source,
+  sources,
   hash,
   include,
   exclude,
@@ -20,14 +20,14 @@ in
     pkgs.stdenvNoCC.mkDerivation (
       fetcher.build {
         mode = "tree";
-        source = source.spec;
+        sources = map (source: source.spec null) sources;
         integration = enable;
         inherit include exclude;
       }
-      // fetcher.fixedOutput "recursive" (sri "hash" hash)
+      // fetcher.fixedOutput sources "recursive" (sri "hash" hash)
       // {
         name = names.treeName name (
-          source.identity
+          (builtins.head sources).identity
           // {
             integration = enable;
             inherit include exclude;

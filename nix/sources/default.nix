@@ -1,26 +1,39 @@
-# Source kinds: one file each, named by the attribute under `source`. Each is a function of `fail` and
-# its arguments to
+# Source kinds: one file each, named by the attribute under `source`; that it is here is all that it
+# takes. docs/adding-a-source.md walks through one. Each is an attribute set of
 #
-#   type       the kind, as `passthru.meta.sourceType` gives it
-#   org model  names for the cache entry, null where the source has none
-#   repo rev   for `passthru.meta`; rev is null until fetched where no commit is pinned
-#   repoType   "model", "dataset" or "space"
-#   identity   what decides the content, for the names of tree pins
-#   spec       the arguments as the bundled fetcher takes them
+#   description     of the modules' option `source.<kind>`
+#   example         for it
+#   options         a function of nixpkgs' lib to the options that it has there
+#   impureEnvVars   variables that its builds see
+#   pythonPackages  a function of Python's packages to those that its builds want beside requests
+#   normalise       a function of `fail` and what was given to
+#
+#     type       the kind, as `passthru.meta.sourceType` gives it
+#     org model  names for the cache entry, null where the source has none
+#     repo rev   for `passthru.meta`; rev is null until fetched where no commit is pinned
+#     repoType   "model", "dataset" or "space"
+#     hasCommits whether a `files` pin needs rev
+#     identity   what decides the content, for the names of tree pins
+#     spec       a function to the arguments as the bundled fetcher takes them: of null, or of a list of
+#                paths if nothing is wanted but these files
 let
-  kinds = {
-    huggingface = import ./huggingface.nix;
-    s3 = import ./s3.nix;
-  };
+  kinds = builtins.listToAttrs (
+    map (file: {
+      name = builtins.head (builtins.match "(.*)[.]nix" file);
+      value = import (./. + "/${file}");
+    }) (builtins.filter (file: file != "default.nix") (builtins.attrNames (builtins.readDir ./.)))
+  );
 in
 {
+  inherit kinds;
+
   /**
-    Checks `source` and turns it into the form above.
+    Checks `source` and turns it into the form above, with what its kind wants of builds.
 
     # Type
 
     ```
-    normalise :: (String -> a) -> AttrSet -> AttrSet
+    normalise :: (String -> a) -> String -> AttrSet -> AttrSet
     ```
 
     # Arguments
@@ -28,20 +41,26 @@ in
     fail
     : Throws a message with the name of the model before it.
 
+    where
+    : The name of the argument: "source", "fallbacks".
+
     source
     : What the caller gave: exactly one attribute, a kind.
   */
   normalise =
-    fail: source:
+    fail: where: source:
     let
       names = builtins.attrNames source;
       kind = builtins.head names;
       quoted = builtins.concatStringsSep ", " (builtins.attrNames kinds);
     in
     if builtins.length names != 1 then
-      fail "`source` must have exactly one attribute (one of: ${quoted}), but has ${toString (builtins.length names)}"
+      fail "`${where}` must have exactly one attribute (one of: ${quoted}), but has ${toString (builtins.length names)}"
     else if !(kinds ? ${kind}) then
-      fail "`source.${kind}` is not a kind of source; there is: ${quoted}"
+      fail "`${where}.${kind}` is not a kind of source; there is: ${quoted}"
     else
-      kinds.${kind} fail source.${kind};
+      {
+        inherit (kinds.${kind}) impureEnvVars pythonPackages;
+      }
+      // kinds.${kind}.normalise fail source.${kind};
 }

@@ -1,5 +1,7 @@
 # `source.huggingface`: a repository on the Hub or on mirrors of it.
 let
+  inherit (import ../addresses.nix) isServer;
+
   known = [
     "repo"
     "rev"
@@ -13,66 +15,112 @@ let
     "space"
   ];
 in
-fail: args:
-let
-  inherit (import ../keys.nix fail) check;
-  rev = args.rev or null;
-  ref = args.ref or "main";
-  repoType = args.repoType or "model";
-  parts = builtins.match "(([0-9A-Za-z._-]+)/)?([0-9A-Za-z._-]+)" args.repo;
-  where = "source.huggingface";
+{
+  description = "A repository on the Hugging Face Hub, or on a mirror of it.";
+  example.repo = "meta-llama/Llama-2-7b-hf";
 
-  endpoint = args.endpoint or null;
-  endpoints =
-    if endpoint == null then
-      [ ]
-    else if builtins.isList endpoint then
-      endpoint
-    else
-      [ endpoint ];
-  # A password would stand in the derivation, where everybody may read it.
-  isAddress = text: builtins.match "https?://[^[:space:]/@?#]+(/[^[:space:]@?#]*)?" text != null;
-in
-check where known args (
-  if !(args ? repo) then
-    fail "`${where}.repo` is missing: write \"org/name\" as on the Hub"
-  else if parts == null then
-    fail "`${where}.repo = \"${args.repo}\"` is not a repository: write \"org/name\" as on the Hub"
-  else if rev != null && builtins.match "[0-9a-f]{40}" rev == null then
-    fail "`${where}.rev = \"${rev}\"` is not a commit of 40 hex digits; a branch or tag goes into `ref`"
-  else if !(builtins.elem repoType repoTypes) then
-    fail "`${where}.repoType = \"${repoType}\"` is not one of: ${builtins.concatStringsSep ", " repoTypes}"
-  else if endpoint == [ ] then
-    fail "`${where}.endpoint` is an empty list: name a server, or leave it out"
-  else if !(builtins.all builtins.isString endpoints) then
-    fail "`${where}.endpoint` must be a string, or a list of strings to try in order"
-  else if builtins.elem "" endpoints then
-    fail "`${where}.endpoint` is empty: name a server, or leave it out"
-  else if !(builtins.all isAddress endpoints) then
-    # It is not quoted, because it may hold a password.
-    fail
-      "`${where}.endpoint` is no http(s) address of a server: write one like https://hub.example.org, without user, password or query"
-  else
+  options =
+    lib:
+    let
+      inherit (lib) mkOption types;
+      nullOr = import ../modules/null-or.nix lib;
+    in
     {
-      type = "huggingface";
-      org = builtins.elemAt parts 1;
-      model = builtins.elemAt parts 2;
-      inherit (args) repo;
-      inherit rev repoType;
-      # The endpoint is left out: a mirror serves the same content.
-      identity = {
-        type = "huggingface";
-        inherit (args) repo;
-        inherit ref rev repoType;
+      repo = mkOption {
+        type = types.str;
+        description = "The repository, as `org/name` on the Hub.";
+        example = "meta-llama/Llama-2-7b-hf";
       };
-      spec.huggingface = {
-        inherit (args) repo;
-        inherit
+      rev =
+        nullOr types.str
+          "The commit, of 40 hex digits. Without it the hash decides which state of `ref` is right."
+          "01c7f73d771dfac7d292323805ebc428287df4f9";
+      ref = mkOption {
+        type = types.str;
+        default = "main";
+        description = "The branch, tag or `refs/pr/N` that the commit stands for.";
+      };
+      repoType = mkOption {
+        type = types.enum repoTypes;
+        default = "model";
+        description = "What kind of repository it is.";
+      };
+      endpoint =
+        nullOr (types.either types.str (types.listOf types.str))
+          "The address of a mirror, or of several to try in order. Null: `HF_ENDPOINT` of the process that builds, else the Hub."
+          "https://hub.example.org";
+    };
+
+  impureEnvVars = [
+    "HF_ENDPOINT"
+    "HF_TOKEN"
+    "HF_TOKEN_PATH"
+  ];
+  pythonPackages = _python: [ ];
+
+  normalise =
+    fail: args:
+    let
+      inherit (import ../keys.nix fail) check;
+      rev = args.rev or null;
+      ref = args.ref or "main";
+      repoType = args.repoType or "model";
+      parts = builtins.match "(([0-9A-Za-z._-]+)/)?([0-9A-Za-z._-]+)" args.repo;
+      where = "source.huggingface";
+
+      endpoint = args.endpoint or null;
+      endpoints =
+        if endpoint == null then
+          [ ]
+        else if builtins.isList endpoint then
           endpoint
-          ref
-          rev
-          repoType
-          ;
-      };
-    }
-)
+        else
+          [ endpoint ];
+    in
+    check where known args (
+      if !(args ? repo) then
+        fail "`${where}.repo` is missing: write \"org/name\" as on the Hub"
+      else if parts == null then
+        fail "`${where}.repo = \"${args.repo}\"` is not a repository: write \"org/name\" as on the Hub"
+      else if rev != null && builtins.match "[0-9a-f]{40}" rev == null then
+        fail "`${where}.rev = \"${rev}\"` is not a commit of 40 hex digits; a branch or tag goes into `ref`"
+      else if !(builtins.elem repoType repoTypes) then
+        fail "`${where}.repoType = \"${repoType}\"` is not one of: ${builtins.concatStringsSep ", " repoTypes}"
+      else if endpoint == [ ] then
+        fail "`${where}.endpoint` is an empty list: name a server, or leave it out"
+      else if !(builtins.all builtins.isString endpoints) then
+        fail "`${where}.endpoint` must be a string, or a list of strings to try in order"
+      else if builtins.elem "" endpoints then
+        fail "`${where}.endpoint` is empty: name a server, or leave it out"
+      else if !(builtins.all isServer endpoints) then
+        # It is not quoted, because it may hold a password.
+        fail
+          "`${where}.endpoint` is no http(s) address of a server: write one like https://hub.example.org, without user, password or query"
+      else
+        {
+          type = "huggingface";
+          org = builtins.elemAt parts 1;
+          model = builtins.elemAt parts 2;
+          inherit (args) repo;
+          inherit rev repoType;
+          hasCommits = true;
+          # The endpoint is left out: a mirror serves the same content.
+          identity = {
+            type = "huggingface";
+            inherit (args) repo;
+            inherit ref rev repoType;
+          };
+          spec = _paths: {
+            huggingface = {
+              inherit (args) repo;
+              inherit
+                endpoint
+                ref
+                rev
+                repoType
+                ;
+            };
+          };
+        }
+    );
+}

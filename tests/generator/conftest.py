@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen import cli
-from aimodels_gen.sources.huggingface import session
+from aimodels_gen import cli, retry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,5 +87,5 @@ def project(
 def hub_project(project: Project, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose Hub is ours."""
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.setattr(session, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
     return project

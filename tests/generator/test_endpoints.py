@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from aimodels_fetcher.sources.huggingface import HuggingFace as Fetched
+from aimodels_fetcher.sources import huggingface as fetched
+from aimodels_gen import retry
 from aimodels_gen.sources.huggingface import HuggingFace
-from aimodels_gen.sources.huggingface import session as http
 from aimodels_gen.sources.huggingface.endpoints import endpoints
 from support.hub import Hub, Response
 
@@ -117,7 +117,7 @@ def test_one_that_is_out_is_not_waited_for_again(
         monkeypatch.setenv("HF_ENDPOINT", f"{address} {hub.url}")
         result = hub_project.run("lock", "-q", "-j", "1")
         assert result.status == 0
-        assert len(accepted) == http.TRIES_BEFORE_ANOTHER
+        assert len(accepted) == retry.TRIES_BEFORE_ANOTHER
     assert result.err.count("warning: ") == 1
 
 
@@ -372,7 +372,7 @@ def test_the_one_that_may_see_the_token(urls: list[str], trusted: str) -> None:
     """The generator and the fetcher agree."""
     assert [e.url for e in endpoints(urls) if e.trusted] == [trusted]
     spec = {**HuggingFace("org/name").fetcher_spec(), "endpoint": urls}
-    assert [s.endpoint for s in Fetched.from_json(spec) if s.trusted] == [trusted]
+    assert [s.endpoint for s in fetched.read(spec) if s.trusted] == [trusted]
 
 
 def test_the_hub_spelt_in_another_way() -> None:

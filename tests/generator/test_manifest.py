@@ -79,7 +79,7 @@ def test_defaults_are_merged_and_a_models_own_value_wins() -> None:
 )
 def test_endpoints_have_one_form(endpoint: str, meant: str | list[str]) -> None:
     source = only(MODEL.replace(" }", f", endpoint = {endpoint} }}")).source
-    assert source.to_json() == {"repo": "org/name", "endpoint": meant}
+    assert source.to_nix() == {"repo": "org/name", "endpoint": meant}
     assert source.fetcher_spec()["endpoint"] == meant
 
 
@@ -117,7 +117,10 @@ BAD = [
     (MODEL + "inlcude = []", ["models.m.inlcude is not a known key", "did you mean include?"]),
     ("[modles.m]", ["modles is not a known key", "did you mean models?"]),
     ("[defaults]\nlayuot = 1", ["defaults.layuot", "did you mean layout?"]),
-    (MODEL + "zzz = 1", ["models.m.zzz is not a known key", "valid keys: exclude, include"]),
+    (
+        MODEL + "zzz = 1",
+        ["models.m.zzz is not a known key", "valid keys: exclude, fallbacks, include"],
+    ),
     (MODEL.replace("repo =", "rpeo ="), [f"{HF} has no repo", 'add repo = "org/name"']),
     (MODEL.replace(" }", ', typ = "x" }'), [f"{HF}.typ is not a known key"]),
     (MODEL.replace("huggingface", "hugingface"), ["hugingface", "did you mean huggingface?"]),

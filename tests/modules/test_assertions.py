@@ -34,7 +34,7 @@ NO_ENTRY = (
     "`package` is no cache entry, as `fetchModel` makes it (it has no `hfCachePath`); give it one, "
     "or say `integration.huggingface.enable = false`"
 )
-NO_SOURCE = "`source` must have exactly one attribute (one of: huggingface, s3), but has "
+NO_SOURCE = "`source` must have exactly one attribute (one of: huggingface, s3, url), but has "
 
 
 def models(text: str) -> str:

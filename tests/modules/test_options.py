@@ -22,13 +22,14 @@ PINNED = f"""
 HUGGINGFACE = {"enable": True, "mode": "link", "offline": False}
 MODEL = {
     "exclude": [],
+    "fallbacks": [],
     "files": None,
     "hash": None,
     "include": None,
     "integration": {"huggingface": {"enable": True, "model": None, "org": None}},
     "layout": "link",
     "meta": {},
-    "source": {"huggingface": None, "s3": None},
+    "source": {"huggingface": None, "s3": None, "url": None},
 }
 
 

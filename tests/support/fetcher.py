@@ -108,7 +108,8 @@ class Fetch:
     ) -> Running:
         number = len(self.started) + 1
         spec_file = self.folder / f"spec-{number}.json"
-        spec_file.write_text(json.dumps({"mode": mode, "source": source, **spec}))
+        sources = [{kind: value} for kind, value in source.items()]
+        spec_file.write_text(json.dumps({"mode": mode, "sources": sources, **spec}))
         out = out or self.folder / f"out-{number}"
         said = self.folder / f"log-{number}"
         program = [_HASTY, json.dumps(dict(self.constants))] if self.constants else [_PROGRAM]

@@ -96,7 +96,7 @@ class Linker:
         }
         spec = {
             "mode": "assemble",
-            "source": {"huggingface": {**source, "endpoint": None}},
+            "sources": [{"huggingface": {**source, "endpoint": None}}],
             "layout": layout,
             "integration": True,
             "files": pins,

@@ -1,22 +1,37 @@
-"""The kinds of sources, each known by its key under `source` in models.toml.
+"""The kinds of sources, each a module here, known by its key under `source` in models.toml.
 
-A kind is a frozen dataclass that says what to fetch (`Source`) and a client that talks to the
-server (`Client`). A new kind is a module with these two and a line in `KINDS`.
+A module `KIND.py` (or a package) defines `SOURCE`: a frozen dataclass that says what to fetch
+(`Source`), and makes a client that talks to the servers (`Client`). That it is here is all that
+it takes; docs/adding-a-source.md walks through one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+import pkgutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
-from aimodels_gen.sources.huggingface import HuggingFace
+from aimodels_gen.pins import Card
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from aimodels_gen.errors import SourceError
-    from aimodels_gen.pins import Card
     from aimodels_gen.tables import Table
+
+    Warn = Callable[[str], None]
+
+
+def names() -> tuple[str, ...]:
+    """Return the kinds that there are, without importing them."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def kind(name: str) -> type[Source]:
+    """Return one of `names`."""
+    return cast("type[Source]", import_module(f"{__name__}.{name}").SOURCE)
 
 
 @dataclass(frozen=True)
@@ -25,38 +40,53 @@ class ListedFile:
 
     Attributes:
         path: relative to the model, with slashes.
-        size: in bytes.
+        size: in bytes, None where the source does not say.
         sha256: 64 hex digits, None where the source does not publish it.
         blob_id: the git blob id, None for sources without git.
         lfs: whether it is an LFS object there.
+        etag: what the source will call something else once the content is another, for sources
+            without git; None where it has no such name.
+        version: by which the source keeps this content when it is replaced; None if it does not.
     """
 
     path: str
-    size: int
+    size: int | None
     sha256: str | None = None
     blob_id: str | None = None
     lfs: bool = False
+    etag: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source holds at one exact revision."""
+    """What a source holds at one exact revision, or now where it has none.
+
+    Attributes:
+        source: at that revision.
+        files: all of them. Their paths may still be hostile.
+    """
 
     source: Source
     files: tuple[ListedFile, ...]
-    card: Card
+    card: Card = field(default_factory=Card)
 
 
-class Source(Protocol):
+class Source(ABC):
     """What to fetch: immutable, comparable, and free of any network.
 
     Attributes:
-        kind: the key under `source`, in TOML, the lock and Nix alike.
+        kind: the key under `source`, in TOML, the lock and Nix alike; the module's name.
+        example: how one looks in a manifest.
+        names_itself: whether it has an org and a name for the cache.
     """
 
     kind: ClassVar[str]
+    example: ClassVar[str]
+    names_itself: ClassVar[bool] = False
 
     @classmethod
+    @abstractmethod
     def from_toml(cls, table: Table) -> Source:
         """Return the source that the table `source.<kind>` of a manifest says.
 
@@ -65,34 +95,75 @@ class Source(Protocol):
         """
 
     @classmethod
+    @abstractmethod
     def from_lock(cls, table: Table) -> Source:
-        """Return the source that `to_json` gave."""
+        """Return the source that `to_lock` gave."""
 
-    def to_json(self) -> dict[str, Any]:
+    @abstractmethod
+    def to_nix(self) -> dict[str, Any]:
         """Return the attributes of `source.<kind>` in Nix: camelCase, defaults left out."""
 
+    def to_lock(self) -> dict[str, Any]:
+        """Return what the lock keeps: that, and what only we need to know again."""
+        return self.to_nix()
+
+    @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """Return what decides the content: `type`, and no endpoint; nulls are kept."""
+        """Return what decides the content: `type`, and no endpoint; nulls are kept.
 
-    def resolved_like(self, locked: Any) -> Source:  # noqa: ANN401 - of the same kind
+        nix/sources/<kind>.nix gives the same: it names the derivations of trees.
+        """
+
+    def asked(self) -> dict[str, Any]:
+        """Return everything in a manifest that makes a pin over when it is changed."""
+        return self.identity()
+
+    def resolved_like(self, locked: Any) -> Source:  # noqa: ANN401, ARG002 - of the same kind
         """Return this source at the exact revision that `locked` is pinned to."""
+        return self
 
-    def fetcher_spec(self) -> dict[str, Any]:
-        """Return `source.<kind>` for the bundled fetcher: like `to_json`, with nothing left out."""
+    def holding(self, files: Sequence[ListedFile]) -> Source:  # noqa: ARG002 - for others
+        """Return this source, resolved, with what it is to remember of the files of a pin."""
+        return self
+
+    def content_id(self, file: ListedFile) -> str | None:
+        """Return a name of the file's content that no other content has, in no source.
+
+        None where there is none: the file must then be read again to know it again.
+        """
+        return file.blob_id
+
+    def remembers(self) -> Sequence[ListedFile]:
+        """Return what `holding` was given, as far as `content_id` and `version` go.
+
+        That is nothing where git blob ids say it all: the lock keeps those with the pins.
+        """
+        return ()
+
+    @abstractmethod
+    def fetcher_spec(self, path: str | None = None) -> dict[str, Any]:
+        """Return `source.<kind>` for the bundled fetcher, with nothing left out.
+
+        With `path` it may be reduced to what that one file takes.
+        """
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """Return what a reader calls it: `org/name`."""
 
     @property
     def version(self) -> str:
-        """Return the short exact revision, empty before it is resolved."""
+        """Return the short exact revision, empty where there is none."""
+        return ""
 
     @property
     def followed(self) -> str:
         """Return the branch or tag that an upgrade follows, empty where there is none."""
+        return ""
 
-    def connect(self, warn: Callable[[str], None]) -> Client:
+    @abstractmethod
+    def connect(self, warn: Warn) -> Client[Any]:
         """Return a client for sources of this kind; this is where heavy imports happen.
 
         `warn` gets, from any thread, a line for what the reader should know of servers that
@@ -103,36 +174,47 @@ class Source(Protocol):
         """
 
 
-class Client(Protocol):
+S = TypeVar("S", bound=Source)
+
+
+class Client(ABC, Generic[S]):
     """Talks to a kind's servers. Its methods are called from many threads."""
 
-    def list(self, source: Any) -> Listing:  # noqa: ANN401 - the kind's own Source
+    @abstractmethod
+    def list(self, source: S) -> Listing:
         """Return the complete listing at the revision that `source` resolves to.
 
         Raises:
             SourceError: with the reason in words and a next step.
         """
 
-    def check_access(
-        self,
-        source: Any,  # noqa: ANN401 - the kind's own Source
-        file: ListedFile,
-    ) -> SourceError | None:
-        """Return why `file` of the resolved `source` is known to be refused, None if it is not."""
+    def details(self, source: S, file: ListedFile) -> ListedFile:  # noqa: ARG002 - for others
+        """Return a listed file with what a request for it alone adds, without its content.
 
-    def sha256(
-        self,
-        source: Any,  # noqa: ANN401 - the kind's own Source
-        file: ListedFile,
-    ) -> str:
-        """Return the sha256 in hex of a listed file, which is read to find it.
+        It is asked for the files of a pin that nobody remembers, where the listing lacks their
+        sha256.
+
+        Raises:
+            SourceError: as `list`, or the file is not what was listed.
+        """
+        return file
+
+    @abstractmethod
+    def read(self, source: S, file: ListedFile) -> ListedFile:
+        """Return a listed file with its sha256 and size, having read all of its content.
 
         Raises:
             SourceError: it cannot be read, or is not what was listed.
         """
 
+    def check_access(
+        self,
+        source: S,  # noqa: ARG002 - for others
+        file: ListedFile,  # noqa: ARG002 - for others
+    ) -> SourceError | None:
+        """Return why `file` of a gated source is known to be refused, None if it is not."""
+        return None
+
     def environment(self) -> Mapping[str, str]:
-        """Return variables for the bundled fetcher that ours lacks: the token, if from a file."""
-
-
-KINDS: Mapping[str, type[Source]] = {HuggingFace.kind: HuggingFace}
+        """Return variables for the bundled fetcher that ours lacks: credentials from files."""
+        return {}

@@ -38,7 +38,7 @@ class Answer:
     def __init__(self, response: requests.Response) -> None:
         self.url = public(response.url)
         self.type = response.headers.get("Content-Type", "an unnamed type").partition(";")[0]
-        self.etag = response.headers.get("ETag")
+        self.validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
         self.encoding = response.headers.get("Content-Encoding", "identity").lower()
         self.partial = response.status_code == _PARTIAL_CONTENT
         self._response = response
@@ -93,14 +93,22 @@ class Answer:
         link: dict[str, str] = self._response.links.get("next", {})
         return link.get("url")
 
-    def discard(self) -> None:
-        """Read what nobody wants, if it is short: a connection is worth more than that."""
+    def discard(self) -> bytes:
+        """Read what is no content, if it is short: a connection is worth more than that.
+
+        Returns:
+            What was read.
+        """
         buffer = memoryview(bytearray(_PIECE))
+        body = b""
         with suppress(TransientError, FetchError):
             for _ in range(_PIECES_TO_DISCARD):
-                if not self.readinto(buffer):
+                count = self.readinto(buffer)
+                if not count:
                     break
+                body += buffer[:count]
         self.close()
+        return body
 
     def close(self) -> None:
         """Let go of the connection: to be used again if nothing of the body is left on it."""

@@ -45,10 +45,9 @@ def assemble(spec: AssembleSpec, out: Path) -> None:
         )
         for path, file in spec.files.items()
     }
-    commit = spec.source.commit(digests)
     for path, digest in digests.items():
-        layout.link(out, commit, path, digest)
-    layout.finish(out, spec.source, commit, laid)
+        layout.link(out, path, digest)
+    layout.finish(out, spec.source, laid)
 
 
 def _checked_size(path: str, file: StoreFile) -> int:

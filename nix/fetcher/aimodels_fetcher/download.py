@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.answer import Answer
     from aimodels_fetcher.crew import Crew
     from aimodels_fetcher.origins import Origin, Origins
-    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_fetcher.source import RemoteFile
 
 _BUFFER = 1 << 20
 _FLUSH_SECONDS = 1.0
@@ -44,6 +44,9 @@ class Download:
         target: File to write.
         crew: Whose threads fetch it.
         done: Called with the sha256 hex digest when all is there and right.
+
+    Raises:
+        FetchError: None of the origins has it.
     """
 
     def __init__(
@@ -70,7 +73,13 @@ class Download:
         self._bad_ranges = 0
         self._answered = False
         self._alone = False
-        self._start_over(origins.first())
+        first = origins.first(remote.path)
+        if first is None:
+            raise FetchError(
+                f"no source has an address for {remote.path!r}",
+                "name the file in the source, or lock again",
+            )
+        self._start_over(*first)
 
     @property
     def wanting(self) -> bool:
@@ -105,7 +114,7 @@ class Download:
                 self._verify_aside()
 
         def tries() -> int:
-            if self._origins.after(origin):
+            if self._origins.after(origin, self._remote.path):
                 return TRIES_BEFORE_ANOTHER
             return PATIENT_TRIES if self._progress.received else TRIES
 
@@ -141,7 +150,7 @@ class Download:
         wanted = None if everything or self._plain else (part.at, part.end)
         try:
             with origin.client.get(place, wanted) as answer:
-                self._check(answer, part)
+                self._check(origin, answer, part)
                 self._receive(answer, part, buffer)
         except StatusError as error:
             if error.status == _RANGE_NOT_SATISFIABLE and wanted:
@@ -151,9 +160,9 @@ class Download:
             self._crew.notice(error)
             raise
 
-    def _check(self, answer: Answer, part: Part) -> None:
+    def _check(self, origin: Origin, answer: Answer, part: Part) -> None:
         """See to it that the answer is of the file that is expected, and of the part asked for."""
-        self._etags.add(answer.etag)
+        self._states.add((origin, answer.validator))
         self._type = answer.type
         if answer.partial and (answer.start != part.at or answer.encoding != "identity"):
             raise self._bad_range(f"{answer.url} sent another range than asked for")
@@ -264,18 +273,18 @@ class Download:
         with self._lock:
             if self._origin is not origin:
                 return
-            following = self._origins.after(origin)
+            following = self._origins.after(origin, self._remote.path)
             if following is None:
                 raise error
-            say(f"{error}; asking {following.source.place} instead")
-            self._ask(following)
+            say(f"{error}; asking {following[0].source.place} instead")
+            self._ask(*following)
 
     def _named(self, error: FetchError) -> FetchError:
         return FetchError(f"{self._what}: {error}", error.hint)
 
-    def _ask(self, origin: Origin) -> None:
+    def _ask(self, origin: Origin, url: str) -> None:
         self._origin = origin
-        self._place = Place(origin.url(self._remote.path))
+        self._place = Place(url)
         self._what = f"{origin.source.label} {self._remote.path}"
         # Whether this one answers with ranges: one thread finds out, before others join it.
         self._answered = False
@@ -283,11 +292,12 @@ class Download:
         self._plain = False
         self._bad_ranges = 0
 
-    def _start_over(self, origin: Origin) -> None:
+    def _start_over(self, origin: Origin, url: str) -> None:
         self._parts = Parts(UNKNOWN if self._remote.size is None else self._remote.size)
-        self._etags: set[str | None] = set()
+        # Where the parts have come from, and what the file was called there at the time.
+        self._states: set[tuple[Origin, str | None]] = set()
         self._type = ""
-        self._ask(origin)
+        self._ask(origin, url)
 
     def _open(self) -> None:
         # Until it has answered there is one thread for a file, and from then on it is open.
@@ -336,21 +346,23 @@ class Download:
             return f"expected {hex_to_sri(remote.sha256 or '')}, received {hex_to_sri(got.sha256)}"
         if remote.git_blob_id not in {None, got.git_blob_id}:
             return f"expected git blob {remote.git_blob_id}, received {got.git_blob_id}"
+        if not (remote.sha256 or remote.git_blob_id) and len(self._states) > 1:
+            return "expected one file, received parts of several"
         return ""
 
     def _refetch(self, wrong: str) -> None:
         """Throw away what is not the file, and have it fetched once more."""
-        changed = ", with an ETag that changed on the way" if len(self._etags) > 1 else ""
+        changed = ", with an ETag that changed on the way" if len(self._states) > 1 else ""
         error = FetchError(
             f"{self._what}: {wrong} ({bytes_text(self._parts.size)} of {self._type}{changed})",
             "the file has changed upstream, or a proxy on the way alters it: "
             f"compare with {public(self._place.url)}, then lock again",
         )
         self._corrupt += 1
-        following = self._origins.after(self._origin)
+        following = self._origins.after(self._origin, self._remote.path)
         if self._corrupt >= _CORRUPT_TRIES and not following:
             raise error
         say(f"{error}; fetching it again")
         self._progress.add(-self._parts.size)
         self._verifying = False
-        self._start_over(following or self._origin)
+        self._start_over(*(following or (self._origin, self._place.url)))

@@ -49,11 +49,13 @@ class StatusError(Exception):
 
     Args:
         status: HTTP status.
-        code: The Hub's `X-Error-Code`, or an empty string.
+        code: The Hub's `X-Error-Code`, S3's `Code`, or an empty string.
         url: Address without its query, which may hold a signature.
+        region: Where S3 says that the bucket is, or an empty string.
     """
 
-    def __init__(self, status: int, code: str, url: str) -> None:
+    def __init__(self, status: int, code: str, url: str, region: str = "") -> None:
         super().__init__(f"HTTP {status}{f' ({code})' if code else ''} from {url}")
         self.status = status
         self.code = code
+        self.region = region

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import layout
@@ -13,16 +14,16 @@ from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.origins import Origin, Origins
-from aimodels_fetcher.paths import select
+from aimodels_fetcher.paths import check_repo_path, select
 from aimodels_fetcher.progress import Progress, bytes_text
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
-from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_fetcher.source import RemoteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from aimodels_fetcher.sources.base import Source
+    from aimodels_fetcher.source import Source
     from aimodels_fetcher.spec import FileSpec, TreeSpec
 
 _MAX_CONNECTIONS = 32
@@ -34,10 +35,10 @@ def fetch_file(spec: FileSpec, out: Path) -> None:
     Raises:
         FetchError: It cannot be had, or has other bytes than pinned.
     """
-    remote = RemoteFile(spec.path, spec.size, sri_to_hex(spec.hash), git_blob_id=None, lfs=False)
+    remote = RemoteFile(spec.path, spec.size, sri_to_hex(spec.hash))
     most = _max_connections()
     check_space(out.parent, spec.size or 0)
-    origins = Origins([Origin(s, s.client(most), s.commit({})) for s in spec.sources])
+    origins = Origins([Origin(source, most) for source in spec.sources])
     with Progress(f"{spec.source.label} {spec.path}", spec.size) as progress:
         crew = Crew(most, progress)
         crew.run(iter([Download(remote, origins, out, crew)]))
@@ -50,9 +51,9 @@ def fetch_tree(spec: TreeSpec, out: Path) -> None:
         FetchError: No file matches, or one of them cannot be had as listed.
     """
     most = _max_connections()
-    origins, listing = _list(spec.sources, most)
+    source, origins, listing = _list(spec.sources, most)
     wanted = set(select((f.path for f in listing), spec.include, spec.exclude))
-    files = [f for f in listing if f.path in wanted]
+    files = [_expected(f, spec.hashes) for f in listing if f.path in wanted]
     if not files:
         raise FetchError(
             f"{spec.source.label}: none of {len(listing)} files match",
@@ -68,15 +69,24 @@ def fetch_tree(spec: TreeSpec, out: Path) -> None:
     with Progress(spec.source.label, total) as progress:
         crew = Crew(most, progress)
         if spec.integration:
-            _fetch_entry(origins, list(groups.values()), out, crew)
+            _fetch_entry(source, origins, list(groups.values()), out, crew)
         else:
             targets = [(file, layout.make_room(out, file.path)) for file in files]
             crew.run(Download(f, origins, target, crew) for f, target in targets)
 
 
-def _fetch_entry(origins: Origins, groups: list[list[RemoteFile]], out: Path, crew: Crew) -> None:
+def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
+    """Check the path of a file that is wanted, and add what is known of its content."""
+    check_repo_path(file.path)
+    if file.sha256 or file.path not in hashes:
+        return file
+    return replace(file, sha256=sri_to_hex(hashes[file.path]))
+
+
+def _fetch_entry(
+    source: Source, origins: Origins, groups: list[list[RemoteFile]], out: Path, crew: Crew
+) -> None:
     layout.start(out)
-    origin = origins.first()
     laid: dict[str, layout.LaidFile] = {}
 
     def download(number: int, group: list[RemoteFile]) -> Download:
@@ -87,36 +97,46 @@ def _fetch_entry(origins: Origins, groups: list[list[RemoteFile]], out: Path, cr
             part.rename(layout.blob_path(out, sha256))
             for file in group:
                 # Not at the end: with many files, links take as long as downloads.
-                layout.link(out, origin.commit, file.path, sha256)
+                layout.link(out, file.path, sha256)
                 laid[file.path] = layout.LaidFile(sha256, size, file.git_blob_id)
 
         return Download(group[0], origins, part, crew, done)
 
     crew.run(download(number, group) for number, group in enumerate(groups))
-    layout.finish(out, origin.source, origin.commit, laid)
+    layout.finish(out, source, laid)
 
 
-def _list(sources: Sequence[Source], connections: int) -> tuple[Origins, list[RemoteFile]]:
+def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Origins, list[RemoteFile]]:
     """List the files at the first source that does; those before it are not asked for files.
+
+    Those after it are fallbacks for single files. Where an entry tells of git, only a source that
+    knows git can list it: others lack some of what goes into the entry.
+
+    Returns:
+        The source at its exact revision, where the files can be had, and a row a file.
 
     Raises:
         FetchError: None does; this is what the last one said.
     """
-    for source, *others in (sources[n:] for n in range(len(sources))):
-        client = source.client(connections)
-        client.tries = TRIES_BEFORE_ANOTHER if others else TRIES
+    first = sources[0]
+    able = [s for s in sources if s.has_tree_listing or not first.has_tree_listing]
+    for number, source in enumerate(able, 1):
+        origin = Origin(source, connections)
+        following = able[number:]
         try:
-            commit, files = source.listing(client)
+            origin.client.tries = TRIES_BEFORE_ANOTHER if following else TRIES
+            resolved, files = source.listing(origin.client)
         except (FetchError, StatusError) as error:
             failure = source.explain(error) if isinstance(error, StatusError) else error
             failure = FetchError(f"{source.label}: {failure}", failure.hint)
-            if not others:
+            if not following:
                 raise failure from error
-            say(f"{failure}; asking {others[0].place} instead")
+            say(f"{failure}; asking {following[0].place} instead")
         else:
-            origins = [Origin(source, client, commit)]
-            origins += [Origin(other, other.client(connections), commit) for other in others]
-            return Origins(origins), files
+            origin.source = resolved
+            others = sources[sources.index(source) + 1 :]
+            origins = [origin, *(Origin(other.at(resolved), connections) for other in others)]
+            return first.at(resolved), Origins(origins), files
     raise AssertionError  # the last one returns or raises
 
 

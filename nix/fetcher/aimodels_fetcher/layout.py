@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from aimodels_fetcher.sources.base import Source
+    from aimodels_fetcher.source import Source
+
+
+# Until all is there: some sources make the commit of the content.
+_SNAPSHOT = "snapshots/unnamed"
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,16 @@ def start(out: Path) -> None:
     """
     try:
         (out / "blobs").mkdir(parents=True)
+        (out / _SNAPSHOT).mkdir(parents=True)
     except FileExistsError as error:
         raise FetchError(f"{out} exists already") from error
 
 
-def link(out: Path, commit: str, path: str, sha256: str) -> None:
+def link(out: Path, path: str, sha256: str) -> None:
     """Put a file into the snapshot, as a link to its blob.
 
     Args:
         out: The entry.
-        commit: 40 hex digits.
         path: Path in the repository.
         sha256: Hex digest, the name of the blob.
 
@@ -71,21 +75,22 @@ def link(out: Path, commit: str, path: str, sha256: str) -> None:
         FetchError: It is another file's folder, or another file is a folder on its way.
     """
     up = "../" * (2 + path.count("/"))
-    make_room(out / "snapshots" / commit, path).symlink_to(f"{up}blobs/{sha256}")
+    make_room(out / _SNAPSHOT, path).symlink_to(f"{up}blobs/{sha256}")
 
 
-def finish(out: Path, source: Source, commit: str, files: Mapping[str, LaidFile]) -> None:
-    """Write refs and listing around blobs and snapshot.
+def finish(out: Path, source: Source, files: Mapping[str, LaidFile]) -> None:
+    """Name the snapshot, and write refs and listing around it.
 
     Args:
         out: The entry.
-        source: Says which refs there are and whether the Hub lists it.
-        commit: 40 hex digits.
+        source: Says which commit it is, which refs there are and whether the Hub lists it.
         files: Path in the repository -> file.
 
     Raises:
-        FetchError: One ref is another one's folder.
+        FetchError: There is no commit, or one ref is another one's folder.
     """
+    commit = source.commit({path: file.sha256 for path, file in files.items()})
+    (out / _SNAPSHOT).rename(out / "snapshots" / commit)
     for ref in source.refs:
         make_room(out / "refs", ref).write_text(commit, encoding="ascii")
     if source.has_tree_listing:

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from aimodels_fetcher.sources.base import Source
+    from aimodels_fetcher.source import Source
     from aimodels_fetcher.transport import Client
 
 
-@dataclass(frozen=True, eq=False)
 class Origin:
-    """A source at one commit, over one client."""
+    """A source and the connections to it, which are made when they are first needed.
 
-    source: Source
-    client: Client
-    commit: str
+    Args:
+        source: At its exact revision.
+        connections: How many to keep open.
+    """
 
-    def url(self, path: str) -> str:
-        """Give the address of a file."""
-        return self.source.url(path, self.commit)
+    def __init__(self, source: Source, connections: int) -> None:
+        self.source = source
+        self._connections = connections
+        self._client: Client | None = None
+        self._making = threading.Lock()
+
+    @property
+    def client(self) -> Client:
+        """What connects to it.
+
+        Raises:
+            FetchError: The environment makes it impossible.
+        """
+        with self._making:
+            if self._client is None:
+                self._client = self.source.client(self._connections)
+            return self._client
 
 
 class Origins:
@@ -36,15 +50,20 @@ class Origins:
         self._origins = list(origins)
         self._out: set[Origin] = set()
 
-    def first(self) -> Origin:
-        """Give the one to begin with."""
-        return next((o for o in self._origins if o not in self._out), self._origins[-1])
+    def first(self, path: str) -> tuple[Origin, str] | None:
+        """Give the one to begin with that has a file, and the file's address there."""
+        working = [origin for origin in self._origins if origin not in self._out]
+        return _having(path, [*working, *reversed(self._origins)])
 
-    def after(self, origin: Origin) -> Origin | None:
-        """Give the next one, or None after the last."""
-        following = self._origins[self._origins.index(origin) + 1 :]
-        return following[0] if following else None
+    def after(self, origin: Origin, path: str) -> tuple[Origin, str] | None:
+        """Give the next one that has a file, and the file's address there; None after the last."""
+        return _having(path, self._origins[self._origins.index(origin) + 1 :])
 
     def drop(self, origin: Origin) -> None:
         """Do not begin with this one any more."""
         self._out.add(origin)
+
+
+def _having(path: str, origins: Iterable[Origin]) -> tuple[Origin, str] | None:
+    found = ((origin, origin.source.url(path)) for origin in origins)
+    return next(((origin, url) for origin, url in found if url is not None), None)

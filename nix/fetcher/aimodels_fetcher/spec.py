@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.paths import check_repo_path
-from aimodels_fetcher.sources import Source, sources_from
+from aimodels_fetcher.sources import sources_from
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from aimodels_fetcher.source import Source
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,16 @@ class FileSpec(_Spec):
 
 @dataclass(frozen=True)
 class TreeSpec(_Spec):
-    """All files of a source that the patterns let through, to be fetched and laid out."""
+    """All files of a source that the patterns let through, to be fetched and laid out.
+
+    Args:
+        hashes: Path -> SRI hash, of files whose content is known beforehand.
+    """
 
     include: list[str] | None
     exclude: list[str]
     integration: bool
+    hashes: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -92,12 +99,13 @@ def read_spec(path: Path) -> Spec:
 
 
 def _parse(data: dict[str, Any]) -> Spec:
-    sources = sources_from(data["source"])
+    sources = sources_from(data["sources"])
     mode = data["mode"]
     if mode == "file":
         return FileSpec(sources, check_repo_path(data["path"]), data["hash"], data["size"])
     if mode == "tree":
-        return TreeSpec(sources, data["include"], data["exclude"], data["integration"])
+        hashes = data.get("hashes", {})
+        return TreeSpec(sources, data["include"], data["exclude"], data["integration"], hashes)
     if mode == "assemble":
         files = {
             check_repo_path(path): StoreFile(f["store"], f["hash"], f["size"], f["lfs"])

@@ -1,4 +1,4 @@
-"""HTTP as the Hub needs it: redirects by hand, tokens for one host only, waits as asked for."""
+"""HTTP as Hubs and S3 need it: redirects by hand, credentials for one host only, waits as told."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import time
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
+from aimodels_fetcher import markup
 from aimodels_fetcher.answer import Answer
 from aimodels_fetcher.errors import FetchError, StatusError, TransientError
 from aimodels_fetcher.faults import (
@@ -33,7 +34,9 @@ from aimodels_fetcher.log import say
 from aimodels_fetcher.retry import LONGEST_ASKED_WAIT, TRIES, retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+T = TypeVar("T")
 
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 20.0
@@ -44,6 +47,7 @@ _HEADERS = {"User-Agent": "nix-ai-models", "Accept": "*/*", "Accept-Encoding": "
 _MAX_REDIRECTS = 10
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 _CROWDED = {429, 503}
+_WORD = re.compile(r"[0-9A-Za-z.-]{1,64}")
 _EXPIRED = {401, 403, 404, 410}  # what CDNs answer to a signature that is no longer good
 _CA_VARIABLES = ("NIX_SSL_CERT_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 _MAX_LISTING_PAGE = 64 << 20  # bytes; a page of 1,000 rows has about 300 kB
@@ -70,18 +74,26 @@ class Client:
     Safe to use from several threads: urllib3's pools are.
 
     Args:
-        endpoint: Base URL of the only host that may see the token.
-        token: Bearer token, or None.
+        endpoint: Base URL of the only host that may see credentials.
+        authorize: Gives the headers with which to ask that host for an address: credentials.
         connections: How many to keep open.
+        moved: Two beginnings of addresses: what is wanted from the first is asked of the second.
 
     Attributes:
         tries: How often to ask for a document.
     """
 
-    def __init__(self, endpoint: str, token: str | None, connections: int = 1) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        authorize: Callable[[str], Mapping[str, str]],
+        connections: int = 1,
+        moved: tuple[str, str] = ("", ""),
+    ) -> None:
         watch()
+        self._moved = moved
         self._origin = origin(endpoint)
-        self._token = token
+        self._authorize = authorize
         self._connections = connections
         self._adapter = self._fresh_adapter()
         self._verify: str | bool = next(
@@ -123,10 +135,25 @@ class Client:
         """GET a JSON document: the document, and the URL of the next page or None.
 
         Raises:
+            StatusError, FetchError: As `get_document`.
+        """
+        return self.get_document(url, json.loads, "JSON")
+
+    def get_document(
+        self, url: str, parse: Callable[[bytes], T], kind: str
+    ) -> tuple[T, str | None]:
+        """GET a document: what `parse` makes of it, and the URL of the next page or None.
+
+        Args:
+            url: Its address.
+            parse: May raise ValueError or RecursionError for what is no such document.
+            kind: What it parses, for messages.
+
+        Raises:
             StatusError, FetchError: As `get`, after trying again where that is worth it.
         """
 
-        def attempt() -> tuple[Any, str | None]:
+        def attempt() -> tuple[T, str | None]:
             with self.get(Place(url)) as answer:
                 body = bytearray()
                 buffer = memoryview(bytearray(1 << 16))
@@ -135,12 +162,26 @@ class Client:
                     if len(body) > _MAX_LISTING_PAGE:
                         raise FetchError(f"{public(url)} answers with more than any listing has")
                 try:
-                    document = json.loads(body)
+                    document = parse(bytes(body))
                 except (ValueError, RecursionError) as error:
                     raise TransientError(
-                        f"{public(url)} did not answer with JSON, but with {answer.type}"
+                        f"{public(url)} did not answer with {kind}, but with {answer.type}"
                     ) from error
                 return document, urljoin(url, answer.next_page) if answer.next_page else None
+
+        return retrying(attempt, tries=lambda: self.tries)
+
+    def get_headers(self, url: str) -> Mapping[str, str]:
+        """GET an address for its headers only, whatever the status.
+
+        Raises:
+            FetchError: As `get`, after trying again where that is worth it.
+        """
+
+        def attempt() -> Mapping[str, str]:
+            response = self._send(url, {})
+            Answer(response).close()
+            return response.headers
 
         return retrying(attempt, tries=lambda: self.tries)
 
@@ -149,16 +190,19 @@ class Client:
         if place.found:
             response = self._follow(place.found, headers)
             if response.status_code not in _EXPIRED:
-                return self._checked(response)
+                return self._checked(response, place.url)
             Answer(response).discard()
             say(
                 f"HTTP {response.status_code} from {public(response.url)}: asking for a new address"
             )
-        response = self._checked(self._follow(place.url, headers))
+        response = self._checked(self._follow(place.url, headers), place.url)
         place.found = response.url if response.url != place.url else None
         return response
 
     def _follow(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        before, after = self._moved
+        if before and url.startswith(f"{before}/"):
+            url = after + url[len(before) :]
         asked = url
         for _ in range(_MAX_REDIRECTS):
             while (left := self._not_before - time.monotonic()) > 0:
@@ -181,13 +225,14 @@ class Client:
         )
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
-        headers = {**_HEADERS, **headers}
-        if self._token and origin(url) == self._origin:
-            headers["Authorization"] = f"Bearer {self._token}"
         for last in (False, True):
             try:
+                request = requests.Request("GET", url, {**_HEADERS, **headers}).prepare()
+                if origin(url) == self._origin:
+                    # As it is sent: a signature is good for one spelling of an address.
+                    request.headers.update(self._authorize(request.url or url))
                 return self._adapter.send(
-                    requests.Request("GET", url, headers).prepare(),
+                    request,
                     stream=True,
                     timeout=(_CONNECT_SECONDS, _READ_SECONDS),
                     verify=self._verify,
@@ -214,12 +259,12 @@ class Client:
                 if pool:
                     pool.close()
 
-    def _checked(self, response: requests.Response) -> requests.Response:
+    def _checked(self, response: requests.Response, asked: str) -> requests.Response:
         """Let through what has content; sort the rest into what may pass and what will not."""
         status = response.status_code
         if status in {200, 206}:
             return response
-        Answer(response).discard()
+        details = _error_details(Answer(response).discard())
         url = public(response.url)
         if status == PROXY_LOGIN:
             raise proxy_login(response.url)
@@ -228,10 +273,28 @@ class Client:
             if wait:
                 self._not_before = time.monotonic() + min(wait, LONGEST_ASKED_WAIT)
             raise TransientError(f"HTTP {status} from {url}", wait, crowded=status in _CROWDED)
-        if status in _EXPIRED and origin(response.url) != self._origin:
+        elsewhere = origin(response.url) not in {self._origin, origin(asked)}
+        if status in _EXPIRED and elsewhere:
             # Signed a moment ago, and refused all the same: a server that is behind, or a clock.
             raise TransientError(f"HTTP {status} from {url}")
-        raise StatusError(status, response.headers.get("X-Error-Code", ""), url)
+        code = response.headers.get("X-Error-Code") or details.get("Code", "")
+        region = response.headers.get("x-amz-bucket-region") or details.get("Region", "")
+        raise StatusError(status, code, url, region)
+
+
+def _error_details(body: bytes) -> dict[str, str]:
+    """Read S3's `<Error><Code>NoSuchKey</Code>...`; nothing where it is none of that.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    if b"<Error" not in body:
+        return {}
+    try:
+        root = markup.parse(body)
+    except ValueError:
+        return {}
+    # They end up in messages.
+    return {child.tag: text for child in root if _WORD.fullmatch(text := child.text or "")}
 
 
 def _target(url: str, location: str) -> str:

@@ -9,10 +9,16 @@ in
 {
   "arguments.check" = {
     fillsInDefaults = {
-      expr = removeAttrs (collect {
-        inherit source;
-        hash = "";
-      }) [ "source" ];
+      expr =
+        removeAttrs
+          (collect {
+            inherit source;
+            hash = "";
+          })
+          [
+            "source"
+            "sources"
+          ];
       expected = {
         hash = "";
         files = null;
@@ -20,6 +26,7 @@ in
         include = null;
         exclude = [ ];
         integration = { };
+        fallbacks = [ ];
         enable = true;
         org = "org";
         model = "name";
@@ -43,7 +50,7 @@ in
         source = { };
         hash = "";
       };
-      expected.problem = "`source` must have exactly one attribute (one of: huggingface, s3), but has 0";
+      expected.problem = "`source` must have exactly one attribute (one of: huggingface, s3, url), but has 0";
     };
     aProblemOfAName = {
       expr = collect {
@@ -64,6 +71,62 @@ in
           };
         }).hfCachePath;
       expected = "models--my-org--fine-tuned-llama";
+    };
+    aBucketNeedsBothNames = {
+      expr = collect {
+        source = source';
+        hash = "";
+        integration.huggingface.model = "fine-tuned-llama";
+      };
+      expected.problem = "`source.s3` has no name of its own for the cache: say `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `enable = false` there for the plain files";
+    };
+    aPinOfFilesOutsideOfGitNeedsNoCommit = {
+      expr =
+        (collect {
+          source = source';
+          files.a.hash = "";
+          integration.huggingface.enable = false;
+        }).source.rev;
+      expected = null;
+    };
+    fallbacksComeAfterTheSource = {
+      expr =
+        map (source: source.type)
+          (collect {
+            inherit source;
+            fallbacks = [
+              source'
+              { url.files.a = "https://example.org/a"; }
+            ];
+            hash = "";
+          }).sources;
+      expected = [
+        "huggingface"
+        "s3"
+        "url"
+      ];
+    };
+    aProblemOfAFallback = {
+      expr =
+        map
+          (
+            fallbacks:
+            (collect {
+              inherit source fallbacks;
+              hash = "";
+            }).problem
+          )
+          [
+            [
+              source'
+              { s4 = { }; }
+            ]
+            { s3.bucket = "bucket"; }
+          ];
+      expected = [
+        "`fallbacks.s4` is not a kind of source; there is: huggingface, s3, url"
+        "`fallbacks` must be a list of sources"
+      ];
     };
     plainFilesNeedNoNames = {
       expr =

@@ -5,6 +5,8 @@ let
 in
 import ./names.nix
 // import ./keys.nix
+// import ./addresses.nix
+// import ./only.nix
 // import ./hash.nix { inherit pkgs; }
 // import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix

@@ -2,6 +2,10 @@
 let
   fetcher = import ../../../nix/fetcher.nix pkgs;
   hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+  normalise = (import ../../../nix/sources).normalise throw "source";
+  hub = normalise { huggingface.repo = "org/name"; };
+  bucket = normalise { s3.bucket = "my-models"; };
+  variables = sources: (fetcher.fixedOutput sources "flat" hash).impureEnvVars;
 in
 {
   "fetcher.build" = {
@@ -16,16 +20,37 @@ in
 
   "fetcher.fixedOutput" = {
     whatNixChecks = {
-      expr = { inherit (fetcher.fixedOutput "flat" hash) outputHash outputHashMode outputHashAlgo; };
+      expr = {
+        inherit (fetcher.fixedOutput [ hub ] "flat" hash) outputHash outputHashMode outputHashAlgo;
+      };
       expected = {
         outputHash = hash;
         outputHashMode = "flat";
         outputHashAlgo = "sha256";
       };
     };
-    theTokenComesFromTheDaemon = {
-      expr = builtins.elem "HF_TOKEN" (fetcher.fixedOutput "flat" hash).impureEnvVars;
-      expected = true;
+    credentialsComeFromTheDaemon = {
+      expr = map (builtins.elem "HF_TOKEN") [
+        (variables [ hub ])
+        (variables [
+          bucket
+          hub
+        ])
+      ];
+      expected = [
+        true
+        true
+      ];
+    };
+    andOnlyToWhomTheyAreFor = {
+      expr = [
+        (builtins.elem "HF_TOKEN" (variables [ bucket ]))
+        (builtins.elem "AWS_SECRET_ACCESS_KEY" (variables [ hub ]))
+      ];
+      expected = [
+        false
+        false
+      ];
     };
   };
 }

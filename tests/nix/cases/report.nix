@@ -26,7 +26,9 @@ let
   symbols =
     exported [ ] (import ../../../nix)
     ++ exported [ "names" ] (import ../../../nix/names.nix)
-    ++ exported [ "sources" ] (import ../../../nix/sources)
+    ++ exported [ "sources" ] { inherit (import ../../../nix/sources) normalise; }
+    ++ exported [ "addresses" ] (import ../../../nix/addresses.nix)
+    ++ exported [ "only" ] (import ../../../nix/only.nix)
     ++ exported [ "hash" ] (import ../../../nix/hash.nix pkgs.lib throw)
     ++ exported [ "arguments" ] (import ../../../nix/arguments.nix)
     ++ exported [ "keys" ] (import ../../../nix/keys.nix throw)

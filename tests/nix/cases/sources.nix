@@ -1,6 +1,17 @@
 let
-  normalise = (import ../../../nix/sources).normalise throw;
+  normalise = (import ../../../nix/sources).normalise throw "source";
   commit = "01c7f73d771dfac7d292323805ebc428287df4f9";
+
+  # Without what is the same for all of a kind.
+  facts =
+    source:
+    removeAttrs source [
+      "impureEnvVars"
+      "pythonPackages"
+    ]
+    // {
+      spec = source.spec null;
+    };
 
   withEndpoint =
     endpoint:
@@ -23,8 +34,11 @@ in
 {
   "sources.normalise" = {
     huggingfaceDefaults = {
-      expr = normalise { huggingface.repo = "meta-llama/Llama-2-7b-hf"; };
+      expr = facts (normalise {
+        huggingface.repo = "meta-llama/Llama-2-7b-hf";
+      });
       expected = {
+        hasCommits = true;
         type = "huggingface";
         org = "meta-llama";
         model = "Llama-2-7b-hf";
@@ -50,15 +64,18 @@ in
 
     huggingfaceWithEverything = {
       expr =
-        (normalise {
-          huggingface = {
-            repo = "org/data";
-            rev = commit;
-            ref = "v1.0";
-            repoType = "dataset";
-            endpoint = "https://mirror.example";
-          };
-        }).spec.huggingface;
+        (
+          (normalise {
+            huggingface = {
+              repo = "org/data";
+              rev = commit;
+              ref = "v1.0";
+              repoType = "dataset";
+              endpoint = "https://mirror.example";
+            };
+          }).spec
+          null
+        ).huggingface;
       expected = {
         repo = "org/data";
         rev = commit;
@@ -77,7 +94,7 @@ in
     };
 
     endpointsGoToTheFetcherAsGiven = {
-      expr = map (endpoint: (withEndpoint endpoint).spec.huggingface.endpoint) endpoints;
+      expr = map (endpoint: ((withEndpoint endpoint).spec null).huggingface.endpoint) endpoints;
       expected = endpoints;
     };
 
@@ -86,19 +103,13 @@ in
       expected = map (_: (normalise { huggingface.repo = "o/m"; }).identity) endpoints;
     };
     s3 = {
-      expr =
-        removeAttrs
-          (normalise {
-            s3 = {
-              bucket = "my-models";
-              prefix = "fine-tuned/llama/";
-              region = "eu-central-1";
-            };
-          })
-          [
-            "identity"
-            "spec"
-          ];
+      expr = facts (normalise {
+        s3 = {
+          bucket = "my-models";
+          prefix = "fine-tuned/llama/";
+          region = "eu-central-1";
+        };
+      });
       expected = {
         type = "s3";
         org = null;
@@ -106,6 +117,20 @@ in
         repo = "s3://my-models/fine-tuned/llama/";
         rev = null;
         repoType = "model";
+        hasCommits = false;
+        identity = {
+          type = "s3";
+          bucket = "my-models";
+          prefix = "fine-tuned/llama/";
+          versions = { };
+        };
+        spec.s3 = {
+          bucket = "my-models";
+          prefix = "fine-tuned/llama/";
+          region = "eu-central-1";
+          endpoint = null;
+          versions = { };
+        };
       };
     };
     anS3SourceIsTheSameInEveryRegion = {
@@ -118,6 +143,85 @@ in
             endpoint = "https://s3.example.org";
           };
         }).identity;
+    };
+    aPrefixIsAFolder = {
+      expr =
+        (normalise {
+          s3 = {
+            bucket = "my-models";
+            prefix = "llama";
+          };
+        }).repo;
+      expected = "s3://my-models/llama/";
+    };
+    oneFileOfABucketHasItsOwnVersionOnly = {
+      expr =
+        map
+          (
+            paths:
+            (
+              (normalise {
+                s3 = {
+                  bucket = "my-models";
+                  versions = {
+                    a = "1";
+                    b = "2";
+                  };
+                };
+              }).spec
+              paths
+            ).s3.versions
+          )
+          [
+            null
+            [ "a" ]
+            [ "c" ]
+            [ ]
+          ];
+      expected = [
+        {
+          a = "1";
+          b = "2";
+        }
+        { a = "1"; }
+        { }
+        { }
+      ];
+    };
+
+    url = {
+      expr = facts (normalise {
+        url.files = {
+          "model.gguf" = "https://example.org/model.gguf?download=true";
+          "config.json" = [
+            "https://example.org/config.json"
+            "https://mirror.example/config.json"
+          ];
+        };
+      });
+      expected = {
+        type = "url";
+        org = null;
+        model = null;
+        repo = "https://example.org/config.json";
+        rev = null;
+        repoType = "model";
+        hasCommits = false;
+        identity = {
+          type = "url";
+          files = {
+            "model.gguf" = "https://example.org/model.gguf?download=true";
+            "config.json" = "https://example.org/config.json";
+          };
+        };
+        spec.url.files = {
+          "model.gguf" = [ "https://example.org/model.gguf?download=true" ];
+          "config.json" = [
+            "https://example.org/config.json"
+            "https://mirror.example/config.json"
+          ];
+        };
+      };
     };
   };
 }

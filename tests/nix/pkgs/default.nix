@@ -42,6 +42,7 @@ let
     withPackages =
       choose:
       builtins.seq (choose {
+        botocore = "python3-botocore";
         requests = "python3-requests";
         torch = "";
         transformers = "";

@@ -13,6 +13,7 @@ let
   library = name: { pname = name; };
 in
 {
+  botocore = library "botocore";
   click = library "click";
   hatchling = library "hatchling";
   huggingface-hub = library "huggingface-hub";

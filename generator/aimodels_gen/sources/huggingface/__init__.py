@@ -7,26 +7,21 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from aimodels_gen.sources.huggingface.endpoints import is_address, of_the_environment, only, trusted
+from aimodels_gen.addresses import is_address
+from aimodels_gen.names import is_repo_part
+from aimodels_gen.sources import Client, Source
+from aimodels_gen.sources.huggingface.endpoints import of_the_environment, only, trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimodels_gen.sources import Client
     from aimodels_gen.tables import Table
 
 DEFAULT_REF = "main"
 REPO_TYPES = ("model", "dataset", "space")
-# One part of `org/name`: what huggingface_hub's `validate_repo_id` accepts.
-_REPO_PART = re.compile(r"(?=.{1,96}\Z)[0-9A-Za-z_](?:[0-9A-Za-z_.-]*[0-9A-Za-z_])?\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 # What git's check-ref-format refuses, and so can be no branch or tag.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[/.]|[/.]\Z|/\.|\.lock(?:/|\Z)")
-
-
-def is_repo_part(text: str) -> bool:
-    """Return whether `text` can be the org or the name of a repository, and so of a cache entry."""
-    return bool(_REPO_PART.match(text)) and ".." not in text and "--" not in text
 
 
 def is_commit(text: str) -> bool:
@@ -35,7 +30,7 @@ def is_commit(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class HuggingFace:
+class HuggingFace(Source):
     """A repository at a ref, or at an exact commit.
 
     Attributes:
@@ -48,6 +43,8 @@ class HuggingFace:
     """
 
     kind: ClassVar[str] = "huggingface"
+    example: ClassVar[str] = 'source.huggingface = { repo = "org/name" }'
+    names_itself: ClassVar[bool] = True
 
     repo: str
     ref: str = DEFAULT_REF
@@ -93,7 +90,7 @@ class HuggingFace:
             endpoints=table.one_or_more("endpoint") or (),
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_nix(self) -> dict[str, Any]:
         """Return the attributes of `source.huggingface` in Nix, defaults left out."""
         defaults = {"ref": DEFAULT_REF, "repoType": "model"}
         return {
@@ -116,7 +113,7 @@ class HuggingFace:
         """Return this source at the commit of `locked`."""
         return self.at(locked.rev)
 
-    def fetcher_spec(self) -> dict[str, Any]:
+    def fetcher_spec(self, path: str | None = None) -> dict[str, Any]:  # noqa: ARG002 - any
         """Return every attribute, for the bundled fetcher; a single endpoint is no list."""
         first, *others = self.endpoints or (None,)
         return {
@@ -142,12 +139,12 @@ class HuggingFace:
         """Return the ref."""
         return self.ref
 
-    def connect(self, warn: Callable[[str], None]) -> Client:
+    def connect(self, warn: Callable[[str], None]) -> Client[Any]:
         """Import huggingface_hub, which takes longer than all the rest, and return a client."""
         default = of_the_environment()
         with only(trusted(default)):
             module = import_module("aimodels_gen.sources.huggingface.client")
-        return cast("Client", module.HubClient(default, warn))
+        return cast("Client[Any]", module.HubClient(default, warn))
 
 
 def _check_repo(table: Table, repo: str) -> None:
@@ -172,3 +169,6 @@ def _endpoints(table: Table) -> tuple[str, ...]:
             hint = "write an address like https://hub.example.org, without user, password or query"
             table.fail("endpoint", f"is no http(s) address of a server{place}", hint)
     return tuple(dict.fromkeys(endpoint.rstrip("/") for endpoint in given))
+
+
+SOURCE = HuggingFace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -11,13 +12,13 @@ from huggingface_hub.errors import GatedRepoError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
+from aimodels_gen.addresses import origin, public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.filters import check_path
 from aimodels_gen.hashing import git_blob_hasher, sri_from_hex
 from aimodels_gen.pins import Card
-from aimodels_gen.sources import ListedFile, Listing
-from aimodels_gen.sources.huggingface import is_commit
-from aimodels_gen.sources.huggingface.endpoints import origin, public
+from aimodels_gen.sources import Client, ListedFile, Listing
+from aimodels_gen.sources.huggingface import HuggingFace, is_commit
 from aimodels_gen.sources.huggingface.failover import Failover
 from aimodels_gen.sources.huggingface.failures import EXPECTED, Request, explain
 from aimodels_gen.sources.huggingface.session import retrying, set_up
@@ -25,14 +26,13 @@ from aimodels_gen.sources.huggingface.session import retrying, set_up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimodels_gen.sources.huggingface import HuggingFace
     from aimodels_gen.sources.huggingface.endpoints import Endpoint
     from aimodels_gen.sources.huggingface.failover import Warn
 
 T = TypeVar("T")
 
 
-class HubClient:
+class HubClient(Client[HuggingFace]):
     """Lists and reads repositories; one object serves all threads and endpoints."""
 
     def __init__(self, default: tuple[Endpoint, ...], warn: Warn) -> None:
@@ -86,15 +86,15 @@ class HubClient:
                 return None
         return refusal
 
-    def sha256(self, source: HuggingFace, file: ListedFile) -> str:
-        """Return the sha256 of a file that the Hub keeps in git; see `Client.sha256`.
+    def read(self, source: HuggingFace, file: ListedFile) -> ListedFile:
+        """Return a file that the Hub keeps in git with its sha256; see `Client.read`.
 
         The git blob id of the same bytes is compared with the listing's first, so that a
         hash is never pinned of bytes that are not the commit's.
         """
         return self._ask(
             source,
-            lambda endpoint, tries: retrying(lambda: self._sha256(source, file, endpoint), tries),
+            lambda endpoint, tries: retrying(lambda: self._read(source, file, endpoint), tries),
         )
 
     def environment(self) -> dict[str, str]:
@@ -116,8 +116,8 @@ class HubClient:
         files = tuple(_listed(row) for row in rows if isinstance(row, RepoFile))
         return Listing(source.at(info.sha), files, _card(info))
 
-    def _sha256(self, source: HuggingFace, file: ListedFile, endpoint: Endpoint) -> str:
-        sha256, blob, size = hashlib.sha256(), git_blob_hasher(file.size), 0
+    def _read(self, source: HuggingFace, file: ListedFile, endpoint: Endpoint) -> ListedFile:
+        sha256, blob, size = hashlib.sha256(), git_blob_hasher(file.size or 0), 0
         url, headers = self._download(source, file, endpoint)
         with get_session().stream("GET", url, headers=headers) as answer:
             if answer.is_error:
@@ -133,7 +133,7 @@ class HubClient:
                 f"{file.size} bytes with git id {file.blob_id}",
                 "try again; if it stays so, a proxy or the server alters the file",
             )
-        return sha256.hexdigest()
+        return replace(file, sha256=sha256.hexdigest())
 
     def _ask(self, source: HuggingFace, call: Callable[[Endpoint, int], T]) -> T:
         return self._failover.ask(source, call, lambda endpoint: self._request(source, endpoint))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from aimodels_gen.addresses import is_address, origin, public
 from aimodels_gen.errors import SourceError
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 _HUB = "https://huggingface.co"
 _VARIABLE = "HF_ENDPOINT"
-_ADDRESS = re.compile(r"https?://[^\s/@?#]+(?:/[^\s@?#]*)?\Z")
 
 
 @dataclass(frozen=True)
@@ -80,24 +78,3 @@ def only(endpoint: Endpoint) -> Iterator[None]:
             del os.environ[_VARIABLE]
         else:
             os.environ[_VARIABLE] = given
-
-
-def is_address(text: str) -> bool:
-    """Return whether `text` is the http(s) address of a server, without user, password or query."""
-    try:
-        return bool(_ADDRESS.match(text)) and urlsplit(text).port != 0
-    except ValueError:
-        return False  # no port, or no IPv6 address in the brackets
-
-
-def origin(url: str) -> str:
-    """Return scheme, host and port of a URL, with the scheme's own port spelt out."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
-
-
-def public(url: str) -> str:
-    """Return a URL without user and password, for messages."""
-    scheme, slashes, rest = url.partition("://")
-    return scheme + slashes + rest.rpartition("@")[2]

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from aimodels_gen.addresses import public
 from aimodels_gen.errors import SourceError
-from aimodels_gen.sources.huggingface.endpoints import endpoints, public, trusted
+from aimodels_gen.retry import TRIES, TRIES_BEFORE_ANOTHER
+from aimodels_gen.sources.huggingface.endpoints import endpoints, trusted
 from aimodels_gen.sources.huggingface.failures import EXPECTED, explain, is_out
-from aimodels_gen.sources.huggingface.session import TRIES, TRIES_BEFORE_ANOTHER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -13,7 +12,8 @@ from huggingface_hub import constants, get_session, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils._http import default_client_factory
 
-from aimodels_gen.sources.huggingface.endpoints import origin
+from aimodels_gen import retry
+from aimodels_gen.addresses import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -29,13 +29,6 @@ NO_ANSWER: type[Exception] = import_module(TRANSPORT_ERRORS[0].__module__).Trans
 
 # Seconds. huggingface_hub waits for ever by default.
 _TIMEOUT = {"connect": 15.0, "read": 60.0, "write": 60.0, "pool": None}
-TRIES = 4
-"""How often to ask a server; TRIES_BEFORE_ANOTHER where there is somebody else to ask."""
-TRIES_BEFORE_ANOTHER = 2
-_FIRST_PAUSE = 0.5
-# The Hub's rate limits are counted in windows of five minutes: waiting longer cannot help.
-_LONGEST_PAUSE = 300.0
-_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 def set_up(token_origins: Collection[str]) -> None:
@@ -69,44 +62,17 @@ def set_up(token_origins: Collection[str]) -> None:
 def retrying(call: Callable[[], T], tries: int) -> T:
     """Return what `call` returns, calling it up to `tries` times while failures look transient.
 
-    Pauses double from half a second; a `Retry-After` or rate-limit header that asks for more is
-    honoured up to five minutes.
+    See `retry.retrying`.
 
     Raises:
         Exception: whatever the last call raised.
     """
-    for attempt in range(1, tries):
-        try:
-            return call()
-        except OfflineModeIsEnabled:
-            raise  # a ConnectionError by inheritance only
-        except TRANSPORT_ERRORS as error:
-            pause = _pause(error, attempt)
-            if pause is None:
-                raise
-        time.sleep(pause)
-    return call()
+    return retry.retrying(call, tries, TRANSPORT_ERRORS, _pause)
 
 
-def _pause(error: Exception, attempt: int) -> float | None:
-    """Return the seconds to wait before the next try, None if there should be none."""
-    backoff: float = _FIRST_PAUSE * 2 ** (attempt - 1)
-    if not isinstance(error, HfHubHTTPError):
-        return backoff
-    if error.response.status_code not in _TRANSIENT_STATUS:
-        return None
-    asked = _asked_pause(error.response.headers)
-    if asked is None:
-        return backoff
-    return asked if asked <= _LONGEST_PAUSE else None
-
-
-def _asked_pause(headers: Any) -> float | None:  # noqa: ANN401 - httpx.Headers or httpx2.Headers
-    """Return what `Retry-After: 7` or the Hub's `RateLimit: "api";r=0;t=7` asks for."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        fields = dict(
-            field.strip().partition("=")[::2] for field in headers.get("ratelimit", "").split(";")
-        )
-        text = fields.get("t", "") if fields.get("r") == "0" else ""
-    return float(text) if text.isdecimal() else None
+def _pause(error: Exception, backoff: float) -> float | None:
+    if isinstance(error, OfflineModeIsEnabled):
+        return None  # a ConnectionError by inheritance only
+    if isinstance(error, HfHubHTTPError):
+        return retry.pause_of_status(error.response.status_code, error.response.headers, backoff)
+    return backoff

@@ -1,39 +1,45 @@
-"""Where files come from: one file a source kind, named by the key under `source` in Nix."""
+"""Where files come from: one module a kind of source, named by the key under `source` in Nix.
+
+A module defines `read`, which makes the sources of a spec's object: several where the same content
+is in several places, in the order in which to ask them, and at least one.
+"""
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.sources.base import Source
-from aimodels_fetcher.sources.huggingface import HuggingFace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-_KINDS: dict[str, Callable[[Mapping[str, Any]], Sequence[Source]]] = {
-    "huggingface": HuggingFace.from_json
-}
+    from aimodels_fetcher.source import Source
 
 
-def sources_from(data: Mapping[str, Any]) -> tuple[Source, ...]:
-    """Make the sources of a spec from an object with one key, their kind.
-
-    There are several where the same content is in several places, and at least one.
+def sources_from(data: Sequence[Mapping[str, Any]]) -> tuple[Source, ...]:
+    """Make the sources of a spec from a list of objects with one key each, their kind.
 
     Raises:
-        ValueError: Not exactly one.
-        FetchError: This release cannot fetch that kind.
+        ValueError: There is none, or one has not exactly one key.
+        FetchError: This release cannot fetch one of the kinds.
     """
+    sources = tuple(source for item in data for source in _read(item))
+    if not sources:
+        raise ValueError("no sources")
+    return sources
+
+
+def _read(data: Mapping[str, Any]) -> Sequence[Source]:
     kind, *others = data
     if others:
         raise ValueError(f"source kinds {sorted(data)}")
-    if kind not in _KINDS:
+    kinds = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    if kind not in kinds:
         raise FetchError(
             f"this release cannot fetch from sources of the kind {kind}",
-            f"it knows: {', '.join(_KINDS)}",
+            f"it knows: {', '.join(kinds)}",
         )
-    return tuple(_KINDS[kind](data[kind]))
-
-
-__all__ = ["Source", "sources_from"]
+    read: Sequence[Source] = import_module(f"{__name__}.{kind}").read(data[kind])
+    return read

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.faults import origin, public
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.paths import check_repo_path
-from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_fetcher.source import RemoteFile, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,29 @@ _SHA256 = "[0-9a-f]{64}"
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
 
+def read(data: Mapping[str, Any]) -> list[Source]:
+    """Read the `source.huggingface` of a spec: the same repository at each endpoint.
+
+    HF_ENDPOINT, which may hold several with white space in between, stands in for a null. A token
+    is for one of them: for the Hub itself where it is among them, else for the first.
+
+    Raises:
+        FetchError: An endpoint is no address.
+    """
+    endpoints = data["endpoint"] or os.environ.get("HF_ENDPOINT", "").split()
+    if isinstance(endpoints, str):
+        endpoints = [endpoints]
+    endpoints = [endpoint.rstrip("/") for endpoint in endpoints or [DEFAULT_ENDPOINT]]
+    origins = [origin(endpoint) for endpoint in endpoints]
+    home = origin(DEFAULT_ENDPOINT) if origin(DEFAULT_ENDPOINT) in origins else origins[0]
+    return [
+        HuggingFace(data["repo"], data["rev"], data["ref"], data["repoType"], e, trusted=o == home)
+        for e, o in zip(endpoints, origins, strict=True)
+    ]
+
+
 @dataclass(frozen=True)
-class HuggingFace:
+class HuggingFace(Source):
     """A repository on the Hub.
 
     Args:
@@ -40,30 +61,14 @@ class HuggingFace:
         trusted: Whether the token is meant for this endpoint.
     """
 
+    has_tree_listing: ClassVar[bool] = True
+
     repo: str
     rev: str | None
     ref: str
     repo_type: str
     endpoint: str
     trusted: bool
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> list[HuggingFace]:
-        """Read the `source.huggingface` of a spec: the same repository at each endpoint.
-
-        HF_ENDPOINT, which may hold several with white space in between, stands in for a null. A
-        token is for one of them: for the Hub itself where it is among them, else for the first.
-        """
-        endpoints = data["endpoint"] or os.environ.get("HF_ENDPOINT", "").split()
-        if isinstance(endpoints, str):
-            endpoints = [endpoints]
-        endpoints = [endpoint.rstrip("/") for endpoint in endpoints or [DEFAULT_ENDPOINT]]
-        origins = [origin(endpoint) for endpoint in endpoints]
-        home = origin(DEFAULT_ENDPOINT) if origin(DEFAULT_ENDPOINT) in origins else origins[0]
-        return [
-            cls(data["repo"], data["rev"], data["ref"], data["repoType"], e, trusted=o == home)
-            for e, o in zip(endpoints, origins, strict=True)
-        ]
 
     @property
     def label(self) -> str:
@@ -80,10 +85,11 @@ class HuggingFace:
         """`main`, so that a load without a revision finds the snapshot, and the ref itself."""
         return tuple(dict.fromkeys(["main", check_repo_path(self.ref)]))
 
-    @property
-    def has_tree_listing(self) -> bool:
-        """The Hub has tree listings, and huggingface_hub looks for their cache."""
-        return True
+    def at(self, resolved: Source) -> HuggingFace:
+        """Give the repository at the commit that another endpoint has for its ref."""
+        if isinstance(resolved, HuggingFace) and resolved.repo == self.repo and self.rev is None:
+            return replace(self, rev=resolved.rev)
+        return self
 
     def commit(self, files: Mapping[str, str]) -> str:  # noqa: ARG002 (the Hub has commits)
         """Give the pinned commit.
@@ -99,9 +105,11 @@ class HuggingFace:
         """Get ready to connect; the token goes to the endpoint's own host only."""
         from aimodels_fetcher.transport import Client  # noqa: PLC0415 (requests is slow to import)
 
-        return Client(self.endpoint, _token() if self.trusted else None, connections)
+        token = _token() if self.trusted else None
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return Client(self.endpoint, lambda _: headers, connections)
 
-    def listing(self, client: Client) -> tuple[str, list[RemoteFile]]:
+    def listing(self, client: Client) -> tuple[HuggingFace, list[RemoteFile]]:
         """Resolve the ref where no commit is pinned, then list recursively over all pages.
 
         Raises:
@@ -127,12 +135,12 @@ class HuggingFace:
                 f"{self.place} does not answer like a Hub",
                 "check HF_ENDPOINT and the model's endpoint",
             ) from error
-        return commit, files
+        return replace(self, rev=commit), files
 
-    def url(self, path: str, commit: str) -> str:
+    def url(self, path: str) -> str:
         """Give the `resolve` URL, which redirects to wherever the bytes are."""
         prefix = "" if self.repo_type == "model" else f"{self.repo_type}s/"
-        return f"{self.endpoint}/{prefix}{self.repo}/resolve/{commit}/{quote(path)}"
+        return f"{self.endpoint}/{prefix}{self.repo}/resolve/{self.rev or self.ref}/{quote(path)}"
 
     def explain(self, error: StatusError) -> FetchError:
         """Tell gated, private, missing and withdrawn repositories and revisions apart."""
@@ -170,9 +178,8 @@ def _remote_file(row: Mapping[str, Any]) -> RemoteFile:
     lfs = row.get("lfs")
     if lfs:
         sha256 = _checked(_SHA256, lfs["oid"])
-        return RemoteFile(path, _size(lfs["size"]), sha256, git_blob_id=None, lfs=True)
-    blob_id = _checked(_SHA1, row["oid"])
-    return RemoteFile(path, _size(row["size"]), sha256=None, git_blob_id=blob_id, lfs=False)
+        return RemoteFile(path, _size(lfs["size"]), sha256, lfs=True)
+    return RemoteFile(path, _size(row["size"]), git_blob_id=_checked(_SHA1, row["oid"]))
 
 
 def _token_hint() -> str:

@@ -1,0 +1,65 @@
+"""Fallbacks are proven when locking: they have every file of the model, with the same bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimodels_gen.diff import counted
+from aimodels_gen.errors import SourceError
+from aimodels_gen.hashing import sri_from_hex
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimodels_gen.sources import ListedFile, Listing, Source
+
+_NAMED = 5  # files in a message
+
+
+def counterparts(
+    source: Source, files: Sequence[ListedFile], fallback: Listing
+) -> tuple[ListedFile, ...]:
+    """Return the files of a fallback that stand for these of a model's source, in their order.
+
+    Raises:
+        SourceError: some are not there, or have another size.
+    """
+    there = {file.path: file for file in fallback.files}
+    lacking = [file.path for file in files if file.path not in there]
+    label = fallback.source.label
+    if lacking:
+        names = ", ".join(map(repr, lacking[:_NAMED])) + (", ..." if lacking[_NAMED:] else "")
+        raise SourceError(
+            f"the fallback {label} lacks {len(lacking)} of {counted(len(files), 'file')} that "
+            f"{source.label} has: {names}",
+            "copy them there, leave them out with include or exclude, or remove the fallback",
+        )
+    found = tuple(there[file.path] for file in files)
+    for file, other in zip(files, found, strict=True):
+        if None not in {file.size, other.size} and file.size != other.size:
+            raise _difference(file, f"{file.size} bytes", source, f"{other.size} bytes", label)
+    return found
+
+
+def prove(
+    source: Source, files: Sequence[ListedFile], fallback: Source, others: Sequence[ListedFile]
+) -> None:
+    """Compare the hashes of a model's files with those of their counterparts.
+
+    Raises:
+        SourceError: two differ.
+    """
+    for file, other in zip(files, others, strict=True):
+        if file.sha256 != other.sha256:
+            ours, theirs = (sri_from_hex(one.sha256 or "") for one in (file, other))
+            raise _difference(file, ours, source, theirs, fallback.label)
+
+
+def _difference(
+    file: ListedFile, ours: str, source: Source, theirs: str, fallback: str
+) -> SourceError:
+    return SourceError(
+        f"{file.path!r} is not the same everywhere: {source.label} has {ours}, the fallback "
+        f"{fallback} {theirs}",
+        f"bring {fallback} up to date, or remove it from the fallbacks",
+    )

@@ -1,0 +1,166 @@
+"""Finding the sha256 of every file: remembered, published, or else read from the content."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from aimodels_gen.diff import counted, human_size
+from aimodels_gen.errors import AimodelsError
+from aimodels_gen.hashing import sri_digest
+from aimodels_gen.pins import FilesPin
+from aimodels_gen.pool import run_all
+from aimodels_gen.sources import ListedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from aimodels_gen.lockfile import Lock
+    from aimodels_gen.sources import Client, Source
+
+    Report = Callable[[str], None]
+    Known = Mapping[tuple[str, int | None], ListedFile]
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one source of a model has of the files that the model takes.
+
+    Attributes:
+        model: the model's name.
+        source: at its exact revision.
+        place: 0 for the model's source, 1 for its first fallback.
+    """
+
+    model: str
+    source: Source
+    place: int
+    files: tuple[ListedFile, ...]
+
+    def recalled(self, known: Known) -> Holding:
+        """Return it with what is known of content that is the same as it was."""
+        return replace(self, files=tuple(self._recall(file, known) for file in self.files))
+
+    def _recall(self, file: ListedFile, known: Known) -> ListedFile:
+        name = self.source.content_id(file) if file.sha256 is None else None
+        found = known.get((name, file.size)) if name else None
+        if found is None:
+            return file
+        return replace(file, sha256=found.sha256, version=found.version)
+
+
+def known_content(lock: Lock) -> Known:
+    """Return what a lock remembers of files, by `Source.content_id` and size in bytes."""
+    known: dict[tuple[str, int | None], ListedFile] = {}
+    for model in lock.models.values():
+        if not isinstance(model.pin, FilesPin):
+            continue
+        pins = model.pin.files
+        for path, pin in pins.items():
+            if pin.blob_id is not None and not pin.lfs:
+                sha256 = sri_digest(pin.hash).hex()
+                known[pin.blob_id, pin.size] = ListedFile(path, pin.size, sha256)
+        for source in model.sources:
+            for file in source.remembers():
+                name, of_it = source.content_id(file), pins.get(file.path)
+                if name and of_it:
+                    sha256 = sri_digest(of_it.hash).hex()
+                    known[name, of_it.size] = replace(file, size=of_it.size, sha256=sha256)
+    return known
+
+
+class Hashing:
+    """Completes what listings say, with at most `jobs` requests at a time.
+
+    A model that fails is left alone from then on; `failures` has the first failure of each.
+    """
+
+    def __init__(
+        self, clients: Mapping[str, Client[Any]], jobs: int, report: Report, warn: Report
+    ) -> None:
+        """Ask `clients`, by kind; `warn` of what takes long, `report` what is under way."""
+        self.failures: dict[str, AimodelsError] = {}
+        self._clients = clients
+        self._jobs = jobs
+        self._report = report
+        self._warn = warn
+        self._failing = threading.Lock()
+
+    def details(self, holdings: Sequence[Holding]) -> list[Holding]:
+        """Return the holdings with what single requests add, that read no content."""
+        return self._each(
+            holdings,
+            lambda client, source, file: client.details(source, file),
+            "asked about {} of {} files",
+        )
+
+    def unread(self, holdings: Iterable[Holding]) -> list[str]:
+        """Return a line for each holding of which content must be read that may be large.
+
+        What has a git id is not: git is for small files.
+        """
+        lines = []
+        for holding in holdings:
+            files = [f for f in holding.files if _is_unread(f) and f.blob_id is None]
+            if files:
+                size = human_size(sum(file.size or 0 for file in files))
+                more = " and more" if any(file.size is None for file in files) else ""
+                lines.append(
+                    f"{holding.model}: {holding.source.label} gives no sha256 for "
+                    f"{counted(len(files), 'file')}, so that {size}{more} are read once to make it"
+                )
+        return lines
+
+    def read(self, holdings: Sequence[Holding]) -> list[Holding]:
+        """Return the holdings with all hashes, having read the content of what lacks them."""
+        for line in self.unread(holdings):
+            self._warn(line)
+        return self._each(
+            holdings,
+            lambda client, source, file: client.read(source, file),
+            "hashed {} of {} files",
+        )
+
+    def _each(
+        self,
+        holdings: Sequence[Holding],
+        call: Callable[[Client[Any], Source, ListedFile], ListedFile],
+        progress: str,
+    ) -> list[Holding]:
+        todo = [
+            (number, index)
+            for number, holding in enumerate(holdings)
+            for index, file in enumerate(holding.files)
+            if _is_unread(file)
+        ]
+
+        def work(item: tuple[int, int]) -> ListedFile | None:
+            holding = holdings[item[0]]
+            if holding.model in self.failures:
+                return None
+            try:
+                client = self._clients[holding.source.kind]
+                return call(client, holding.source, holding.files[item[1]])
+            except AimodelsError as error:
+                with self._failing:
+                    self.failures.setdefault(holding.model, error)
+                return None
+
+        found = run_all(
+            work, todo, self._jobs, lambda done: self._report(progress.format(done, len(todo)))
+        )
+        files = [list(holding.files) for holding in holdings]
+        for (number, index), file in zip(todo, found, strict=True):
+            if isinstance(file, ListedFile):
+                files[number][index] = file
+        return [
+            replace(holding, files=tuple(new))
+            for holding, new in zip(holdings, files, strict=True)
+            if holding.model not in self.failures
+        ]
+
+
+def _is_unread(file: ListedFile) -> bool:
+    return file.sha256 is None or file.size is None

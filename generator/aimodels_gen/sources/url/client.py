@@ -1,0 +1,230 @@
+"""Plain addresses through requests. Importing this module is slow: only `connect` does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import requests
+
+from aimodels_gen.addresses import public
+from aimodels_gen.errors import AimodelsError, SourceError
+from aimodels_gen.hashing import sri_from_hex
+from aimodels_gen.pool import run_all
+from aimodels_gen.reading import CHUNK, sha256_of
+from aimodels_gen.sources import Client, ListedFile, Listing
+from aimodels_gen.sources.url.digests import published, sums
+from aimodels_gen.sources.url.session import Session, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from aimodels_gen.sources import Warn
+    from aimodels_gen.sources.url import Url
+
+_AT_A_TIME = 8
+_LARGEST_SUMS = 16 << 20  # bytes
+# What servers answer that know no HEAD, or have signed an address for GET only.
+_ASK_OTHERWISE = {
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_IMPLEMENTED,
+}
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What a server says of a file."""
+
+    url: str
+    size: int | None
+    etag: str | None
+    sha256: str | None
+
+
+class UrlClient(Client["Url"]):
+    """Asks servers for files and reads them; one object serves all threads."""
+
+    def __init__(self, warn: Warn) -> None:
+        """Use the proxies of the environment, and no credentials; `warn`: see `Source.connect`."""
+        self._session = Session()
+        self._warn = warn
+
+    def list(self, source: Url) -> Listing:
+        """Return the files that have addresses; see `Client.list`.
+
+        A request for each address (HEAD), and for each sums file.
+        """
+        known = self._sums(source)
+        listed = run_all(
+            lambda path: self._listed(source, path, known), list(source.files), _AT_A_TIME
+        )
+        for result in listed:
+            if isinstance(result, AimodelsError):
+                raise result
+        files = tuple(result for result in listed if isinstance(result, ListedFile))
+        return Listing(source, files)
+
+    def read(self, source: Url, file: ListedFile) -> ListedFile:
+        """Return a file with its sha256 and size, having read it; see `Client.read`."""
+        first, *others = source.files[file.path]
+        for url, following in zip((first, *others), (*others, None), strict=True):
+            try:
+                return self._read(url, file)
+            except SourceError as error:  # noqa: PERF203 - there are few
+                if following is None:
+                    raise
+                self._warn(f"{error.message}; asking {public(following)} instead")
+        raise AssertionError  # the last one returns or raises
+
+    def _listed(self, source: Url, path: str, known: Mapping[str, str]) -> ListedFile:
+        """Ask all addresses of a file, of which one is enough, and compare what they say."""
+        urls = source.files[path]
+        heads: list[_Head] = []
+        failures: list[SourceError] = []
+        for url in urls:
+            try:
+                heads.append(self._head(url))
+            except SourceError as error:  # noqa: PERF203 - there are few
+                failures.append(error)
+        if not heads:
+            raise failures[0]
+        for failure in failures:
+            self._warn(f"{failure.message}; {public(heads[0].url)} has answered instead")
+        sha256 = next((known[name] for name in _names(path, urls) if name in known), None)
+        facts = [(_Head("the sums file", None, None, sha256)), *heads] if sha256 else heads
+        for head in facts[1:]:
+            _compare(path, facts, head)
+        return ListedFile(
+            path,
+            next((head.size for head in heads if head.size is not None), None),
+            sha256=sha256 or next((head.sha256 for head in heads if head.sha256), None),
+            # Of the first address only: others may call it otherwise.
+            etag=heads[0].etag if heads[0].url == urls[0] else None,
+        )
+
+    def _head(self, url: str) -> _Head:
+        answer = self._session.ask("HEAD", url)
+        if answer.status_code in _ASK_OTHERWISE:
+            answer = self._session.ask("GET", url)  # of which nothing is read
+        with answer:
+            if not answer.ok:
+                raise explain(answer, url)
+            headers = answer.headers
+            coded = headers.get("Content-Encoding", "identity").lower() != "identity"
+            length = headers.get("Content-Length", "")
+            # Weak ones stand for several contents; a date, for one in a second.
+            etag = headers.get("ETag") or headers.get("Last-Modified")
+            return _Head(
+                url,
+                int(length) if length.isascii() and length.isdigit() and not coded else None,
+                None if etag is None or etag.startswith("W/") else etag,
+                published(headers),
+            )
+
+    def _read(self, url: str, file: ListedFile) -> ListedFile:
+        def read_from(start: int) -> tuple[int, Iterable[bytes]]:
+            headers = {}
+            if start:
+                headers["Range"] = f"bytes={start}-"
+            if start and file.etag and file.etag.startswith('"'):
+                headers["If-Range"] = file.etag
+            answer = self._session.ask("GET", url, headers)
+            if not answer.ok:
+                raise explain(answer, url)
+            begins = _first_byte(answer)
+            if begins not in {0, start}:
+                raise SourceError(
+                    f"{public(url)} sends another part than asked for", "try again later"
+                )
+            return begins, _pieces(answer)
+
+        try:
+            sha256, size = sha256_of(read_from, (requests.RequestException,))
+        except requests.RequestException as error:
+            raise explain(error, url) from error
+        if file.size not in {None, size}:
+            raise SourceError(
+                f"{public(url)} has sent {size} bytes instead of {file.size}",
+                "it was replaced while it was being locked, or is damaged on the way: lock again",
+            )
+        return replace(file, sha256=sha256, size=size)
+
+    def _sums(self, source: Url) -> dict[str, str]:
+        """Return the sha256 of each name in the sums files.
+
+        Raises:
+            SourceError: one cannot be had, or is about none of the files.
+        """
+        found: dict[str, str] = {}
+        wanted = [name for path, urls in source.files.items() for name in _names(path, urls)]
+        for url in source.sums:
+            content = b""
+            with self._session.ask("GET", url) as answer:
+                if not answer.ok:
+                    raise explain(answer, url)
+                try:
+                    for piece in _pieces(answer):
+                        content += piece
+                        if len(content) > _LARGEST_SUMS:
+                            raise SourceError(f"{public(url)} is no sums file", "it is too large")
+                except requests.RequestException as error:
+                    raise explain(error, url) from error
+            lines = sums(content.decode("utf-8", "replace"), _basename(url))
+            if lines.keys().isdisjoint(wanted):
+                raise SourceError(
+                    f"{public(url)} has a checksum of none of {', '.join(map(repr, source.files))}",
+                    "name the file that has lines such as sha256sum writes for them",
+                )
+            found |= lines
+        return found
+
+
+def _names(path: str, urls: Iterable[str]) -> tuple[str, ...]:
+    """Return what a sums file may call a file."""
+    return (path, path.rpartition("/")[2], *map(_basename, urls))
+
+
+def _basename(url: str) -> str:
+    return unquote(urlsplit(url).path).rpartition("/")[2]
+
+
+def _compare(path: str, facts: Iterable[_Head], head: _Head) -> None:
+    """Refuse addresses of one file that say different things about it."""
+    for other in facts:
+        if None not in {head.sha256, other.sha256} and head.sha256 != other.sha256:
+            ours, theirs = (sri_from_hex(one.sha256 or "") for one in (other, head))
+        elif None not in {head.size, other.size} and head.size != other.size:
+            ours, theirs = (f"{one.size} bytes" for one in (other, head))
+        else:
+            continue
+        raise SourceError(
+            f"{path!r} is not the same everywhere: {public(other.url)} has {ours}, "
+            f"{public(head.url)} {theirs}",
+            "name addresses of the same file",
+        )
+
+
+def _first_byte(answer: requests.Response) -> int:
+    """Return which byte the body begins with."""
+    if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
+        return 0
+    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+    return int(found[1]) if found else -1
+
+
+def _pieces(answer: requests.Response) -> Iterator[bytes]:
+    """Read a body, and notice if it ends early, as old releases of urllib3 do not."""
+    length = answer.headers.get("Content-Length", "")
+    got = 0
+    with answer:
+        for piece in answer.iter_content(CHUNK):
+            got += len(piece)
+            yield piece
+    coded = answer.headers.get("Content-Encoding", "identity").lower() != "identity"
+    if length.isascii() and length.isdigit() and not coded and got < int(length):
+        raise requests.ConnectionError(f"the connection ended after {got} of {length} bytes")

@@ -1,0 +1,88 @@
+"""Credentials for S3, and requests signed with them, by botocore."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.faults import public
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def variable(*names: str) -> str | None:
+    """Read the first of these variables that is set; Nix sets others to an empty string."""
+    return next((value for value in map(os.environ.get, names) if value), None)
+
+
+def where() -> str:
+    """Say where to look for credentials."""
+    # Nix sets this for builds, and the generator runs outside of one.
+    if not os.environ.get("NIX_BUILD_TOP"):
+        return "see `aws sts get-caller-identity`"
+    return "builds get credentials from nix-daemon's environment, not from your shell"
+
+
+def find_credentials() -> Any:  # noqa: ANN401 (botocore has no types)
+    """Read credentials: AWS_ACCESS_KEY_ID and its like, else the instance's where that is wanted.
+
+    None for requests without. Files are not looked for: what builds see of them is chance.
+
+    Raises:
+        FetchError: There are only parts of them, or they cannot be had.
+    """
+    try:
+        from botocore.credentials import Credentials  # noqa: PLC0415 (slow to import)
+    except ImportError as error:
+        raise FetchError(
+            "botocore is missing, which signs requests to S3", "install Python's botocore"
+        ) from error
+    key, secret = variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")
+    if key and secret:
+        return Credentials(key, secret, variable("AWS_SESSION_TOKEN"))
+    if key or secret:
+        raise FetchError(
+            f"AWS_{'SECRET_ACCESS_KEY' if key else 'ACCESS_KEY_ID'} is not set, its other half is",
+            f"set both or none; {where()}",
+        )
+    # Amazon's own switch, which is asked for aloud here: anonymous builds should not have to wait
+    # for a service that is not there.
+    if (variable("AWS_EC2_METADATA_DISABLED") or "").lower() == "false":
+        return _instance_credentials()
+    return None
+
+
+def _instance_credentials() -> Any:  # noqa: ANN401 (as above)
+    from botocore.credentials import InstanceMetadataProvider  # noqa: PLC0415 (slow to import)
+    from botocore.utils import METADATA_BASE_URL, InstanceMetadataFetcher  # noqa: PLC0415
+
+    address = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT") or METADATA_BASE_URL
+    fetcher = InstanceMetadataFetcher(
+        timeout=2, num_attempts=3, base_url=address, user_agent="nix-ai-models"
+    )
+    found = InstanceMetadataProvider(fetcher).load()
+    if found is None:
+        raise FetchError(
+            f"{public(address)} gives no credentials, as AWS_EC2_METADATA_DISABLED=false wants",
+            "give this instance a role that may read the bucket, or unset the variable",
+        )
+    return found
+
+
+def signer(credentials: Any, region: str) -> Callable[[str], dict[str, str]]:  # noqa: ANN401
+    """Give what signs a GET (signature version 4, in headers), so that URLs hold no secret."""
+    from botocore.auth import S3SigV4Auth  # noqa: PLC0415 (slow to import)
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+
+    payer = variable("AWS_REQUEST_PAYER")
+    headers = {"x-amz-request-payer": payer} if payer else {}
+
+    def sign(url: str) -> dict[str, str]:
+        request = AWSRequest(method="GET", url=url, headers=headers)
+        # Frozen anew each time: those of an instance are renewed.
+        S3SigV4Auth(credentials.get_frozen_credentials(), "s3", region).add_auth(request)
+        return dict(request.headers.items())
+
+    return sign

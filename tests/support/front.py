@@ -1,0 +1,73 @@
+"""A reverse proxy before a real server, which counts and can do to answers what networks do.
+
+It passes on what it gets as it is, the Host header included: signatures stay good.
+"""
+
+from __future__ import annotations
+
+import http.client
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from support.loopback import LoopbackServer, Request, Response
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+
+    from support.loopback import Framing
+
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "server", "date"}
+_PIECE = 1 << 16
+
+
+class Front:
+    """The proxy. `faults` sees every request first; what it returns is the answer, unless None."""
+
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+        self._upstream = urlsplit(upstream).netloc
+        self.faults: Callable[[Request], Response | None] = lambda _request: None
+        self.server = LoopbackServer(
+            lambda request: self.faults(request) or self.forward(request), tls
+        )
+        self.url = self.server.url
+
+    @property
+    def log(self) -> list[Request]:
+        return self.server.log
+
+    @property
+    def sent_bytes(self) -> int:
+        return sum(request.sent_bytes for request in self.log)
+
+    def clear(self) -> None:
+        self.log.clear()
+
+    def close(self) -> None:
+        self.server.close()
+
+    def __enter__(self) -> Front:  # noqa: PYI034 (Self is new in Python 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def forward(self, request: Request) -> Response:
+        """What the server answers; a fault may call this and change the result."""
+        connection = http.client.HTTPConnection(self._upstream, timeout=60)
+        connection.request(request.method, request.path, headers=request.headers)
+        answer = connection.getresponse()
+        headers = {k: v for k, v in answer.getheaders() if k.lower() not in _HOP_BY_HOP}
+        chunked = answer.getheader("Transfer-Encoding") == "chunked"
+        framing: Framing = "chunked" if chunked and request.method != "HEAD" else "length"
+        return Response(answer.status, headers, _body(connection, answer), framing)
+
+
+def _body(
+    connection: http.client.HTTPConnection, answer: http.client.HTTPResponse
+) -> Iterator[bytes]:
+    try:
+        while piece := answer.read(_PIECE):
+            yield piece
+    finally:
+        connection.close()

@@ -1,0 +1,112 @@
+"""Real S3 servers: moto, which knows checksums, versions and who may read, and hadro."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
+
+import botocore.session
+from botocore.config import Config
+
+from support.gitlike import chunks
+from support.program import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from support.gitlike import Content
+
+KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+ENV = {
+    "AWS_ACCESS_KEY_ID": KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def client(url: str, service: str = "s3", key: str = KEY, secret: str = SECRET) -> Any:
+    """botocore's client for a server, which signs with these keys."""
+    return botocore.session.Session().create_client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=url,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+class Moto(Program):
+    """moto's server: everything that AWS does, in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            [Path(sys.executable).with_name("moto_server"), "-p", "0"],
+            r"Running on (http://[0-9.:]+)",
+            folder,
+        )
+        self.api = client(self.url)
+
+    def bucket(self, name: str, *, versions: bool = False) -> None:
+        """Make a bucket, if need be one that keeps versions."""
+        self.api.create_bucket(Bucket=name)
+        if versions:
+            self.api.put_bucket_versioning(
+                Bucket=name, VersioningConfiguration={"Status": "Enabled"}
+            )
+
+    def put(
+        self, bucket: str, files: Mapping[str, Content], *, checksum: str | None = "SHA256"
+    ) -> None:
+        """Upload objects, each with a checksum of that kind."""
+        with_checksum = {} if checksum is None else {"ChecksumAlgorithm": checksum}
+        for key, content in files.items():
+            body = b"".join(chunks(content))
+            self.api.put_object(Bucket=bucket, Key=key, Body=body, **with_checksum)
+
+    def put_parts(self, bucket: str, key: str, *parts: bytes) -> None:
+        """Upload an object in parts, of which S3 has only a checksum of their checksums."""
+        upload = self.api.create_multipart_upload(
+            Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256"
+        )
+        where = {"Bucket": bucket, "Key": key, "UploadId": upload["UploadId"]}
+        done = [
+            self.api.upload_part(**where, PartNumber=n, Body=part, ChecksumAlgorithm="SHA256")
+            for n, part in enumerate(parts, 1)
+        ]
+        described = [
+            {"PartNumber": n, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}
+            for n, part in enumerate(done, 1)
+        ]
+        self.api.complete_multipart_upload(**where, MultipartUpload={"Parts": described})
+
+    def reader(self, name: str, *allowed: str) -> tuple[str, str]:
+        """Make a user who may do these things, such as `s3:GetObject`; the answer is the keys."""
+        iam = client(self.url, "iam")
+        iam.create_user(UserName=name)
+        statement = {"Effect": "Allow", "Action": list(allowed), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        if allowed:
+            iam.put_user_policy(UserName=name, PolicyName="reads", PolicyDocument=policy)
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return made["AccessKeyId"], made["SecretAccessKey"]
+
+    def guard(self) -> None:
+        """Look at signatures and permissions from now on."""
+        with urlopen(Request(f"{self.url}/moto-api/reset-auth", b"0", method="POST")):  # noqa: S310 (moto's own)
+            pass
+
+
+class Hadro(Program):
+    """hadro: folders as buckets, for those who sign with the key."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        keys = ["--access-key", KEY, "--secret-key", SECRET]
+        super().__init__(
+            [sys.executable, "-m", "hadro", root, "--port", "0", *keys],
+            r"Uvicorn running on (http://[0-9.:]+)",
+            folder,
+        )
