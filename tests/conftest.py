@@ -16,12 +16,16 @@ from support import nix as nixes
 from support.environment import hermetic
 from support.hub import Hub
 from support.olah import Olah
+from support.project import Project
 from support.unprivileged import run as run_unprivileged
 from support.verdict import REFUSED, SURVIVED
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Mapping
+
+
+pytest_plugins = ["support.shelving"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,6 +75,15 @@ def _hub_session() -> Iterator[None]:
     from huggingface_hub.utils._http import default_client_factory  # noqa: PLC0415 (see above)
 
     set_client_factory(default_client_factory)
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Project:
+    """A directory for a manifest, which is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path, capfdbinary)
 
 
 @pytest.fixture

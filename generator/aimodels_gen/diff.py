@@ -68,6 +68,8 @@ def _content(model: LockedModel) -> str:
     parts = [counted(model.pin.count, "file"), human_size(model.pin.size)]
     if model.pin_kind == "tree":
         parts.append("one tree")
+    if model.fallbacks:
+        parts.append(counted(len(model.fallbacks), "fallback"))
     if model.card.license:
         parts.append(model.card.license)
     return ", ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,16 +44,18 @@ def prefetch(models: Sequence[LockedModel], report: Report = lambda _: None) -> 
     lacking = store.missing(list(items))
     added = [path for path in items if path in lacking]
     clients: dict[str, Client[Any]] = {}
-    for number, path in enumerate(added, 1):
-        item = items[path]
-        environment: dict[str, str] = {}
-        for source in item.model.sources:
-            if source.kind not in clients:
-                clients[source.kind] = source.connect(report)
-            # Not once and for all: some credentials are renewed while this goes on.
-            environment |= clients[source.kind].environment()
-        report(f"{number} of {len(added)}: {item.model.name} {item.path or ''}")
-        _fetch(item, environment, report)
+    with contextlib.ExitStack() as stack:
+        for number, path in enumerate(added, 1):
+            item = items[path]
+            environment: dict[str, str] = {}
+            for source in item.model.sources:
+                if source.kind not in clients:
+                    client = source.connect(report)
+                    clients[source.kind] = stack.enter_context(contextlib.closing(client))
+                # Not once and for all: some credentials are renewed while this goes on.
+                environment |= clients[source.kind].environment()
+            report(f"{number} of {len(added)}: {item.model.name} {item.path or ''}")
+            _fetch(item, environment, report)
     return tuple(added)
 
 

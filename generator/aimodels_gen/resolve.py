@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,11 @@ def resolve(
         if _holds(entry, old.models.get(entry.name), options)
     }
     stale = [entry for entry in manifest.entries if entry.name not in kept]
-    made, warnings = _Resolver(old, options, report, warn).pins(stale) if stale else ({}, ())
+    made: dict[str, LockedModel] = {}
+    warnings: tuple[str, ...] = ()
+    if stale:
+        with contextlib.closing(_Resolver(old, options, report, warn)) as resolver:
+            made, warnings = resolver.pins(stale)
     models = {**kept, **made}
     in_order = {entry.name: models[entry.name] for entry in manifest.entries}
     return Resolved(Lock(in_order), warnings)
@@ -165,6 +170,11 @@ class _Resolver:
         found = {name: model for name, model in {**kept, **made}.items() if model is not None}
         listed = (warning for item in selected for warning in item.warnings)
         return found, (*listed, *self._warnings)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            client.close()
 
     def _connect(self, entries: Sequence[Entry]) -> None:
         for source in (source for entry in entries for source in entry.sources):

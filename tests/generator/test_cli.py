@@ -22,8 +22,8 @@ from support.hub import Response
 
 if TYPE_CHECKING:
     from conftest import Runner
-    from generator.conftest import Project
     from support.hub import Hub, Request
+    from support.project import Project
 
 MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
 STARTER = ["flake.nix", "models.nix", "models.toml"]

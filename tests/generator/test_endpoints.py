@@ -19,8 +19,8 @@ from support.hub import Hub, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from generator.conftest import Project
     from support.hub import Repo, Request
+    from support.project import Project
 
 FILES = {"config.json": b'{"a": 1}\n', "vocab.txt": b"a\n", "model.safetensors": b"weights"}
 LFS = ["*.safetensors"]

@@ -15,8 +15,8 @@ from support.gitlike import blob_id, lfs_pointer
 from support.hub import BigFile
 
 if TYPE_CHECKING:
-    from generator.conftest import Project
     from support.hub import Hub, Repo
+    from support.project import Project
 
 WEIGHTS = b"weights" * 1000
 FILES = {

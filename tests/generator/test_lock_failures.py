@@ -11,8 +11,8 @@ from support.hub import Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from generator.conftest import Project
     from support.hub import Hub, Repo, Request
+    from support.project import Project
 
 FILES = {"config.json": b'{"a": 1}\n', "model.safetensors": b"weights"}
 LFS = ["*.safetensors"]

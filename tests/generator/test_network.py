@@ -13,7 +13,8 @@ from support.tls import Authority
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from generator.conftest import Project
+    from support.project import Project
+
 
 FILES = {"config.json": b"{}"}
 MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'

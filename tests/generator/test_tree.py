@@ -19,9 +19,9 @@ from support.environment import CHECKOUT
 from support.hub import BigFile, Response
 
 if TYPE_CHECKING:
-    from generator.conftest import Project
     from support.hub import Hub, Repo, Request
     from support.nix import NixEnv
+    from support.project import Project
 
 FILES = {"config.json": b"{}", "sub/vocab.txt": b"a\n", "model.safetensors": b"weights" * 9}
 LFS = ["*.safetensors"]

@@ -57,9 +57,12 @@ class Front:
         connection = http.client.HTTPConnection(self._upstream, timeout=60)
         connection.request(request.method, request.path, headers=request.headers)
         answer = connection.getresponse()
-        headers = {k: v for k, v in answer.getheaders() if k.lower() not in _HOP_BY_HOP}
+        headers = {k.title(): v for k, v in answer.getheaders() if k.lower() not in _HOP_BY_HOP}
+        if request.method == "HEAD":
+            connection.close()
+            return Response(answer.status, headers)
         chunked = answer.getheader("Transfer-Encoding") == "chunked"
-        framing: Framing = "chunked" if chunked and request.method != "HEAD" else "length"
+        framing: Framing = "chunked" if chunked else "length"
         return Response(answer.status, headers, _body(connection, answer), framing)
 
 

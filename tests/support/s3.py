@@ -6,9 +6,9 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.request import Request, urlopen
 
 import botocore.session
+import requests
 from botocore.config import Config
 
 from support.gitlike import chunks
@@ -96,8 +96,7 @@ class Moto(Program):
 
     def guard(self) -> None:
         """Look at signatures and permissions from now on."""
-        with urlopen(Request(f"{self.url}/moto-api/reset-auth", b"0", method="POST")):  # noqa: S310 (moto's own)
-            pass
+        requests.post(f"{self.url}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
 
 
 class Hadro(Program):

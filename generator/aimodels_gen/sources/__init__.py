@@ -218,3 +218,6 @@ class Client(ABC, Generic[S]):
     def environment(self) -> Mapping[str, str]:
         """Return variables for the bundled fetcher that ours lacks: credentials from files."""
         return {}
+
+    def close(self) -> None:
+        """Close connections; nothing is asked of it after that."""

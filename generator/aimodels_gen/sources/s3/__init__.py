@@ -149,10 +149,10 @@ class S3(Source):
         """Return `s3://bucket/prefix/`."""
         return f"s3://{self.bucket}/{self.prefix}"
 
-    def connect(self, warn: Warn) -> Client[Any]:  # noqa: ARG002 - there are no mirrors
+    def connect(self, warn: Warn) -> Client[Any]:
         """Import botocore, which takes long, and return a client."""
         module = import_module("aimodels_gen.sources.s3.client")
-        return cast("Client[Any]", module.S3Client())
+        return cast("Client[Any]", module.S3Client(warn))
 
 
 def _split(given: str) -> str:

@@ -19,34 +19,39 @@ from aimodels_gen.errors import SourceError
 from aimodels_gen.reading import CHUNK, sha256_of
 from aimodels_gen.sources import Client, ListedFile, Listing
 from aimodels_gen.sources.s3 import S3
-from aimodels_gen.sources.s3.failures import TRANSIENT, Asked, explain
+from aimodels_gen.sources.s3.failures import EXPECTED, TRANSIENT, Asked, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from aimodels_gen.sources import Warn
 
 T = TypeVar("T")
 S3Api: TypeAlias = Any  # a client of botocore, which has no types
 
 _HOME = "us-east-1"  # where AWS itself looks, and other servers do not care
-_TRIES = 5
 _CONNECTIONS = 64  # the most that `--jobs` may be
 _SHA256_BYTES = 32
 # The ETag of what was uploaded in parts: its checksum may be one of the parts' checksums.
-_OF_PARTS = re.compile(r'"?[0-9a-f]{32}-[0-9]+"?\Z')
+_OF_PARTS = re.compile(r"[0-9a-f]{32}-[0-9]+\Z")
+_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 _AMAZON = re.compile(r"https?://[^/]*\.amazonaws\.com(\.cn)?/?\Z")
 
 
 class S3Client(Client[S3]):
     """Lists and reads buckets; one object serves all threads, regions and endpoints."""
 
-    def __init__(self) -> None:
+    def __init__(self, warn: Warn) -> None:
         """Find credentials as every AWS program does: variables, profiles, SSO, the instance.
 
-        Without any, requests are anonymous, as public buckets allow.
+        Without any, requests are anonymous, as public buckets allow. For `warn` see
+        `Source.connect`.
 
         Raises:
             SourceError: they are there, and cannot be used.
         """
+        self._warn = warn
+        self._archives: set[str] = set()
         self._clients: dict[tuple[str | None, str | None], Any] = {}
         self._making = threading.Lock()
         try:
@@ -106,6 +111,11 @@ class S3Client(Client[S3]):
             found["AWS_SESSION_TOKEN"] = frozen.token or ""
         return found
 
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
     def _list(self, source: S3, client: S3Api) -> Listing:
         pages = client.get_paginator("list_objects_v2").paginate(
             Bucket=source.bucket, Prefix=source.prefix, **self._payer
@@ -153,14 +163,28 @@ class S3Client(Client[S3]):
             ChecksumMode="ENABLED",
             **self._payer,
         )
-        if (head.get("ETag"), head["ContentLength"]) != (file.etag, file.size):
+        if (_etag(head), head["ContentLength"]) != (file.etag, file.size):
             raise _replaced(source, file)
+        self._look_for_archives(source, head)
         version = _header(head, "x-amz-version-id")
         return replace(file, sha256=_checksum(head), version=None if version == "null" else version)
 
+    def _look_for_archives(self, source: S3, head: Mapping[str, Any]) -> None:
+        """Warn once of objects that S3 describes, but will not give."""
+        kind = head.get("ArchiveStatus") or head.get("StorageClass")
+        # Of one that is being restored it says `ongoing-request="true"`.
+        restored = 'ongoing-request="false"' in head.get("Restore", "")
+        archived = head.get("ArchiveStatus") or (kind in _ARCHIVES and not restored)
+        if archived and source.label not in self._archives:
+            self._archives.add(source.label)
+            self._warn(
+                f"{source.label} has archived objects ({kind}), so building it will fail; restore "
+                "them with `aws s3api restore-object`"
+            )
+
     def _read(self, source: S3, file: ListedFile, client: S3Api) -> ListedFile:
         version = {"VersionId": file.version} if file.version else {}
-        same = {"IfMatch": file.etag} if file.etag else {}
+        same = {"IfMatch": f'"{file.etag}"'} if file.etag else {}
 
         def read_from(start: int) -> tuple[int, Iterable[bytes]]:
             answer = client.get_object(
@@ -185,7 +209,7 @@ class S3Client(Client[S3]):
         )
         try:
             return call(self._client(source.endpoint, source.region))
-        except (BotoCoreError, ClientError, ValueError, KeyError, TypeError) as error:
+        except EXPECTED as error:
             raise explain(error, asked) from error
 
     def _client(self, endpoint: str | None, region: str | None) -> S3Api:
@@ -206,7 +230,6 @@ class S3Client(Client[S3]):
             connect_timeout=15,
             read_timeout=60,
             max_pool_connections=_CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": _TRIES},
             user_agent_extra="nix-ai-models",
             **({} if self._credentials else {"signature_version": UNSIGNED}),
         )
@@ -219,7 +242,7 @@ def _listed(source: S3, row: Mapping[str, Any]) -> ListedFile | None:
         raise ValueError(f"it lists {key!r} with {size!r} bytes")
     if key.endswith("/") and not size:
         return None
-    return ListedFile(key.removeprefix(source.prefix), size, etag=row.get("ETag"))
+    return ListedFile(key.removeprefix(source.prefix), size, etag=_etag(row))
 
 
 def _checksum(head: Mapping[str, Any]) -> str | None:
@@ -230,12 +253,17 @@ def _checksum(head: Mapping[str, Any]) -> str | None:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
     """
     kind = (_header(head, "x-amz-checksum-type") or "").upper()
-    whole = kind == "FULL_OBJECT" or (not kind and not _OF_PARTS.match(head.get("ETag") or ""))
+    whole = kind == "FULL_OBJECT" or (not kind and not _OF_PARTS.match(_etag(head) or ""))
     try:
         digest = base64.b64decode(_header(head, "x-amz-checksum-sha256") or "", validate=True)
     except binascii.Error:
         return None
     return digest.hex() if whole and len(digest) == _SHA256_BYTES else None
+
+
+def _etag(answer: Mapping[str, Any]) -> str | None:
+    """Return an ETag without its quotes, about which servers do not agree."""
+    return (answer.get("ETag") or "").strip('"') or None
 
 
 def _header(answer: Mapping[str, Any], name: str) -> str | None:

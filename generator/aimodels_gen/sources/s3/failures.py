@@ -13,11 +13,16 @@ from botocore.exceptions import (
     IncompleteReadError,
     NoCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from aimodels_gen.errors import SourceError
 
 if TYPE_CHECKING:
     from aimodels_gen.sources.s3 import S3
+
+# What comes of answers that are not S3's.
+_ODD_ANSWERS = (ResponseParserError, ValueError, KeyError, TypeError)
+EXPECTED: tuple[type[Exception], ...] = (BotoCoreError, ClientError, *_ODD_ANSWERS)
 
 # After these, asking for the rest is worth it.
 TRANSIENT: tuple[type[Exception], ...] = (ConnectionError, HTTPClientError, IncompleteReadError)

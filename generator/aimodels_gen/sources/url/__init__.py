@@ -94,8 +94,8 @@ class Url(Source):
 
     def fetcher_spec(self, path: str | None = None) -> dict[str, Any]:
         """Return the addresses, for the bundled fetcher."""
-        files = self.to_nix()["files"]
-        return {"files": {path: files[path]} if path in files else files}
+        wanted = self.files if path is None else {path} & self.files.keys()
+        return {"files": {path: list(self.files[path]) for path in wanted}}
 
     @property
     def label(self) -> str:

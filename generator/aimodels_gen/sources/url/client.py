@@ -81,6 +81,10 @@ class UrlClient(Client["Url"]):
                 self._warn(f"{error.message}; asking {public(following)} instead")
         raise AssertionError  # the last one returns or raises
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
     def _listed(self, source: Url, path: str, known: Mapping[str, str]) -> ListedFile:
         """Ask all addresses of a file, of which one is enough, and compare what they say."""
         urls = source.files[path]
@@ -115,6 +119,7 @@ class UrlClient(Client["Url"]):
             if not answer.ok:
                 raise explain(answer, url)
             headers = answer.headers
+            _check_type(url, headers.get("Content-Type", ""))
             coded = headers.get("Content-Encoding", "identity").lower() != "identity"
             length = headers.get("Content-Length", "")
             # Weak ones stand for several contents; a date, for one in a second.
@@ -207,6 +212,17 @@ def _compare(path: str, facts: Iterable[_Head], head: _Head) -> None:
             f"{public(head.url)} {theirs}",
             "name addresses of the same file",
         )
+
+
+def _check_type(url: str, kind: str) -> None:
+    """Refuse the pages that sites show in place of a file."""
+    if kind.partition(";")[0].strip().lower() != "text/html":
+        return
+    if not _basename(url).lower().endswith((".html", ".htm")):
+        hint = "name the address that the download itself has"
+        if "/blob/" in url:
+            hint += ", as with /resolve/ or /raw/ in the place of /blob/"
+        raise SourceError(f"{public(url)} is a web page", hint)
 
 
 def _first_byte(answer: requests.Response) -> int:

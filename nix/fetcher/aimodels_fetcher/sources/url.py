@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
 def read(data: Mapping[str, Any]) -> list[Source]:
     """Read the `source.url` of a spec: the first addresses of all files, then the second ones."""
-    files: dict[str, Sequence[str]] = {
-        path: [urls] if isinstance(urls, str) else urls for path, urls in data["files"].items()
-    }
+    files: Mapping[str, Sequence[str]] = data["files"]
     return [
         Url({path: urls[place] for path, urls in files.items() if place < len(urls)})
-        for place in range(max(map(len, files.values())))
+        for place in range(max(map(len, files.values()), default=1))
     ]
 
 
@@ -32,7 +30,7 @@ class Url(Source):
     """Files by their addresses.
 
     Args:
-        urls: Path -> address; at least one.
+        urls: Path -> address; none where no address is wanted.
     """
 
     urls: Mapping[str, str]
@@ -52,7 +50,7 @@ class Url(Source):
         """Get ready to connect, without credentials."""
         from aimodels_fetcher.transport import Client  # noqa: PLC0415 (requests is slow to import)
 
-        return Client(next(iter(self.urls.values())), lambda _: {}, connections)
+        return Client(next(iter(self.urls.values()), ""), lambda _: {}, connections)
 
     def listing(self, client: Client) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002 (none)
         """Give the files that have an address; what they are shows when they are fetched."""

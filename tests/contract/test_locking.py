@@ -1,0 +1,316 @@
+"""What locking does with every kind of source."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.gitlike import BigFile, chunks
+from support.loopback import HangUp, Response
+from support.specs import sri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.loopback import Request
+    from support.shelves import Shelf
+    from support.shelving import Locking
+
+FILES = {
+    "config.json": b'{"a": 1}\n',
+    "sub/dir/vocab.txt": b"a\nb\n",
+    "empty.txt": b"",
+    "model.safetensors": BigFile(3 << 20, 1),
+}
+ODD_NAMES = [
+    "a b.txt",
+    "a+b.txt",
+    "100%25.txt",
+    "q?x=1&y#z.txt",
+    'it\'s "so" ${x} & <y>.txt',
+    "ü/日本/🤖.bin",
+    ".hidden/.file",
+    "-dash",
+    "~tilde!*'();:@,$=[].txt",
+    "back\\slash.txt",
+    " spaces ",
+]
+MANY = 1234  # a page has a thousand
+
+
+def pins(files: dict[str, bytes | BigFile]) -> dict[str, str]:
+    return {path: sri(content) for path, content in files.items()}
+
+
+def asked_for_content(shelf: Shelf) -> list[Request]:
+    return [request for request in shelf.front.log if shelf.is_content(request)]
+
+
+def test_every_file_is_pinned(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok()
+    assert locking.pins == pins(FILES)
+    sizes = {p: f["size"] for p, f in locking.project.lock["m"]["files"].items()}
+    assert sizes == {path: len(content) for path, content in FILES.items()}
+
+
+def test_odd_names(locking: Locking) -> None:
+    files: dict[str, bytes | BigFile] = {name: name.encode() for name in ODD_NAMES}
+    locking.shelf.fill(files)
+    locking.ok()
+    assert locking.pins == pins(files)
+
+
+def test_many_files(locking: Locking) -> None:
+    files: dict[str, bytes | BigFile] = {f"part-{n:04}": b"%d" % n for n in range(MANY)}
+    locking.shelf.fill(files)
+    locking.ok("-j", "32")
+    assert locking.pins == pins(files)
+
+
+def test_what_is_published_is_not_read(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    said = locking.ok()
+    read = sum(request.sent_bytes for request in asked_for_content(locking.shelf))
+    whole = sum(len(content) for content in FILES.values())
+    if locking.shelf.publishes:
+        assert read < 1000
+        assert "are read once" not in said
+    else:
+        assert read == whole
+        assert f"gives no sha256 for {len(FILES)} files, so that 3.1 MB are read once" in said
+
+
+def test_filters(locking: Locking) -> None:
+    locking.shelf.fill({**FILES, "other.bin": BigFile(1 << 20, 2)})
+    locking.ok(settings='include = ["*.safetensors", "sub/*", "*.bin"]\nexclude = ["o*"]')
+    taken = {path: FILES[path] for path in ("model.safetensors", "sub/dir/vocab.txt")}
+    assert locking.pins == pins(taken)
+    whole = sum(len(content) for content in taken.values())
+    assert sum(request.sent_bytes for request in asked_for_content(locking.shelf)) <= whole
+
+
+def test_filters_that_take_nothing(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    said = locking.fails(settings='include = ["*.gguf"]')
+    assert "takes none of its 4 files" in said
+    assert "'config.json'" in said
+
+
+def test_a_lock_that_holds_asks_nobody(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok()
+    text = locking.project.lock_file.read_bytes()
+    locking.shelf.front.clear()
+    assert "= 1 unchanged" in locking.ok()
+    assert not locking.shelf.front.log
+    assert locking.project.lock_file.read_bytes() == text
+
+
+def test_what_has_not_changed_is_not_read_again(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok()
+    text = locking.project.lock_file.read_bytes()
+    locking.shelf.front.clear()
+    assert "= 1 unchanged" in locking.ok("-U")
+    assert asked_for_content(locking.shelf) == []
+    assert locking.project.lock_file.read_bytes() == text
+
+
+def test_only_what_has_changed_is_read_again(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok()
+    changed = {**FILES, "config.json": b'{"a": 2}\n', "new.txt": b"new"}
+    del changed["empty.txt"]
+    locking.shelf.fill(changed)
+    locking.shelf.front.clear()
+    said = locking.ok("-U")
+    assert locking.pins == pins(changed)
+    assert "(1 changed, 1 new, 1 gone)" in said
+    assert sum(request.sent_bytes for request in asked_for_content(locking.shelf)) < 1000
+
+
+def test_the_upgrade_of_a_tree_that_has_not_changed(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok(settings='pin = "tree"')
+    text = locking.project.lock_file.read_bytes()
+    locking.shelf.front.clear()
+    assert "= 1 unchanged" in locking.ok("-U", settings='pin = "tree"')
+    assert asked_for_content(locking.shelf) == []
+    assert locking.project.lock_file.read_bytes() == text
+
+
+def test_the_upgrade_of_a_tree_that_has_changed(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok(settings='pin = "tree"')
+    before = locking.project.lock["m"]["tree"]
+    locking.shelf.fill({**FILES, "config.json": b'{"a": 2}\n'})
+    locking.ok("-U", settings='pin = "tree"')
+    after = locking.project.lock["m"]["tree"]
+    assert before["hash"] != after["hash"]
+    assert before["size"] == after["size"] == sum(map(len, FILES.values()))
+    assert after["count"] == len(FILES)
+
+
+def test_nothing_there(locking: Locking) -> None:
+    locking.shelf.fill({"config.json": b"{}"})
+    locking.write()
+    locking.shelf.lose()
+    said = locking.fails()
+    assert said.startswith("error: m: ")
+    assert "hint: " in said
+    assert not locking.project.lock_file.exists()
+
+
+def test_empty(locking: Locking) -> None:
+    locking.shelf.fill({})
+    said = locking.fails()
+    assert "hint: " in said
+    assert not locking.project.lock_file.exists()
+
+
+def test_refused(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.shelf.refuse()
+    said = locking.fails()
+    assert "refused" in said or "private" in said
+    assert "hint: " in said
+    assert locking.shelf.secret is None or locking.shelf.secret not in said
+
+
+def test_hostile_names(locking: Locking) -> None:
+    for name in locking.shelf.hostile:
+        locking.shelf.fill({"config.json": b"{}", name: b"evil"})
+        said = locking.fails()
+        assert "could be written outside of the model" in said
+        assert repr(name) in said
+        assert not locking.project.lock_file.exists()
+
+
+def test_a_file_where_another_has_its_folder(locking: Locking) -> None:
+    if locking.shelf.kind == "huggingface":
+        pytest.skip("git has no such trees")
+    try:
+        locking.shelf.fill({"a": b"file", "a/b": b"file below"})
+    except OSError:
+        pytest.skip("nor has a file system")
+    said = locking.fails()
+    assert "'a/b' needs a folder where 'a' is a file" in said
+    locking.ok(settings='exclude = ["a"]')
+    assert set(locking.pins) == {"a/b"}
+
+
+def test_a_server_that_fails_once_for_each_address(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.write()
+    asked: set[tuple[str, str]] = set()
+
+    def fault(request: Request) -> Response | None:
+        if (request.method, request.path) in asked:
+            return None
+        asked.add((request.method, request.path))
+        return Response(503, {"Retry-After": "0"})
+
+    locking.shelf.front.faults = fault
+    locking.ok()
+    assert locking.pins == pins(FILES)
+
+
+def test_content_that_breaks_off(locking: Locking) -> None:
+    """Of files that are read to be hashed."""
+    locking.shelf.fill(FILES)
+    locking.write()
+    cuts = 0
+
+    def fault(request: Request) -> Response | None:
+        nonlocal cuts
+        if not locking.shelf.is_content(request) or cuts == 3:
+            return None
+        whole = next(c for c in FILES.values() if isinstance(c, BigFile))
+        if "model.safetensors" not in request.path and "name=model" not in request.path:
+            return None
+        cuts += 1
+        start = int(request.headers.get("range", "bytes=0-")[6:-1])
+        return Response(
+            206 if start else 200,
+            {
+                "Content-Length": str(len(whole) - start),
+                "Content-Range": f"bytes {start}-{len(whole) - 1}/{len(whole)}",
+                "ETag": '"same"',
+            },
+            breaking_off(whole, start),
+        )
+
+    locking.shelf.front.faults = fault
+    locking.ok()
+    assert locking.pins == pins(FILES)
+    assert cuts == (0 if locking.shelf.publishes else 3)
+
+
+def breaking_off(content: BigFile, start: int) -> Iterator[bytes]:
+    yield from chunks(content, start, start + (700 << 10))
+    raise HangUp
+
+
+def test_a_server_that_goes_away(locking: Locking) -> None:
+    """In the middle, for good; afterwards all is as it was, and the next time all is well."""
+    locking.shelf.fill(FILES)
+    locking.ok(settings='include = ["config.json"]')
+    text = locking.project.lock_file.read_bytes()
+    answered = 0
+
+    def fault(_request: Request) -> Response | None:
+        nonlocal answered
+        answered += 1
+        if answered > 2:
+            raise HangUp
+        return None
+
+    locking.shelf.front.faults = fault
+    locking.fails("-U")
+    assert locking.project.lock_file.read_bytes() == text
+    locking.shelf.front.faults = lambda _request: None
+    locking.ok()
+    assert locking.pins == pins(FILES)
+
+
+def test_an_interrupt(locking: Locking) -> None:
+    """Ctrl-C while a server is silent: soon over, and nothing is written."""
+    locking.shelf.fill(FILES)
+    locking.write()
+    silent = Response(200, {"Content-Length": "1000"}, silence())
+    locking.shelf.front.faults = lambda _request: silent
+    with subprocess.Popen(
+        [sys.executable, "-m", "aimodels_gen", "lock"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=locking.project.environment(),
+    ) as process:
+        while not locking.shelf.front.log:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
+    assert not locking.project.lock_file.exists()
+
+
+def silence() -> Iterator[bytes]:
+    # Longer than the test waits; the server's thread ends with the tests.
+    threading.Event().wait(30)
+    yield b""
+
+
+def test_credentials_are_nowhere(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    said = locking.ok() + locking.project.ok("render", "--format", "json")
+    said += locking.ok("-U", settings='pin = "tree"')
+    texts = [said, *(path.read_text() for path in locking.project.dir.glob("models.*"))]
+    for secret in locking.shelf.env.values():
+        if not secret.startswith("http") and secret != "true":
+            assert not any(secret in text for text in texts)

@@ -1,0 +1,67 @@
+"""The generator, the Nix library and the fetcher mean the same by a source."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from aimodels_gen import names, sources
+from aimodels_gen.pins import TreePin
+from aimodels_gen.tables import Table
+from support import shelves
+from support.expressions import literal
+
+if TYPE_CHECKING:
+    from support.nix import NixEnv
+    from support.shelving import Locking
+
+FILES = {"config.json": b"{}", "a b/ü.txt": b"odd"}
+
+
+def test_every_kind_has_a_shelf() -> None:
+    assert set(sources.names()) == {shelves.shelf(name).kind for name in shelves.names()}
+
+
+def test_the_lock_gives_back_what_it_was_given(locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok()
+    source = locking.project.locked().source
+    kind = sources.kind(locking.shelf.kind)
+    again = kind.from_lock(Table(json.loads(json.dumps(source.to_lock())), "models.lock"))
+    assert again == source
+    assert kind.kind == locking.shelf.kind
+
+
+def test_nix_takes_what_is_rendered(locking: Locking, host_nix: NixEnv) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok()
+    source = locking.project.locked().source
+    normalised = evaluate(host_nix, {source.kind: source.to_nix()})
+    assert normalised["identity"] == source.identity()
+    assert normalised["all"] == {source.kind: source.fetcher_spec()}
+    assert normalised["one"] == {source.kind: source.fetcher_spec("a b/ü.txt")}
+
+
+def test_a_build_looks_for_the_tree_where_it_was_put(locking: Locking, host_nix: NixEnv) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok(settings='pin = "tree"')
+    model = locking.project.locked()
+    assert isinstance(model.pin, TreePin)
+    name = names.tree_name("m", model.tree.identity())
+    path = host_nix.eval(
+        f"(import {locking.project.dir}/models.nix {{"
+        ' pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; };'
+        " inherit (import ./nix) fetchModel; }).m.outPath"
+        if locking.project.run("render", "-o", "models.nix").status == 0
+        else "null"
+    )
+    assert path == names.store_path("recursive", model.pin.hash, name, str(host_nix.store))
+
+
+def evaluate(nix: NixEnv, source: dict[str, Any]) -> Any:
+    given = f"(builtins.fromJSON {literal(json.dumps(source))})"
+    return nix.eval(
+        f'let source = (import ./nix/sources).normalise throw "source" {given}; in'
+        " { inherit (source) identity; all = source.spec null;"
+        ' one = source.spec [ "a b/ü.txt" ]; }'
+    )

@@ -1,0 +1,87 @@
+"""Every kind of source, locked by the command line and built by a real Nix in its sandbox."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.gitlike import BigFile, sha256
+from support.nix import NixError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.nix import NixEnv
+    from support.shelving import Locking
+
+FILES = {
+    "config.json": b'{"a": 1}\n',
+    "a b+c/ü?#%.txt": b"odd",
+    "model.safetensors": BigFile(9 << 20, 7),
+}
+EXPECTED = {path: sha256(content) for path, content in FILES.items()}
+
+
+def expression(locking: Locking) -> str:
+    assert locking.project.run("render", "-o", "models.nix").status == 0
+    return (
+        f"(import {locking.project.dir}/models.nix {{"
+        ' pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; };'
+        " inherit (import ./nix) fetchModel; }).m"
+    )
+
+
+def contents(nix: NixEnv, folder: Path) -> dict[str, str]:
+    """Path -> sha256, with links into the store followed to where the store lies for us."""
+    found = {}
+    for path in folder.rglob("*"):
+        target = path
+        while target.is_symlink():
+            link = target.readlink()
+            target = nix.path(link) if link.is_absolute() else target.parent / link
+        if target.is_file():
+            found[str(path.relative_to(folder))] = sha256(target.read_bytes())
+    return found
+
+
+@pytest.mark.parametrize("settings", ["", 'layout = "link"', 'pin = "tree"'])
+def test_an_entry(nix: NixEnv, locking: Locking, settings: str) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok(settings=settings)
+    out = nix.build(expression(locking), env=locking.shelf.env)
+    commit = (out / "refs/main").read_text()
+    assert contents(nix, out / "snapshots" / commit) == EXPECTED
+    if locking.shelf.secret is not None:
+        found = subprocess.run(
+            ["grep", "-rl", locking.shelf.secret, nix.real, locking.project.dir],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert (found.returncode, found.stdout) == (1, "")
+
+
+def test_what_is_refused(host_nix: NixEnv, locking: Locking) -> None:
+    """The build log says why and what to do, and holds no secret."""
+    locking.shelf.fill(FILES)
+    locking.ok()
+    locking.shelf.refuse()
+    with pytest.raises(NixError, match="HTTP 40") as caught:
+        host_nix.build(expression(locking), env=locking.shelf.env)
+    assert "hint: " in str(caught.value)
+    assert locking.shelf.secret is None or locking.shelf.secret not in str(caught.value)
+
+
+def test_the_snapshot_of_a_pin_without_a_commit(host_nix: NixEnv, locking: Locking) -> None:
+    locking.shelf.fill(FILES)
+    locking.ok()
+    model = expression(locking)
+    host_nix.build(model, env=locking.shelf.env)
+    user = host_nix.build(
+        'let pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; }; in'
+        ' pkgs.stdenvNoCC.mkDerivation { name = "user"; buildCommand ='
+        f" ''ls -A ${{(import ./nix).integration.getModelPath ({model})}}/ > $out''; }}"
+    )
+    assert "config.json\n" in user.read_text()

@@ -1,0 +1,84 @@
+"""nginx as a static server of a folder, on loopback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+
+import requests
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Debian puts it where only root looks.
+PROGRAM = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
+_STARTS = 10  # seconds
+_BACKLOG = 511  # nginx's own
+
+# Its workers are not root, so that a file may be refused to them.
+_CONFIG = """
+daemon off;
+{user}
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/errors;
+events {{ worker_connections 512; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/client;
+  fastcgi_temp_path {folder}/fastcgi;
+  proxy_temp_path {folder}/proxy;
+  scgi_temp_path {folder}/scgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  default_type application/octet-stream;
+  server {{
+    listen 127.0.0.1:{port};
+    root {root};
+    {more}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """The server.
+
+    Args:
+        root: What it serves; other users must be able to read it.
+        folder: For its own files.
+        more: Lines of its configuration, for the server.
+    """
+
+    def __init__(self, root: Path, folder: Path, more: str = "") -> None:
+        # nginx takes the socket from us, as it does from an nginx that it replaces.
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(_BACKLOG)
+            listening.setblocking(False)  # noqa: FBT003 (the socket module's own way)
+            port = listening.getsockname()[1]
+            user = "user nobody nogroup;" if os.geteuid() == 0 else ""
+            config = folder / "nginx.conf"
+            config.write_text(
+                _CONFIG.format(user=user, folder=folder, root=root, port=port, more=more)
+            )
+            self.url = f"http://127.0.0.1:{port}"
+            self._process = subprocess.Popen(
+                [PROGRAM or "nginx", "-e", folder / "errors", "-c", config],
+                env={**os.environ, "NGINX": f"{listening.fileno()};"},
+                pass_fds=[listening.fileno()],
+                stderr=subprocess.DEVNULL,  # the same as in the file
+            )
+        requests.get(self.url, timeout=_STARTS)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def __enter__(self) -> Nginx:  # noqa: PYI034 (Self is new in Python 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,96 @@
+"""Places with a model, one module a kind of server: what the contract of sources is tried on.
+
+A module defines `SHELF`. A kind of source that has one here is tested by all of tests/contract.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from abc import ABC, abstractmethod
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from support.gitlike import Content
+    from support.loopback import Request, Response
+
+
+def names() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def shelf(name: str) -> type[Shelf]:
+    return cast("type[Shelf]", import_module(f"{__name__}.{name}").SHELF)
+
+
+class Front(Protocol):
+    """What requests go through: it counts them, and can answer in the server's place."""
+
+    faults: Callable[[Request], Response | None]
+    url: str
+
+    @property
+    def log(self) -> list[Request]: ...
+
+    @property
+    def sent_bytes(self) -> int: ...
+
+    def clear(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Shelf(ABC):
+    """A model on a server, as a kind of source sees it.
+
+    Attributes:
+        kind: of the source.
+        keeps_replaced: whether what was pinned can still be fetched when it has been replaced.
+        hostile: names of files that it can be made to have, and that no one may create.
+        publishes: whether it says the sha256 of files that are not tiny.
+        env: what clients need in their environment.
+        secret: what of that must be nowhere else.
+        front: what requests go through.
+    """
+
+    kind: ClassVar[str]
+    keeps_replaced: ClassVar[bool] = False
+    publishes: ClassVar[bool] = False
+    hostile: ClassVar[tuple[str, ...]] = ()
+
+    env: Mapping[str, str]
+    secret: str | None = None
+    front: Front
+
+    @classmethod
+    @abstractmethod
+    def serve(cls, folder: Path) -> AbstractContextManager[object]:
+        """Start the server, for many shelves."""
+
+    @abstractmethod
+    def __init__(self, server: object, name: str) -> None:
+        """Make an empty one of that name."""
+
+    @abstractmethod
+    def fill(self, files: Mapping[str, Content]) -> None:
+        """Make these all that it has."""
+
+    @abstractmethod
+    def source(self) -> str:
+        """The source as it stands in a manifest."""
+
+    @abstractmethod
+    def refuse(self) -> None:
+        """Refuse everything to us from now on."""
+
+    @abstractmethod
+    def lose(self) -> None:
+        """Be gone: there is no such repository, bucket or file any more."""
+
+    @abstractmethod
+    def is_content(self, request: Request) -> bool:
+        """Whether a request is for the content of a file."""

@@ -1,0 +1,76 @@
+"""A folder that hadro shows as a bucket: no checksums, and ETags that are not those of content."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from support import s3
+from support.front import Front
+from support.gitlike import mirror
+from support.shelves import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from support.gitlike import Content
+    from support.loopback import Request
+
+
+@dataclass(frozen=True)
+class _Served:
+    root: Path
+    front: Front
+
+
+class HadroShelf(Shelf):
+    kind = "s3"
+    secret = s3.SECRET
+
+    @classmethod
+    def serve(cls, folder: Path) -> AbstractContextManager[object]:
+        return _served(folder)
+
+    def __init__(self, server: object, name: str) -> None:
+        served = cast("_Served", server)
+        self.front = served.front
+        self.front.faults = lambda _request: None
+        self.front.clear()
+        self._bucket = f"bucket-{name}"
+        self._folder = served.root / self._bucket
+        self._folder.mkdir()
+        self.env = {**s3.ENV, "AWS_ENDPOINT_URL": self.front.url}
+
+    def fill(self, files: Mapping[str, Content]) -> None:
+        mirror(self._folder / "it", files)
+
+    def source(self) -> str:
+        return (
+            f'source.s3 = {{ bucket = "{self._bucket}", prefix = "it/" }}\n'
+            'integration.huggingface = { org = "my-org", model = "it" }'
+        )
+
+    def refuse(self) -> None:
+        self.secret = "wrongwrongwrong"
+        self.env = {**self.env, "AWS_SECRET_ACCESS_KEY": self.secret}
+
+    def lose(self) -> None:
+        shutil.rmtree(self._folder)
+
+    def is_content(self, request: Request) -> bool:
+        return request.method == "GET" and "list-type=2" not in request.path
+
+
+@contextlib.contextmanager
+def _served(folder: Path) -> Iterator[_Served]:
+    root = folder / "root"
+    root.mkdir()
+    with s3.Hadro(root, folder) as hadro, Front(hadro.url) as front:
+        yield _Served(root, front)
+
+
+SHELF = HadroShelf

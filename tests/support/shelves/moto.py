@@ -1,0 +1,92 @@
+"""A prefix of a bucket on moto, which looks at signatures and at who may do what."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from support import s3
+from support.front import Front
+from support.shelves import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from support.gitlike import Content
+    from support.loopback import Request
+
+
+@dataclass(frozen=True)
+class _Guarded:
+    moto: s3.Moto
+    front: Front
+    owner: tuple[str, str]
+    stranger: tuple[str, str]
+
+
+class MotoShelf(Shelf):
+    kind = "s3"
+    publishes = True
+    hostile = ("/evil", "a//b", "a/")
+    versions = False
+
+    @classmethod
+    def serve(cls, folder: Path) -> AbstractContextManager[object]:
+        return _guarded(folder)
+
+    def __init__(self, server: object, name: str) -> None:
+        self._server = cast("_Guarded", server)
+        self.front = self._server.front
+        self.front.faults = lambda _request: None
+        self.front.clear()
+        self._bucket = f"bucket-{name}"
+        self._server.moto.bucket(self._bucket, versions=self.versions)
+        self._sign_as(self._server.owner)
+
+    def _sign_as(self, keys: tuple[str, str]) -> None:
+        key, self.secret = keys
+        self.env = {
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_ENDPOINT_URL_S3": self.front.url,
+        }
+
+    def fill(self, files: Mapping[str, Content]) -> None:
+        api = self._server.moto.api
+        wanted = {f"models/it/{path}": content for path, content in files.items()}
+        for page in api.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+            for row in page.get("Contents", ()):
+                if row["Key"] not in wanted:
+                    api.delete_object(Bucket=self._bucket, Key=row["Key"])
+        self._server.moto.put(self._bucket, wanted)
+
+    def source(self) -> str:
+        return (
+            f'source.s3 = {{ bucket = "{self._bucket}", prefix = "models/it" }}\n'
+            'integration.huggingface = { org = "my-org", model = "it" }'
+        )
+
+    def refuse(self) -> None:
+        self._sign_as(self._server.stranger)
+
+    def lose(self) -> None:
+        self._bucket = "nothing-here"
+
+    def is_content(self, request: Request) -> bool:
+        return request.method == "GET" and "list-type=2" not in request.path
+
+
+@contextlib.contextmanager
+def _guarded(folder: Path) -> Iterator[_Guarded]:
+    with s3.Moto(folder) as moto, Front(moto.url) as front:
+        owner = moto.reader("owner", "s3:*")
+        stranger = moto.reader("stranger")
+        moto.guard()
+        moto.api = s3.client(moto.url, key=owner[0], secret=owner[1])
+        yield _Guarded(moto, front, owner, stranger)
+
+
+SHELF = MotoShelf

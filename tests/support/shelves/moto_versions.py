@@ -1,0 +1,13 @@
+"""The same in a bucket that keeps versions."""
+
+from __future__ import annotations
+
+from support.shelves.moto import MotoShelf
+
+
+class VersionsShelf(MotoShelf):
+    keeps_replaced = True
+    versions = True
+
+
+SHELF = VersionsShelf

@@ -1,0 +1,88 @@
+"""Files below nginx, each at its own address."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from support.front import Front
+from support.gitlike import mirror
+from support.nginx import Nginx
+from support.shelves import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from support.gitlike import Content
+    from support.loopback import Request
+
+
+@dataclass(frozen=True)
+class _Served:
+    root: Path
+    front: Front
+
+
+class NginxShelf(Shelf):
+    kind = "url"
+    hostile = ("../evil", "/evil", "a//b", "a/./b", "..")
+
+    @classmethod
+    def serve(cls, folder: Path) -> AbstractContextManager[object]:
+        return _served(folder)
+
+    def __init__(self, server: object, name: str) -> None:
+        served = cast("_Served", server)
+        self.front = served.front
+        self.front.faults = lambda _request: None
+        self.front.clear()
+        self.env = {}
+        self._url = f"{self.front.url}/{name}"
+        self._folder = served.root / name
+        self._folder.mkdir()
+        self._paths: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def fill(self, files: Mapping[str, Content]) -> None:
+        for path in files:
+            self._numbers.setdefault(path, len(self._numbers))
+        self._paths = list(files)
+        mirror(self._folder, {str(self._numbers[path]): content for path, content in files.items()})
+
+    def source(self) -> str:
+        # The path says nothing: names are the manifest's, addresses the server's.
+        rows = (
+            f'{json.dumps(path, ensure_ascii=False)} = "{self._url}/{number}?name={quote(path)}"'
+            for path, number in self._numbers.items()
+            if path in self._paths
+        )
+        return (
+            f"source.url.files = {{ {', '.join(rows)} }}\n"
+            'integration.huggingface = { org = "my-org", model = "it" }'
+        )
+
+    def refuse(self) -> None:
+        self._folder.chmod(0)
+
+    def lose(self) -> None:
+        shutil.rmtree(self._folder)
+
+    def is_content(self, request: Request) -> bool:
+        return request.method == "GET"
+
+
+@contextlib.contextmanager
+def _served(folder: Path) -> Iterator[_Served]:
+    root = folder / "root"
+    root.mkdir()
+    with Nginx(root, folder) as nginx, Front(nginx.url) as front:
+        yield _Served(root, front)
+
+
+SHELF = NginxShelf

@@ -1,0 +1,95 @@
+"""Fixtures: the places that the contract of sources is tried on, and locking what they have."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aimodels_gen import retry
+from support import shelves
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from support.project import Project
+    from support.shelves import Shelf
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server_of() -> Iterator[Callable[[type[Shelf]], object]]:
+    """The servers, each started when it is first asked for."""
+    running: dict[type[Shelf], object] = {}
+    with contextlib.ExitStack() as stack:
+
+        def start(kind: type[Shelf]) -> object:
+            if kind not in running:
+                # Not a pytest directory: those are closed to the users that servers run as.
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shelf-")))
+                folder.chmod(0o755)
+                running[kind] = stack.enter_context(kind.serve(folder))
+            return running[kind]
+
+        yield start
+
+
+@pytest.fixture(params=shelves.names())
+def shelf(
+    request: pytest.FixtureRequest,
+    server_of: Callable[[type[Shelf]], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shelf:
+    """An empty place for a model."""
+    kind = shelves.shelf(request.param)
+    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return kind(server_of(kind), f"n{next(_numbers)}")
+
+
+@pytest.fixture
+def locking(shelf: Shelf, project: Project, monkeypatch: pytest.MonkeyPatch) -> Locking:
+    """Lock what is there, with the credentials for it."""
+    return Locking(shelf, project, monkeypatch)
+
+
+class Locking:
+    """A project whose one model is what the shelf has."""
+
+    def __init__(self, shelf: Shelf, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shelf = shelf
+        self.project = project
+        self._monkeypatch = monkeypatch
+
+    def write(self, settings: str = "") -> None:
+        """Write the manifest, and take the shelf's credentials."""
+        for variable, value in self.shelf.env.items():
+            self._monkeypatch.setenv(variable, value)
+        self.project.write(f"[models.m]\n{self.shelf.source()}\n{settings}\n")
+
+    def ok(self, *args: str, settings: str = "") -> str:
+        """Lock; return what is said about it."""
+        self.write(settings)
+        result = self.project.run("lock", *args)
+        assert result.status == 0, result.err
+        return result.err
+
+    def fails(self, *args: str, settings: str = "") -> str:
+        self.write(settings)
+        return self.project.fails("lock", *args)
+
+    @property
+    def pins(self) -> dict[str, str]:
+        """Path -> SRI hash."""
+        return {path: file["hash"] for path, file in self.project.lock["m"]["files"].items()}
+
+    def spec(self, path: str | None = None) -> dict[str, dict[str, Any]]:
+        """The locked source as the fetcher takes it."""
+        source = self.project.locked().source
+        return {source.kind: source.fetcher_spec(path)}
