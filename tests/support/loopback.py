@@ -169,6 +169,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
+    def do_PUT(self) -> None:
+        """Without a body, as tokens are asked for."""
+        self.do_GET()
+
     def _answer(self, request: Request) -> None:
         response = self.server.answer(request)
         request.status = response.status

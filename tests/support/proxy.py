@@ -11,14 +11,18 @@ from urllib.parse import urlsplit
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """The proxy. `log` has the head of every request that it got; `refusal` is its one answer."""
+    """The proxy. `log` has the head of every request that it got; `refusal` is its one answer.
+
+    With `instead`, a `host:port`, all tunnels lead there, whatever they were asked for.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, refusal: bytes = b"") -> None:
+    def __init__(self, refusal: bytes = b"", instead: str = "") -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.refusal = refusal
+        self.instead = instead
         self.log: list[str] = []
         self.address = f"127.0.0.1:{self.server_address[1]}"
         self.url = f"http://{self.address}"
@@ -48,7 +52,7 @@ class _Handler(socketserver.StreamRequestHandler):
             return
         method, target, version = lines[0].decode("latin-1").split()
         if method == "CONNECT":
-            host, _, port = target.rpartition(":")
+            host, _, port = (self.server.instead or target).rpartition(":")
             with socket.create_connection((host, int(port))) as upstream:
                 self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 back = threading.Thread(target=self._back, args=(upstream,), daemon=True)

@@ -59,13 +59,18 @@ class Moto(Program):
             )
 
     def put(
-        self, bucket: str, files: Mapping[str, Content], *, checksum: str | None = "SHA256"
+        self,
+        bucket: str,
+        files: Mapping[str, Content],
+        *,
+        checksum: str | None = "SHA256",
+        **more: str,
     ) -> None:
         """Upload objects, each with a checksum of that kind."""
         with_checksum = {} if checksum is None else {"ChecksumAlgorithm": checksum}
         for key, content in files.items():
             body = b"".join(chunks(content))
-            self.api.put_object(Bucket=bucket, Key=key, Body=body, **with_checksum)
+            self.api.put_object(Bucket=bucket, Key=key, Body=body, **with_checksum, **more)
 
     def put_parts(self, bucket: str, key: str, *parts: bytes) -> None:
         """Upload an object in parts, of which S3 has only a checksum of their checksums."""

@@ -171,16 +171,16 @@ class Client:
 
         return retrying(attempt, tries=lambda: self.tries)
 
-    def get_headers(self, url: str) -> Mapping[str, str]:
-        """GET an address for its headers only, whatever the status.
+    def head(self, url: str) -> Mapping[str, str]:
+        """Ask for the headers of an address (HEAD), whatever the status.
 
         Raises:
             FetchError: As `get`, after trying again where that is worth it.
         """
 
         def attempt() -> Mapping[str, str]:
-            response = self._send(url, {})
-            Answer(response).close()
+            response = self._send(url, {}, "HEAD")
+            response.close()
             return response.headers
 
         return retrying(attempt, tries=lambda: self.tries)
@@ -224,10 +224,10 @@ class Client:
             "the endpoint is not a Hub, or a proxy interferes",
         )
 
-    def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+    def _send(self, url: str, headers: Mapping[str, str], method: str = "GET") -> requests.Response:
         for last in (False, True):
             try:
-                request = requests.Request("GET", url, {**_HEADERS, **headers}).prepare()
+                request = requests.Request(method, url, {**_HEADERS, **headers}).prepare()
                 if origin(url) == self._origin:
                     # As it is sent: a signature is good for one spelling of an address.
                     request.headers.update(self._authorize(request.url or url))

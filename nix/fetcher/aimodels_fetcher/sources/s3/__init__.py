@@ -51,9 +51,8 @@ def read(data: Mapping[str, Any]) -> list[Source]:
         )
     region = data["region"] or variable("AWS_REGION", "AWS_DEFAULT_REGION")
     endpoint = endpoint.rstrip("/") if endpoint else None
-    now = S3(data["bucket"], data["prefix"], region, endpoint, versions={}, pinned=False)
-    versions = data["versions"] or {}
-    return [replace(now, versions=versions, pinned=True), now] if versions else [now]
+    now = S3(data["bucket"], data["prefix"], region, endpoint, data["versions"], pinned=False)
+    return [replace(now, pinned=True), now] if now.versions else [now]
 
 
 @dataclass(frozen=True)
@@ -185,5 +184,5 @@ class S3(Source):
 
 def _bucket_region(client: Client, base: str) -> str:
     """Ask Amazon for the region of a bucket, which it tells whoever asks (HeadBucket)."""
-    found = client.get_headers(f"{base}/?max-keys=0").get("x-amz-bucket-region")
+    found = client.head(f"{base}/").get("x-amz-bucket-region")
     return found if found and re.fullmatch("[a-z0-9-]+", found) else _HOME
