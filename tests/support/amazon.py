@@ -40,7 +40,9 @@ class Amazon:
         self.env = {
             **s3.ENV,
             "https_proxy": proxy.url,
+            # One for everybody, and the one of the programs of AWS.
             "SSL_CERT_FILE": str(authority.bundle),
+            "AWS_CA_BUNDLE": str(authority.bundle),
         }
         front.faults = self.answer
 

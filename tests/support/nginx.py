@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 # Debian puts it where only root looks.
 PROGRAM = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
@@ -41,6 +44,14 @@ http {{
   }}
 }}
 """
+
+
+@contextlib.contextmanager
+def public_folder() -> Iterator[Path]:
+    """A folder that other users can read, as pytest's own cannot be."""
+    with tempfile.TemporaryDirectory(prefix="aimodels-public-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 class Nginx:

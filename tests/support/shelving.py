@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aimodels_gen import retry
 from support import shelves
+from support.nginx import public_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,9 +29,7 @@ def server_of() -> Iterator[Callable[[type[Shelf]], object]]:
 
         def start(kind: type[Shelf]) -> object:
             if kind not in running:
-                # Not a pytest directory: those are closed to the users that servers run as.
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shelf-")))
-                folder.chmod(0o755)
+                folder = stack.enter_context(public_folder())
                 running[kind] = stack.enter_context(kind.serve(folder))
             return running[kind]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import re
 import threading
@@ -22,7 +23,7 @@ from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.s3.failures import EXPECTED, TRANSIENT, Asked, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aimodels_gen.sources import Warn
 
@@ -123,6 +124,8 @@ class S3Client(Client[S3]):
         files: list[ListedFile] = []
         region = source.region
         for page in pages:
+            if "IsTruncated" not in page:  # which botocore takes for an empty listing
+                raise ValueError("it gives no listing")
             region = _header(page, "x-amz-bucket-region") or region
             files += filter(None, (_listed(source, row) for row in page.get("Contents", ())))
         if source.region not in {None, region}:
@@ -195,8 +198,11 @@ class S3Client(Client[S3]):
                 **same,
                 **self._payer,
             )
+            if _etag(answer) != file.etag:  # some servers do not know If-Match
+                answer["Body"].close()
+                raise _replaced(source, file)
             partial = _header(answer, "content-range") is not None
-            return start if partial else 0, answer["Body"].iter_chunks(CHUNK)
+            return start if partial else 0, _pieces(answer["Body"])
 
         sha256, size = sha256_of(read_from, TRANSIENT)
         if size != file.size:
@@ -243,6 +249,11 @@ def _listed(source: S3, row: Mapping[str, Any]) -> ListedFile | None:
     if key.endswith("/") and not size:
         return None
     return ListedFile(key.removeprefix(source.prefix), size, etag=_etag(row))
+
+
+def _pieces(body: Any) -> Iterator[bytes]:  # noqa: ANN401 - botocore's StreamingBody
+    with contextlib.closing(body):
+        yield from body.iter_chunks(CHUNK)
 
 
 def _checksum(head: Mapping[str, Any]) -> str | None:

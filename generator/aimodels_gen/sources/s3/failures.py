@@ -96,7 +96,8 @@ def _refusal(error: ClientError, asked: Asked) -> SourceError:
         what = f"{asked.what} was removed or replaced while it was being locked"
         hint = "lock again"
     elif status >= _SERVER or code in {"SlowDown", "RequestTimeout"}:
-        what, hint = f"the server of {asked.what} failed", "try again later"
+        what = f"the server of {asked.what} failed"
+        hint = "try again later; if it stays so, check the endpoint"
     else:
         what = f"{asked.what} is refused: {details.get('Message') or 'no reason given'}"
         hint = "check the endpoint and the region"
