@@ -110,7 +110,7 @@ def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Origins,
     """List the files at the first source that does; those before it are not asked for files.
 
     Those after it are fallbacks for single files. Where an entry tells of git, only a source that
-    knows git can list it: others lack some of what goes into the entry.
+    knows git can list it: others lack some of what goes into it (which files are under LFS).
 
     Returns:
         The source at its exact revision, where the files can be had, and a row a file.
@@ -129,6 +129,10 @@ def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Origins,
         except (FetchError, StatusError) as error:
             failure = source.explain(error) if isinstance(error, StatusError) else error
             failure = FetchError(f"{source.label}: {failure}", failure.hint)
+            if len(able) < len(sources) and not following:
+                failure.hint += (
+                    "; the fallbacks know no git: a `files` pin does not need the listing"
+                )
             if not following:
                 raise failure from error
             say(f"{failure}; asking {following[0].place} instead")
