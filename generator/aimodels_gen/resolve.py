@@ -364,9 +364,9 @@ def _files_pin(files: Iterable[ListedFile]) -> FilesPin:
     )
 
 
-def _content(sources: Iterable[Source]) -> list[tuple[dict[str, Any], list[str | None]]]:
-    """Return what sources are, and the names of the content that they remember."""
+def _content(sources: Iterable[Source]) -> list[tuple[dict[str, Any], str, list[str | None]]]:
+    """Return what sources are, and what they say of their content."""
     return [
-        (source.asked(), [source.content_id(file) for file in source.remembers()])
+        (source.asked(), source.version, [source.content_id(file) for file in source.remembers()])
         for source in sources
     ]

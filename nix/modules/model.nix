@@ -28,8 +28,6 @@ let
       _name: kind: nullOr (types.submodule { options = kind.options lib; }) kind.description kind.example
     ) (import ../sources).kinds;
   };
-
-  kindOf = lib.filterAttrs (_kind: arguments: arguments != null);
 in
 types.submodule (
   {
@@ -49,9 +47,9 @@ types.submodule (
         include
         exclude
         integration
+        fallbacks
         ;
-      source = kindOf config.source;
-      fallbacks = map kindOf config.fallbacks;
+      source = lib.filterAttrs (_kind: arguments: arguments != null) config.source;
     }
     // lib.optionalAttrs (config.files != null) { inherit (config) layout; };
 
@@ -74,10 +72,12 @@ types.submodule (
       };
 
       fallbacks = mkOption {
-        type = types.listOf source;
+        # No submodules, whose options would be described twice: what is wrong shows with the source.
+        type = types.listOf (types.attrsOf types.attrs);
         default = [ ];
         description = ''
-          More sources that have the same files. They are asked in order for what those before do not give.
+          More sources that have the same files, each written as `source` is. They are asked in order for what
+          those before do not give.
         '';
         example = [
           {

@@ -53,6 +53,8 @@ in
       names = builtins.attrNames source;
       kind = builtins.head names;
       quoted = builtins.concatStringsSep ", " (builtins.attrNames kinds);
+      # Kinds speak of `source.<kind>`.
+      failHere = if where == "source" then fail else message: fail "in `${where}`: ${message}";
     in
     if builtins.length names != 1 then
       fail "`${where}` must have exactly one attribute (one of: ${quoted}), but has ${toString (builtins.length names)}"
@@ -62,5 +64,5 @@ in
       {
         inherit (kinds.${kind}) impureEnvVars pythonPackages;
       }
-      // kinds.${kind}.normalise fail source.${kind};
+      // kinds.${kind}.normalise failHere source.${kind};
 }

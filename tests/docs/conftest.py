@@ -9,6 +9,7 @@ import pytest
 from docs.session import start
 from support import tinyllama
 from support.nix import available
+from support.s3 import ENV, Moto
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -35,6 +36,20 @@ def pytest_runtest_makereport(
     if report.when == "call":
         item.stash[PASSED] = report.passed
     return report
+
+
+@pytest.fixture
+def bucket(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Moto]:
+    """The bucket of the documents, and keys for it."""
+    with Moto(tmp_path_factory.mktemp("moto")) as moto:
+        moto.bucket("my-models")
+        files = {f"fine-tuned/llama/{name}": c for name, c in tinyllama.files().items()}
+        moto.put("my-models", files)
+        for variable, value in {**ENV, "AWS_ENDPOINT_URL": moto.url}.items():
+            monkeypatch.setenv(variable, value)
+        yield moto
 
 
 @pytest.fixture

@@ -32,8 +32,10 @@ UPDATE = bool(ORIGINAL.get("AIMODELS_UPDATE_DOCS"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_document(document: str, session: Session) -> None:
+def test_document(document: str, session: Session, request: pytest.FixtureRequest) -> None:
     """Fails with the document's name and line, as an editor would jump to it."""
+    if document == "docs/sources.md":
+        request.getfixturevalue("bucket")
     for block in blocks(document):
         with _located(f"{document}:{block.line}"):
             _check(document, block, session)
@@ -59,7 +61,9 @@ def _check(document: str, block: Block, session: Session) -> None:
         _check_help(document, block, session)
     elif block.kind == "file":
         assert block.name is not None
-        (session.directory / block.name).write_text(block.text)
+        file = session.directory / block.name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.text)
     elif block.kind in {"nixos", "home-manager"}:
         _check_configuration(block, block.kind, session)
     elif block.kind == "remedy":

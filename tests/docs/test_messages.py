@@ -12,6 +12,7 @@ from support.environment import CHECKOUT
 from support.fetcher import Fetch
 from support.hub import Hub, Response
 from support.loopback import LoopbackServer
+from support.s3 import ENV
 from support.specs import source, sri
 from support.tls import Authority
 
@@ -59,7 +60,22 @@ def logs(hub: Hub, tmp_path: Path) -> str:
     said.append(failed(open_repo))
     tls.close()
     proxy.close()
+    codes = (("AccessDenied", 403), ("ExpiredToken", 400), ("PermanentRedirect", 301))
+    said += [_refused(fetch, code, status) for code, status in (*codes, ("NoSuchVersion", 404))]
     return "\n".join(said)
+
+
+def _refused(fetch: Fetch, code: str, status: int) -> str:
+    """What is said when a bucket answers with that."""
+    body = f"<Error><Code>{code}</Code></Error>".encode()
+    server = LoopbackServer(lambda _: Response(status, {}, body))
+    bucket = {"bucket": "my-models", "prefix": "", "region": None, "endpoint": server.url}
+    given = {"s3": {**bucket, "versions": {"a": "1"}}}
+    run = fetch("file", given, env=ENV, path="a", hash=sri(b"{}"), size=2)
+    server.close()
+    assert run.status == 1, run.log
+    assert "hint: " in run.log
+    return run.log
 
 
 def test_every_message_of_the_table_is_said(logs: str) -> None:

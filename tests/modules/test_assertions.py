@@ -61,6 +61,13 @@ ONE_MODEL = {
     f'{SOURCE} hash = ""; integration.huggingface.org = "a b";': (
         '`integration.huggingface` names the entry "a b/m": use letters, digits, . _ and -'
     ),
+    f'{SOURCE} hash = ""; fallbacks = [ {{ s4 = {{ }}; }} ];': (
+        "`fallbacks.s4` is not a kind of source; there is: huggingface, s3, url"
+    ),
+    f'{SOURCE} hash = ""; fallbacks = [ {{ url.files.a = "ftp://b/a"; }} ];': (
+        'in `fallbacks`: `source.url.files."a"` is no http(s) address of a file: write one like '
+        "https://example.org/model.gguf, without user, password or fragment"
+    ),
 }
 
 GOOD_MODELS = [
@@ -72,6 +79,11 @@ GOOD_MODELS = [
         ' integration.huggingface = { org = "o"; model = "m"; }; }'
     ),
     '{ source.s3.bucket = "bucket"; hash = ""; integration.huggingface.enable = false; }',
+    (
+        '{ source.url.files."model.gguf" = [ "https://a.org/model.gguf" "https://b.org/x" ];'
+        ' hash = ""; integration.huggingface = { org = "o"; model = "m"; }; }'
+    ),
+    f'{{ {SOURCE} hash = ""; fallbacks = [ {{ s3.bucket = "bucket"; }} ]; }}',
     f'{{ {LICENSED} "llama2"; }}',
     f'{{ {SOURCE} hash = "sha256-..."; }}',  # as guides have it; building is what tells
 ]

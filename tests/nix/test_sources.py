@@ -13,6 +13,7 @@ from support.nix import NixError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.hub import Hub
     from support.nix import NixEnv
     from support.shelving import Locking
 
@@ -85,3 +86,30 @@ def test_the_snapshot_of_a_pin_without_a_commit(host_nix: NixEnv, locking: Locki
         f" ''ls -A ${{(import ./nix).integration.getModelPath ({model})}}/ > $out''; }}"
     )
     assert "config.json\n" in user.read_text()
+
+
+def test_a_fallback(
+    host_nix: NixEnv, hub: Hub, locking: Locking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Hub is down when it comes to building; the entry is the Hub's all the same."""
+    locking.shelf.fill(FILES)
+    hub.add_repo("org/name", FILES, lfs=["*.safetensors"])
+    source, _, names = locking.shelf.source().partition("\n")
+    for variable, value in locking.shelf.env.items():
+        monkeypatch.setenv(variable, value)
+    fallback = source.removeprefix("source.")
+    if locking.shelf.kind == "url":
+        fallback = fallback.replace("url.files = {", "url = { files = {") + " }"
+    if locking.shelf.kind == "huggingface":
+        hub.allow(locking.shelf.secret or "")
+        fallback = fallback.replace(" }", f', endpoint = "{locking.shelf.front.url}" }}')
+    locking.project.write(
+        f'[models.m]\nsource.huggingface = {{ repo = "org/name", endpoint = "{hub.url}" }}\n'
+        f"fallbacks = [{{ {fallback} }}]\n"
+    )
+    locking.project.ok("lock")
+    assert names or locking.shelf.kind == "huggingface"
+    hub.close()
+    out = host_nix.build(expression(locking), env=locking.shelf.env)
+    rev = locking.project.lock["m"]["source"]["huggingface"]["rev"]
+    assert contents(host_nix, out / "snapshots" / rev) == EXPECTED

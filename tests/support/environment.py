@@ -29,4 +29,6 @@ _LEAKS = re.compile(
 def hermetic(home: Path) -> dict[str, str]:
     """The machine's environment without what would leak into a test."""
     kept = {key: value for key, value in ORIGINAL.items() if not _LEAKS.fullmatch(key)}
-    return {**kept, "HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    # An instance's credentials are looked for last, and for seconds where there is no such service.
+    quiet = {"HF_HUB_DISABLE_TELEMETRY": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    return {**kept, "HOME": str(home), **quiet}

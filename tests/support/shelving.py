@@ -46,7 +46,6 @@ def shelf(
     kind = shelves.shelf(request.param)
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return kind(server_of(kind), f"n{next(_numbers)}")
 
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
+from aimodels_gen.errors import SourceError
 from aimodels_gen.pins import Card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from aimodels_gen.errors import SourceError
     from aimodels_gen.tables import Table
 
     Warn = Callable[[str], None]
@@ -199,13 +199,15 @@ class Client(ABC, Generic[S]):
         """
         return file
 
-    @abstractmethod
     def read(self, source: S, file: ListedFile) -> ListedFile:
         """Return a listed file with its sha256 and size, having read all of its content.
+
+        It is asked for what neither the listing nor `details` has the sha256 of.
 
         Raises:
             SourceError: it cannot be read, or is not what was listed.
         """
+        raise SourceError(f"{source.label} gives no sha256 for {file.path!r}", "report it there")
 
     def check_access(
         self,

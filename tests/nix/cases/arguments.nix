@@ -122,10 +122,12 @@ in
               { s4 = { }; }
             ]
             { s3.bucket = "bucket"; }
+            [ { s3.bukket = "bucket"; } ]
           ];
       expected = [
         "`fallbacks.s4` is not a kind of source; there is: huggingface, s3, url"
         "`fallbacks` must be a list of sources"
+        "in `fallbacks`: `source.s3.bukket` is not known; there is: bucket, prefix, region, endpoint, versions"
       ];
     };
     plainFilesNeedNoNames = {

@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
 from support import s3
 from support.front import Front
 from support.gitlike import mirror
@@ -33,6 +35,7 @@ class HadroShelf(Shelf):
 
     @classmethod
     def serve(cls, folder: Path) -> AbstractContextManager[object]:
+        pytest.importorskip("hadro", reason="hadro needs Python 3.11")
         return _served(folder)
 
     def __init__(self, server: object, name: str) -> None:

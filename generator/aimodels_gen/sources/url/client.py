@@ -14,19 +14,18 @@ from aimodels_gen.addresses import public
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.hashing import sri_from_hex
 from aimodels_gen.pool import run_all
-from aimodels_gen.reading import CHUNK, sha256_of
+from aimodels_gen.reading import sha256_of
 from aimodels_gen.sources import Client, ListedFile, Listing
 from aimodels_gen.sources.url.digests import published, sums
-from aimodels_gen.sources.url.session import Session, explain
+from aimodels_gen.sources.url.session import Session, explain, length_of, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from aimodels_gen.sources import Warn
     from aimodels_gen.sources.url import Url
 
 _AT_A_TIME = 8
-_LARGEST_SUMS = 16 << 20  # bytes
 # What servers answer that know no HEAD, or have signed an address for GET only.
 _ASK_OTHERWISE = {
     HTTPStatus.FORBIDDEN,
@@ -120,13 +119,11 @@ class UrlClient(Client["Url"]):
                 raise explain(answer, url)
             headers = answer.headers
             _check_type(url, headers.get("Content-Type", ""))
-            coded = headers.get("Content-Encoding", "identity").lower() != "identity"
-            length = headers.get("Content-Length", "")
             # Weak ones stand for several contents; a date, for one in a second.
             etag = headers.get("ETag") or headers.get("Last-Modified")
             return _Head(
                 url,
-                int(length) if length.isascii() and length.isdigit() and not coded else None,
+                length_of(answer),
                 None if etag is None or etag.startswith("W/") else etag,
                 published(headers),
             )
@@ -146,7 +143,7 @@ class UrlClient(Client["Url"]):
                 raise SourceError(
                     f"{public(url)} sends another part than asked for", "try again later"
                 )
-            return begins, _pieces(answer)
+            return begins, pieces(answer)
 
         try:
             sha256, size = sha256_of(read_from, (requests.RequestException,))
@@ -168,17 +165,10 @@ class UrlClient(Client["Url"]):
         found: dict[str, str] = {}
         wanted = [name for path, urls in source.files.items() for name in _names(path, urls)]
         for url in source.sums:
-            content = b""
             with self._session.ask("GET", url) as answer:
                 if not answer.ok:
                     raise explain(answer, url)
-                try:
-                    for piece in _pieces(answer):
-                        content += piece
-                        if len(content) > _LARGEST_SUMS:
-                            raise SourceError(f"{public(url)} is no sums file", "it is too large")
-                except requests.RequestException as error:
-                    raise explain(error, url) from error
+                content = self._session.content(answer, url)
             lines = sums(content.decode("utf-8", "replace"), _basename(url))
             if lines.keys().isdisjoint(wanted):
                 raise SourceError(
@@ -231,16 +221,3 @@ def _first_byte(answer: requests.Response) -> int:
         return 0
     found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
     return int(found[1]) if found else -1
-
-
-def _pieces(answer: requests.Response) -> Iterator[bytes]:
-    """Read a body, and notice if it ends early, as old releases of urllib3 do not."""
-    length = answer.headers.get("Content-Length", "")
-    got = 0
-    with answer:
-        for piece in answer.iter_content(CHUNK):
-            got += len(piece)
-            yield piece
-    coded = answer.headers.get("Content-Encoding", "identity").lower() != "identity"
-    if length.isascii() and length.isdigit() and not coded and got < int(length):
-        raise requests.ConnectionError(f"the connection ended after {got} of {length} bytes")

@@ -10,13 +10,16 @@ import requests
 
 from aimodels_gen.addresses import public
 from aimodels_gen.errors import SourceError
+from aimodels_gen.reading import CHUNK
 from aimodels_gen.retry import TRIES, pause_of_status, retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _TIMEOUT = (15.0, 60.0)  # seconds to connect, and between bytes
 _CONNECTIONS = 64  # the most that `--jobs` may be
+_LARGEST = 64 << 20  # bytes
+_CHECK = "check the address"
 _HEADERS = {
     "User-Agent": "nix-ai-models",
     # Sizes and checksums are then those of the file.
@@ -79,6 +82,44 @@ class Session(requests.Session):
         except requests.RequestException as error:
             raise explain(error, url) from error
 
+    def content(self, answer: requests.Response, url: str) -> bytes:
+        """Return the whole body of an answer, of what is no model: a listing, a sums file.
+
+        Raises:
+            SourceError: it breaks off, or is larger than such things are.
+        """
+        content = b""
+        try:
+            for piece in pieces(answer):
+                content += piece
+                if len(content) > _LARGEST:
+                    raise SourceError(f"{public(url)} is too large for what it should be", _CHECK)
+        except requests.RequestException as error:
+            raise explain(error, url) from error
+        return content
+
+
+def length_of(answer: requests.Response) -> int | None:
+    """Return the size of the content in bytes, None if it is not said or is coded on the way."""
+    length = answer.headers.get("Content-Length", "")
+    coded = answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
+    return int(length) if length.isascii() and length.isdigit() and not coded else None
+
+
+def pieces(answer: requests.Response) -> Iterator[bytes]:
+    """Read a body, and notice if it ends early, as old releases of urllib3 do not.
+
+    Raises:
+        requests.RequestException: it does.
+    """
+    length, got = length_of(answer), 0
+    with answer:
+        for piece in answer.iter_content(CHUNK):
+            got += len(piece)
+            yield piece
+    if length is not None and got < length:
+        raise requests.ConnectionError(f"the connection ended after {got} of {length} bytes")
+
 
 def explain(problem: requests.Response | requests.RequestException, url: str) -> SourceError:
     """Return what an answer that refuses, or the lack of one, means."""
@@ -95,7 +136,7 @@ def explain(problem: requests.Response | requests.RequestException, url: str) ->
     elif status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         what, hint = "cannot be had at the moment", "try again later"
     else:
-        what, hint = "is refused", "check the address"
+        what, hint = "is refused", _CHECK
     return SourceError(f"{public(url)} {what} (HTTP {status})", hint)
 
 

@@ -1,0 +1,76 @@
+"""The source that docs/adding-a-source.md adds is one: it passes the contract, and our checks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from docs.session import blocks
+from support.environment import CHECKOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KIND = "index"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this one with the files of the page."""
+    folder = tmp_path_factory.mktemp("checkout")
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], check=True, capture_output=True, text=True, cwd=CHECKOUT
+    ).stdout
+    for name in filter(None, tracked.split("\0")):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(CHECKOUT / name, target)
+    for block in blocks("docs/adding-a-source.md"):
+        if block.kind == "file":
+            assert block.name is not None
+            assert not (folder / block.name).exists(), "nothing else changes"
+            (folder / block.name).write_text(block.text)
+    return folder
+
+
+def run(checkout: Path, *command: str) -> str:
+    path = {"PYTHONPATH": os.pathsep.join(str(checkout / p) for p in ("generator", "tests"))}
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=checkout,
+        env={**os.environ, **path},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_it_passes_the_contract(checkout: Path) -> None:
+    said = run(checkout, "pytest", "-q", "tests/contract", "tests/nix/test_sources.py", "-k", KIND)
+    assert int(said.split(" passed")[0].split()[-1]) > 40
+
+
+def test_it_passes_our_checks(checkout: Path) -> None:
+    run(checkout, "ruff", "check", "--quiet", ".")
+    run(checkout, "ruff", "format", "--check", "--quiet", ".")
+    run(checkout, "mypy", "generator/aimodels_gen", "nix/fetcher")
+
+
+def test_it_is_an_option_of_the_modules(checkout: Path) -> None:
+    kinds = "builtins.attrNames (import ./nix/sources).kinds"
+    found = subprocess.run(
+        ["nix-instantiate", "--eval", "--strict", "--json", "-E", kinds],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=checkout,
+        env={**os.environ, "NIX_REMOTE": "dummy://"},
+    ).stdout
+    assert KIND in found
