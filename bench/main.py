@@ -14,13 +14,15 @@ import links
 import lock
 import modules
 import report
+import s3
 import startup
 import store
 from lab import Settings, scratch
 from support.environment import hermetic
 
 QUESTIONS = {
-    module.__name__: module for module in (lock, startup, fetcher, store, modules, links, download)
+    module.__name__: module
+    for module in (lock, startup, fetcher, store, modules, links, s3, download)
 }
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 

@@ -96,6 +96,8 @@ def _judged(line: Row, target: str, *, met: bool) -> Row:
 
 def ratio(value: float) -> str:
     """Write how many times as much something is; what is less is written as a fraction."""
+    if not value:
+        return "0"
     return _short(value) if value >= 1 else f"1/{_short(1 / value)}"
 
 

@@ -21,6 +21,7 @@ ROWS = {
     "fetcher": ["one file of 4.0 MiB", "a tree of 4.0 MiB", "a tree of 32.0 KiB"],
     "store": ["lock --pin tree: written", "link form: time", "tree build: written"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
+    "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
     "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],
 }
 
@@ -75,6 +76,6 @@ def test_usage() -> None:
     done = bench("loc")
     assert done.returncode == 2
     assert (
-        "no question 'loc'; there is lock, startup, fetcher, store, modules, links, download"
+        "no question 'loc'; there is lock, startup, fetcher, store, modules, links, s3, download"
         in done.stderr
     )

@@ -37,6 +37,8 @@ http {{
   scgi_temp_path {folder}/scgi;
   uwsgi_temp_path {folder}/uwsgi;
   default_type application/octet-stream;
+  sendfile on;
+  tcp_nopush on;
   server {{
     listen 127.0.0.1:{port};
     root {root};
