@@ -19,6 +19,7 @@ from process import cost
 from report import Figure, Row, absent, columns, row, seconds, size
 from scene import RIGHT, Run, Scene
 from support.gitlike import BLOCK
+from support.nginx import PROGRAM
 from support.nix import UnavailableError, environment
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class _Pins(NamedTuple):
 
 def measure(settings: Settings) -> Iterator[Row]:
     """Download each model with each client by turns, without a limit and with one."""
-    if nginx.PROGRAM is None:
+    if PROGRAM is None:
         yield absent("in its way", ["nginx is not installed"])
         return
     scenes = []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,15 +12,12 @@ from typing import TYPE_CHECKING
 import requests
 
 from lfs import Lfs
+from support.nginx import PROGRAM, listening, start
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-# Debian puts it where only root looks.
-PROGRAM = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
 _PACING = 47  # SO_MAX_PACING_RATE in asm-generic/socket.h; Python has no name for it
-_BACKLOG = 511  # nginx's own
 _STARTS = 10  # seconds
 _LOGS = 0.1  # seconds after which the last request is in the log
 
@@ -88,27 +83,13 @@ class Nginx:
         self._logged = 0
         etags = (line.split() for line in (root / "etags").read_text().split(";\n") if line)
         self._lfs = Lfs({etag: path for path, etag in etags})
-        with socket.socket() as listening:
-            if rate is not None:
-                listening.setsockopt(socket.SOL_SOCKET, _PACING, rate)
-            listening.bind(("127.0.0.1", 0))
-            listening.listen(_BACKLOG)
-            listening.setblocking(False)  # noqa: FBT003 (the socket module's own way)
-            port = listening.getsockname()[1]
+        with listening(*([(_PACING, rate)] if rate is not None else [])) as (sock, port):
             user = pwd.getpwuid(os.geteuid()).pw_name
-            config = folder / "config"
-            config.write_text(
-                _CONFIG.format(
-                    user=user, folder=folder, root=root, port=port, lfs=self._lfs.server_port
-                )
+            config = _CONFIG.format(
+                user=user, folder=folder, root=root, port=port, lfs=self._lfs.server_port
             )
             self.url = f"http://127.0.0.1:{port}"
-            self._process = subprocess.Popen(
-                _command("-e", self._errors, "-c", config),
-                env={**os.environ, "NGINX": f"{listening.fileno()};"},
-                pass_fds=[listening.fileno()],
-                stderr=subprocess.DEVNULL,  # the same as in the file
-            )
+            self._process = start(folder, config, sock)
 
     def take_log(self) -> list[int]:
         """Give the bytes sent for each request since the last time, without their headers."""
@@ -136,9 +117,6 @@ class Nginx:
 
 def version() -> str:
     """Give its name and version."""
-    said = subprocess.run(_command("-v"), check=True, capture_output=True, text=True).stderr
+    command = [PROGRAM or "nginx", "-v"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     return said.split()[-1].replace("/", " ")
-
-
-def _command(*arguments: str | Path) -> Sequence[str | Path]:
-    return (PROGRAM or "nginx", *arguments)

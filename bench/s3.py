@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
 
 from lab import BIN, Meter, Settings, model, run, scratch
-from report import Figure, Row, row, seconds, size
+from report import Figure, Row, absent, row, seconds, size
 from support.environment import CHECKOUT
 from support.front import Front
 from support.gitlike import BigFile, chunks
-from support.nginx import Nginx, public_folder
+from support.nginx import PROGRAM, Nginx, public_folder
 from support.s3 import ENV, Hadro, Moto
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def measure(settings: Settings) -> Iterator[Row]:
     """
     os.environ.update(ENV)
     yield from _lock({**model(settings.size // _LOCKED), **_SMALL})
+    if PROGRAM is None:
+        yield absent("in its way", ["nginx is not installed"])
+        return
     for files, what in ((model(settings.size), "shards"), (_SMALL, "small files")):
         with public_folder() as folder:
             _fill(folder, files)

@@ -11,8 +11,8 @@ from aimodels_gen.retry import backoff
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-CHUNK = 1 << 20
-"""How many bytes to ask for at a time."""
+CHUNK = 1 << 16
+"""How many bytes to ask for at a time: as many are lost when a connection breaks."""
 
 _TRIES = 5  # without a byte in between
 

@@ -7,10 +7,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen import retry
+from support.front import Front
+from support.s3 import ENV, Moto
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.hub import Hub
     from support.project import Project
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """An S3 server."""
+    with Moto(tmp_path_factory.mktemp("moto")) as moto:
+        yield moto
+
+
+@pytest.fixture
+def front(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+    """The way to moto, which is where the environment says that buckets are."""
+    with Front(moto.url) as front:
+        for variable, value in {**ENV, "AWS_ENDPOINT_URL": front.url}.items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+        yield front
 
 
 @pytest.fixture

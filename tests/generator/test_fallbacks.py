@@ -9,18 +9,17 @@ import pytest
 
 from aimodels_gen import lockfile, manifest
 from aimodels_gen.errors import LockError, ManifestError
-from support.front import Front
 from support.gitlike import BigFile
 from support.loopback import Response
-from support.s3 import ENV, Moto
 from support.specs import sri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from support.front import Front
     from support.hub import Hub, Repo
     from support.project import Project
+    from support.s3 import Moto
 
 FILES = {
     "config.json": b"{}",
@@ -35,26 +34,12 @@ fallbacks = [{fallbacks}]
 BUCKET = '{ s3 = { bucket = "mirror", prefix = "name" } }'
 
 
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    with Moto(tmp_path_factory.mktemp("moto")) as moto:
-        moto.bucket("mirror")
-        yield moto
-
-
-@pytest.fixture
-def front(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
-    with Front(moto.url) as front:
-        for variable, value in {**ENV, "AWS_ENDPOINT_URL": front.url}.items():
-            monkeypatch.setenv(variable, value)
-        yield front
-
-
 @pytest.fixture
 def repo(hub: Hub, hub_project: Project, moto: Moto, front: Front) -> Repo:
     """A model on the Hub, and the same in the bucket, which has more than that."""
     assert front.url
     write(hub_project)
+    moto.bucket("mirror")
     fill(moto, {**FILES, "more.txt": b"more"})
     return hub.add_repo("org/name", FILES, lfs=["*.safetensors"])
 

@@ -11,7 +11,6 @@ import pytest
 from aimodels_gen import manifest
 from aimodels_gen.errors import ManifestError
 from support.amazon import Amazon, amazon
-from support.front import Front
 from support.loopback import Response
 from support.s3 import ENV, KEY, SECRET, Moto
 from support.specs import sri
@@ -19,27 +18,12 @@ from support.specs import sri
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from support.front import Front
     from support.loopback import Request
     from support.project import Project
 
 INTEGRATION = 'integration.huggingface = { org = "my-org", model = "my-model" }\n'
 PART = b"p" * (5 << 20)  # the least that S3 takes
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
-    with Moto(tmp_path_factory.mktemp("moto")) as moto:
-        yield moto
-
-
-@pytest.fixture
-def front(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
-    """The way to moto, which is where buckets are."""
-    with Front(moto.url) as front:
-        for variable, value in {**ENV, "AWS_ENDPOINT_URL": front.url}.items():
-            monkeypatch.setenv(variable, value)
-        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-        yield front
 
 
 @pytest.fixture

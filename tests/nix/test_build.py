@@ -38,19 +38,6 @@ def repo(hub: Hub) -> Repo:
     return hub.add_repo("org/model", MODEL, lfs=["*.safetensors"])
 
 
-def contents(nix: NixEnv, folder: Path) -> dict[str, bytes]:
-    """Path -> content, with links into the store followed to where the store lies for us."""
-    found = {}
-    for path in folder.rglob("*"):
-        target = path
-        while target.is_symlink():
-            link = target.readlink()
-            target = nix.path(link) if link.is_absolute() else target.parent / link
-        if target.is_file():
-            found[str(path.relative_to(folder))] = target.read_bytes()
-    return found
-
-
 EXPECTED = {
     path: content if isinstance(content, bytes) else b"".join(content.chunks(0, content.size))
     for path, content in MODEL.items()
@@ -60,7 +47,7 @@ EXPECTED = {
 @pytest.mark.parametrize("layout", ["copy", "link"])
 def test_files_pin(nix: NixEnv, hub: Hub, repo: Repo, layout: str) -> None:
     out = nix.build(files_pin(hub, repo, f'layout = "{layout}";'))
-    assert contents(nix, out / "snapshots" / repo.sha) == EXPECTED
+    assert nix.contents(out / "snapshots" / repo.sha) == EXPECTED
     assert (out / "refs/main").read_text() == repo.sha
     blobs = list((out / "blobs").iterdir())
     assert {blob.name for blob in blobs} == {sha256(content) for content in MODEL.values()}
@@ -95,14 +82,14 @@ def test_plain_files(host_nix: NixEnv, hub: Hub, repo: Repo, pin: str) -> None:
     else:
         sri_hash = got(host_nix, fetch_model(hub, repo, f'hash = ""; {plain}'))
         out = host_nix.build(fetch_model(hub, repo, f'hash = "{sri_hash}"; {plain}'))
-    assert contents(host_nix, out) == EXPECTED
+    assert host_nix.contents(out) == EXPECTED
 
 
 def test_filters_of_a_tree_pin(host_nix: NixEnv, hub: Hub, repo: Repo) -> None:
     arguments = 'include = [ "*.json" "line*" ]; exclude = [ "same*" ];'
     sri_hash = got(host_nix, fetch_model(hub, repo, f'hash = ""; {arguments}'))
     out = host_nix.build(fetch_model(hub, repo, f'hash = "{sri_hash}"; {arguments}'))
-    assert set(contents(host_nix, out / "snapshots")) == {
+    assert set(host_nix.contents(out / "snapshots")) == {
         f"{repo.sha}/config.json",
         f"{repo.sha}/line\nbreak",
     }
@@ -152,7 +139,7 @@ def test_the_token_of_a_private_repository(host_nix: NixEnv, hub: Hub) -> None:
     with pytest.raises(NixError, match="HF_TOKEN"):
         host_nix.build(files_pin(hub, repo))
     out = host_nix.build(files_pin(hub, repo), env={"HF_TOKEN": "hf_s3cret"})
-    assert contents(host_nix, out / "snapshots" / repo.sha) == EXPECTED
+    assert host_nix.contents(out / "snapshots" / repo.sha) == EXPECTED
     found = subprocess.run(
         ["grep", "--recursive", "--files-with-matches", "hf_s3cret", host_nix.real],
         check=False,
@@ -169,7 +156,7 @@ def test_the_endpoints_of_the_environment(
 ) -> None:
     expression = files_pin(hub, repo).replace(f'endpoint = "{hub.url}";', "")
     out = host_nix.build(expression, env={"HF_ENDPOINT": f"{before}{hub.url}/"})
-    assert contents(host_nix, out / "snapshots" / repo.sha) == EXPECTED
+    assert host_nix.contents(out / "snapshots" / repo.sha) == EXPECTED
 
 
 def in_turn(hub: Hub, expression: str) -> str:
@@ -179,7 +166,7 @@ def in_turn(hub: Hub, expression: str) -> str:
 
 def test_files_from_the_second_of_two_endpoints(host_nix: NixEnv, hub: Hub, repo: Repo) -> None:
     out = host_nix.build(in_turn(hub, files_pin(hub, repo)), env={"HF_TOKEN": "hf_s3cret"})
-    assert contents(host_nix, out / "snapshots" / repo.sha) == EXPECTED
+    assert host_nix.contents(out / "snapshots" / repo.sha) == EXPECTED
     assert {request.token for request in hub.log} == {None}
 
 

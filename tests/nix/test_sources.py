@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.gitlike import BigFile, sha256
+from support.gitlike import BigFile, chunks
 from support.nix import NixError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from support.hub import Hub
     from support.nix import NixEnv
     from support.shelving import Locking
@@ -22,7 +20,7 @@ FILES = {
     "a b+c/ü?#%.txt": b"odd",
     "model.safetensors": BigFile(9 << 20, 7),
 }
-EXPECTED = {path: sha256(content) for path, content in FILES.items()}
+EXPECTED = {path: b"".join(chunks(content)) for path, content in FILES.items()}
 
 
 def expression(locking: Locking) -> str:
@@ -34,26 +32,13 @@ def expression(locking: Locking) -> str:
     )
 
 
-def contents(nix: NixEnv, folder: Path) -> dict[str, str]:
-    """Path -> sha256, with links into the store followed to where the store lies for us."""
-    found = {}
-    for path in folder.rglob("*"):
-        target = path
-        while target.is_symlink():
-            link = target.readlink()
-            target = nix.path(link) if link.is_absolute() else target.parent / link
-        if target.is_file():
-            found[str(path.relative_to(folder))] = sha256(target.read_bytes())
-    return found
-
-
 @pytest.mark.parametrize("settings", ["", 'layout = "link"', 'pin = "tree"'])
 def test_an_entry(nix: NixEnv, locking: Locking, settings: str) -> None:
     locking.shelf.fill(FILES)
     locking.ok(settings=settings)
     out = nix.build(expression(locking), env=locking.shelf.env)
     commit = (out / "refs/main").read_text()
-    assert contents(nix, out / "snapshots" / commit) == EXPECTED
+    assert nix.contents(out / "snapshots" / commit) == EXPECTED
     if locking.shelf.secret is not None:
         found = subprocess.run(
             ["grep", "-rl", locking.shelf.secret, nix.real, locking.project.dir],
@@ -112,4 +97,4 @@ def test_a_fallback(
     hub.close()
     out = host_nix.build(expression(locking), env=locking.shelf.env)
     rev = locking.project.lock["m"]["source"]["huggingface"]["rev"]
-    assert contents(host_nix, out / "snapshots" / rev) == EXPECTED
+    assert host_nix.contents(out / "snapshots" / rev) == EXPECTED

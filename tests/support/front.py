@@ -9,11 +9,11 @@ import http.client
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from support.loopback import LoopbackServer, Request, Response
+from support.loopback import Request, Response, Watched
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from support.loopback import Framing
 
@@ -21,36 +21,12 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "server", "date"
 _PIECE = 1 << 16
 
 
-class Front:
-    """The proxy. `faults` sees every request first; what it returns is the answer, unless None."""
+class Front(Watched):
+    """The proxy, before the server at `upstream`."""
 
     def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(self.forward, tls)
         self._upstream = urlsplit(upstream).netloc
-        self.faults: Callable[[Request], Response | None] = lambda _request: None
-        self.server = LoopbackServer(
-            lambda request: self.faults(request) or self.forward(request), tls
-        )
-        self.url = self.server.url
-
-    @property
-    def log(self) -> list[Request]:
-        return self.server.log
-
-    @property
-    def sent_bytes(self) -> int:
-        return sum(request.sent_bytes for request in self.log)
-
-    def clear(self) -> None:
-        self.log.clear()
-
-    def close(self) -> None:
-        self.server.close()
-
-    def __enter__(self) -> Front:  # noqa: PYI034 (Self is new in Python 3.11)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def forward(self, request: Request) -> Response:
         """What the server answers; a fault may call this and change the result."""

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from support.gitlike import BigFile, Content, File, Repo, chunks, lfs_pointer, sha256, tree_ids
-from support.loopback import LoopbackServer, Request, Response
+from support.loopback import Request, Response, Watched
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["BigFile", "Hub", "Repo", "Request", "Response"]
 
@@ -42,46 +42,19 @@ _CDN = re.compile(r"/cdn/(?P<digest>[0-9a-f]{64})")
 _HOUR = 3600
 
 
-class Hub:
-    """The server. `faults` sees every request first; what it returns is the answer, unless None.
-
-    Its clock, `now`, stands still. Signed addresses are good for an hour of it.
-    """
+class Hub(Watched):
+    """The server. Its clock, `now`, stands still. Signed addresses are good for an hour of it."""
 
     def __init__(
         self, page_size: int = 1000, tls: ssl.SSLContext | None = None, *, listening: bool = True
     ) -> None:
+        super().__init__(self.answer, tls, listening=listening)
         self.page_size = page_size
-        self.faults: Callable[[Request], Response | None] = lambda _request: None
         self.now = 1_700_000_000
         self._repos: dict[tuple[str, str], Repo] = {}
         self._tokens: dict[str, set[str]] = {}
-        self.server = LoopbackServer(
-            lambda request: self.faults(request) or self.answer(request), tls, listening=listening
-        )
-        self.url = self.server.url
         # The same server under another host name, to which no token may be sent.
         self.cdn_url = self.url.replace("127.0.0.1", "localhost")
-
-    @property
-    def log(self) -> list[Request]:
-        return self.server.log
-
-    @property
-    def sent_bytes(self) -> int:
-        return sum(request.sent_bytes for request in self.log)
-
-    def clear(self) -> None:
-        self.log.clear()
-
-    def close(self) -> None:
-        self.server.close()
-
-    def __enter__(self) -> Hub:  # noqa: PYI034 (Self is new in Python 3.11)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def allow(self, token: str, *repos: str) -> None:
         """Make `token` valid and let it read these private and gated repositories."""

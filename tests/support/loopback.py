@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import ssl
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Framing: TypeAlias = Literal["length", "chunked", "close", "http/1.0", "raw"]
 """How a client is to see where a body ends: by Content-Length, in chunks, where the connection
 does, likewise and in the older HTTP, or not at all, as nothing but the body is sent."""
+
+W = TypeVar("W", bound="Watched")
 
 _UNTIL_CLOSED = {"close", "http/1.0", "raw"}
 _RESET = struct.pack("ii", 1, 0)  # struct linger: close without sending what is left, with a RST
@@ -68,6 +70,51 @@ class Response:
     @property
     def pieces(self) -> Iterable[bytes]:
         return [self.body] if isinstance(self.body, bytes) else self.body
+
+
+class Watched:
+    """A server whose requests are counted, and whose answers a test may give itself.
+
+    `faults` sees every request first; what it returns is the answer, unless None.
+
+    Args:
+        answer: Makes the answers to all other requests; a fault may call it (`otherwise`).
+        tls, listening: As of LoopbackServer.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Request], Response],
+        tls: ssl.SSLContext | None = None,
+        *,
+        listening: bool = True,
+    ) -> None:
+        self.faults: Callable[[Request], Response | None] = lambda _request: None
+        self.otherwise = answer
+        self.server = LoopbackServer(
+            lambda request: self.faults(request) or answer(request), tls, listening=listening
+        )
+        self.url = self.server.url
+
+    @property
+    def log(self) -> list[Request]:
+        return self.server.log
+
+    @property
+    def sent_bytes(self) -> int:
+        return sum(request.sent_bytes for request in self.log)
+
+    def clear(self) -> None:
+        self.log.clear()
+
+    def close(self) -> None:
+        self.server.close()
+
+    def __enter__(self: W) -> W:  # noqa: PYI019 (Self is new in Python 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class LoopbackServer(ThreadingHTTPServer):

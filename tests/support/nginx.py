@@ -56,6 +56,29 @@ def public_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@contextlib.contextmanager
+def listening(*options: tuple[int, int]) -> Iterator[tuple[socket.socket, int]]:
+    """A socket with these options (of SOL_SOCKET) that takes connections, and its port."""
+    with socket.socket() as sock:
+        for option, value in options:
+            sock.setsockopt(socket.SOL_SOCKET, option, value)
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)  # noqa: FBT003 (the socket module's own way)
+        yield sock, sock.getsockname()[1]
+
+
+def start(folder: Path, config: str, sock: socket.socket) -> subprocess.Popen[bytes]:
+    """Start nginx with its files in a folder; it takes the socket as from one that it replaces."""
+    (folder / "nginx.conf").write_text(config)
+    return subprocess.Popen(
+        [PROGRAM or "nginx", "-e", folder / "errors", "-c", folder / "nginx.conf"],
+        env={**os.environ, "NGINX": f"{sock.fileno()};"},
+        pass_fds=[sock.fileno()],
+        stderr=subprocess.DEVNULL,  # the same as in the file
+    )
+
+
 class Nginx:
     """The server.
 
@@ -66,24 +89,11 @@ class Nginx:
     """
 
     def __init__(self, root: Path, folder: Path, more: str = "") -> None:
-        # nginx takes the socket from us, as it does from an nginx that it replaces.
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            listening.listen(_BACKLOG)
-            listening.setblocking(False)  # noqa: FBT003 (the socket module's own way)
-            port = listening.getsockname()[1]
-            user = "user nobody nogroup;" if os.geteuid() == 0 else ""
-            config = folder / "nginx.conf"
-            config.write_text(
-                _CONFIG.format(user=user, folder=folder, root=root, port=port, more=more)
-            )
+        user = "user nobody nogroup;" if os.geteuid() == 0 else ""
+        with listening() as (sock, port):
+            config = _CONFIG.format(user=user, folder=folder, root=root, port=port, more=more)
             self.url = f"http://127.0.0.1:{port}"
-            self._process = subprocess.Popen(
-                [PROGRAM or "nginx", "-e", folder / "errors", "-c", config],
-                env={**os.environ, "NGINX": f"{listening.fileno()};"},
-                pass_fds=[listening.fileno()],
-                stderr=subprocess.DEVNULL,  # the same as in the file
-            )
+            self._process = start(folder, config, sock)
         requests.get(self.url, timeout=_STARTS)
 
     def close(self) -> None:

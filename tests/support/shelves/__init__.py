@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from support.gitlike import Content
-    from support.loopback import Request, Response
+    from support.loopback import Request, Watched
 
 
 def names() -> list[str]:
@@ -27,21 +28,12 @@ def shelf(name: str) -> type[Shelf]:
     return cast("type[Shelf]", import_module(f"{__name__}.{name}").SHELF)
 
 
-class Front(Protocol):
-    """What requests go through: it counts them, and can answer in the server's place."""
+@dataclass(frozen=True)
+class Folder:
+    """A folder that a server shows."""
 
-    faults: Callable[[Request], Response | None]
-    url: str
-
-    @property
-    def log(self) -> list[Request]: ...
-
-    @property
-    def sent_bytes(self) -> int: ...
-
-    def clear(self) -> None: ...
-
-    def close(self) -> None: ...
+    root: Path
+    front: Watched
 
 
 class Shelf(ABC):
@@ -64,7 +56,7 @@ class Shelf(ABC):
 
     env: Mapping[str, str]
     secret: str | None = None
-    front: Front
+    front: Watched
 
     @classmethod
     @abstractmethod

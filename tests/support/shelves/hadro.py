@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from support import s3
 from support.front import Front
 from support.gitlike import mirror
-from support.shelves import Shelf
+from support.shelves import Folder, Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 
     from support.gitlike import Content
     from support.loopback import Request
-
-
-@dataclass(frozen=True)
-class _Served:
-    root: Path
-    front: Front
 
 
 class HadroShelf(Shelf):
@@ -39,7 +32,7 @@ class HadroShelf(Shelf):
         return _served(folder)
 
     def __init__(self, server: object, name: str) -> None:
-        served = cast("_Served", server)
+        served = cast("Folder", server)
         self.front = served.front
         self.front.faults = lambda _request: None
         self.front.clear()
@@ -69,11 +62,11 @@ class HadroShelf(Shelf):
 
 
 @contextlib.contextmanager
-def _served(folder: Path) -> Iterator[_Served]:
+def _served(folder: Path) -> Iterator[Folder]:
     root = folder / "root"
     root.mkdir()
     with s3.Hadro(root, folder) as hadro, Front(hadro.url) as front:
-        yield _Served(root, front)
+        yield Folder(root, front)
 
 
 SHELF = HadroShelf

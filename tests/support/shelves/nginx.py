@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from support.front import Front
 from support.gitlike import mirror
 from support.nginx import Nginx
-from support.shelves import Shelf
+from support.shelves import Folder, Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 
     from support.gitlike import Content
     from support.loopback import Request
-
-
-@dataclass(frozen=True)
-class _Served:
-    root: Path
-    front: Front
 
 
 class NginxShelf(Shelf):
@@ -38,7 +31,7 @@ class NginxShelf(Shelf):
         return _served(folder)
 
     def __init__(self, server: object, name: str) -> None:
-        served = cast("_Served", server)
+        served = cast("Folder", server)
         self.front = served.front
         self.front.faults = lambda _request: None
         self.front.clear()
@@ -78,11 +71,11 @@ class NginxShelf(Shelf):
 
 
 @contextlib.contextmanager
-def _served(folder: Path) -> Iterator[_Served]:
+def _served(folder: Path) -> Iterator[Folder]:
     root = folder / "root"
     root.mkdir()
     with Nginx(root, folder) as nginx, Front(nginx.url) as front:
-        yield _Served(root, front)
+        yield Folder(root, front)
 
 
 SHELF = NginxShelf
