@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
@@ -15,7 +14,7 @@ from report import Figure, Row, absent, row, seconds, size
 from support.environment import CHECKOUT
 from support.front import Front
 from support.gitlike import BigFile, chunks
-from support.nginx import PROGRAM, Nginx, public_folder
+from support.nginx import PROGRAM, Nginx
 from support.s3 import ENV, Hadro, Moto
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def measure(settings: Settings) -> Iterator[Row]:
         yield absent("in its way", ["nginx is not installed"])
         return
     for files, what in ((model(settings.size), "shards"), (_SMALL, "small files")):
-        with public_folder() as folder:
+        with scratch() as folder:
             _fill(folder, files)
             with _servers(folder) as servers:
                 for server in servers:
@@ -146,9 +145,11 @@ def _fill(folder: Path, files: Mapping[str, Content]) -> None:
 @contextlib.contextmanager
 def _servers(folder: Path) -> Iterator[list[_Server]]:
     more = _LISTING.format(bucket=_BUCKET)
-    with Nginx(folder / "data", folder, more) as nginx, Hadro(folder / "data", folder) as hadro:
+    with (
+        Nginx(folder / "data", folder, more, "root") as nginx,
+        Hadro(folder / "data", folder) as hadro,
+    ):
         yield [_Server("nginx", nginx.url), _Server("hadro", hadro.url)]
-        shutil.rmtree(folder / "data")
 
 
 def _figure(meter: Meter) -> Figure | None:

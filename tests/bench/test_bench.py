@@ -41,7 +41,7 @@ def bench(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("question", ROWS)
 def test_a_question(question: str, tmp_path: Path) -> None:
     done = bench(question, "--size=4MiB", "--runs=1", TMPDIR=str(tmp_path))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert f"== {question}: " in done.stdout
     assert [row for row in ROWS[question] if row not in done.stdout] == []
     assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,6 @@ PROGRAM = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/
 _STARTS = 10  # seconds
 _BACKLOG = 511  # nginx's own
 
-# Its workers are not root, so that a file may be refused to them.
 _CONFIG = """
 daemon off;
 {user}
@@ -83,13 +82,16 @@ class Nginx:
     """The server.
 
     Args:
-        root: What it serves; other users must be able to read it.
+        root: What it serves.
         folder: For its own files.
         more: Lines of its configuration, for the server.
+        user: And maybe group, as which its workers read, if we are root.
     """
 
-    def __init__(self, root: Path, folder: Path, more: str = "") -> None:
-        user = "user nobody nogroup;" if os.geteuid() == 0 else ""
+    def __init__(
+        self, root: Path, folder: Path, more: str = "", user: str = "nobody nogroup"
+    ) -> None:
+        user = f"user {user};" if os.geteuid() == 0 else ""
         with listening() as (sock, port):
             config = _CONFIG.format(user=user, folder=folder, root=root, port=port, more=more)
             self.url = f"http://127.0.0.1:{port}"
