@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ class Hashing:
         return self._each(
             holdings,
             lambda client, source, file: client.details(source, file),
-            "asked about {} of {} files",
+            lambda done, total: self._report(f"asked about {done} of {total} files"),
         )
 
     def unread(self, holdings: Iterable[Holding]) -> list[str]:
@@ -117,17 +118,18 @@ class Hashing:
         """Return the holdings with all hashes, having read the content of what lacks them."""
         for line in self.unread(holdings):
             self._warn(line)
+        reading = _Reading(self._report, holdings)
         return self._each(
             holdings,
-            lambda client, source, file: client.read(source, file),
-            "hashed {} of {} files",
+            lambda client, source, file: client.read(source, file, reading.arrived),
+            reading.hashed,
         )
 
     def _each(
         self,
         holdings: Sequence[Holding],
         call: Callable[[Client[Any], Source, ListedFile], ListedFile],
-        progress: str,
+        progress: Callable[[int, int], None],
     ) -> list[Holding]:
         todo = [
             (number, index)
@@ -148,9 +150,7 @@ class Hashing:
                     self.failures.setdefault(holding.model, error)
                 return None
 
-        found = run_all(
-            work, todo, self._jobs, lambda done: self._report(progress.format(done, len(todo)))
-        )
+        found = run_all(work, todo, self._jobs, lambda done: progress(done, len(todo)))
         files = [list(holding.files) for holding in holdings]
         for (number, index), file in zip(todo, found, strict=True):
             if isinstance(file, ListedFile):
@@ -160,6 +160,40 @@ class Hashing:
             for holding, new in zip(holdings, files, strict=True)
             if holding.model not in self.failures
         ]
+
+
+class _Reading:
+    """Says how far the reading is, from many threads, and not too often."""
+
+    _INTERVAL = 0.2  # seconds
+
+    def __init__(self, report: Report, holdings: Iterable[Holding]) -> None:
+        self._report = report
+        unread = [file for holding in holdings for file in holding.files if _is_unread(file)]
+        self._files = len(unread)
+        self._size = sum(file.size or 0 for file in unread)
+        self._done = self._arrived = 0
+        self._said = 0.0
+        self._lock = threading.Lock()
+
+    def arrived(self, count: int) -> None:
+        """Count bytes."""
+        with self._lock:
+            self._arrived += count
+            now = time.monotonic()
+            if now - self._said < self._INTERVAL:
+                return
+            self._said = now
+        self._say()
+
+    def hashed(self, done: int, _total: int) -> None:
+        """Note that so many files are done."""
+        self._done = done
+        self._say()
+
+    def _say(self) -> None:
+        size = f"{human_size(self._arrived)} of {human_size(self._size)}"
+        self._report(f"hashed {self._done} of {self._files} files, {size}")
 
 
 def _is_unread(file: ListedFile) -> bool:

@@ -20,6 +20,7 @@ _TRIES = 5  # without a byte in between
 def sha256_of(
     read_from: Callable[[int], tuple[int, Iterable[bytes]]],
     transient: tuple[type[Exception], ...],
+    arrived: Callable[[int], None],
 ) -> tuple[str, int]:
     """Return the sha256, in hex, and the size in bytes of content that is read as it comes.
 
@@ -28,6 +29,7 @@ def sha256_of(
             it begins with, which is that one or 0, and its pieces. It raises if the content has
             become another.
         transient: what it, or the reading, raises where asking for the rest is worth it.
+        arrived: gets the number of bytes of each piece.
 
     Raises:
         Exception: whatever it raised last.
@@ -42,6 +44,7 @@ def sha256_of(
             for piece in pieces:
                 hasher.update(piece)
                 seen += len(piece)
+                arrived(len(piece))
         except transient:
             failures = 1 if seen > before else failures + 1
             if failures == _TRIES:

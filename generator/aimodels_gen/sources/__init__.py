@@ -199,10 +199,16 @@ class Client(ABC, Generic[S]):
         """
         return file
 
-    def read(self, source: S, file: ListedFile) -> ListedFile:
+    def read(
+        self,
+        source: S,
+        file: ListedFile,
+        arrived: Callable[[int], None],  # noqa: ARG002 - for others
+    ) -> ListedFile:
         """Return a listed file with its sha256 and size, having read all of its content.
 
-        It is asked for what neither the listing nor `details` has the sha256 of.
+        It is asked for what neither the listing nor `details` has the sha256 of. `arrived` gets
+        numbers of bytes as they come.
 
         Raises:
             SourceError: it cannot be read, or is not what was listed.

@@ -86,16 +86,20 @@ class HubClient(Client[HuggingFace]):
                 return None
         return refusal
 
-    def read(self, source: HuggingFace, file: ListedFile) -> ListedFile:
+    def read(
+        self, source: HuggingFace, file: ListedFile, arrived: Callable[[int], None]
+    ) -> ListedFile:
         """Return a file that the Hub keeps in git with its sha256; see `Client.read`.
 
         The git blob id of the same bytes is compared with the listing's first, so that a
         hash is never pinned of bytes that are not the commit's.
         """
-        return self._ask(
+        found = self._ask(
             source,
             lambda endpoint, tries: retrying(lambda: self._read(source, file, endpoint), tries),
         )
+        arrived(file.size or 0)
+        return found
 
     def environment(self) -> dict[str, str]:
         """Return the token for the bundled fetcher, wherever it was found."""

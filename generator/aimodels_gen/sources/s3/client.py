@@ -84,9 +84,9 @@ class S3Client(Client[S3]):
         """
         return self._ask(source, file, lambda client: self._details(source, file, client))
 
-    def read(self, source: S3, file: ListedFile) -> ListedFile:
+    def read(self, source: S3, file: ListedFile, arrived: Callable[[int], None]) -> ListedFile:
         """Return an object with its sha256, having read it; see `Client.read`."""
-        return self._ask(source, file, lambda client: self._read(source, file, client))
+        return self._ask(source, file, lambda client: self._read(source, file, client, arrived))
 
     def environment(self) -> Mapping[str, str]:
         """Return credentials, region and endpoint for the bundled fetcher, wherever they are from.
@@ -185,7 +185,9 @@ class S3Client(Client[S3]):
                 "them with `aws s3api restore-object`"
             )
 
-    def _read(self, source: S3, file: ListedFile, client: S3Api) -> ListedFile:
+    def _read(
+        self, source: S3, file: ListedFile, client: S3Api, arrived: Callable[[int], None]
+    ) -> ListedFile:
         version = {"VersionId": file.version} if file.version else {}
         same = {"IfMatch": f'"{file.etag}"'} if file.etag else {}
 
@@ -204,7 +206,7 @@ class S3Client(Client[S3]):
             partial = _header(answer, "content-range") is not None
             return start if partial else 0, _pieces(answer["Body"])
 
-        sha256, size = sha256_of(read_from, TRANSIENT)
+        sha256, size = sha256_of(read_from, TRANSIENT, arrived)
         if size != file.size:
             raise _replaced(source, file)
         return replace(file, sha256=sha256)

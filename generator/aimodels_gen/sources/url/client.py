@@ -20,7 +20,7 @@ from aimodels_gen.sources.url.digests import published, sums
 from aimodels_gen.sources.url.session import Session, explain, length_of, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from aimodels_gen.sources import Warn
     from aimodels_gen.sources.url import Url
@@ -68,12 +68,12 @@ class UrlClient(Client["Url"]):
         files = tuple(result for result in listed if isinstance(result, ListedFile))
         return Listing(source, files)
 
-    def read(self, source: Url, file: ListedFile) -> ListedFile:
+    def read(self, source: Url, file: ListedFile, arrived: Callable[[int], None]) -> ListedFile:
         """Return a file with its sha256 and size, having read it; see `Client.read`."""
         first, *others = source.files[file.path]
         for url, following in zip((first, *others), (*others, None), strict=True):
             try:
-                return self._read(url, file)
+                return self._read(url, file, arrived)
             except SourceError as error:  # noqa: PERF203 - there are few
                 if following is None:
                     raise
@@ -128,7 +128,7 @@ class UrlClient(Client["Url"]):
                 published(headers),
             )
 
-    def _read(self, url: str, file: ListedFile) -> ListedFile:
+    def _read(self, url: str, file: ListedFile, arrived: Callable[[int], None]) -> ListedFile:
         def read_from(start: int) -> tuple[int, Iterable[bytes]]:
             headers = {}
             if start:
@@ -146,7 +146,7 @@ class UrlClient(Client["Url"]):
             return begins, pieces(answer)
 
         try:
-            sha256, size = sha256_of(read_from, (requests.RequestException,))
+            sha256, size = sha256_of(read_from, (requests.RequestException,), arrived)
         except requests.RequestException as error:
             raise explain(error, url) from error
         if file.size not in {None, size}:
