@@ -40,6 +40,12 @@ class Holding:
     place: int
     files: tuple[ListedFile, ...]
 
+    @property
+    def tells(self) -> bool:
+        """Return whether the source would say so if the content were another."""
+        ids = map(self.source.content_id, self.files)
+        return bool(self.source.version) or all(name is not None for name in ids)
+
     def recalled(self, known: Known) -> Holding:
         """Return it with what is known of content that is the same as it was."""
         return replace(self, files=tuple(self._recall(file, known) for file in self.files))

@@ -197,14 +197,14 @@ class _Resolver:
                 self._fail(entry.name, result)
             else:
                 listings[entry.name].append(result)
-        selected = []
-        for entry in entries:
-            if entry.name not in self._failures:
-                try:
-                    selected.append(self._select(entry, *listings[entry.name]))
-                except AimodelsError as error:
-                    self._fail(entry.name, error)
-        return selected
+        listed = [entry for entry in entries if entry.name not in self._failures]
+        found = run_all(
+            lambda entry: self._select(entry, *listings[entry.name]), listed, self._options.jobs
+        )
+        for entry, item in zip(listed, found, strict=True):
+            if isinstance(item, AimodelsError):
+                self._fail(entry.name, item)
+        return [item for item in found if isinstance(item, _Selected)]
 
     def _sources(self, entry: Entry) -> tuple[Source, ...]:
         """Return the sources to list: as pinned, where all that is new are fallbacks."""
@@ -305,20 +305,24 @@ class _Resolver:
         old = self._old.models.get(item.entry.name)
         if old is None or not self._is_same_tree(item, old, None):
             return None
-        return replace(_refreshed(item.entry, old), card=item.card)
+        return replace(
+            _refreshed(item.entry, old),
+            card=item.card,
+            digest=item.entry.digest(),
+            fallbacks_digest=item.entry.fallbacks_digest(),
+        )
 
     def _is_same_tree(self, item: _Selected, old: LockedModel, places: int | None) -> bool:
         """Return whether the tree is the same, and so are its first so many sources."""
-        entry = item.entry
+        entry, holdings = item.entry, item.holdings[:places]
+        now = [holding.source.holding(holding.files) for holding in holdings]
         return (
             self._pin_kind(entry) == "tree"
             and isinstance(old.pin, TreePin)
             and entry.filters == old.filters
             and entry.integration.enable == old.integration.enable
-            and _content(
-                holding.source.holding(holding.files) for holding in item.holdings[:places]
-            )
-            == _content(old.sources[:places])
+            and all(holding.tells for holding in holdings)
+            and _content(now) == _content(old.sources[:places])
         )
 
     def _tree_pin(self, tree: Tree, files: Sequence[ListedFile]) -> TreePin:

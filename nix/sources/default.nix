@@ -18,10 +18,22 @@
 #                paths if nothing is wanted but these files
 let
   kinds = builtins.listToAttrs (
-    map (file: {
-      name = builtins.head (builtins.match "(.*)[.]nix" file);
-      value = import (./. + "/${file}");
-    }) (builtins.filter (file: file != "default.nix") (builtins.attrNames (builtins.readDir ./.)))
+    builtins.concatMap (
+      file:
+      let
+        # Editors leave files of other names here.
+        name = builtins.match "([a-z0-9-]+)[.]nix" file;
+      in
+      if name == null || file == "default.nix" then
+        [ ]
+      else
+        [
+          {
+            name = builtins.head name;
+            value = import (./. + "/${file}");
+          }
+        ]
+    ) (builtins.attrNames (builtins.readDir ./.))
   );
 in
 {

@@ -263,6 +263,25 @@ def test_a_tree_is_compared_with_the_sums_file(
     assert f"expected {sri_of(ZEROS)}, received {sri(CONTENT)}" in result.err
 
 
+@pytest.mark.parametrize("headers", [{}, {"Etag": "", "Last_Modified": ""}])
+def test_the_upgrade_of_a_tree(
+    front: Front, project: Project, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the server does not say whether it is the same, it is fetched to see."""
+    monkeypatch.setenv("NIX_STORE_DIR", str(project.dir / "store"))
+    monkeypatch.setenv("NIX_STATE_DIR", str(project.dir / "var"))
+    more = sums_of(front, f"{SHA256}  model.gguf") + '\npin = "tree"'
+    in_file, otherwise = front.faults, with_headers(front, **headers)
+    front.faults = lambda request: in_file(request) or otherwise(request)
+    assert lock(project, f"{front.url}/model.gguf", more=more).status == 0
+    before = project.lock
+    front.clear()
+    result = lock(project, f"{front.url}/model.gguf", more=more, args=("-U",))
+    assert "= 1 unchanged" in result.err
+    assert project.lock == before
+    assert ("/model.gguf" in reads(front)) == bool(headers)
+
+
 def test_mirrors(front: Front, project: Project) -> None:
     result = lock(project, f"{front.url}/model.gguf", f"{front.url}/model.gguf?mirror")
     assert result.status == 0, result.err

@@ -50,7 +50,7 @@ class Url(Source):
         """Read `source.url` of a lock."""
         files = table.table("files") or table.fail("files", "is missing", "restore the lock")
         found = {path: files.one_or_more(path) or () for path in sorted(files.keys())}
-        return cls(found, etags=table.texts("etags"))
+        return cls(found, table.strings("sums") or (), table.texts("etags"))
 
     def to_nix(self) -> dict[str, Any]:
         """Return the attributes of `source.url` in Nix; a single address is no list."""
@@ -61,8 +61,9 @@ class Url(Source):
         }
 
     def to_lock(self) -> dict[str, Any]:
-        """Return what the lock keeps: the ETags, too."""
-        return {**self.to_nix(), **({"etags": dict(self.etags)} if self.etags else {})}
+        """Return what the lock keeps: sums files and ETags, too."""
+        more = {"sums": list(self.sums), "etags": dict(self.etags)}
+        return {**self.to_nix(), **{key: value for key, value in more.items() if value}}
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the content; mirrors have the same."""
