@@ -192,8 +192,8 @@ def _source(place: Table) -> Source:
     found = place.one_of(sources.names())
     if found is None:
         several = "name one, and list those that have the same files as fallbacks = [{ ... }, ...]"
-        hint = several if place.keys() else f"write one, such as {_examples()}"
-        place.fail(None, f"names {'several sources' if place.keys() else 'no source'}", hint)
+        hint = several if place.names() else f"write one, such as {_examples()}"
+        place.fail(None, f"names {'several sources' if place.names() else 'no source'}", hint)
     name, inner = found
     source = sources.kind(name).from_toml(inner)
     inner.finish()

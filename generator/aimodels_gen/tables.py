@@ -35,7 +35,7 @@ class Table:
         self._error = error
         self._known: list[str] = []
 
-    def keys(self) -> Collection[str]:
+    def names(self) -> Collection[str]:
         """Return the keys that it has, known or not."""
         return self._data.keys()
 
@@ -54,7 +54,7 @@ class Table:
     def texts(self, key: str) -> dict[str, str]:
         """Return a table of non-empty strings, an empty one when absent."""
         table = self.table(key)
-        return {} if table is None else {name: table.string(name) or "" for name in table.keys()}  # noqa: SIM118 - no mapping
+        return {} if table is None else {name: table.string(name) or "" for name in table.names()}
 
     def boolean(self, key: str) -> bool | None:
         """Return a boolean, None when absent."""

@@ -324,6 +324,17 @@ def test_listings_that_are_none(front: Front, fetch: Fetch, body: str) -> None:
     assert "Traceback" not in run.log
 
 
+@pytest.mark.parametrize("key", ["../evil", "a/../../evil", "..", "/evil", "a//b", "a/", "a%00b"])
+def test_hostile_keys(front: Front, fetch: Fetch, key: str) -> None:
+    coded = "<EncodingType>url</EncodingType>"
+    body = LISTING.format(rest=coded + ROW.format(key=f"it/{key}", size=1)).encode()
+    front.faults = lambda _: Response(200, {}, body)
+    run = fetch("tree", source(endpoint=front.url), env=ENV, **EVERYTHING)
+    assert run.status == 1
+    assert "would leave the output" in run.log
+    assert not run.out.exists()
+
+
 def test_a_listing_that_goes_in_circles(front: Front, fetch: Fetch) -> None:
     rest = "<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>"
     body = LISTING.format(rest=ROW.format(key="it/x", size=1) + rest).encode()

@@ -323,6 +323,27 @@ def test_odd_keys_can_be_left_out(moto: Moto, bucket: str, project: Project) -> 
     assert set(hashes(project)) == {"config.json"}
 
 
+@pytest.mark.parametrize(
+    "key", ["../evil", "a/../../evil", "a/./b", "..", "/evil", "a//b", "a%00b"]
+)
+def test_hostile_keys(moto: Moto, front: Front, bucket: str, project: Project, key: str) -> None:
+    """As any server can list them, coded or not."""
+    moto.put(bucket, {"config.json": b"{}", "KEY": b"evil"})
+
+    def fault(request: Request) -> Response | None:
+        if "list-type=2" not in request.path:
+            return None
+        answer = front.forward(request)
+        body = b"".join(answer.pieces).replace(b"KEY", key.encode())
+        return Response(answer.status, {**answer.headers, "Content-Length": str(len(body))}, body)
+
+    front.faults = fault
+    write(project, bucket)
+    said = project.fails("lock")
+    assert f"names a file {key.replace('%00', chr(0))!r}" in said
+    assert not project.lock_file.exists()
+
+
 def test_keys_that_no_file_system_holds(moto: Moto, bucket: str, project: Project) -> None:
     moto.put(bucket, {"x" * 256: b"long"})
     write(project, bucket)

@@ -38,10 +38,10 @@ class Url(Source):
     def from_toml(cls, table: Table) -> Url:
         """Read `source.url` of a manifest; see `Source.from_toml`."""
         files = table.table("files")
-        if files is None or not files.keys():
+        if files is None or not files.names():
             table.fail(None, "has no files", 'add files."model.gguf" = "https://…"')
         return cls(
-            {path: _addresses(files, path) for path in sorted(files.keys())},
+            {path: _addresses(files, path) for path in sorted(files.names())},
             _addresses(table, "sums"),
         )
 
@@ -49,7 +49,7 @@ class Url(Source):
     def from_lock(cls, table: Table) -> Url:
         """Read `source.url` of a lock."""
         files = table.table("files") or table.fail("files", "is missing", "restore the lock")
-        found = {path: files.one_or_more(path) or () for path in sorted(files.keys())}
+        found = {path: files.one_or_more(path) or () for path in sorted(files.names())}
         return cls(found, table.strings("sums") or (), table.texts("etags"))
 
     def to_nix(self) -> dict[str, Any]:
