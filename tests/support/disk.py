@@ -30,8 +30,8 @@ def small_disk(at: Path, size: int) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> None:
-    """Write until nothing fits any more."""
-    with (folder / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+    """Write until nothing fits any more; what another thread has filled stays full."""
+    with (folder / "filler").open("ab", buffering=0) as file, contextlib.suppress(OSError):
         free = os.statvfs(folder)
         os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize)
         while True:
