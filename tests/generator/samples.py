@@ -7,6 +7,8 @@ from aimodels_gen.hashing import sri_from_hex
 from aimodels_gen.lockfile import Lock
 from aimodels_gen.pins import Card, FilePin, FilesPin, Integration, LockedModel, TreePin
 from aimodels_gen.sources.huggingface import HuggingFace
+from aimodels_gen.sources.s3 import S3
+from aimodels_gen.sources.url import Url
 
 REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
 ENDPOINTS = ("https://mirror.example", "https://huggingface.co")
@@ -74,5 +76,35 @@ def tree() -> LockedModel:
     )
 
 
+def elsewhere() -> LockedModel:
+    """A model of a bucket, with fallbacks."""
+    files = {path: FilePin(hash_of(n), n) for n, path in enumerate(HOSTILE)}
+    bucket = S3(
+        "my-models",
+        "a b/ü/",
+        "eu-central-1",
+        "https://s3.example.org",
+        etags={path: f'"{n}' for n, path in enumerate(HOSTILE)},
+        versions={path: f"${{{n}}}" for n, path in enumerate(HOSTILE)},
+    )
+    urls = Url(
+        {
+            path: (f"https://a.example/{n}", f"https://b.example/{n}")
+            for n, path in enumerate(HOSTILE)
+        },
+        etags={"--help": '"x"'},
+    )
+    return LockedModel(
+        name="elsewhere",
+        source=bucket,
+        filters=Filters(),
+        pin=FilesPin(files),
+        digest="a" * 64,
+        integration=Integration(org="my-org", model="elsewhere"),
+        fallbacks=(urls, HuggingFace("org/name", rev=REV)),
+        fallbacks_digest="b" * 64,
+    )
+
+
 def lock() -> Lock:
-    return Lock({model.name: model for model in (tree(), plain(), hostile())})
+    return Lock({model.name: model for model in (tree(), plain(), hostile(), elsewhere())})

@@ -30,7 +30,7 @@ def test_one_fact_a_line_and_keys_sorted() -> None:
     text = lockfile.dumps(samples.lock())
     data = json.loads(text)
     assert text == json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    assert list(data["models"]) == ["hostile", "llama-2-7b", "or"]
+    assert list(data["models"]) == ["elsewhere", "hostile", "llama-2-7b", "or"]
     assert data["models"]["llama-2-7b"]["files"]["config.json"] == {
         "hash": samples.hash_of(1),
         "size": 609,
