@@ -198,10 +198,10 @@ class Download:
 
     def _receive(self, answer: Answer, part: Part, buffer: memoryview) -> None:
         """Write what the answer has of what is missing: of a whole file, all of that."""
-        others: list[Part] = []
-        if not answer.partial:
-            with self._lock:
-                others = self._parts.take_all()
+        with self._lock:
+            # Once all is there it is verified, and another thread may start over with new ones.
+            parts = self._parts
+            others = [] if answer.partial else parts.take_all()
         position = answer.start or 0
         try:
             for wanted in sorted((part, *others), key=lambda part: part.at):
@@ -213,7 +213,7 @@ class Download:
         finally:
             with self._lock:
                 for other in others:
-                    self._parts.give_back(other)
+                    parts.give_back(other)
 
     def _skip(self, answer: Answer, count: int, buffer: memoryview) -> None:
         while count > 0:
