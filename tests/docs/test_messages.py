@@ -12,7 +12,7 @@ from support.environment import CHECKOUT
 from support.fetcher import Fetch
 from support.hub import Hub, Response
 from support.loopback import LoopbackServer
-from support.s3 import ENV
+from support.s3 import ENV, refusal
 from support.specs import source, sri
 from support.tls import Authority
 
@@ -67,8 +67,7 @@ def logs(hub: Hub, tmp_path: Path) -> str:
 
 def _refused(fetch: Fetch, code: str, status: int) -> str:
     """What is said when a bucket answers with that."""
-    body = f"<Error><Code>{code}</Code></Error>".encode()
-    server = LoopbackServer(lambda _: Response(status, {}, body))
+    server = LoopbackServer(lambda _: refusal(code, status))
     bucket = {"bucket": "my-models", "prefix": "", "region": None, "endpoint": server.url}
     given = {"s3": {**bucket, "versions": {"a": "1"}}}
     run = fetch("file", given, env=ENV, path="a", hash=sri(b"{}"), size=2)

@@ -12,7 +12,6 @@ from support.environment import CHECKOUT
 from support.expressions import got
 from support.front import Front
 from support.locks import BIN, aimodels_gen
-from support.loopback import Response
 from support.nix import NixError
 
 if TYPE_CHECKING:
@@ -155,8 +154,8 @@ def test_without_credentials_the_build_says_where_they_go(
     host_nix: NixEnv, env: Mapping[str, str], front: Front
 ) -> None:
     # moto fails where others refuse.
-    refusal = Response(403, {}, b"<Error><Code>AccessDenied</Code></Error>")
-    front.faults = lambda r: None if "authorization" in r.headers else refusal
+    refused = s3.refusal("AccessDenied", 403)
+    front.faults = lambda r: None if "authorization" in r.headers else refused
     with pytest.raises(NixError, match="AccessDenied") as caught:
         host_nix.build(
             SCOPE + SNIPPET.format(hash=""), env={"AWS_ENDPOINT_URL": env["AWS_ENDPOINT_URL"]}

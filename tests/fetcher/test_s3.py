@@ -11,7 +11,7 @@ from support.amazon import Amazon, amazon
 from support.front import Front
 from support.gitlike import BigFile
 from support.loopback import LoopbackServer, Response
-from support.s3 import ENV, KEY, SECRET, Moto
+from support.s3 import ENV, KEY, SECRET, Moto, refusal
 from support.specs import EVERYTHING, file_pin, sri
 
 if TYPE_CHECKING:
@@ -56,12 +56,6 @@ def source(**changes: Any) -> dict[str, Any]:
     return {"s3": {**given, "versions": {}, **changes}}
 
 
-def refusing(code: str, status: int, **details: str) -> Response:
-    inner = "".join(f"<{name}>{value}</{name}>" for name, value in details.items())
-    body = f"<?xml version='1.0'?><Error><Code>{code}</Code>{inner}</Error>".encode()
-    return Response(status, {"Content-Type": "application/xml"}, body)
-
-
 @pytest.mark.parametrize("mode", ["file", "tree"])
 @pytest.mark.parametrize("region", [None, "eu-central-1"])
 def test_amazon(somewhere: Amazon, fetch: Fetch, mode: str, region: str | None) -> None:
@@ -96,7 +90,7 @@ def test_the_wrong_region(somewhere: Amazon, fetch: Fetch) -> None:
 
 
 def test_a_server_that_wants_another_region(front: Front, fetch: Fetch) -> None:
-    front.faults = lambda _: refusing("AuthorizationHeaderMalformed", 400, Region="garage")
+    front.faults = lambda _: refusal("AuthorizationHeaderMalformed", 400, Region="garage")
     run = fetch("file", source(endpoint=front.url), env=ENV, **CONFIG)
     assert run.status == 1
     assert 'write region = "garage"' in run.log
@@ -142,7 +136,7 @@ def test_a_session(front: Front, fetch: Fetch) -> None:
 def test_whoever_asks_pays(front: Front, fetch: Fetch) -> None:
     def fault(request: Request) -> Response | None:
         paid = request.headers.get("x-amz-request-payer") == "requester"
-        return None if paid else refusing("AccessDenied", 403)
+        return None if paid else refusal("AccessDenied", 403)
 
     front.faults = fault
     run = fetch("file", source(endpoint=front.url), env=ENV, **CONFIG)
@@ -171,7 +165,7 @@ def test_whoever_asks_pays(front: Front, fetch: Fetch) -> None:
     ],
 )
 def test_refusals(front: Front, fetch: Fetch, code: str, status: int, hint: str) -> None:
-    front.faults = lambda _: refusing(code, status, AWSAccessKeyId=KEY, StringToSign="x")
+    front.faults = lambda _: refusal(code, status, AWSAccessKeyId=KEY, StringToSign="x")
     run = fetch("file", source(endpoint=front.url), env=ENV, **CONFIG)
     assert run.status == 1
     assert f"HTTP {status} ({code})" in run.log
@@ -181,7 +175,7 @@ def test_refusals(front: Front, fetch: Fetch, code: str, status: int, hint: str)
 
 
 def test_a_server_that_is_busy(front: Front, fetch: Fetch) -> None:
-    busy = iter([refusing("SlowDown", 503)] * 2)
+    busy = iter([refusal("SlowDown", 503)] * 2)
     front.faults = lambda _: next(busy, None)
     run = fetch.but(retry__FIRST_WAIT=0.01)("file", source(endpoint=front.url), env=ENV, **CONFIG)
     assert run.status == 0, run.log

@@ -35,6 +35,15 @@ def front(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
 
 
 @pytest.fixture
+def bucket(moto: Moto, front: Front, request: pytest.FixtureRequest) -> str:
+    """An empty one."""
+    assert front.url
+    name = "".join(c for c in request.node.name.lower() if c.isalnum())[-40:] + "-bucket"
+    moto.bucket(name)
+    return name
+
+
+@pytest.fixture
 def hub_project(project: Project, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose Hub is ours."""
     monkeypatch.setenv("HF_ENDPOINT", hub.url)

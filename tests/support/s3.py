@@ -12,6 +12,7 @@ import requests
 from botocore.config import Config
 
 from support.gitlike import chunks
+from support.loopback import Response
 from support.program import Program
 
 if TYPE_CHECKING:
@@ -25,6 +26,13 @@ ENV = {
     "AWS_SECRET_ACCESS_KEY": SECRET,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+def refusal(code: str, status: int, **details: str) -> Response:
+    """What S3 answers where it refuses."""
+    inner = "".join(f"<{name}>{value}</{name}>" for name, value in details.items())
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code>{inner}</Error>".encode()
+    return Response(status, {"Content-Type": "application/xml"}, body)
 
 
 def client(url: str, service: str = "s3", key: str = KEY, secret: str = SECRET) -> Any:

@@ -1,0 +1,41 @@
+"""Projects whose models are in buckets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from support.loopback import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.front import Front
+    from support.loopback import Request
+    from support.project import Project
+
+INTEGRATION = 'integration.huggingface = { org = "my-org", model = "my-model" }\n'
+
+
+def write(project: Project, bucket: str, more: str = "", settings: str = "") -> None:
+    source = f'source.s3 = {{ bucket = "{bucket}"{more} }}\n'
+    project.write(f"[models.m]\n{source}{INTEGRATION}{settings}\n")
+
+
+def hashes(project: Project) -> dict[str, str]:
+    return {path: file["hash"] for path, file in project.lock["m"]["files"].items()}
+
+
+def content_requests(front: Front) -> list[Request]:
+    return [r for r in front.log if r.method == "GET" and "list-type=2" not in r.path]
+
+
+def as_amazon_says(front: Front, **headers: str) -> Callable[[Request], Response | None]:
+    def fault(request: Request) -> Response | None:
+        if request.method != "HEAD":
+            return None
+        answer = front.forward(request)
+        more = {key.replace("_", "-").title(): value for key, value in headers.items()}
+        kept = {k: v for k, v in answer.headers.items() if k.lower() not in map(str.lower, more)}
+        return Response(answer.status, {**kept, **more})
+
+    return fault

@@ -1,0 +1,193 @@
+"""What buckets say of their content, and what has to be read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from generator.buckets import as_amazon_says, content_requests, hashes, write
+from support.loopback import Response
+from support.specs import sri
+
+if TYPE_CHECKING:
+    from support.front import Front
+    from support.loopback import Request
+    from support.project import Project
+    from support.s3 import Moto
+
+
+PART = b"p" * (5 << 20)  # the least that S3 takes
+
+
+def test_a_checksum_of_the_object_is_its_hash(
+    moto: Moto, front: Front, bucket: str, project: Project
+) -> None:
+    files = {f"{n:03}.bin": b"%d" % n for n in range(50)}
+    moto.put(bucket, files)
+    write(project, bucket)
+    project.ok("lock")
+    assert hashes(project) == {path: sri(content) for path, content in files.items()}
+    assert len([r for r in front.log if "list-type=2" in r.path]) == 1
+    assert len([r for r in front.log if r.method == "HEAD"]) == len(files)
+    assert content_requests(front) == []
+
+
+@pytest.mark.parametrize("checksum", [None, "CRC32", "SHA1"])
+def test_other_checksums_are_no_hashes(
+    moto: Moto, front: Front, bucket: str, project: Project, checksum: str | None
+) -> None:
+    moto.put(bucket, {"a.bin": b"content"}, checksum=checksum)
+    write(project, bucket)
+    said = project.run("lock").err
+    assert f"s3://{bucket}/ gives no sha256 for 1 file, so that 7 B are read once" in said
+    assert hashes(project) == {"a.bin": sri(b"content")}
+    assert len(content_requests(front)) == 1
+
+
+def test_a_checksum_of_checksums_is_no_hash(
+    moto: Moto, front: Front, bucket: str, project: Project
+) -> None:
+    """moto gives it as if it were one, as some servers do: the ETag tells of the parts."""
+    moto.put_parts(bucket, "a.bin", PART, b"rest")
+    head = moto.api.head_object(Bucket=bucket, Key="a.bin", ChecksumMode="ENABLED")
+    composite = hashlib.sha256(hashlib.sha256(PART).digest() + hashlib.sha256(b"rest").digest())
+    assert head["ChecksumSHA256"] == base64.b64encode(composite.digest()).decode()
+    write(project, bucket)
+    project.ok("lock")
+    assert hashes(project) == {"a.bin": sri(PART + b"rest")}
+    assert len(content_requests(front)) == 1
+
+
+WHOLE = base64.b64encode(hashlib.sha256(b"content").digest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "reads"),
+    [
+        ({"x_amz_checksum_sha256": WHOLE, "x_amz_checksum_type": "FULL_OBJECT"}, 0),
+        ({"x_amz_checksum_sha256": WHOLE}, 0),
+        ({"x_amz_checksum_sha256": WHOLE, "x_amz_checksum_type": "COMPOSITE"}, 1),
+        ({"x_amz_checksum_sha256": f"{WHOLE}-2"}, 1),
+        ({"x_amz_checksum_sha256": f"{WHOLE}-2", "x_amz_checksum_type": "COMPOSITE"}, 1),
+        ({"x_amz_checksum_sha256": WHOLE[:-4]}, 1),
+        ({"x_amz_checksum_sha256": "not base64"}, 1),
+    ],
+)
+def test_what_kind_of_checksum_it_is(  # noqa: PLR0913, PLR0917 (fixtures)
+    moto: Moto,
+    front: Front,
+    bucket: str,
+    project: Project,
+    headers: dict[str, str],
+    reads: int,
+) -> None:
+    moto.put(bucket, {"a.bin": b"content"}, checksum=None)
+    front.faults = as_amazon_says(front, **headers)
+    write(project, bucket)
+    project.ok("lock")
+    assert hashes(project) == {"a.bin": sri(b"content")}
+    assert len(content_requests(front)) == reads
+
+
+def test_what_was_read_is_remembered(
+    moto: Moto, front: Front, bucket: str, project: Project
+) -> None:
+    """By its ETag, also under another prefix, and when the pin is made anew."""
+    moto.put(bucket, {"it/a.bin": b"content", "it/b.bin": b"other"}, checksum=None)
+    write(project, bucket, ', prefix = "it"')
+    project.ok("lock")
+    front.clear()
+    write(project, bucket)
+    project.ok("lock")
+    assert hashes(project) == {"it/a.bin": sri(b"content"), "it/b.bin": sri(b"other")}
+    assert content_requests(front) == []
+    moto.put(bucket, {"it/a.bin": b"changed"}, checksum=None)
+    project.ok("lock", "-U")
+    assert [r.path.rpartition("/")[2] for r in content_requests(front)] == ["a.bin"]
+
+
+def test_an_upgrade_costs_a_listing(
+    moto: Moto, front: Front, bucket: str, project: Project
+) -> None:
+    moto.put(bucket, {f"{n}.bin": b"%d" % n for n in range(20)})
+    write(project, bucket)
+    project.ok("lock")
+    front.clear()
+    project.ok("lock", "-U")
+    assert len(front.log) == 1
+
+
+def test_an_object_that_is_replaced_meanwhile(
+    moto: Moto, front: Front, bucket: str, project: Project
+) -> None:
+    """Between the listing and what comes after it."""
+    moto.put(bucket, {"a.bin": b"content"})
+
+    def fault(request: Request) -> Response | None:
+        if request.method == "HEAD":
+            moto.put(bucket, {"a.bin": b"changed"})
+        return None
+
+    front.faults = fault
+    write(project, bucket)
+    said = project.fails("lock")
+    assert "'a.bin' was replaced while it was being locked" in said
+    assert not project.lock_file.exists()
+
+
+@pytest.mark.parametrize("knows_if_match", [True, False])
+def test_an_object_that_is_replaced_while_it_is_read(
+    moto: Moto,
+    front: Front,
+    bucket: str,
+    project: Project,
+    knows_if_match: bool,  # noqa: FBT001 (a row of the table)
+) -> None:
+    moto.put(bucket, {"a.bin": b"content"}, checksum=None)
+
+    def fault(request: Request) -> Response | None:
+        if request.method == "GET" and "list-type" not in request.path:
+            moto.put(bucket, {"a.bin": b"changed"}, checksum=None)
+            if not knows_if_match:
+                etag = '"' + hashlib.md5(b"changed", usedforsecurity=False).hexdigest() + '"'
+                return Response(200, {"ETag": etag}, b"changed")
+        return None
+
+    front.faults = fault
+    write(project, bucket)
+    result = project.run("lock")
+    assert result.status == 1
+    assert "replaced while it was being locked" in result.err
+    assert not project.lock_file.exists()
+
+
+# Versions
+
+
+def test_versions_are_pinned(moto: Moto, front: Front, project: Project) -> None:
+    assert front.url
+    moto.bucket("versions", versions=True)
+    moto.put("versions", {"a.bin": b"one"})
+    write(project, "versions")
+    project.ok("lock")
+    first = project.lock["m"]["source"]["s3"]["versions"]["a.bin"]
+    assert first == moto.api.head_object(Bucket="versions", Key="a.bin")["VersionId"]
+    moto.put("versions", {"a.bin": b"one"})
+    assert "= 1 unchanged" in project.run("lock", "-U").err, "the same content: the pin is good"
+    moto.put("versions", {"a.bin": b"two"})
+    project.ok("lock", "-U")
+    assert project.lock["m"]["source"]["s3"]["versions"]["a.bin"] != first
+
+
+def test_objects_of_before_versions_were_kept(moto: Moto, front: Front, project: Project) -> None:
+    """Their version is called null, and is replaced like any object without."""
+    assert front.url
+    moto.bucket("before")
+    moto.put("before", {"a.bin": b"one"})
+    front.faults = as_amazon_says(front, x_amz_version_id="null")
+    write(project, "before")
+    project.ok("lock")
+    assert "versions" not in project.lock["m"]["source"]["s3"]
