@@ -6,7 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
+from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.sources.s3.credentials import signer
 from support.amazon import Amazon, amazon
 from support.front import Front
 from support.gitlike import BigFile
@@ -241,16 +244,29 @@ def test_the_role_of_an_instance(front: Front, fetch: Fetch, instance: LoopbackS
     assert front.log[-1].headers["x-amz-security-token"] == "tokenoftheinstance"
 
 
-def test_an_instance_without_a_role(front: Front, fetch: Fetch, instance: LoopbackServer) -> None:
+@pytest.mark.parametrize("address", ["{url}", "127.0.0.1:80", "http://127.0.0.1:9"])
+def test_an_instance_without_a_role(
+    front: Front, fetch: Fetch, instance: LoopbackServer, address: str
+) -> None:
     instance.answer = lambda _request: Response(404)
     env = {
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": instance.url,
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": address.format(url=instance.url),
         "AWS_EC2_METADATA_DISABLED": "false",
     }
     run = fetch("file", source(endpoint=front.url), env=env, **CONFIG)
     assert run.status == 1
     assert "gives no credentials" in run.log
     assert not front.log
+
+
+@pytest.mark.parametrize("error", [BotoCoreError(), RuntimeError("still expired")])
+def test_credentials_that_cannot_be_renewed(error: Exception) -> None:
+    class Broken:
+        def get_frozen_credentials(self) -> None:
+            raise error
+
+    with pytest.raises(FetchError, match="cannot be renewed"):
+        signer(Broken(), "us-east-1")("https://my-models.s3.amazonaws.com/it/config.json")
 
 
 def test_a_version(moto: Moto, fetch: Fetch) -> None:

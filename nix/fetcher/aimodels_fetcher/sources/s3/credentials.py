@@ -33,14 +33,10 @@ def find_credentials() -> Any:  # noqa: ANN401 (botocore has no types)
     Raises:
         FetchError: There are only parts of them, or they cannot be had.
     """
-    try:
-        from botocore.credentials import Credentials  # noqa: PLC0415 (slow to import)
-    except ImportError as error:
-        raise FetchError(
-            "botocore is missing, which signs requests to S3", "install Python's botocore"
-        ) from error
     key, secret = variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")
     if key and secret:
+        from botocore.credentials import Credentials  # noqa: PLC0415 (slow to import)
+
         return Credentials(key, secret, variable("AWS_SESSION_TOKEN"))
     if key or secret:
         raise FetchError(
@@ -56,13 +52,17 @@ def find_credentials() -> Any:  # noqa: ANN401 (botocore has no types)
 
 def _instance_credentials() -> Any:  # noqa: ANN401 (as above)
     from botocore.credentials import InstanceMetadataProvider  # noqa: PLC0415 (slow to import)
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     from botocore.utils import METADATA_BASE_URL, InstanceMetadataFetcher  # noqa: PLC0415
 
     address = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT") or METADATA_BASE_URL
-    fetcher = InstanceMetadataFetcher(
-        timeout=2, num_attempts=3, base_url=address, user_agent="nix-ai-models"
-    )
-    found = InstanceMetadataProvider(fetcher).load()
+    try:
+        fetcher = InstanceMetadataFetcher(
+            timeout=2, num_attempts=3, base_url=address, user_agent="nix-ai-models"
+        )
+        found = InstanceMetadataProvider(fetcher).load()
+    except BotoCoreError:  # the address is none
+        found = None
     if found is None:
         raise FetchError(
             f"{public(address)} gives no credentials, as AWS_EC2_METADATA_DISABLED=false wants",
@@ -75,14 +75,21 @@ def signer(credentials: Any, region: str) -> Callable[[str], dict[str, str]]:  #
     """Give what signs a GET (signature version 4, in headers), so that URLs hold no secret."""
     from botocore.auth import S3SigV4Auth  # noqa: PLC0415 (slow to import)
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
     payer = variable("AWS_REQUEST_PAYER")
     headers = {"x-amz-request-payer": payer} if payer else {}
 
     def sign(url: str) -> dict[str, str]:
         request = AWSRequest(method="GET", url=url, headers=headers)
-        # Frozen anew each time: those of an instance are renewed.
-        S3SigV4Auth(credentials.get_frozen_credentials(), "s3", region).add_auth(request)
+        try:
+            # Anew each time: those of an instance are renewed (botocore's RefreshableCredentials).
+            frozen = credentials.get_frozen_credentials()
+        except (BotoCoreError, RuntimeError) as error:
+            raise FetchError(
+                f"the credentials of the instance cannot be renewed: {error}", "build again later"
+            ) from error
+        S3SigV4Auth(frozen, "s3", region).add_auth(request)
         return dict(request.headers.items())
 
     return sign
