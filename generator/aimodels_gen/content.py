@@ -32,12 +32,10 @@ class Holding:
     Attributes:
         model: the model's name.
         source: at its exact revision.
-        place: 0 for the model's source, 1 for its first fallback.
     """
 
     model: str
     source: Source
-    place: int
     files: tuple[ListedFile, ...]
 
     @property

@@ -227,10 +227,10 @@ class _Resolver:
         ]
         if listing.card.gated:
             warnings += self._gate_warnings(entry, listing, files)
-        holdings = [Holding(entry.name, listing.source, 0, files)]
-        for place, fallback in enumerate(fallbacks, 1):
+        holdings = [Holding(entry.name, listing.source, files)]
+        for fallback in fallbacks:
             there = counterparts(listing.source, files, fallback)
-            holdings.append(Holding(entry.name, fallback.source, place, there))
+            holdings.append(Holding(entry.name, fallback.source, there))
         return _Selected(entry, listing.card, tuple(holdings), tuple(warnings))
 
     def _gate_warnings(

@@ -59,6 +59,7 @@ def test_a_bucket_has_no_name_for_the_cache(integration: str) -> None:
 @pytest.fixture
 def llamas(moto: Moto, bucket: str) -> str:
     keys = ("models/llama/a", "models/llama-2/b", "models/llama/", "models/one.gguf", "top")
+    keys += ("models/empty/",)
     moto.put(bucket, {key: b"" if key.endswith("/") else key.encode() for key in keys})
     return bucket
 
@@ -75,6 +76,7 @@ def test_a_prefix_is_a_folder(llamas: str, project: Project, prefix: str) -> Non
     ("prefix", "hint"),
     [
         ("models/lama", "look at it with `aws s3 ls"),
+        ("models/empty", "look at it with `aws s3 ls"),
         ("models/llam", "there is 'models/llama-2/', 'models/llama/'"),
         ("models/one.gguf", 'write prefix = "models" and include = ["one.gguf"]'),
         ("/models/llama", "keys hardly ever begin with a slash"),

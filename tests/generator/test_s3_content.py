@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -165,6 +166,27 @@ def test_an_object_that_is_replaced_while_it_is_read(
 
 
 # Versions
+
+
+def test_a_server_without_etags(moto: Moto, front: Front, bucket: str, project: Project) -> None:
+    """Nobody knows whether an object is the same: it is read each time."""
+    moto.put(bucket, {"a.bin": b"content"}, checksum=None)
+
+    def fault(request: Request) -> Response:
+        answer = front.forward(request)
+        headers = {key: value for key, value in answer.headers.items() if key.lower() != "etag"}
+        body = re.sub(rb"<ETag>.*?</ETag>", b"", b"".join(answer.pieces))
+        if request.method == "GET":
+            headers["Content-Length"] = str(len(body))
+        return Response(answer.status, headers, body)
+
+    front.faults = fault
+    write(project, bucket)
+    project.ok("lock")
+    assert hashes(project) == {"a.bin": sri(b"content")}
+    front.clear()
+    project.ok("lock", "-U")
+    assert len(content_requests(front)) == 1
 
 
 def test_versions_are_pinned(moto: Moto, front: Front, project: Project) -> None:

@@ -359,6 +359,32 @@ def test_what_tells_that_a_file_is_the_same(
     assert len(reads(front)) == again
 
 
+@pytest.mark.parametrize("validator", ['"strong"', "Wed, 25 Nov 2026 23:00:00 GMT", None])
+def test_what_is_read_in_two_goes(front: Front, project: Project, validator: str | None) -> None:
+    """The rest is asked for only where it is that of the same file."""
+    name = "ETag" if validator and validator.startswith('"') else "Last-Modified"
+    given = {name: validator} if validator else {}
+    content = CONTENT * 20_000
+    asked: list[dict[str, str]] = []
+
+    def fault(request: Request) -> Response:
+        asked.append(request.headers)
+        if request.method == "HEAD":
+            return Response(200, {**given, "Content-Length": str(len(content))})
+        if "range" in request.headers:
+            start = int(request.headers["range"].removeprefix("bytes=").removesuffix("-"))
+            rest = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+            return Response(206, {**given, **rest}, content[start:])
+        body = content if len(asked) > 2 else content[: 200 << 10]
+        return Response(200, {**given, "Content-Length": str(len(content))}, body)
+
+    front.faults = fault
+    assert lock(project, f"{front.url}/model.gguf").status == 0
+    assert pin(project)["hash"] == sri(content)
+    assert asked[-1].get("if-range") == validator
+    assert ("range" in asked[-1]) == bool(validator)
+
+
 def test_a_web_page(front: Front, project: Project) -> None:
     front.faults = with_headers(front, Content_Type="text/html; charset=utf-8")
     result = lock(project, f"{front.url}/blob/main/model.gguf")

@@ -147,14 +147,14 @@ class S3Client(Client[S3]):
             Bucket=source.bucket, Prefix=prefix[:-1], Delimiter="/", **self._payer
         )
         folders = [row["Prefix"] for row in near.get("CommonPrefixes", ())]
-        objects = [row["Key"] for row in near.get("Contents", ()) if row["Key"]]
+        objects = [row["Key"] for row in near.get("Contents", ())]
         if prefix and prefix[:-1] in objects:
             folder, _, name = prefix[:-1].rpartition("/")
             hint = f'it is an object: write prefix = "{folder}" and include = ["{name}"]'
         elif prefix.startswith("/"):
             hint = "keys hardly ever begin with a slash: leave it out"
-        elif near_ones := (folders + objects)[:5]:
-            hint = f"there is {', '.join(map(repr, near_ones))}"
+        elif others := [name for name in folders + objects if name != prefix]:
+            hint = f"there is {', '.join(map(repr, others[:5]))}"
         else:
             hint = f"look at it with `aws s3 ls {source.label}`"
         return SourceError(f"{source.label} has no objects", hint)
@@ -166,7 +166,7 @@ class S3Client(Client[S3]):
             ChecksumMode="ENABLED",
             **self._payer,
         )
-        if (_etag(head), head["ContentLength"]) != (file.etag, file.size):
+        if head["ContentLength"] != file.size or not _is_same(head, file):
             raise _replaced(source, file)
         self._look_for_archives(source, head)
         version = _header(head, "x-amz-version-id")
@@ -200,7 +200,7 @@ class S3Client(Client[S3]):
                 **same,
                 **self._payer,
             )
-            if _etag(answer) != file.etag:  # some servers do not know If-Match
+            if not _is_same(answer, file):  # some servers do not know If-Match
                 answer["Body"].close()
                 raise _replaced(source, file)
             partial = _header(answer, "content-range") is not None
@@ -277,6 +277,10 @@ def _checksum(head: Mapping[str, Any]) -> str | None:
 def _etag(answer: Mapping[str, Any]) -> str | None:
     """Return an ETag without its quotes, about which servers do not agree."""
     return (answer.get("ETag") or "").strip('"') or None
+
+
+def _is_same(answer: Mapping[str, Any], file: ListedFile) -> bool:
+    return file.etag in {None, _etag(answer)}
 
 
 def _header(answer: Mapping[str, Any], name: str) -> str | None:

@@ -131,10 +131,8 @@ class UrlClient(Client["Url"]):
     def _read(self, url: str, file: ListedFile, arrived: Callable[[int], None]) -> ListedFile:
         def read_from(start: int) -> tuple[int, Iterable[bytes]]:
             headers = {}
-            if start:
-                headers["Range"] = f"bytes={start}-"
-            if start and file.etag and file.etag.startswith('"'):
-                headers["If-Range"] = file.etag
+            if start and file.etag:  # without one, the rest may be that of another file
+                headers = {"Range": f"bytes={start}-", "If-Range": file.etag}
             answer = self._session.ask("GET", url, headers)
             if not answer.ok:
                 raise explain(answer, url)

@@ -90,7 +90,7 @@ class S3(Source):
         """Get ready to connect; requests to the bucket's own host, and no others, are signed.
 
         Raises:
-            FetchError: There are only parts of credentials, or botocore is missing.
+            FetchError: There are only parts of credentials, or those wanted cannot be had.
         """
         from aimodels_fetcher.transport import Client  # noqa: PLC0415 (requests is slow to import)
 
