@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from lfs import Lfs
-from support.nginx import PROGRAM, listening, start
+from support.nginx import PROGRAM, listening, start, static
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +32,7 @@ events {{ worker_connections 1024; }}
 http {{
   log_format bytes $body_bytes_sent;
   access_log {folder}/log bytes;
-  client_body_temp_path {folder}/client;
-  fastcgi_temp_path {folder}/fastcgi;
-  proxy_temp_path {folder}/proxy;
-  scgi_temp_path {folder}/scgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  default_type application/octet-stream;
-  sendfile on;
-  tcp_nopush on;
+  {static}
   map_hash_bucket_size 256;
   map_hash_max_size 8192;
   map $uri $checksum {{ include {root}/etags; }}
@@ -86,7 +79,12 @@ class Nginx:
         with listening(*([(_PACING, rate)] if rate is not None else [])) as (sock, port):
             user = pwd.getpwuid(os.geteuid()).pw_name
             config = _CONFIG.format(
-                user=user, folder=folder, root=root, port=port, lfs=self._lfs.server_port
+                user=user,
+                folder=folder,
+                static=static(folder),
+                root=root,
+                port=port,
+                lfs=self._lfs.server_port,
             )
             self.url = f"http://127.0.0.1:{port}"
             self._process = start(folder, config, sock)

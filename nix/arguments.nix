@@ -27,9 +27,10 @@ in
 {
   /**
     Checks the arguments of `fetchModel`, and returns them with defaults: `source` as
-    ./sources/default.nix describes it, `sources` with the fallbacks after it, and `integration.huggingface` as `enable`, `org`, `model` and
-    `hfCachePath` (null without a cache entry). Hashes are left to those who build: what a model is
-    called can be asked while they are still to be filled in.
+    ./sources/default.nix describes it, `sources` with the fallbacks after it, and
+    `integration.huggingface` as `enable`, `org`, `model` and `hfCachePath` (null without a cache
+    entry). Hashes are left to those who build: what a model is called can be asked while they are
+    still to be filled in.
 
     # Type
 
@@ -59,8 +60,8 @@ in
 
       inherit (import ./sources) normalise;
       source = normalise fail "source" arguments.source;
-      others = map (normalise fail "fallbacks") fallbacks;
-      problems = builtins.filter (other: other ? problem) ([ source ] ++ others);
+      sources = [ source ] ++ map (normalise fail "fallbacks") fallbacks;
+      problems = builtins.filter (one: one ? problem) sources;
       checkKeys = (import ./keys.nix fail).check;
 
       hf = hfDefaults // integration.huggingface or { };
@@ -96,11 +97,11 @@ in
           // {
             inherit
               source
+              sources
               org
               model
               ;
             inherit (hf) enable;
-            sources = [ source ] ++ others;
             hfCachePath =
               if hf.enable then
                 (import ./integration).mkCacheName {

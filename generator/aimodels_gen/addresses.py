@@ -20,10 +20,7 @@ _SECRET = re.compile(
 
 def is_address(text: str) -> bool:
     """Return whether `text` is the http(s) address of a server, without user, password or query."""
-    try:
-        return bool(_ADDRESS.match(text)) and urlsplit(text).port != 0
-    except ValueError:
-        return False  # no port, or no IPv6 address in the brackets
+    return bool(_ADDRESS.match(text)) and _can_be_asked(text)
 
 
 def is_file(text: str) -> bool:
@@ -31,10 +28,7 @@ def is_file(text: str) -> bool:
 
     It may have a query, but see `holds_secret`.
     """
-    try:
-        return bool(_FILE.match(text)) and urlsplit(text).port != 0
-    except ValueError:
-        return False
+    return bool(_FILE.match(text)) and _can_be_asked(text)
 
 
 def holds_secret(url: str) -> bool:
@@ -54,3 +48,10 @@ def public(url: str) -> str:
     scheme, slashes, rest = url.partition("?")[0].partition("://")
     host, slash, path = rest.partition("/")
     return scheme + slashes + host.rpartition("@")[2] + slash + path
+
+
+def _can_be_asked(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False  # no port, or no IPv6 address in the brackets

@@ -175,9 +175,10 @@ def _model(name: str, table: Table) -> LockedModel:
 
 
 def _source(table: Table) -> Source:
-    (name, inner), *others = [*table.tables()] or [("", table)]
-    if others or name not in sources.names():
+    found = list(table.tables())
+    if len(found) != 1 or found[0][0] not in sources.names():
         table.fail(None, _UNKNOWN, f"upgrade aimodels-gen, or {_RESTORE}")
+    name, inner = found[0]
     source = sources.kind(name).from_lock(inner)
     inner.finish()
     return source

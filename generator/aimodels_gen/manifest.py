@@ -191,9 +191,10 @@ def _source(place: Table) -> Source:
     """Return the one source that a table names."""
     found = place.one_of(sources.names())
     if found is None:
-        several = "name one, and list those that have the same files as fallbacks = [{ ... }, ...]"
-        hint = several if place.names() else f"write one, such as {_examples()}"
-        place.fail(None, f"names {'several sources' if place.names() else 'no source'}", hint)
+        if not place.names():
+            place.fail(None, "names no source", f"write one, such as {_examples()}")
+        hint = "name one, and list those that have the same files as fallbacks = [{ ... }, ...]"
+        place.fail(None, "names several sources", hint)
     name, inner = found
     source = sources.kind(name).from_toml(inner)
     inner.finish()

@@ -14,9 +14,7 @@ TRIES = 4
 """How often to ask a server; TRIES_BEFORE_ANOTHER where there is somebody else to ask."""
 TRIES_BEFORE_ANOTHER = 2
 
-TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses that may pass."""
-
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_PAUSE = 0.5  # seconds
 _LONGEST_BACKOFF = 30.0
 # The Hub's rate limits are counted in windows of five minutes: waiting longer cannot help.
@@ -63,7 +61,7 @@ def pause_of_status(status: int, headers: Any, otherwise: float) -> float | None
     Those that `Retry-After: 7` or the Hub's `RateLimit: "api";r=0;t=7` ask for, up to five minutes;
     else `otherwise`.
     """
-    if status not in TRANSIENT_STATUS:
+    if status not in _TRANSIENT:
         return None
     text = headers.get("retry-after", "").strip()
     if not text:

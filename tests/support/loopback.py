@@ -107,6 +107,11 @@ class Watched:
     def clear(self) -> None:
         self.log.clear()
 
+    def reset(self) -> None:
+        """Be as new, for the next test."""
+        self.faults = lambda _request: None
+        self.clear()
+
     def close(self) -> None:
         self.server.close()
 

@@ -21,6 +21,17 @@ PROGRAM = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/
 _STARTS = 10  # seconds
 _BACKLOG = 511  # nginx's own
 
+_STATIC = """
+  client_body_temp_path {folder}/client;
+  fastcgi_temp_path {folder}/fastcgi;
+  proxy_temp_path {folder}/proxy;
+  scgi_temp_path {folder}/scgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  default_type application/octet-stream;
+  sendfile on;
+  tcp_nopush on;
+"""
+
 _CONFIG = """
 daemon off;
 {user}
@@ -30,14 +41,7 @@ error_log {folder}/errors;
 events {{ worker_connections 512; }}
 http {{
   access_log off;
-  client_body_temp_path {folder}/client;
-  fastcgi_temp_path {folder}/fastcgi;
-  proxy_temp_path {folder}/proxy;
-  scgi_temp_path {folder}/scgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  default_type application/octet-stream;
-  sendfile on;
-  tcp_nopush on;
+  {static}
   server {{
     listen 127.0.0.1:{port};
     root {root};
@@ -45,6 +49,11 @@ http {{
   }}
 }}
 """
+
+
+def static(folder: Path) -> str:
+    """What a server of files has in `http { }`, with this folder for its own."""
+    return _STATIC.format(folder=folder)
 
 
 @contextlib.contextmanager
@@ -93,7 +102,9 @@ class Nginx:
     ) -> None:
         user = f"user {user};" if os.geteuid() == 0 else ""
         with listening() as (sock, port):
-            config = _CONFIG.format(user=user, folder=folder, root=root, port=port, more=more)
+            config = _CONFIG.format(
+                user=user, folder=folder, static=static(folder), root=root, port=port, more=more
+            )
             self.url = f"http://127.0.0.1:{port}"
             self._process = start(folder, config, sock)
         requests.get(self.url, timeout=_STARTS)

@@ -129,11 +129,11 @@ def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Origins,
         except (FetchError, StatusError) as error:
             failure = source.explain(error) if isinstance(error, StatusError) else error
             failure = FetchError(f"{source.label}: {failure}", failure.hint)
-            if len(able) < len(sources) and not following:
-                failure.hint += (
-                    "; the fallbacks know no git: a `files` pin does not need the listing"
-                )
             if not following:
+                if len(able) < len(sources):
+                    failure.hint += (
+                        "; the fallbacks know no git: a `files` pin does not need the listing"
+                    )
                 raise failure from error
             say(f"{failure}; asking {following[0].place} instead")
         else:

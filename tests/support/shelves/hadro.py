@@ -34,8 +34,7 @@ class HadroShelf(Shelf):
     def __init__(self, server: object, name: str) -> None:
         served = cast("Folder", server)
         self.front = served.front
-        self.front.faults = lambda _request: None
-        self.front.clear()
+        self.front.reset()
         self._bucket = f"bucket-{name}"
         self._folder = served.root / self._bucket
         self._folder.mkdir()

@@ -40,8 +40,7 @@ class MotoShelf(Shelf):
     def __init__(self, server: object, name: str) -> None:
         self._server = cast("_Guarded", server)
         self.front = self._server.front
-        self.front.faults = lambda _request: None
-        self.front.clear()
+        self.front.reset()
         self._bucket = f"bucket-{name}"
         self._server.moto.bucket(self._bucket, versions=self.versions)
         self._sign_as(self._server.owner)

@@ -33,8 +33,7 @@ class NginxShelf(Shelf):
     def __init__(self, server: object, name: str) -> None:
         served = cast("Folder", server)
         self.front = served.front
-        self.front.faults = lambda _request: None
-        self.front.clear()
+        self.front.reset()
         self.env = {}
         self._url = f"{self.front.url}/{name}"
         self._folder = served.root / name

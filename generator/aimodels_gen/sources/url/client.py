@@ -99,7 +99,7 @@ class UrlClient(Client["Url"]):
         for failure in failures:
             self._warn(f"{failure.message}; {public(heads[0].url)} has answered instead")
         sha256 = next((known[name] for name in _names(path, urls) if name in known), None)
-        facts = [(_Head("the sums file", None, None, sha256)), *heads] if sha256 else heads
+        facts = [_Head("the sums file", None, None, sha256), *heads] if sha256 else heads
         for head in facts[1:]:
             _compare(path, facts, head)
         return ListedFile(
