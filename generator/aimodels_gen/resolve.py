@@ -20,7 +20,7 @@ from aimodels_gen.pool import run_all
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aimodels_gen.manifest import Entry, Manifest
+    from aimodels_gen.manifest.parse import Entry, Manifest
     from aimodels_gen.pins import Card
     from aimodels_gen.sources import Client, ListedFile, Listing, Source
 

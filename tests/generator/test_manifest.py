@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen import manifest
+from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.filters import Filters
 from aimodels_gen.pins import Integration

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen import manifest
+from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
 from generator.buckets import INTEGRATION, hashes, write
 from support.loopback import Response

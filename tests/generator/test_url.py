@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen import manifest, retry
+from aimodels_gen import retry
+from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.sources.url.digests import published, sums
 from support.front import Front

@@ -1,0 +1,1 @@
+"""models.toml: what a person declares."""
