@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from aimodels_gen import sources
 from aimodels_gen.atomic import write_atomic
 from aimodels_gen.errors import LockError
-from aimodels_gen.filters import Filters
+from aimodels_gen.manifest.filters import Filters
 from aimodels_gen.hashing import sri_digest
 from aimodels_gen.pins import (
     Card,

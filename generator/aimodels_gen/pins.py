@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimodels_gen.filters import Filters
+    from aimodels_gen.manifest.filters import Filters
     from aimodels_gen.sources import Source
 
 Layout = Literal["copy", "link"]

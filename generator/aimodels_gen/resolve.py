@@ -11,7 +11,7 @@ from aimodels_gen import store
 from aimodels_gen.agreement import counterparts, prove
 from aimodels_gen.content import Hashing, Holding, known_content
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
-from aimodels_gen.filters import check_paths
+from aimodels_gen.manifest.filters import check_paths
 from aimodels_gen.hashing import sri_from_hex
 from aimodels_gen.lockfile import Lock
 from aimodels_gen.pins import FilePin, FilesPin, LockedModel, PinKind, Tree, TreePin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimodels_gen.filters import Filters
+from aimodels_gen.manifest.filters import Filters
 from aimodels_gen.hashing import sri_from_hex
 from aimodels_gen.lockfile import Lock
 from aimodels_gen.pins import Card, FilePin, FilesPin, Integration, LockedModel, TreePin

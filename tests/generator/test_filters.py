@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimodels_gen.errors import SourceError
-from aimodels_gen.filters import Filters, check_path
+from aimodels_gen.manifest.filters import Filters, check_path
 
 PATH = st.text("ab./*?[]!-X", min_size=1, max_size=8)
 

@@ -6,7 +6,7 @@ import pytest
 
 from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
-from aimodels_gen.filters import Filters
+from aimodels_gen.manifest.filters import Filters
 from aimodels_gen.pins import Integration
 from aimodels_gen.sources.huggingface import HuggingFace
 

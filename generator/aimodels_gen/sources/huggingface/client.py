@@ -14,7 +14,7 @@ from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
 from aimodels_gen.addresses import origin, public
 from aimodels_gen.errors import SourceError
-from aimodels_gen.filters import check_path
+from aimodels_gen.manifest.filters import check_path
 from aimodels_gen.hashing import git_blob_hasher, sri_from_hex
 from aimodels_gen.pins import Card
 from aimodels_gen.sources import Client, ListedFile, Listing
