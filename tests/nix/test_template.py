@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen import starter
+from aimodels_gen.manifest import scaffold as starter
 from support.environment import CHECKOUT
 from support.locks import aimodels_gen
 from support.nix import NixError

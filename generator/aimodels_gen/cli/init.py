@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from aimodels_gen import starter
+from aimodels_gen.manifest import scaffold as starter
 from aimodels_gen.cli.console import Console
 
 
