@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aimodels_gen.diff import counted, human_size
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.hashing import sri_digest
-from aimodels_gen.pins import FilesPin
+from aimodels_gen.lock.model import FilesPin
 from aimodels_gen.pool import run_all
 from aimodels_gen.sources import ListedFile
 

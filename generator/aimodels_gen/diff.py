@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimodels_gen.pins import FilesPin
+from aimodels_gen.lock.model import FilesPin
 
 if TYPE_CHECKING:
     from aimodels_gen.lockfile import Lock
-    from aimodels_gen.pins import LockedModel
+    from aimodels_gen.lock.model import LockedModel
 
 _UNIT = 1000
 

@@ -28,7 +28,7 @@ from aimodels_gen.atomic import write_atomic
 from aimodels_gen.errors import LockError
 from aimodels_gen.manifest.filters import Filters
 from aimodels_gen.hashing import sri_digest
-from aimodels_gen.pins import (
+from aimodels_gen.lock.model import (
     Card,
     FilePin,
     FilesPin,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_gen import names, store
 from aimodels_gen.errors import StoreError
-from aimodels_gen.pins import FilePin, LockedModel, TreePin
+from aimodels_gen.lock.model import FilePin, LockedModel, TreePin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aimodels_gen import nixlit
 from aimodels_gen.paths import data_dir
-from aimodels_gen.pins import FilePin, Integration, LockedModel, TreePin
+from aimodels_gen.lock.model import FilePin, Integration, LockedModel, TreePin
 
 if TYPE_CHECKING:
     from aimodels_gen.lockfile import Lock

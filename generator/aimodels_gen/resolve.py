@@ -14,14 +14,14 @@ from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
 from aimodels_gen.manifest.filters import check_paths
 from aimodels_gen.hashing import sri_from_hex
 from aimodels_gen.lockfile import Lock
-from aimodels_gen.pins import FilePin, FilesPin, LockedModel, PinKind, Tree, TreePin
+from aimodels_gen.lock.model import FilePin, FilesPin, LockedModel, PinKind, Tree, TreePin
 from aimodels_gen.pool import run_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from aimodels_gen.manifest.parse import Entry, Manifest
-    from aimodels_gen.pins import Card
+    from aimodels_gen.lock.model import Card
     from aimodels_gen.sources import Client, ListedFile, Listing, Source
 
 DEFAULT_JOBS = 8

@@ -21,7 +21,7 @@ from aimodels_gen.paths import data_dir
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from aimodels_gen.pins import FilePin, Tree
+    from aimodels_gen.lock.model import FilePin, Tree
     from aimodels_gen.sources import Source
 
     Report = Callable[[str], None]

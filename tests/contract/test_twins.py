@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from aimodels_gen import names, sources
-from aimodels_gen.pins import TreePin
+from aimodels_gen.lock.model import TreePin
 from aimodels_gen.tables import Table
 from support import shelves
 from support.expressions import literal

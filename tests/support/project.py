@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from aimodels_gen.pins import LockedModel
+    from aimodels_gen.lock.model import LockedModel
 
 
 @dataclass(frozen=True)

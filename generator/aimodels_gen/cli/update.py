@@ -18,7 +18,7 @@ from aimodels_gen.resolve import Options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_gen.pins import PinKind
+    from aimodels_gen.lock.model import PinKind
     from aimodels_gen.render import Format
 
 

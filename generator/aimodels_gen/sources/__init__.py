@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from aimodels_gen.errors import SourceError
-from aimodels_gen.pins import Card
+from aimodels_gen.lock.model import Card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,0 +1,1 @@
+"""models.lock: the pins, and how they are made."""
