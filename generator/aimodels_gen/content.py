@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from aimodels_gen.lockfile import Lock
+    from aimodels_gen.lock.file import Lock
     from aimodels_gen.sources import Client, Source
 
     Report = Callable[[str], None]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimodels_gen.lock.model import FilesPin
 
 if TYPE_CHECKING:
-    from aimodels_gen.lockfile import Lock
+    from aimodels_gen.lock.file import Lock
     from aimodels_gen.lock.model import LockedModel
 
 _UNIT = 1000

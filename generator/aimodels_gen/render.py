@@ -12,7 +12,7 @@ from aimodels_gen.paths import data_dir
 from aimodels_gen.lock.model import FilePin, Integration, LockedModel, TreePin
 
 if TYPE_CHECKING:
-    from aimodels_gen.lockfile import Lock
+    from aimodels_gen.lock.file import Lock
 
 Format = Literal["packages", "nixos", "home-manager", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)

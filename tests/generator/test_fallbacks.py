@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen import lockfile
+from aimodels_gen.lock import file as lockfile
 from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import LockError, ManifestError
 from support.gitlike import BigFile

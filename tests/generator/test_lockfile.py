@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aimodels_gen import lockfile
+from aimodels_gen.lock import file as lockfile
 from aimodels_gen.errors import LockError
 from generator import samples
 

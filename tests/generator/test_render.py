@@ -7,7 +7,7 @@ import jinja2
 import pytest
 
 from aimodels_gen import names
-from aimodels_gen.lockfile import Lock
+from aimodels_gen.lock.file import Lock
 from aimodels_gen.render import FORMATS, arguments, definition, fill, render
 from generator import samples
 from generator.helpers import evaluate

@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aimodels_gen import cli, lockfile
+from aimodels_gen import cli
+from aimodels_gen.lock import file as lockfile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from aimodels_gen import lockfile
+from aimodels_gen.lock import file as lockfile
 from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.atomic import write_atomic
 from aimodels_gen.cli.console import Console, result

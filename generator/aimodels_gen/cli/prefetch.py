@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen import lockfile
+from aimodels_gen.lock import file as lockfile
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.locking import manifest_option
 from aimodels_gen.errors import AimodelsError, LockError

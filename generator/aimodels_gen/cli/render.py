@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen import lockfile
+from aimodels_gen.lock import file as lockfile
 from aimodels_gen.cli.locking import FILE, Target, output_options
 from aimodels_gen.errors import LockError
 from aimodels_gen.render import render
