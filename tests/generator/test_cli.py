@@ -79,7 +79,7 @@ def test_an_unchanged_lock_imports_no_client(hub: Hub, hub_project: Project) -> 
     hub_project.write(MANIFEST)
     hub_project.ok("lock")
     ours = imported("-m", "aimodels_gen", "lock", cwd=hub_project.dir)
-    assert "aimodels_gen.resolve" in ours
+    assert "aimodels_gen.lock.resolve" in ours
     assert not {"huggingface_hub", "httpx", "httpx2", "requests"} & ours
 
 

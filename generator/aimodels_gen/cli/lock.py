@@ -14,7 +14,7 @@ from aimodels_gen.cli.locking import (
     lock_options,
     output_options,
 )
-from aimodels_gen.resolve import Options
+from aimodels_gen.lock.resolve import Options
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from aimodels_gen.cli.console import Console, result
 from aimodels_gen.diff import summary
 from aimodels_gen.lock.model import PinKind
 from aimodels_gen.render import FORMATS, Format, render
-from aimodels_gen.resolve import DEFAULT_JOBS, Options, resolve
+from aimodels_gen.lock.resolve import DEFAULT_JOBS, Options, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from aimodels_gen.cli.locking import (
     manifest_option,
     output_options,
 )
-from aimodels_gen.resolve import Options
+from aimodels_gen.lock.resolve import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
