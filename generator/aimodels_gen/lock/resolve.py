@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aimodels_gen import store
-from aimodels_gen.agreement import counterparts, prove
+from aimodels_gen.lock.fallbacks import counterparts, prove
 from aimodels_gen.content import Hashing, Holding, known_content
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
 from aimodels_gen.manifest.filters import check_paths
