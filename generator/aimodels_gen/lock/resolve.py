@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimodels_gen import store
 from aimodels_gen.lock.fallbacks import counterparts, prove
-from aimodels_gen.content import Hashing, Holding, known_content
+from aimodels_gen.lock.file_hashes import Hashing, Holding, known_content
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
 from aimodels_gen.manifest.filters import check_paths
 from aimodels_gen.hashing import sri_from_hex
