@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimodels_gen.diff import counted
+from aimodels_gen.lock.diff import counted
 from aimodels_gen.errors import SourceError
 from aimodels_gen.hashing import sri_from_hex
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aimodels_gen.diff import counted, human_size
+from aimodels_gen.lock.diff import counted, human_size
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.hashing import sri_digest
 from aimodels_gen.lock.model import FilesPin
