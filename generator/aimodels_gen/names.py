@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from aimodels_gen.hashing import nix_base32, sri_digest
+from aimodels_gen.nix.hashes import nix_base32, sri_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

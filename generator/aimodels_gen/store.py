@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aimodels_gen import names
 from aimodels_gen.errors import StoreError
-from aimodels_gen.hashing import nar_sri
+from aimodels_gen.nix.hashes import nar_sri
 from aimodels_gen.paths import data_dir
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aimodels_gen.manifest.filters import Filters
-from aimodels_gen.hashing import sri_from_hex
+from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.lock.file import Lock
 from aimodels_gen.lock.model import Card, FilePin, FilesPin, Integration, LockedModel, TreePin
 from aimodels_gen.sources.huggingface import HuggingFace

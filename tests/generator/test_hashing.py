@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen import hashing
+from aimodels_gen.nix import hashes as hashing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.hashing import sri
+from aimodels_gen.nix.hashes import sri
 from generator.helpers import names_in
 from generator.samples import HOSTILE
 from support.gitlike import blob_id, lfs_pointer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_gen.lock.diff import counted
 from aimodels_gen.errors import SourceError
-from aimodels_gen.hashing import sri_from_hex
+from aimodels_gen.nix.hashes import sri_from_hex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

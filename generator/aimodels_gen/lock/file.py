@@ -27,7 +27,7 @@ from aimodels_gen import sources
 from aimodels_gen.atomic import write_atomic
 from aimodels_gen.errors import LockError
 from aimodels_gen.manifest.filters import Filters
-from aimodels_gen.hashing import sri_digest
+from aimodels_gen.nix.hashes import sri_digest
 from aimodels_gen.lock.model import (
     Card,
     FilePin,

@@ -12,7 +12,7 @@ from aimodels_gen.lock.fallbacks import counterparts, prove
 from aimodels_gen.lock.file_hashes import Hashing, Holding, known_content
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
 from aimodels_gen.manifest.filters import check_paths
-from aimodels_gen.hashing import sri_from_hex
+from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.lock.file import Lock
 from aimodels_gen.lock.model import FilePin, FilesPin, LockedModel, PinKind, Tree, TreePin
 from aimodels_gen.pool import run_all

@@ -15,7 +15,7 @@ from huggingface_hub.utils._http import get_session, hf_raise_for_status
 from aimodels_gen.addresses import origin, public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.manifest.filters import check_path
-from aimodels_gen.hashing import git_blob_hasher, sri_from_hex
+from aimodels_gen.nix.hashes import git_blob_hasher, sri_from_hex
 from aimodels_gen.lock.model import Card
 from aimodels_gen.sources import Client, ListedFile, Listing
 from aimodels_gen.sources.huggingface import HuggingFace, is_commit

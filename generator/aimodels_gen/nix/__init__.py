@@ -1,0 +1,1 @@
+"""What Nix reads and keeps: literals, renderings, hashes, store paths, the store."""
