@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aimodels_gen import names, sources
+from aimodels_gen import sources
+from aimodels_gen.nix import store_path as names
 from aimodels_gen.lock.model import TreePin
 from aimodels_gen.tables import Table
 from support import shelves

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen import names
+from aimodels_gen.nix import store_path as names
 from aimodels_gen.nix.hashes import sri
 from aimodels_gen.paths import data_dir
 

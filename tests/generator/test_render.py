@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import pytest
 
-from aimodels_gen import names
+from aimodels_gen.nix import store_path as names
 from aimodels_gen.lock.file import Lock
 from aimodels_gen.render import FORMATS, arguments, definition, fill, render
 from generator import samples
