@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aimodels_gen import nixlit
+from aimodels_gen.nix import literal as nixlit
 from generator.helpers import evaluate
 
 if TYPE_CHECKING:
