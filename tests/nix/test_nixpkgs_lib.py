@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen.render import definition, render
+from aimodels_gen.nix.render import definition, render
 from generator import samples
 from support import registry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_gen.render import Format
+    from aimodels_gen.nix.render import Format
     from support.nix import NixEnv
 
 

@@ -14,7 +14,7 @@ from aimodels_gen.atomic import write_atomic
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.lock.diff import summary
 from aimodels_gen.lock.model import PinKind
-from aimodels_gen.render import FORMATS, Format, render
+from aimodels_gen.nix.render import FORMATS, Format, render
 from aimodels_gen.lock.resolve import DEFAULT_JOBS, Options, resolve
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import click
 from aimodels_gen.lock import file as lockfile
 from aimodels_gen.cli.locking import FILE, Target, output_options
 from aimodels_gen.errors import LockError
-from aimodels_gen.render import render
+from aimodels_gen.nix.render import render
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_gen.render import Format
+    from aimodels_gen.nix.render import Format
 
 
 @click.command("render")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_gen.lock.model import PinKind
-    from aimodels_gen.render import Format
+    from aimodels_gen.nix.render import Format
 
 
 @click.command("update")
