@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen import store
+from aimodels_gen.nix import store
 from aimodels_gen.nix import store_path as names
 from generator.helpers import evaluate, names_in
 from generator.samples import HOSTILE

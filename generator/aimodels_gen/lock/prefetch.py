@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimodels_gen import store
+from aimodels_gen.nix import store
 from aimodels_gen.nix import store_path as names
 from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.model import FilePin, LockedModel, TreePin

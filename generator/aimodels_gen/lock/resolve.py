@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from aimodels_gen import store
+from aimodels_gen.nix import store
 from aimodels_gen.lock.fallbacks import counterparts, prove
 from aimodels_gen.lock.file_hashes import Hashing, Holding, known_content
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
