@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from aimodels_gen.errors import AimodelsError
-from aimodels_gen.pool import run_all
+from aimodels_gen.net.pool import run_all
 
 
 def test_results_keep_their_order_and_failures_are_results() -> None:

@@ -15,7 +15,7 @@ from aimodels_gen.manifest.filters import check_paths
 from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.lock.file import Lock
 from aimodels_gen.lock.model import FilePin, FilesPin, LockedModel, PinKind, Tree, TreePin
-from aimodels_gen.pool import run_all
+from aimodels_gen.net.pool import run_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,7 +13,7 @@ import requests
 from aimodels_gen.addresses import public
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.nix.hashes import sri_from_hex
-from aimodels_gen.pool import run_all
+from aimodels_gen.net.pool import run_all
 from aimodels_gen.reading import sha256_of
 from aimodels_gen.sources import Client, ListedFile, Listing
 from aimodels_gen.sources.url.digests import published, sums
