@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimodels_gen.addresses import is_address, origin, public
+from aimodels_gen.net.urls import is_address, origin, public
 from aimodels_gen.errors import SourceError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils._http import default_client_factory
 
 from aimodels_gen import retry
-from aimodels_gen.addresses import origin
+from aimodels_gen.net.urls import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

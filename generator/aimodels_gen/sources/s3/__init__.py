@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from aimodels_gen.addresses import is_address
+from aimodels_gen.net.urls import is_address
 from aimodels_gen.sources import Client, ListedFile, Source
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from aimodels_gen.addresses import public
+from aimodels_gen.net.urls import public
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.net.pool import run_all

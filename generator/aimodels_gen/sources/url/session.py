@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from aimodels_gen.addresses import public
+from aimodels_gen.net.urls import public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.reading import CHUNK
 from aimodels_gen.retry import TRIES, pause_of_status, retrying
