@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aimodels_gen.errors import SourceError
-from aimodels_gen.reading import CHUNK, sha256_of
+from aimodels_gen.net.stream_hash import CHUNK, sha256_of
 from aimodels_gen.sources import Client, ListedFile, Listing
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.s3.failures import EXPECTED, TRANSIENT, Asked, explain
