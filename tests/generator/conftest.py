@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen import retry
+from aimodels_gen.net import retry
 from support.front import Front
 from support.s3 import ENV, Moto
 

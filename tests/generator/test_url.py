@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen import retry
+from aimodels_gen.net import retry
 from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.sources.url.digests import published, sums

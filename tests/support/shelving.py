@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen import retry
+from aimodels_gen.net import retry
 from support import shelves
 from support.nginx import public_folder
 

@@ -6,7 +6,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from aimodels_gen.retry import backoff
+from aimodels_gen.net.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

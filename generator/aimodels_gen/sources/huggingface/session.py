@@ -12,7 +12,7 @@ from huggingface_hub import constants, get_session, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils._http import default_client_factory
 
-from aimodels_gen import retry
+from aimodels_gen.net import retry
 from aimodels_gen.net.urls import origin
 
 if TYPE_CHECKING:
