@@ -16,7 +16,7 @@ import pytest
 
 from aimodels_gen import __version__, cli
 from aimodels_gen.manifest import parse as manifest
-from aimodels_gen.paths import data_dir
+from aimodels_gen.resources import data_dir
 from generator.helpers import names_in
 from support.environment import CHECKOUT
 from support.hub import Response

@@ -7,7 +7,7 @@ import pytest
 
 from aimodels_gen.nix import store_path as names
 from aimodels_gen.nix.hashes import sri
-from aimodels_gen.paths import data_dir
+from aimodels_gen.resources import data_dir
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import AimodelsError
-from aimodels_gen.paths import data_dir
+from aimodels_gen.resources import data_dir
 
 if TYPE_CHECKING:
     from pathlib import Path

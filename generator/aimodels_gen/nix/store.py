@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aimodels_gen.nix import store_path as names
 from aimodels_gen.errors import StoreError
 from aimodels_gen.nix.hashes import nar_sri
-from aimodels_gen.paths import data_dir
+from aimodels_gen.resources import data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
