@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_fetcher import neighbours
-from aimodels_fetcher.crew import Level
+from aimodels_fetcher.worker_pool import ConcurrencyController
 from support.hub import BigFile
 from support.specs import source, sri
 
@@ -26,7 +26,7 @@ MB = 1e6
 LIMITED = {"per connection": lambda n: n * 50 * MB, "in all": lambda _: 1000 * MB}
 
 
-def settle(level: Level, speed: Callable[[int], float], looks: int = 30) -> list[int]:
+def settle(level: ConcurrencyController, speed: Callable[[int], float], looks: int = 30) -> list[int]:
     counts = []
     for _ in range(looks):
         level.look(speed(level.now))
@@ -35,13 +35,13 @@ def settle(level: Level, speed: Callable[[int], float], looks: int = 30) -> list
 
 
 def test_more_while_that_makes_it_faster() -> None:
-    level = Level(16)
+    level = ConcurrencyController(16)
     assert settle(level, LIMITED["per connection"])[:4] == [4, 8, 16, 16]
     assert level.now == 16
 
 
 def test_as_few_as_do_it() -> None:
-    level = Level(16)
+    level = ConcurrencyController(16)
     counts = settle(level, LIMITED["in all"], 500)
     assert set(counts) == {2, 4}
     assert counts.count(2) > 4 * counts.count(4), "what did not pay is tried again, but not at once"
@@ -49,19 +49,19 @@ def test_as_few_as_do_it() -> None:
 
 def test_connections_get_time_to_start() -> None:
     """A connection over a long way brings nothing for its first few looks."""
-    level = Level(16)
+    level = ConcurrencyController(16)
     for speed in [*[100] * 15, *[200] * 15, *[400] * 15]:
         level.look(speed * MB)
     assert level.now == 16
 
 
 def test_never_more_than_the_user_allows() -> None:
-    assert max(settle(Level(5), LIMITED["per connection"])) == 5
-    assert max(settle(Level(1), LIMITED["per connection"])) == 1
+    assert max(settle(ConcurrencyController(5), LIMITED["per connection"])) == 5
+    assert max(settle(ConcurrencyController(1), LIMITED["per connection"])) == 1
 
 
 def test_half_as_many_when_a_server_has_enough() -> None:
-    level = Level(16)
+    level = ConcurrencyController(16)
     settle(level, LIMITED["per connection"])
     level.back_off()
     assert level.now == 8
@@ -73,7 +73,7 @@ def test_half_as_many_when_a_server_has_enough() -> None:
 
 
 def test_no_more_while_nothing_comes() -> None:
-    level = Level(16)
+    level = ConcurrencyController(16)
     settle(level, lambda _: 0.0, 500)
     assert level.now == 2
 

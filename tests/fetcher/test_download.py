@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from aimodels_fetcher.crew import Crew
+from aimodels_fetcher.worker_pool import WorkerPool
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.origins import Origin, Origins
 from aimodels_fetcher.progress import Progress
@@ -41,7 +41,7 @@ def test_it_starts_over_while_an_answer_is_put_away(
 ) -> None:
     """Of a file of unknown size: with its last byte it is whole, and may be found to be wrong."""
     origins = Origins([Origin(Url({"x": "http://example.org/x"}), 1)])
-    download = Download(RemoteFile("x"), origins, tmp_path / "x", Crew(2, Progress("x", None)))
+    download = Download(RemoteFile("x"), origins, tmp_path / "x", WorkerPool(2, Progress("x", None)))
     part = download.take(1)
     assert part is not None
     download._open()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_fetcher.answer import Answer
-    from aimodels_fetcher.crew import Crew
+    from aimodels_fetcher.worker_pool import WorkerPool
     from aimodels_fetcher.origins import Origin, Origins
     from aimodels_fetcher.source import RemoteFile
 
@@ -36,13 +36,13 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Download:
-    """One file on its way to `target`: threads of a crew take parts of it, and fetch them.
+    """One file on its way to `target`: threads of a pool take parts of it, and fetch them.
 
     Args:
         remote: What is known of the file.
         origins: Where it can be had.
         target: File to write.
-        crew: Whose threads fetch it.
+        pool: Whose threads fetch it.
         done: Called with the sha256 hex digest when all is there and right.
 
     Raises:
@@ -54,19 +54,19 @@ class Download:
         remote: RemoteFile,
         origins: Origins,
         target: Path,
-        crew: Crew,
+        pool: WorkerPool,
         done: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.finished = False
         self._remote = remote
         self._origins = origins
         self._target = target
-        self._crew = crew
-        self._progress = crew.progress
+        self._pool = pool
+        self._progress = pool.progress
         self._done = done
-        # The crew waits for parts to take, and the verifying thread for bytes: one lock for both.
-        self._lock = crew.lock
-        self._advanced = threading.Condition(crew.lock)
+        # The pool waits for parts to take, and the verifying thread for bytes: one lock for both.
+        self._lock = pool.lock
+        self._advanced = threading.Condition(pool.lock)
         self._file = -1
         self._verifying = False
         self._corrupt = 0
@@ -92,7 +92,7 @@ class Download:
         return self._parts.sharers
 
     def take(self, sharers: int) -> Part | None:
-        """Take a part, if there is one to take at the moment; the crew's lock is held."""
+        """Take a part, if there is one to take at the moment; the pool's lock is held."""
         if not self._parts.size and not self._verifying:
             self._verify_aside()
         if self._parts.sharers and (self._alone or not self._answered):
@@ -104,7 +104,7 @@ class Download:
 
         Raises:
             FetchError: No origin has it.
-            SurplusError: As the crew's `sleep`.
+            StopWorker: As the pool's `sleep`.
         """
         self._open()  # not with the lock held: to make a file may take longer than to fetch it
         with self._lock:
@@ -123,7 +123,7 @@ class Download:
                 lambda: self._attempt(origin, place, part, buffer),
                 progress=lambda: part.at,
                 tries=tries,
-                sleep=self._crew.sleep,
+                sleep=self._pool.sleep,
             )
         except DiskFullError:
             raise  # no other origin helps
@@ -137,7 +137,7 @@ class Download:
                 parts.give_back(part)
                 self._advanced.notify()
                 if part.left:
-                    self._crew.changed.notify_all()
+                    self._pool.changed.notify_all()
                 last = self._parts.complete and not self._verifying
                 self._verifying |= last
         if last:
@@ -157,7 +157,7 @@ class Download:
                 raise self._bad_range(str(error)) from error
             raise
         except TransientError as error:
-            self._crew.notice(error)
+            self._pool.notice(error)
             raise
 
     def _check(self, origin: Origin, answer: Answer, part: Part) -> None:
@@ -188,7 +188,7 @@ class Download:
             with self._lock:
                 self._alone |= not answer.partial
                 self._answered = True
-                self._crew.changed.notify_all()
+                self._pool.changed.notify_all()
 
     def _bad_range(self, what: str) -> TransientError:
         self._bad_ranges += 1
@@ -311,7 +311,7 @@ class Download:
 
     def _verify_aside(self) -> None:
         self._verifying = True
-        self._crew.start(lambda: self._verify(memoryview(bytearray(_BUFFER))))
+        self._pool.start(lambda: self._verify(memoryview(bytearray(_BUFFER))))
 
     def _verify(self, buffer: memoryview) -> None:
         """Hash the file as far as it is there without gaps, until it is whole."""
@@ -330,7 +330,7 @@ class Download:
             self.finished = not wrong
             if wrong:
                 self._refetch(wrong)
-            self._crew.changed.notify_all()
+            self._pool.changed.notify_all()
 
     def _wait_beyond(self, size: int) -> int:
         """Wait for more bytes than that, and give their number; the same at the end of the file."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import layout
-from aimodels_fetcher.crew import Crew
+from aimodels_fetcher.worker_pool import WorkerPool
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
@@ -40,8 +40,8 @@ def fetch_file(spec: FileSpec, out: Path) -> None:
     check_space(out.parent, spec.size or 0)
     origins = Origins([Origin(source, most) for source in spec.sources])
     with Progress(f"{spec.source.label} {spec.path}", spec.size) as progress:
-        crew = Crew(most, progress)
-        crew.run(iter([Download(remote, origins, out, crew)]))
+        pool = WorkerPool(most, progress)
+        pool.run(iter([Download(remote, origins, out, pool)]))
 
 
 def fetch_tree(spec: TreeSpec, out: Path) -> None:
@@ -67,12 +67,12 @@ def fetch_tree(spec: TreeSpec, out: Path) -> None:
     total = sum(group[0].size or 0 for group in groups.values())
     check_space(out.parent, total)
     with Progress(spec.source.label, total) as progress:
-        crew = Crew(most, progress)
+        pool = WorkerPool(most, progress)
         if spec.integration:
-            _fetch_entry(source, origins, list(groups.values()), out, crew)
+            _fetch_entry(source, origins, list(groups.values()), out, pool)
         else:
             targets = [(file, layout.make_room(out, file.path)) for file in files]
-            crew.run(Download(f, origins, target, crew) for f, target in targets)
+            pool.run(Download(f, origins, target, pool) for f, target in targets)
 
 
 def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
@@ -84,7 +84,7 @@ def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
 
 
 def _fetch_entry(
-    source: Source, origins: Origins, groups: list[list[RemoteFile]], out: Path, crew: Crew
+    source: Source, origins: Origins, groups: list[list[RemoteFile]], out: Path, pool: WorkerPool
 ) -> None:
     layout.start(out)
     laid: dict[str, layout.LaidFile] = {}
@@ -100,9 +100,9 @@ def _fetch_entry(
                 layout.link(out, file.path, sha256)
                 laid[file.path] = layout.LaidFile(sha256, size, file.git_blob_id)
 
-        return Download(group[0], origins, part, crew, done)
+        return Download(group[0], origins, part, pool, done)
 
-    crew.run(download(number, group) for number, group in enumerate(groups))
+    pool.run(download(number, group) for number, group in enumerate(groups))
     layout.finish(out, source, laid)
 
 

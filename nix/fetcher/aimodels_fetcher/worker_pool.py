@@ -44,11 +44,11 @@ class Job(Protocol):
         """Fetch a part that was taken, and give back what could not be had."""
 
 
-class SurplusError(Exception):
+class StopWorker(Exception):
     """There are more threads than there should be: this one stops, its part goes to another."""
 
 
-class Level:
+class ConcurrencyController:
     """How many connections there should be.
 
     Doubled as long as that pays; halved when a server has enough of us.
@@ -91,7 +91,7 @@ class Level:
         self._hold = self._PATIENCE
 
 
-class Crew:
+class WorkerPool:
     """Fetches files on several threads.
 
     Args:
@@ -102,7 +102,7 @@ class Crew:
     def __init__(self, most: int, progress: Progress) -> None:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
-        self._level = Level(most)
+        self._level = ConcurrencyController(most)
         self._most = most
         self.progress = progress
         self._over = threading.Event()
@@ -150,10 +150,10 @@ class Crew:
         """Wait between two tries.
 
         Raises:
-            SurplusError: There are enough threads without this one.
+            StopWorker: There are enough threads without this one.
         """
         if self._running > self._level.now:
-            raise SurplusError
+            raise StopWorker
         time.sleep(seconds)
 
     def notice(self, fault: TransientError) -> None:
@@ -181,7 +181,7 @@ class Crew:
             job, part = step
             try:
                 job.fetch(part, buffer)
-            except SurplusError:
+            except StopWorker:
                 pass
             finally:
                 with self.lock:
