@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_fetcher import neighbours
+from aimodels_fetcher import peer_connections
 from aimodels_fetcher.worker_pool import ConcurrencyController
 from support.hub import BigFile
 from support.specs import source, sri
@@ -90,13 +90,13 @@ sys.stdin.read()
 def test_others_on_this_machine_are_counted() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert neighbours.connections() == 0
+        assert peer_connections.count() == 0
         command = [sys.executable, "-c", CONNECT, str(port)]
         with subprocess.Popen(command, stdin=-1, stdout=-1) as other:
             other.stdout.readline()
-            assert neighbours.connections() == 0, "we have nothing to do with that server"
+            assert peer_connections.count() == 0, "we have nothing to do with that server"
             with socket.create_connection(("127.0.0.1", port)):
-                assert neighbours.connections() == 5
+                assert peer_connections.count() == 5
             other.stdin.close()
 
 

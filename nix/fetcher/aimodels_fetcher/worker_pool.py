@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from aimodels_fetcher import neighbours
+from aimodels_fetcher import peer_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,7 +167,7 @@ class WorkerPool:
     def _hire(self) -> None:
         """Start threads up to the level, where others on this machine leave room for them."""
         missing = self._level.now - self._running
-        if missing > 0 and self._running and (others := neighbours.connections()):
+        if missing > 0 and self._running and (others := peer_connections.count()):
             # One by one, since they look for room as well.
             missing = min(1, self._most - self._running - others)
         for _ in range(missing):

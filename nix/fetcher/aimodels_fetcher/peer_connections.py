@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _ESTABLISHED = "01"  # Linux, include/net/tcp_states.h
 
 
-def connections() -> int:
+def count() -> int:
     """Count the connections that other processes have to the servers that we are connected to.
 
     Builds that may use the network share one network namespace (Nix's sandbox makes none for
