@@ -29,7 +29,7 @@ from aimodels_fetcher.faults import (
     public,
     sorted_fault,
 )
-from aimodels_fetcher.head import PunctualResponse, watch
+from aimodels_fetcher.header_deadline import PunctualResponse, watch
 from aimodels_fetcher.log import say
 from aimodels_fetcher.retry import LONGEST_ASKED_WAIT, TRIES, retrying
 
