@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from aimodels_fetcher.answer import Answer
+    from aimodels_fetcher.response import Response
     from aimodels_fetcher.worker_pool import WorkerPool
     from aimodels_fetcher.origins import Origin, Origins
     from aimodels_fetcher.source import RemoteFile
@@ -160,7 +160,7 @@ class Download:
             self._pool.notice(error)
             raise
 
-    def _check(self, origin: Origin, answer: Answer, part: Part) -> None:
+    def _check(self, origin: Origin, answer: Response, part: Part) -> None:
         """See to it that the answer is of the file that is expected, and of the part asked for."""
         self._states.add((origin, answer.validator))
         self._type = answer.type
@@ -196,7 +196,7 @@ class Download:
             self._plain = self._alone = True
         return TransientError(what)
 
-    def _receive(self, answer: Answer, part: Part, buffer: memoryview) -> None:
+    def _receive(self, answer: Response, part: Part, buffer: memoryview) -> None:
         """Write what the answer has of what is missing: of a whole file, all of that."""
         with self._lock:
             # Once all is there it is verified, and another thread may start over with new ones.
@@ -215,14 +215,14 @@ class Download:
                 for other in others:
                     parts.give_back(other)
 
-    def _skip(self, answer: Answer, count: int, buffer: memoryview) -> None:
+    def _skip(self, answer: Response, count: int, buffer: memoryview) -> None:
         while count > 0:
             got = answer.readinto(buffer[:count])
             if not got:
                 raise TransientError(f"{answer.url}: the connection ended early")
             count -= got
 
-    def _fill(self, answer: Answer, part: Part, buffer: memoryview) -> None:
+    def _fill(self, answer: Response, part: Part, buffer: memoryview) -> None:
         start = part.at
         filled, flushed = 0, time.monotonic()
         try:

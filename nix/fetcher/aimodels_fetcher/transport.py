@@ -19,7 +19,7 @@ import requests
 import urllib3
 
 from aimodels_fetcher import markup
-from aimodels_fetcher.answer import Answer
+from aimodels_fetcher.response import Response
 from aimodels_fetcher.errors import FetchError, StatusError, TransientError
 from aimodels_fetcher.faults import (
     PROXY_LOGIN,
@@ -104,7 +104,7 @@ class Client:
         self.tries = TRIES
 
     @contextmanager
-    def get(self, place: Place, wanted: tuple[int, int] | None = None) -> Iterator[Answer]:
+    def get(self, place: Place, wanted: tuple[int, int] | None = None) -> Iterator[Response]:
         """GET an address, following redirects; the body is not read yet.
 
         Args:
@@ -125,7 +125,7 @@ class Client:
             if place.found == found:
                 place.found = None
             raise
-        answer = Answer(response)
+        answer = Response(response)
         try:
             yield answer
         finally:
@@ -191,7 +191,7 @@ class Client:
             response = self._follow(place.found, headers)
             if response.status_code not in _EXPIRED:
                 return self._checked(response, place.url)
-            Answer(response).discard()
+            Response(response).discard()
             say(
                 f"HTTP {response.status_code} from {public(response.url)}: asking for a new address"
             )
@@ -210,7 +210,7 @@ class Client:
             response = self._send(url, headers)
             if not response.is_redirect:
                 return response
-            Answer(response).discard()
+            Response(response).discard()
             location = response.headers["location"]
             target = _target(url, location)
             if not target:
@@ -264,7 +264,7 @@ class Client:
         status = response.status_code
         if status in {200, 206}:
             return response
-        details = _error_details(Answer(response).discard())
+        details = _error_details(Response(response).discard())
         url = public(response.url)
         if status == PROXY_LOGIN:
             raise proxy_login(response.url)

@@ -24,7 +24,7 @@ _ENCODINGS = {"identity", "gzip", "x-gzip", "deflate"}
 _ZLIB_OR_GZIP = 47  # zlib.decompressobj: 15 bits of window, and take either header
 
 
-class Answer:
+class Response:
     """A 200 or a 206. Read it to its end, and its connection serves another request.
 
     requests would make a bytes object of every piece (Response.iter_content), and so would urllib3
