@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from aimodels_fetcher import markup
+from aimodels_fetcher import xml
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.errors import FetchError, StatusError, TransientError
 from aimodels_fetcher.faults import (
@@ -290,7 +290,7 @@ def _error_details(body: bytes) -> dict[str, str]:
     if b"<Error" not in body:
         return {}
     try:
-        root = markup.parse(body)
+        root = xml.parse(body)
     except ValueError:
         return {}
     # They end up in messages.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_plus, urlencode
 
-from aimodels_fetcher import markup
+from aimodels_fetcher import xml
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.faults import origin, public
 from aimodels_fetcher.parts import UNKNOWN
@@ -159,7 +159,7 @@ class S3(Source):
 
     def _page(self, body: bytes) -> tuple[list[RemoteFile], str | None]:
         """Read a page of a listing: its files, and the token for the next one."""
-        root = markup.parse(body)
+        root = xml.parse(body)
         if root.tag != "ListBucketResult":
             raise ValueError(root.tag)
         encoded = root.findtext("EncodingType") == "url"
