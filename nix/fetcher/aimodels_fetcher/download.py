@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import Verifier, hex_to_sri
 from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
-from aimodels_fetcher.faults import public
+from aimodels_fetcher.http_errors import public
 from aimodels_fetcher.log import say
 from aimodels_fetcher.parts import UNKNOWN, Part, Parts
 from aimodels_fetcher.progress import bytes_text

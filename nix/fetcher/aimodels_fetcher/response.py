@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from aimodels_fetcher.errors import FetchError, TransientError
-from aimodels_fetcher.faults import public, sorted_fault
+from aimodels_fetcher.http_errors import public, sorted_fault
 from aimodels_fetcher.retry import SLOWEST
 
 if TYPE_CHECKING:

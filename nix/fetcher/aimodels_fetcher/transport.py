@@ -21,7 +21,7 @@ import urllib3
 from aimodels_fetcher import xml
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.errors import FetchError, StatusError, TransientError
-from aimodels_fetcher.faults import (
+from aimodels_fetcher.http_errors import (
     PROXY_LOGIN,
     has_cause,
     origin,

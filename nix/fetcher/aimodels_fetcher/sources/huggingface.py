@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.faults import origin, public
+from aimodels_fetcher.http_errors import origin, public
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.paths import check_repo_path
 from aimodels_fetcher.source import RemoteFile, Source

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_plus, urlencode
 
 from aimodels_fetcher import xml
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.faults import origin, public
+from aimodels_fetcher.http_errors import origin, public
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.source import RemoteFile, Source
 from aimodels_fetcher.sources.s3.credentials import find_credentials, signer, variable

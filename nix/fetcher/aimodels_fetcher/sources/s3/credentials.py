@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.faults import public
+from aimodels_fetcher.http_errors import public
 
 if TYPE_CHECKING:
     from collections.abc import Callable
