@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aimodels_fetcher.worker_pool import WorkerPool
 from aimodels_fetcher.download import Download
-from aimodels_fetcher.origins import Origin, Origins
+from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.source import RemoteFile
 from aimodels_fetcher.sources.url import Url
@@ -40,7 +40,7 @@ def test_it_starts_over_while_an_answer_is_put_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a file of unknown size: with its last byte it is whole, and may be found to be wrong."""
-    origins = Origins([Origin(Url({"x": "http://example.org/x"}), 1)])
+    origins = Upstreams([Upstream(Url({"x": "http://example.org/x"}), 1)])
     download = Download(RemoteFile("x"), origins, tmp_path / "x", WorkerPool(2, Progress("x", None)))
     part = download.take(1)
     assert part is not None
@@ -49,7 +49,7 @@ def test_it_starts_over_while_an_answer_is_put_away(
 
     def fill_and_start_over(*arguments: Any) -> None:
         fill(*arguments)
-        download._start_over(*cast("tuple[Origin, str]", origins.first("x")))
+        download._start_over(*cast("tuple[Upstream, str]", origins.first("x")))
 
     monkeypatch.setattr(download, "_fill", fill_and_start_over)
     download._receive(cast("Any", Body([b"half of it"])), part, memoryview(bytearray(64)))

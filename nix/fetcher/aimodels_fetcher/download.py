@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from aimodels_fetcher.response import Response
     from aimodels_fetcher.worker_pool import WorkerPool
-    from aimodels_fetcher.origins import Origin, Origins
+    from aimodels_fetcher.upstreams import Upstream, Upstreams
     from aimodels_fetcher.source import RemoteFile
 
 _BUFFER = 1 << 20
@@ -52,7 +52,7 @@ class Download:
     def __init__(
         self,
         remote: RemoteFile,
-        origins: Origins,
+        origins: Upstreams,
         target: Path,
         pool: WorkerPool,
         done: Callable[[str], object] = lambda _: None,
@@ -143,7 +143,7 @@ class Download:
         if last:
             self._verify(buffer)
 
-    def _attempt(self, origin: Origin, place: Place, part: Part, buffer: memoryview) -> None:
+    def _attempt(self, origin: Upstream, place: Place, part: Part, buffer: memoryview) -> None:
         if not part.left:  # the fault came after it, in an answer that has the whole file
             return
         everything = part.at == 0 and part.end == self._parts.size
@@ -160,7 +160,7 @@ class Download:
             self._pool.notice(error)
             raise
 
-    def _check(self, origin: Origin, answer: Response, part: Part) -> None:
+    def _check(self, origin: Upstream, answer: Response, part: Part) -> None:
         """See to it that the answer is of the file that is expected, and of the part asked for."""
         self._states.add((origin, answer.validator))
         self._type = answer.type
@@ -268,7 +268,7 @@ class Download:
             part.at = at
             self._advanced.notify()
 
-    def _turn(self, origin: Origin, error: FetchError) -> None:
+    def _turn(self, origin: Upstream, error: FetchError) -> None:
         """Go on with the next origin, unless another thread has seen to that already."""
         with self._lock:
             if self._origin is not origin:
@@ -282,7 +282,7 @@ class Download:
     def _named(self, error: FetchError) -> FetchError:
         return FetchError(f"{self._what}: {error}", error.hint)
 
-    def _ask(self, origin: Origin, url: str) -> None:
+    def _ask(self, origin: Upstream, url: str) -> None:
         self._origin = origin
         self._place = Place(url)
         self._what = f"{origin.source.label} {self._remote.path}"
@@ -292,10 +292,10 @@ class Download:
         self._plain = False
         self._bad_ranges = 0
 
-    def _start_over(self, origin: Origin, url: str) -> None:
+    def _start_over(self, origin: Upstream, url: str) -> None:
         self._parts = Parts(UNKNOWN if self._remote.size is None else self._remote.size)
         # Where the parts have come from, and what the file was called there at the time.
-        self._states: set[tuple[Origin, str | None]] = set()
+        self._states: set[tuple[Upstream, str | None]] = set()
         self._type = ""
         self._ask(origin, url)
 

@@ -13,7 +13,7 @@ from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
-from aimodels_fetcher.origins import Origin, Origins
+from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.paths import check_repo_path, select
 from aimodels_fetcher.progress import Progress, bytes_text
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
@@ -38,7 +38,7 @@ def fetch_file(spec: FileSpec, out: Path) -> None:
     remote = RemoteFile(spec.path, spec.size, sri_to_hex(spec.hash))
     most = _max_connections()
     check_space(out.parent, spec.size or 0)
-    origins = Origins([Origin(source, most) for source in spec.sources])
+    origins = Upstreams([Upstream(source, most) for source in spec.sources])
     with Progress(f"{spec.source.label} {spec.path}", spec.size) as progress:
         pool = WorkerPool(most, progress)
         pool.run(iter([Download(remote, origins, out, pool)]))
@@ -84,7 +84,7 @@ def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
 
 
 def _fetch_entry(
-    source: Source, origins: Origins, groups: list[list[RemoteFile]], out: Path, pool: WorkerPool
+    source: Source, origins: Upstreams, groups: list[list[RemoteFile]], out: Path, pool: WorkerPool
 ) -> None:
     layout.start(out)
     laid: dict[str, layout.LaidFile] = {}
@@ -106,7 +106,7 @@ def _fetch_entry(
     layout.finish(out, source, laid)
 
 
-def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Origins, list[RemoteFile]]:
+def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Upstreams, list[RemoteFile]]:
     """List the files at the first source that does; those before it are not asked for files.
 
     Those after it are fallbacks for single files. Where an entry tells of git, only a source that
@@ -121,7 +121,7 @@ def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Origins,
     first = sources[0]
     able = [s for s in sources if s.has_tree_listing or not first.has_tree_listing]
     for number, source in enumerate(able, 1):
-        origin = Origin(source, connections)
+        origin = Upstream(source, connections)
         following = able[number:]
         try:
             origin.client.tries = TRIES_BEFORE_ANOTHER if following else TRIES
@@ -139,8 +139,8 @@ def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Origins,
         else:
             origin.source = resolved
             others = sources[sources.index(source) + 1 :]
-            origins = [origin, *(Origin(other.at(resolved), connections) for other in others)]
-            return first.at(resolved), Origins(origins), files
+            origins = [origin, *(Upstream(other.at(resolved), connections) for other in others)]
+            return first.at(resolved), Upstreams(origins), files
     raise AssertionError  # the last one returns or raises
 
 

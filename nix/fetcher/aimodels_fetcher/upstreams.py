@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.transport import Client
 
 
-class Origin:
+class Upstream:
     """A source and the connections to it, which are made when they are first needed.
 
     Args:
@@ -39,31 +39,31 @@ class Origin:
             return self._client
 
 
-class Origins:
-    """Origins in order of preference, without those that have turned out not to work.
+class Upstreams:
+    """Upstreams in order of preference, without those that have turned out not to work.
 
     Args:
         origins: At least one.
     """
 
-    def __init__(self, origins: Sequence[Origin]) -> None:
+    def __init__(self, origins: Sequence[Upstream]) -> None:
         self._origins = list(origins)
-        self._out: set[Origin] = set()
+        self._out: set[Upstream] = set()
 
-    def first(self, path: str) -> tuple[Origin, str] | None:
+    def first(self, path: str) -> tuple[Upstream, str] | None:
         """Give the one to begin with that has a file, and the file's address there."""
         working = [origin for origin in self._origins if origin not in self._out]
         return _having(path, [*working, *reversed(self._origins)])
 
-    def after(self, origin: Origin, path: str) -> tuple[Origin, str] | None:
+    def after(self, origin: Upstream, path: str) -> tuple[Upstream, str] | None:
         """Give the next one that has a file, and the file's address there; None after the last."""
         return _having(path, self._origins[self._origins.index(origin) + 1 :])
 
-    def drop(self, origin: Origin) -> None:
+    def drop(self, origin: Upstream) -> None:
         """Do not begin with this one any more."""
         self._out.add(origin)
 
 
-def _having(path: str, origins: Iterable[Origin]) -> tuple[Origin, str] | None:
+def _having(path: str, origins: Iterable[Upstream]) -> tuple[Upstream, str] | None:
     found = ((origin, origin.source.url(path)) for origin in origins)
     return next(((origin, url) for origin, url in found if url is not None), None)
