@@ -17,7 +17,7 @@ from aimodels_fetcher.http_errors import origin, public
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.source import RemoteFile, Source
 from aimodels_fetcher.sources.s3.credentials import find_credentials, signer, variable
-from aimodels_fetcher.sources.s3.refusals import explained
+from aimodels_fetcher.sources.s3.failures import explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
