@@ -16,7 +16,7 @@ from aimodels_fetcher.log import say
 from aimodels_fetcher.parts import UNKNOWN, Part, Parts
 from aimodels_fetcher.progress import bytes_text
 from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
-from aimodels_fetcher.transport import Place
+from aimodels_fetcher.http_client import ResolvedUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ class Download:
         if last:
             self._verify(buffer)
 
-    def _attempt(self, origin: Upstream, place: Place, part: Part, buffer: memoryview) -> None:
+    def _attempt(self, origin: Upstream, place: ResolvedUrl, part: Part, buffer: memoryview) -> None:
         if not part.left:  # the fault came after it, in an answer that has the whole file
             return
         everything = part.at == 0 and part.end == self._parts.size
@@ -284,7 +284,7 @@ class Download:
 
     def _ask(self, origin: Upstream, url: str) -> None:
         self._origin = origin
-        self._place = Place(url)
+        self._place = ResolvedUrl(url)
         self._what = f"{origin.source.label} {self._remote.path}"
         # Whether this one answers with ranges: one thread finds out, before others join it.
         self._answered = False

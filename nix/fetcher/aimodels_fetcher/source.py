@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimodels_fetcher.errors import FetchError, StatusError
-    from aimodels_fetcher.transport import Client
+    from aimodels_fetcher.http_client import Client
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from aimodels_fetcher.source import Source
-    from aimodels_fetcher.transport import Client
+    from aimodels_fetcher.http_client import Client
 
 
 class Upstream:

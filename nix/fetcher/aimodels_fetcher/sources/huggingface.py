@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimodels_fetcher.errors import StatusError
-    from aimodels_fetcher.transport import Client
+    from aimodels_fetcher.http_client import Client
 
 _MOST_PAGES = 1000  # a page has 1,000 files
 _SHA1 = "[0-9a-f]{40}"
@@ -103,7 +103,7 @@ class HuggingFace(Source):
 
     def client(self, connections: int) -> Client:
         """Get ready to connect; the token goes to the endpoint's own host only."""
-        from aimodels_fetcher.transport import Client  # noqa: PLC0415 (requests is slow to import)
+        from aimodels_fetcher.http_client import Client  # noqa: PLC0415 (requests is slow to import)
 
         token = _token() if self.trusted else None
         headers = {"Authorization": f"Bearer {token}"} if token else {}

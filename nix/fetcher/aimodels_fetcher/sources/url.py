@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aimodels_fetcher.errors import StatusError
-    from aimodels_fetcher.transport import Client
+    from aimodels_fetcher.http_client import Client
 
 
 def read(data: Mapping[str, Any]) -> list[Source]:
@@ -48,7 +48,7 @@ class Url(Source):
 
     def client(self, connections: int) -> Client:
         """Get ready to connect, without credentials."""
-        from aimodels_fetcher.transport import Client  # noqa: PLC0415 (requests is slow to import)
+        from aimodels_fetcher.http_client import Client  # noqa: PLC0415 (requests is slow to import)
 
         return Client(next(iter(self.urls.values()), ""), lambda _: {}, connections)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from aimodels_fetcher.errors import StatusError
-    from aimodels_fetcher.transport import Client
+    from aimodels_fetcher.http_client import Client
 
 _MOST_PAGES = 10_000  # a page has 1,000 objects
 # Where AWS itself looks, and other servers do not care.
@@ -92,7 +92,7 @@ class S3(Source):
         Raises:
             FetchError: There are only parts of credentials, or those wanted cannot be had.
         """
-        from aimodels_fetcher.transport import Client  # noqa: PLC0415 (requests is slow to import)
+        from aimodels_fetcher.http_client import Client  # noqa: PLC0415 (requests is slow to import)
 
         credentials = find_credentials()
         region, base = self.region, self._base

@@ -104,7 +104,7 @@ class Client:
         self.tries = TRIES
 
     @contextmanager
-    def get(self, place: Place, wanted: tuple[int, int] | None = None) -> Iterator[Response]:
+    def get(self, place: ResolvedUrl, wanted: tuple[int, int] | None = None) -> Iterator[Response]:
         """GET an address, following redirects; the body is not read yet.
 
         Args:
@@ -154,7 +154,7 @@ class Client:
         """
 
         def attempt() -> tuple[T, str | None]:
-            with self.get(Place(url)) as answer:
+            with self.get(ResolvedUrl(url)) as answer:
                 body = bytearray()
                 buffer = memoryview(bytearray(1 << 16))
                 while count := answer.readinto(buffer):
@@ -185,7 +185,7 @@ class Client:
 
         return retrying(attempt, tries=lambda: self.tries)
 
-    def _open(self, place: Place, headers: Mapping[str, str]) -> requests.Response:
+    def _open(self, place: ResolvedUrl, headers: Mapping[str, str]) -> requests.Response:
         """Ask where the content was found last, and where that is over, where it is now."""
         if place.found:
             response = self._follow(place.found, headers)
