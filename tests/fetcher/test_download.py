@@ -11,7 +11,7 @@ from aimodels_fetcher.worker_pool import WorkerPool
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.progress import Progress
-from aimodels_fetcher.source import RemoteFile
+from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.sources.url import Url
 
 if TYPE_CHECKING:

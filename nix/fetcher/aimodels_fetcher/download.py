@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.response import Response
     from aimodels_fetcher.worker_pool import WorkerPool
     from aimodels_fetcher.upstreams import Upstream, Upstreams
-    from aimodels_fetcher.source import RemoteFile
+    from aimodels_fetcher.sources.base import RemoteFile
 
 _BUFFER = 1 << 20
 _FLUSH_SECONDS = 1.0

@@ -17,13 +17,13 @@ from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.paths import check_repo_path, select
 from aimodels_fetcher.progress import Progress, bytes_text
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
-from aimodels_fetcher.source import RemoteFile
+from aimodels_fetcher.sources.base import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from aimodels_fetcher.source import Source
+    from aimodels_fetcher.sources.base import Source
     from aimodels_fetcher.spec import FileSpec, TreeSpec
 
 _MAX_CONNECTIONS = 32

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from aimodels_fetcher.source import Source
+    from aimodels_fetcher.sources.base import Source
 
 
 # Until all is there: some sources make the commit of the content.

@@ -16,7 +16,7 @@ from aimodels_fetcher.sources import sources_from
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_fetcher.source import Source
+    from aimodels_fetcher.sources.base import Source
 
 
 @dataclass(frozen=True)

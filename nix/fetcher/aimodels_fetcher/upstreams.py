@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aimodels_fetcher.source import Source
+    from aimodels_fetcher.sources.base import Source
     from aimodels_fetcher.http_client import Client
 
 

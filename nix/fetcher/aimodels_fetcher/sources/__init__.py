@@ -15,7 +15,7 @@ from aimodels_fetcher.errors import FetchError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aimodels_fetcher.source import Source
+    from aimodels_fetcher.sources.base import Source
 
 
 def sources_from(data: Sequence[Mapping[str, Any]]) -> tuple[Source, ...]:

@@ -13,7 +13,7 @@ from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.http_errors import origin, public
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.paths import check_repo_path
-from aimodels_fetcher.source import RemoteFile, Source
+from aimodels_fetcher.sources.base import RemoteFile, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.source import RemoteFile, Source
+from aimodels_fetcher.sources.base import RemoteFile, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from aimodels_fetcher import xml
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.http_errors import origin, public
 from aimodels_fetcher.parts import UNKNOWN
-from aimodels_fetcher.source import RemoteFile, Source
+from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.sources.s3.credentials import find_credentials, signer, variable
 from aimodels_fetcher.sources.s3.failures import explained
 
