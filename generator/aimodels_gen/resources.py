@@ -16,7 +16,7 @@ def data_dir(name: str) -> Path:
     Raises:
         AimodelsError: it is not there: the installation is broken.
     """
-    for base in (_PACKAGE, _CHECKOUT):
+    for base in (_CHECKOUT, _PACKAGE):
         if (base / name).is_dir():
             return base / name
     raise AimodelsError(

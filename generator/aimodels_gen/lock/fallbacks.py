@@ -11,7 +11,7 @@ from aimodels_gen.nix.hashes import sri_from_hex
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimodels_gen.sources import ListedFile, Listing, Source
+    from aimodels_gen.sources.base import ListedFile, Listing, Source
 
 _NAMED = 5  # files in a message
 

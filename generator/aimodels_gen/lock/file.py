@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from aimodels_gen.sources import Source
+    from aimodels_gen.sources.base import Source
 
 VERSION = 1
 _UNKNOWN = "is no source that we know"

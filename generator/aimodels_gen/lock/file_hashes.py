@@ -12,14 +12,14 @@ from aimodels_gen.errors import AimodelsError
 from aimodels_gen.nix.hashes import sri_digest
 from aimodels_gen.lock.model import FilesPin
 from aimodels_gen.net.pool import run_all
-from aimodels_gen.sources import ListedFile
+from aimodels_gen.sources.base import ListedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from aimodels_gen.lock.file import Lock
-    from aimodels_gen.sources import Client, Source
+    from aimodels_gen.sources.base import Client, Source
 
     Report = Callable[[str], None]
     Known = Mapping[tuple[str, int | None], ListedFile]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimodels_gen.manifest.filters import Filters
-    from aimodels_gen.sources import Source
+    from aimodels_gen.sources.base import Source
 
 Layout = Literal["copy", "link"]
 PinKind = Literal["files", "tree"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from aimodels_gen.sources import Client
+    from aimodels_gen.sources.base import Client
 
 Report = Callable[[str], None]
 

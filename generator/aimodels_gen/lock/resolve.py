@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aimodels_gen.manifest.parse import Entry, Manifest
     from aimodels_gen.lock.model import Card
-    from aimodels_gen.sources import Client, ListedFile, Listing, Source
+    from aimodels_gen.sources.base import Client, ListedFile, Listing, Source
 
 DEFAULT_JOBS = 8
 Report = Callable[[str], None]

@@ -20,7 +20,7 @@ from aimodels_gen.tables import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_gen.sources import Source
+    from aimodels_gen.sources.base import Source
 
 # A model's name becomes a store name, which may hold these characters and no leading dot.
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9+._?=-]*\Z")

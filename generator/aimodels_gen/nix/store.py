@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from aimodels_gen.lock.model import FilePin, Tree
-    from aimodels_gen.sources import Source
+    from aimodels_gen.sources.base import Source
 
     Report = Callable[[str], None]
 

@@ -56,7 +56,7 @@ _MAX_LISTING_PAGE = 64 << 20  # bytes; a page of 1,000 rows has about 300 kB
 urllib3.connection.HTTPConnection.response_class = PunctualResponse
 
 
-class Place:
+class ResolvedUrl:
     """Where the content of an address is, which is not to be asked for each part of a file.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aimodels_gen.net.urls import is_address
 from aimodels_gen.nix.store_path import is_repo_part
-from aimodels_gen.sources import Client, Source
+from aimodels_gen.sources.base import Client, Source
 from aimodels_gen.sources.huggingface.endpoints import of_the_environment, only, trusted
 
 if TYPE_CHECKING:

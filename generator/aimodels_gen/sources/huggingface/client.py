@@ -17,7 +17,7 @@ from aimodels_gen.errors import SourceError
 from aimodels_gen.manifest.filters import check_path
 from aimodels_gen.nix.hashes import git_blob_hasher, sri_from_hex
 from aimodels_gen.lock.model import Card
-from aimodels_gen.sources import Client, ListedFile, Listing
+from aimodels_gen.sources.base import Client, ListedFile, Listing
 from aimodels_gen.sources.huggingface import HuggingFace, is_commit
 from aimodels_gen.sources.huggingface.failover import Failover
 from aimodels_gen.sources.huggingface.failures import EXPECTED, Request, explain

@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aimodels_gen.net.urls import is_address
-from aimodels_gen.sources import Client, ListedFile, Source
+from aimodels_gen.sources.base import Client, ListedFile, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aimodels_gen.sources import Warn
+    from aimodels_gen.sources.base import Warn
     from aimodels_gen.tables import Table
 
 # As in nix/sources/s3.nix. Amazon's rules for new buckets are stricter, other servers' are not.

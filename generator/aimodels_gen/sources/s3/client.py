@@ -18,14 +18,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.stream_hash import CHUNK, sha256_of
-from aimodels_gen.sources import Client, ListedFile, Listing
+from aimodels_gen.sources.base import Client, ListedFile, Listing
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.s3.failures import EXPECTED, TRANSIENT, Asked, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from aimodels_gen.sources import Warn
+    from aimodels_gen.sources.base import Warn
 
 T = TypeVar("T")
 S3Api: TypeAlias = Any  # a client of botocore, which has no types

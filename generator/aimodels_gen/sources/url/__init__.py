@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from aimodels_gen.net.urls import holds_secret, is_file
-from aimodels_gen.sources import Client, ListedFile, Source
+from aimodels_gen.sources.base import Client, ListedFile, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aimodels_gen.sources import Warn
+    from aimodels_gen.sources.base import Warn
     from aimodels_gen.tables import Table
 
 

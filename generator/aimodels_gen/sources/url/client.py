@@ -15,14 +15,14 @@ from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.net.pool import run_all
 from aimodels_gen.net.stream_hash import sha256_of
-from aimodels_gen.sources import Client, ListedFile, Listing
+from aimodels_gen.sources.base import Client, ListedFile, Listing
 from aimodels_gen.sources.url.digests import published, sums
 from aimodels_gen.sources.url.session import Session, explain, length_of, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from aimodels_gen.sources import Warn
+    from aimodels_gen.sources.base import Warn
     from aimodels_gen.sources.url import Url
 
 _AT_A_TIME = 8

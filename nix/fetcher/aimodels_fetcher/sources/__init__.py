@@ -1,4 +1,4 @@
-"""Where files come from: one module a kind of source, named by the key under `source` in Nix.
+"""Where files come from: one module a kind of source beside base.py, named by the key under `source` in Nix.
 
 A module defines `read`, which makes the sources of a spec's object: several where the same content
 is in several places, in the order in which to ask them, and at least one.
@@ -35,7 +35,7 @@ def _read(data: Mapping[str, Any]) -> Sequence[Source]:
     kind, *others = data
     if others:
         raise ValueError(f"source kinds {sorted(data)}")
-    kinds = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    kinds = sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base")
     if kind not in kinds:
         raise FetchError(
             f"this release cannot fetch from sources of the kind {kind}",
