@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from lab import BIN, Meter, Settings, model, run, scratch
 from report import Figure, Row, absent, row, seconds, size
 from support.environment import CHECKOUT
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.gitlike import BigFile, chunks
 from support.nginx import PROGRAM, Nginx
 from support.s3 import ENV, Hadro, Moto
@@ -68,20 +68,20 @@ def measure(settings: Settings) -> Iterator[Row]:
 def _lock(files: Mapping[str, Content]) -> Iterator[Row]:
     """Every object carries its sha256, so that nothing has to be read."""
     locking, downloading = Meter(), Meter()
-    with scratch() as folder, Moto(folder) as moto, Front(moto.url) as front:
+    with scratch() as folder, Moto(folder) as moto, RecordingProxy(moto.url) as recording_proxy:
         moto.bucket(_BUCKET)
         moto.put(_BUCKET, {f"model/{path}": content for path, content in files.items()})
-        _lock_once(folder / "counted", front.url)
+        _lock_once(folder / "counted", recording_proxy.url)
         with locking:
             _lock_once(folder / "timed", moto.url)
         if _AWS.exists():
             with downloading:
                 _aws(moto.url, folder / "downloaded")
                 run("find", folder / "downloaded", "-type", "f", "-exec", "sha256sum", "{}", "+")
-        gets = [r for r in front.log if r.method == "GET" and "list-type=2" not in r.path]
+        gets = [r for r in recording_proxy.log if r.method == "GET" and "list-type=2" not in r.path]
         content = Figure([sum(request.sent_bytes for request in gets)], size)
         whole = Figure([sum(map(len, files.values()))], size)
-    yield row("lock: requests", Figure([len(front.log)], _count), under=len(files) + 2)
+    yield row("lock: requests", Figure([len(recording_proxy.log)], _count), under=len(files) + 2)
     yield row("lock: bytes of content", content, whole, _PEER, under=1)
     time = Figure(locking.seconds, seconds)
     yield row("lock: time", time, _figure(downloading), f"{_PEER}, sha256sum")

@@ -32,7 +32,7 @@ FILES = {
 def locked(locking: Locking) -> Locking:
     locking.shelf.fill(FILES)
     locking.ok()
-    locking.shelf.front.clear()
+    locking.shelf.recording_proxy.clear()
     return locking
 
 
@@ -185,7 +185,7 @@ def test_a_connection_that_breaks_off_again_and_again(locked: Locking, fetch: Fe
         sent += 1
         raise HangUp
 
-    locked.shelf.front.faults = fault
+    locked.shelf.recording_proxy.faults = fault
     pin = file_pin("model.safetensors", WEIGHTS)
     run = fetch("file", locked.spec("model.safetensors"), env=locked.shelf.env, **pin)
     assert run.status == 0, run.log
@@ -197,7 +197,7 @@ def test_it_comes_in_parts(locked: Locking, fetch: Fetch) -> None:
     pin = file_pin("model.safetensors", WEIGHTS)
     run = fetch("file", locked.spec("model.safetensors"), env=locked.shelf.env, **pin)
     assert run.status == 0, run.log
-    asked = [r for r in locked.shelf.front.log if "range" in r.headers and r.status == 206]
+    asked = [r for r in locked.shelf.recording_proxy.log if "range" in r.headers and r.status == 206]
     assert len(asked) > 1
 
 
@@ -209,7 +209,7 @@ def test_flipped_bytes(locked: Locking, fetch: Fetch) -> None:
             return None
         return Response(200, {"Content-Length": str(len(flipped))}, flipped)
 
-    locked.shelf.front.faults = fault
+    locked.shelf.recording_proxy.faults = fault
     pin = file_pin("config.json", FILES["config.json"])
     run = fetch("file", locked.spec("config.json"), env=locked.shelf.env, **pin)
     assert run.status == 1

@@ -49,7 +49,7 @@ def pins(files: Mapping[str, bytes | BigFile]) -> dict[str, str]:
 
 
 def asked_for_content(shelf: Shelf) -> list[Request]:
-    return [request for request in shelf.front.log if shelf.is_content(request)]
+    return [request for request in shelf.recording_proxy.log if shelf.is_content(request)]
 
 
 def test_every_file_is_pinned(locking: Locking) -> None:
@@ -107,9 +107,9 @@ def test_a_lock_that_holds_asks_nobody(locking: Locking) -> None:
     locking.shelf.fill(FILES)
     locking.ok()
     text = locking.project.lock_file.read_bytes()
-    locking.shelf.front.clear()
+    locking.shelf.recording_proxy.clear()
     assert "= 1 unchanged" in locking.ok()
-    assert not locking.shelf.front.log
+    assert not locking.shelf.recording_proxy.log
     assert locking.project.lock_file.read_bytes() == text
 
 
@@ -117,7 +117,7 @@ def test_what_has_not_changed_is_not_read_again(locking: Locking) -> None:
     locking.shelf.fill(FILES)
     locking.ok()
     text = locking.project.lock_file.read_bytes()
-    locking.shelf.front.clear()
+    locking.shelf.recording_proxy.clear()
     assert "= 1 unchanged" in locking.ok("-U")
     assert asked_for_content(locking.shelf) == []
     assert locking.project.lock_file.read_bytes() == text
@@ -129,7 +129,7 @@ def test_only_what_has_changed_is_read_again(locking: Locking) -> None:
     changed = {**FILES, "config.json": b'{"a": 2}\n', "new.txt": b"new"}
     del changed["empty.txt"]
     locking.shelf.fill(changed)
-    locking.shelf.front.clear()
+    locking.shelf.recording_proxy.clear()
     said = locking.ok("-U")
     assert locking.pins == pins(changed)
     assert "(1 changed, 1 new, 1 gone)" in said
@@ -140,7 +140,7 @@ def test_the_upgrade_of_a_tree_that_has_not_changed(locking: Locking) -> None:
     locking.shelf.fill(FILES)
     locking.ok(settings='pin = "tree"')
     text = locking.project.lock_file.read_bytes()
-    locking.shelf.front.clear()
+    locking.shelf.recording_proxy.clear()
     assert "= 1 unchanged" in locking.ok("-U", settings='pin = "tree"')
     assert asked_for_content(locking.shelf) == []
     assert locking.project.lock_file.read_bytes() == text
@@ -217,7 +217,7 @@ def test_a_server_that_fails_once_for_each_address(locking: Locking) -> None:
         asked.add((request.method, request.path))
         return Response(503, {"Retry-After": "0"})
 
-    locking.shelf.front.faults = fault
+    locking.shelf.recording_proxy.faults = fault
     locking.ok()
     assert locking.pins == pins(FILES)
 
@@ -231,13 +231,13 @@ def test_content_that_breaks_off(locking: Locking) -> None:
         nonlocal cuts
         if not locking.shelf.is_content(request) or cuts == 3:
             return None
-        answer = locking.shelf.front.otherwise(request)
+        answer = locking.shelf.recording_proxy.otherwise(request)
         if int(answer.headers.get("Content-Length", 0)) < BREAKS_OFF:
             return answer
         cuts += 1
         return replace(answer, body=breaking_off(answer.pieces))
 
-    locking.shelf.front.faults = fault
+    locking.shelf.recording_proxy.faults = fault
     locking.ok()
     assert locking.pins == pins(FILES)
     assert cuts == (0 if locking.shelf.publishes else 3)
@@ -262,7 +262,7 @@ def test_a_server_that_goes_away(locking: Locking) -> None:
     locking.shelf.fill(FILES)
     locking.ok()
     text = locking.project.lock_file.read_bytes()
-    left = len(locking.shelf.front.log) // 2
+    left = len(locking.shelf.recording_proxy.log) // 2
     changed = {path: b"now " + path.encode() for path in FILES}
     locking.shelf.fill(changed)
 
@@ -273,10 +273,10 @@ def test_a_server_that_goes_away(locking: Locking) -> None:
             raise HangUp
         return None
 
-    locking.shelf.front.faults = fault
+    locking.shelf.recording_proxy.faults = fault
     assert locking.project.run("lock", "-U").status == 1
     assert locking.project.lock_file.read_bytes() == text
-    locking.shelf.front.faults = lambda _request: None
+    locking.shelf.recording_proxy.faults = lambda _request: None
     locking.ok("-U")
     assert locking.pins == pins(changed)
 
@@ -286,7 +286,7 @@ def test_an_interrupt(locking: Locking) -> None:
     locking.shelf.fill(FILES)
     locking.write()
     silent = Response(200, {"Content-Length": "1000"}, silence())
-    locking.shelf.front.faults = lambda _request: silent
+    locking.shelf.recording_proxy.faults = lambda _request: silent
     with subprocess.Popen(
         [sys.executable, "-m", "aimodels_gen", "lock"],
         stdout=subprocess.PIPE,
@@ -294,7 +294,7 @@ def test_an_interrupt(locking: Locking) -> None:
         text=True,
         env=locking.project.environment(),
     ) as process:
-        while not locking.shelf.front.log:
+        while not locking.shelf.recording_proxy.log:
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)

@@ -10,7 +10,7 @@ import pytest
 from support import s3, tinyllama
 from support.environment import CHECKOUT
 from support.expressions import got
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.locks import BIN, aimodels_gen
 from support.nix import NixError
 
@@ -59,30 +59,30 @@ print(type(model).__name__, model.config.hidden_size)
 @pytest.fixture(scope="module")
 def served(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Front, tuple[str, str]]]:
+) -> Iterator[tuple[RecordingProxy, tuple[str, str]]]:
     """A bucket that only its owner may read, and the keys."""
-    with s3.Moto(tmp_path_factory.mktemp("moto")) as moto, Front(moto.url) as front:
+    with s3.Moto(tmp_path_factory.mktemp("moto")) as moto, RecordingProxy(moto.url) as recording_proxy:
         owner = moto.reader("owner", "s3:*")
         moto.guard()
         moto.api = s3.client(moto.url, key=owner[0], secret=owner[1])
         moto.bucket("my-models")
         files = tinyllama.files()
         moto.put("my-models", {f"fine-tuned/llama/{name}": c for name, c in files.items()})
-        yield front, owner
+        yield recording_proxy, owner
 
 
 @pytest.fixture
-def front(served: tuple[Front, tuple[str, str]]) -> Front:
+def recording_proxy(served: tuple[RecordingProxy, tuple[str, str]]) -> RecordingProxy:
     return served[0]
 
 
 @pytest.fixture
-def env(served: tuple[Front, tuple[str, str]]) -> Mapping[str, str]:
-    front, (key, secret) = served
+def env(served: tuple[RecordingProxy, tuple[str, str]]) -> Mapping[str, str]:
+    recording_proxy, (key, secret) = served
     return {
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_ENDPOINT_URL": front.url,
+        "AWS_ENDPOINT_URL": recording_proxy.url,
     }
 
 
@@ -128,18 +128,18 @@ def test_the_snippet_of_the_guide(
 def test_the_command_line(  # noqa: PLR0913, PLR0917 (fixtures)
     host_nix: NixEnv,
     env: Mapping[str, str],
-    front: Front,
+    recording_proxy: RecordingProxy,
     tmp_path: Path,
     unprivileged: Runner,
     settings: str,
 ) -> None:
     (tmp_path / "models.toml").write_text(MANIFEST + settings)
-    front.clear()
+    recording_proxy.clear()
     environment = {**env, **host_nix.variables()}
     command = ("lock", "models.toml", "-o", "models.nix")
     aimodels_gen(*command, cwd=tmp_path, env=environment)
     if not settings.startswith("pin"):
-        assert not [r for r in front.log if r.method == "GET" and "list-type" not in r.path]
+        assert not [r for r in recording_proxy.log if r.method == "GET" and "list-type" not in r.path]
     model = (
         f"(import {tmp_path}/models.nix {{ inherit (import {CHECKOUT}/nix) fetchModel;"
         f' pkgs = import {CHECKOUT}/tests/nix/pkgs {{ system = "x86_64-linux"; }}; }})'
@@ -151,11 +151,11 @@ def test_the_command_line(  # noqa: PLR0913, PLR0917 (fixtures)
 
 
 def test_without_credentials_the_build_says_where_they_go(
-    host_nix: NixEnv, env: Mapping[str, str], front: Front
+    host_nix: NixEnv, env: Mapping[str, str], recording_proxy: RecordingProxy
 ) -> None:
     # moto fails where others refuse.
     refused = s3.refusal("AccessDenied", 403)
-    front.faults = lambda r: None if "authorization" in r.headers else refused
+    recording_proxy.faults = lambda r: None if "authorization" in r.headers else refused
     with pytest.raises(NixError, match="AccessDenied") as caught:
         host_nix.build(
             SCOPE + SNIPPET.format(hash=""), env={"AWS_ENDPOINT_URL": env["AWS_ENDPOINT_URL"]}

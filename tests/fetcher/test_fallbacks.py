@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.gitlike import BigFile
 from support.loopback import HangUp, Response
 from support.s3 import ENV, SECRET, Moto
@@ -37,9 +37,9 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 
 @pytest.fixture
-def front(moto: Moto) -> Iterator[Front]:
-    with Front(moto.url) as front:
-        yield front
+def recording_proxy(moto: Moto) -> Iterator[RecordingProxy]:
+    with RecordingProxy(moto.url) as recording_proxy:
+        yield recording_proxy
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def repo(hub: Hub) -> Repo:
     return hub.add_repo("org/name", FILES, lfs=["*.safetensors"])
 
 
-def bucket(front: Front) -> dict[str, Any]:
-    given = {"bucket": "mirror", "prefix": "name/", "region": None, "endpoint": front.url}
+def bucket(recording_proxy: RecordingProxy) -> dict[str, Any]:
+    given = {"bucket": "mirror", "prefix": "name/", "region": None, "endpoint": recording_proxy.url}
     return {"s3": {**given, "versions": {}}}
 
 
@@ -64,53 +64,53 @@ def break_content(hub: Hub, answer: Response | None) -> None:
     hub.faults = fault
 
 
-def test_the_first_one_is_enough(hub: Hub, repo: Repo, front: Front, fetch: Fetch) -> None:
+def test_the_first_one_is_enough(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     """The others are not even prepared for: what they lack does not matter."""
-    sources = {**source(hub, repo), **bucket(front)}
+    sources = {**source(hub, repo), **bucket(recording_proxy)}
     env = {"AWS_ACCESS_KEY_ID": "half of the credentials"}
     for mode, more in (("file", PIN), ("tree", EVERYTHING)):
         run = fetch(mode, sources, env=env, **more)
         assert run.status == 0, run.log
-    assert not front.log
+    assert not recording_proxy.log
 
 
 @pytest.mark.parametrize(
     "answer", [Response(404), Response(403), Response(500), Response(200, {}, b"<html>"), None]
 )
 def test_what_one_does_not_give_comes_from_the_next(
-    hub: Hub, repo: Repo, front: Front, fetch: Fetch, answer: Response | None
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch, answer: Response | None
 ) -> None:
     break_content(hub, answer)
-    sources = {**source(hub, repo), **bucket(front)}
+    sources = {**source(hub, repo), **bucket(recording_proxy)}
     for mode, more in (("file", PIN), ("tree", EVERYTHING)):
         run = fetch.but(retry__FIRST_WAIT=0.01)(mode, sources, env=CREDENTIALS, **more)
         assert run.status == 0, run.log
-        assert f"asking {front.url}/mirror instead" in run.log
+        assert f"asking {recording_proxy.url}/mirror instead" in run.log
 
 
-def test_wrong_bytes_come_from_the_next(hub: Hub, repo: Repo, front: Front, fetch: Fetch) -> None:
+def test_wrong_bytes_come_from_the_next(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     wrong = BigFile(WEIGHTS.size, 6)
-    front.faults = lambda _: Response(
+    recording_proxy.faults = lambda _: Response(
         200, {"Content-Length": str(wrong.size)}, wrong.chunks(0, wrong.size)
     )
-    run = fetch("file", {**bucket(front), **source(hub, repo)}, env=CREDENTIALS, **PIN)
+    run = fetch("file", {**bucket(recording_proxy), **source(hub, repo)}, env=CREDENTIALS, **PIN)
     assert run.status == 0, run.log
     assert sri(run.out.read_bytes()) == PIN["hash"]
 
 
-def test_credentials_go_where_they_belong(hub: Hub, repo: Repo, front: Front, fetch: Fetch) -> None:
+def test_credentials_go_where_they_belong(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     break_content(hub, Response(404))
-    run = fetch("file", {**source(hub, repo), **bucket(front)}, env=CREDENTIALS, **PIN)
+    run = fetch("file", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **PIN)
     assert run.status == 0, run.log
     assert {request.token for request in hub.log} == {TOKEN}
     assert not any("AWS4" in json.dumps(request.headers) for request in hub.log)
-    assert not any(TOKEN in json.dumps(request.headers) for request in front.log)
+    assert not any(TOKEN in json.dumps(request.headers) for request in recording_proxy.log)
     assert TOKEN not in run.log
     assert SECRET not in run.log
 
 
 def test_parts_are_kept_when_one_goes_away(
-    hub: Hub, repo: Repo, front: Front, fetch: Fetch
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
 ) -> None:
     answers = 0
 
@@ -121,61 +121,61 @@ def test_parts_are_kept_when_one_goes_away(
 
     hub.faults = fault
     run = fetch.but(retry__FIRST_WAIT=0.01)(
-        "file", {**source(hub, repo), **bucket(front)}, env=CREDENTIALS, **PIN
+        "file", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **PIN
     )
     assert run.status == 0, run.log
     assert hub.sent_bytes
-    assert hub.sent_bytes + front.sent_bytes < WEIGHTS.size + (1 << 20)
+    assert hub.sent_bytes + recording_proxy.sent_bytes < WEIGHTS.size + (1 << 20)
 
 
-def test_the_entry_is_the_same(hub: Hub, repo: Repo, front: Front, fetch: Fetch) -> None:
+def test_the_entry_is_the_same(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     """It is that of the first source, wherever its files are from."""
     alone = fetch("tree", source(hub, repo), **EVERYTHING)
     break_content(hub, Response(404))
-    run = fetch("tree", {**source(hub, repo), **bucket(front)}, env=CREDENTIALS, **EVERYTHING)
+    run = fetch("tree", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **EVERYTHING)
     assert run.status == 0, run.log
     assert run.snapshot.name == repo.sha
     listing = f"trees/{repo.sha}.json"
     assert (run.out / listing).read_bytes() == (alone.out / listing).read_bytes()
 
 
-def test_a_tree_of_git_is_listed_by_git(hub: Hub, repo: Repo, front: Front, fetch: Fetch) -> None:
+def test_a_tree_of_git_is_listed_by_git(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     """A bucket does not know which files are under LFS, and that is part of the entry."""
-    sources = {**source(hub, repo, endpoint=DEAD), **bucket(front)}
+    sources = {**source(hub, repo, endpoint=DEAD), **bucket(recording_proxy)}
     run = fetch.but(retry__FIRST_WAIT=0.01)("tree", sources, env=CREDENTIALS, **EVERYTHING)
     assert run.status == 1
     assert "a `files` pin does not need the listing" in run.log
 
 
 def test_other_trees_are_listed_by_the_next(
-    hub: Hub, repo: Repo, front: Front, fetch: Fetch
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
 ) -> None:
-    expected = fetch("tree", bucket(front), env=CREDENTIALS, **EVERYTHING)
-    front.faults = lambda _: Response(404)
-    sources = {**bucket(front), **source(hub, repo)}
+    expected = fetch("tree", bucket(recording_proxy), env=CREDENTIALS, **EVERYTHING)
+    recording_proxy.faults = lambda _: Response(404)
+    sources = {**bucket(recording_proxy), **source(hub, repo)}
     run = fetch("tree", sources, env=CREDENTIALS, **EVERYTHING)
     assert run.status == 0, run.log
     assert run.snapshot.name == expected.snapshot.name
     assert not (run.out / "trees").exists()
 
 
-def test_when_all_fail_each_says_why(hub: Hub, repo: Repo, front: Front, fetch: Fetch) -> None:
+def test_when_all_fail_each_says_why(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     break_content(hub, Response(404))
-    front.faults = lambda _: Response(403)
-    run = fetch("file", {**source(hub, repo), **bucket(front)}, env=CREDENTIALS, **PIN)
+    recording_proxy.faults = lambda _: Response(403)
+    run = fetch("file", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **PIN)
     assert run.status == 1
     assert "HTTP 404" in run.log
     assert "HTTP 403" in run.log
     assert "hint: the credentials may not read it" in run.log
 
 
-def test_addresses_of_single_files(hub: Hub, repo: Repo, front: Front, fetch: Fetch) -> None:
+def test_addresses_of_single_files(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     """Where one source has an address for some files only, the next has the others."""
     address = f"{hub.url}/org/name/resolve/{repo.sha}/config.json"
     urls = {"url": {"files": {"config.json": [f"{DEAD}/x", address]}}}
     for path in ("config.json", "model.safetensors"):
         run = fetch.but(retry__FIRST_WAIT=0.01)(
-            "file", {**urls, **bucket(front)}, env=CREDENTIALS, **file_pin(path, FILES[path])
+            "file", {**urls, **bucket(recording_proxy)}, env=CREDENTIALS, **file_pin(path, FILES[path])
         )
         assert run.status == 0, run.log
     run = fetch("file", urls, **PIN)

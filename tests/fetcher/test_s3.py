@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.sources.s3.credentials import signer
 from support.amazon import Amazon, amazon
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.gitlike import BigFile
 from support.loopback import LoopbackServer, Response
 from support.s3 import ENV, KEY, SECRET, Moto, refusal
@@ -39,9 +39,9 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 
 @pytest.fixture
-def front(moto: Moto) -> Iterator[Front]:
-    with Front(moto.url) as front:
-        yield front
+def recording_proxy(moto: Moto) -> Iterator[RecordingProxy]:
+    with RecordingProxy(moto.url) as recording_proxy:
+        yield recording_proxy
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,13 @@ def source(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("region", [None, "eu-central-1"])
 def test_amazon(somewhere: Amazon, fetch: Fetch, mode: str, region: str | None) -> None:
     """By the host that the bucket has in its region, which it finds out by itself."""
-    somewhere.front.clear()
+    somewhere.recording_proxy.clear()
     more = CONFIG if mode == "file" else EVERYTHING
     run = fetch(mode, source(region=region), env=somewhere.env, **more)
     assert run.status == 0, run.log
     hosts = {"my-models.s3.eu-central-1.amazonaws.com"}
     assert somewhere.hosts == hosts | ({"my-models.s3.amazonaws.com"} if region is None else set())
-    for request in somewhere.front.log:
+    for request in somewhere.recording_proxy.log:
         signed = "authorization" in request.headers
         assert signed == (request.headers["host"] in hosts), "the probe needs no credentials"
         if signed:
@@ -78,7 +78,7 @@ def test_amazon(somewhere: Amazon, fetch: Fetch, mode: str, region: str | None) 
 
 def test_a_bucket_that_cannot_be_part_of_a_host(somewhere: Amazon, fetch: Fetch) -> None:
     """The certificate is for one label before the host."""
-    somewhere.front.clear()
+    somewhere.recording_proxy.clear()
     env = {**somewhere.env, "AWS_REGION": "eu-central-1"}
     run = fetch("tree", source(bucket="my.models"), env=env, **EVERYTHING)
     assert run.status == 0, run.log
@@ -92,9 +92,9 @@ def test_the_wrong_region(somewhere: Amazon, fetch: Fetch) -> None:
     assert 'write region = "eu-central-1"' in run.log
 
 
-def test_a_server_that_wants_another_region(front: Front, fetch: Fetch) -> None:
-    front.faults = lambda _: refusal("AuthorizationHeaderMalformed", 400, Region="garage")
-    run = fetch("file", source(endpoint=front.url), env=ENV, **CONFIG)
+def test_a_server_that_wants_another_region(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+    recording_proxy.faults = lambda _: refusal("AuthorizationHeaderMalformed", 400, Region="garage")
+    run = fetch("file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG)
     assert run.status == 1
     assert 'write region = "garage"' in run.log
 
@@ -108,47 +108,47 @@ def test_a_server_that_wants_another_region(front: Front, fetch: Fetch) -> None:
     ],
 )
 def test_other_servers(
-    front: Front, fetch: Fetch, variables: tuple[str, ...], endpoint: str | None
+    recording_proxy: RecordingProxy, fetch: Fetch, variables: tuple[str, ...], endpoint: str | None
 ) -> None:
-    env = {**ENV, **dict.fromkeys(variables, front.url)}
-    given = endpoint and endpoint.format(url=front.url)
+    env = {**ENV, **dict.fromkeys(variables, recording_proxy.url)}
+    given = endpoint and endpoint.format(url=recording_proxy.url)
     run = fetch("tree", source(endpoint=given), env=env, **EVERYTHING)
     assert run.status == 0, run.log
     assert (run.snapshot / "config.json").read_bytes() == b"{}"
 
 
-def test_variables_that_nix_has_not_set(front: Front, fetch: Fetch) -> None:
+def test_variables_that_nix_has_not_set(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     """They arrive empty; then it is as if they were not there."""
     names = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "REGION", "DEFAULT_REGION"]
     names += ["ENDPOINT_URL", "ENDPOINT_URL_S3", "REQUEST_PAYER", "EC2_METADATA_DISABLED"]
     env = dict.fromkeys((f"AWS_{name}" for name in names), "")
-    run = fetch("file", source(bucket="public", endpoint=front.url), env=env, **CONFIG)
+    run = fetch("file", source(bucket="public", endpoint=recording_proxy.url), env=env, **CONFIG)
     assert run.status == 0, run.log
-    assert all("authorization" not in request.headers for request in front.log)
+    assert all("authorization" not in request.headers for request in recording_proxy.log)
 
 
-def test_a_session(front: Front, fetch: Fetch) -> None:
+def test_a_session(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     env = {**ENV, "AWS_SESSION_TOKEN": "tokentokentoken"}
-    run = fetch("file", source(endpoint=front.url), env=env, **CONFIG)
+    run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
     assert run.status == 0, run.log
-    (request,) = front.log
+    (request,) = recording_proxy.log
     assert request.headers["x-amz-security-token"] == "tokentokentoken"
     assert "tokentokentoken" not in request.path
 
 
-def test_whoever_asks_pays(front: Front, fetch: Fetch) -> None:
+def test_whoever_asks_pays(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     def fault(request: Request) -> Response | None:
         paid = request.headers.get("x-amz-request-payer") == "requester"
         return None if paid else refusal("AccessDenied", 403)
 
-    front.faults = fault
-    run = fetch("file", source(endpoint=front.url), env=ENV, **CONFIG)
+    recording_proxy.faults = fault
+    run = fetch("file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG)
     assert run.status == 1
     assert "AWS_REQUEST_PAYER=requester" in run.log
     env = {**ENV, "AWS_REQUEST_PAYER": "requester"}
-    run = fetch("file", source(endpoint=front.url), env=env, **CONFIG)
+    run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
     assert run.status == 0, run.log
-    assert "x-amz-request-payer" in front.log[-1].headers["authorization"], "it is signed"
+    assert "x-amz-request-payer" in recording_proxy.log[-1].headers["authorization"], "it is signed"
 
 
 @pytest.mark.parametrize(
@@ -167,42 +167,42 @@ def test_whoever_asks_pays(front: Front, fetch: Fetch) -> None:
         ("SomethingElse", 400, "check the endpoint"),
     ],
 )
-def test_refusals(front: Front, fetch: Fetch, code: str, status: int, hint: str) -> None:
-    front.faults = lambda _: refusal(code, status, AWSAccessKeyId=KEY, StringToSign="x")
-    run = fetch("file", source(endpoint=front.url), env=ENV, **CONFIG)
+def test_refusals(recording_proxy: RecordingProxy, fetch: Fetch, code: str, status: int, hint: str) -> None:
+    recording_proxy.faults = lambda _: refusal(code, status, AWSAccessKeyId=KEY, StringToSign="x")
+    run = fetch("file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG)
     assert run.status == 1
     assert f"HTTP {status} ({code})" in run.log
     assert hint in run.log
     assert KEY not in run.log
-    assert len(front.log) <= 2, "asking again would change nothing, but two threads were ready"
+    assert len(recording_proxy.log) <= 2, "asking again would change nothing, but two threads were ready"
 
 
-def test_a_server_that_is_busy(front: Front, fetch: Fetch) -> None:
+def test_a_server_that_is_busy(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     busy = iter([refusal("SlowDown", 503)] * 2)
-    front.faults = lambda _: next(busy, None)
-    run = fetch.but(retry__FIRST_WAIT=0.01)("file", source(endpoint=front.url), env=ENV, **CONFIG)
+    recording_proxy.faults = lambda _: next(busy, None)
+    run = fetch.but(retry__FIRST_WAIT=0.01)("file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG)
     assert run.status == 0, run.log
 
 
 @pytest.mark.parametrize("lacking", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_half_of_the_credentials(front: Front, fetch: Fetch, lacking: str) -> None:
+def test_half_of_the_credentials(recording_proxy: RecordingProxy, fetch: Fetch, lacking: str) -> None:
     env = {**ENV, lacking: ""}
-    run = fetch("file", source(endpoint=front.url), env=env, **CONFIG)
+    run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
     assert run.status == 1
     assert f"{lacking} is not set" in run.log
     assert SECRET not in run.log
-    assert not front.log
+    assert not recording_proxy.log
 
 
-def test_what_is_in_files_is_not_looked_for(front: Front, fetch: Fetch) -> None:
+def test_what_is_in_files_is_not_looked_for(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     home = fetch.folder / "home"
     (home / ".aws").mkdir(parents=True)
     keys = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
     (home / ".aws/credentials").write_text(f"[default]\n{keys}")
-    given = source(bucket="public", endpoint=front.url)
+    given = source(bucket="public", endpoint=recording_proxy.url)
     run = fetch("file", given, env={"HOME": str(home)}, **CONFIG)
     assert run.status == 0, run.log
-    assert all("authorization" not in request.headers for request in front.log)
+    assert all("authorization" not in request.headers for request in recording_proxy.log)
 
 
 @pytest.fixture
@@ -230,33 +230,33 @@ def instance() -> Iterator[LoopbackServer]:
     server.close()
 
 
-def test_the_role_of_an_instance(front: Front, fetch: Fetch, instance: LoopbackServer) -> None:
+def test_the_role_of_an_instance(recording_proxy: RecordingProxy, fetch: Fetch, instance: LoopbackServer) -> None:
     """Only where that is asked for."""
     env = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": instance.url}
-    given = source(bucket="public", endpoint=front.url)
+    given = source(bucket="public", endpoint=recording_proxy.url)
     run = fetch("file", given, env=env, **CONFIG)
     assert run.status == 0, run.log
     assert not instance.log
     env["AWS_EC2_METADATA_DISABLED"] = "false"
-    run = fetch("file", source(endpoint=front.url), env=env, **CONFIG)
+    run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
     assert run.status == 0, run.log
-    assert "ASIAOFTHEINSTANCE/" in front.log[-1].headers["authorization"]
-    assert front.log[-1].headers["x-amz-security-token"] == "tokenoftheinstance"
+    assert "ASIAOFTHEINSTANCE/" in recording_proxy.log[-1].headers["authorization"]
+    assert recording_proxy.log[-1].headers["x-amz-security-token"] == "tokenoftheinstance"
 
 
 @pytest.mark.parametrize("address", ["{url}", "127.0.0.1:80", "http://127.0.0.1:9"])
 def test_an_instance_without_a_role(
-    front: Front, fetch: Fetch, instance: LoopbackServer, address: str
+    recording_proxy: RecordingProxy, fetch: Fetch, instance: LoopbackServer, address: str
 ) -> None:
     instance.answer = lambda _request: Response(404)
     env = {
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": address.format(url=instance.url),
         "AWS_EC2_METADATA_DISABLED": "false",
     }
-    run = fetch("file", source(endpoint=front.url), env=env, **CONFIG)
+    run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
     assert run.status == 1
     assert "gives no credentials" in run.log
-    assert not front.log
+    assert not recording_proxy.log
 
 
 @pytest.mark.parametrize("error", [BotoCoreError(), RuntimeError("still expired")])
@@ -324,10 +324,10 @@ ENTITIES = '<!DOCTYPE a [<!ENTITY x "{}">]><ListBucketResult>&x;</ListBucketResu
         ENTITIES,
     ],
 )
-def test_listings_that_are_none(front: Front, fetch: Fetch, body: str) -> None:
-    front.faults = lambda _: Response(200, {"Content-Type": "application/xml"}, body.encode())
+def test_listings_that_are_none(recording_proxy: RecordingProxy, fetch: Fetch, body: str) -> None:
+    recording_proxy.faults = lambda _: Response(200, {"Content-Type": "application/xml"}, body.encode())
     run = fetch.but(retry__FIRST_WAIT=0.01)(
-        "tree", source(endpoint=front.url), env=ENV, **EVERYTHING
+        "tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING
     )
     assert run.status == 1
     assert "did not answer with a listing of S3" in run.log
@@ -335,38 +335,38 @@ def test_listings_that_are_none(front: Front, fetch: Fetch, body: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["../evil", "a/../../evil", "..", "/evil", "a//b", "a/", "a%00b"])
-def test_hostile_keys(front: Front, fetch: Fetch, key: str) -> None:
+def test_hostile_keys(recording_proxy: RecordingProxy, fetch: Fetch, key: str) -> None:
     coded = "<EncodingType>url</EncodingType>"
     body = LISTING.format(rest=coded + ROW.format(key=f"it/{key}", size=1)).encode()
-    front.faults = lambda _: Response(200, {}, body)
-    run = fetch("tree", source(endpoint=front.url), env=ENV, **EVERYTHING)
+    recording_proxy.faults = lambda _: Response(200, {}, body)
+    run = fetch("tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING)
     assert run.status == 1
     assert "would leave the output" in run.log
     assert not run.out.exists()
 
 
-def test_a_listing_that_goes_in_circles(front: Front, fetch: Fetch) -> None:
+def test_a_listing_that_goes_in_circles(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     rest = "<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>"
     body = LISTING.format(rest=ROW.format(key="it/x", size=1) + rest).encode()
-    front.faults = lambda _: Response(200, {}, body)
-    run = fetch("tree", source(endpoint=front.url), env=ENV, **EVERYTHING)
+    recording_proxy.faults = lambda _: Response(200, {}, body)
+    run = fetch("tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING)
     assert run.status == 1
     assert "the same page again" in run.log
-    assert len(front.log) == 2
+    assert len(recording_proxy.log) == 2
 
 
-def test_keys_that_are_not_coded(front: Front, fetch: Fetch) -> None:
+def test_keys_that_are_not_coded(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     """Some servers do not know `encoding-type`, and say so by not saying it."""
     body = LISTING.format(
         rest=ROW.format(key="it/config.json", size=2) + ROW.format(key="it/d/", size=0)
     )
-    front.faults = lambda r: Response(200, {}, body.encode()) if "list-type" in r.path else None
-    run = fetch("tree", source(endpoint=front.url), env=ENV, **EVERYTHING)
+    recording_proxy.faults = lambda r: Response(200, {}, body.encode()) if "list-type" in r.path else None
+    run = fetch("tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING)
     assert run.status == 0, run.log
     assert [path.name for path in run.snapshot.iterdir()] == ["config.json"]
 
 
-def test_a_file_that_changes_while_it_is_fetched(front: Front, fetch: Fetch) -> None:
+def test_a_file_that_changes_while_it_is_fetched(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     """Nothing says what it should be: it is fetched anew, and is of one time."""
     answers = 0
 
@@ -375,19 +375,19 @@ def test_a_file_that_changes_while_it_is_fetched(front: Front, fetch: Fetch) -> 
         if "w.safetensors" not in request.path:
             return None
         answers += 1
-        answer = front.forward(request)
+        answer = recording_proxy.forward(request)
         tag = {"Etag": '"before"'} if answers == 1 else {}
         return Response(answer.status, {**answer.headers, **tag}, answer.body)
 
-    front.faults = fault
-    run = fetch("tree", source(endpoint=front.url), env=ENV, **EVERYTHING)
+    recording_proxy.faults = fault
+    run = fetch("tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING)
     assert run.status == 0, run.log
     assert "received parts of several" in run.log
     assert sri((run.snapshot / "w.safetensors").read_bytes()) == sri(WEIGHTS)
 
 
-def test_hashes_that_are_known_beforehand(front: Front, fetch: Fetch) -> None:
-    given = source(endpoint=front.url)
+def test_hashes_that_are_known_beforehand(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+    given = source(endpoint=recording_proxy.url)
     hashes = {path: sri(content) for path, content in FILES.items()}
     run = fetch("tree", given, env=ENV, **EVERYTHING, hashes=hashes)
     assert run.status == 0, run.log

@@ -9,7 +9,7 @@ from support.loopback import Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from support.front import Front
+    from support.recording_proxy import RecordingProxy
     from support.loopback import Request
     from support.project import Project
 
@@ -25,15 +25,15 @@ def hashes(project: Project) -> dict[str, str]:
     return {path: file["hash"] for path, file in project.lock["m"]["files"].items()}
 
 
-def content_requests(front: Front) -> list[Request]:
-    return [r for r in front.log if r.method == "GET" and "list-type=2" not in r.path]
+def content_requests(recording_proxy: RecordingProxy) -> list[Request]:
+    return [r for r in recording_proxy.log if r.method == "GET" and "list-type=2" not in r.path]
 
 
-def as_amazon_says(front: Front, **headers: str) -> Callable[[Request], Response | None]:
+def as_amazon_says(recording_proxy: RecordingProxy, **headers: str) -> Callable[[Request], Response | None]:
     def fault(request: Request) -> Response | None:
         if request.method != "HEAD":
             return None
-        answer = front.forward(request)
+        answer = recording_proxy.forward(request)
         more = {key.replace("_", "-").title(): value for key, value in headers.items()}
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in map(str.lower, more)}
         return Response(answer.status, {**kept, **more})

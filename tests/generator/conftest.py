@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen.net import retry
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.s3 import ENV, Moto
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 
 
 @pytest.fixture
-def front(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+def recording_proxy(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingProxy]:
     """The way to moto, which is where the environment says that buckets are."""
-    with Front(moto.url) as front:
-        for variable, value in {**ENV, "AWS_ENDPOINT_URL": front.url}.items():
+    with RecordingProxy(moto.url) as recording_proxy:
+        for variable, value in {**ENV, "AWS_ENDPOINT_URL": recording_proxy.url}.items():
             monkeypatch.setenv(variable, value)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-        yield front
+        yield recording_proxy
 
 
 @pytest.fixture
-def bucket(moto: Moto, front: Front, request: pytest.FixtureRequest) -> str:
+def bucket(moto: Moto, recording_proxy: RecordingProxy, request: pytest.FixtureRequest) -> str:
     """An empty one."""
-    assert front.url
+    assert recording_proxy.url
     name = "".join(c for c in request.node.name.lower() if c.isalnum())[-40:] + "-bucket"
     moto.bucket(name)
     return name

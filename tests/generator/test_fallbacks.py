@@ -17,7 +17,7 @@ from support.specs import sri
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.front import Front
+    from support.recording_proxy import RecordingProxy
     from support.hub import Hub, Repo
     from support.project import Project
     from support.s3 import Moto
@@ -36,9 +36,9 @@ BUCKET = '{ s3 = { bucket = "mirror", prefix = "name" } }'
 
 
 @pytest.fixture
-def repo(hub: Hub, hub_project: Project, moto: Moto, front: Front) -> Repo:
+def repo(hub: Hub, hub_project: Project, moto: Moto, recording_proxy: RecordingProxy) -> Repo:
     """A model on the Hub, and the same in the bucket, which has more than that."""
-    assert front.url
+    assert recording_proxy.url
     write(hub_project)
     moto.bucket("mirror")
     fill(moto, {**FILES, "more.txt": b"more"})
@@ -56,7 +56,7 @@ def write(project: Project, fallbacks: str = BUCKET, more: str = "") -> None:
 
 
 def test_sources_that_agree(
-    hub: Hub, hub_project: Project, repo: Repo, front: Front, moto: Moto
+    hub: Hub, hub_project: Project, repo: Repo, recording_proxy: RecordingProxy, moto: Moto
 ) -> None:
     assert repo
     result = hub_project.run("lock")
@@ -68,7 +68,7 @@ def test_sources_that_agree(
     }
     (fallback,) = model["fallbacks"]
     assert set(fallback["s3"]["etags"]) == set(FILES), "of what the model has"
-    assert [r.method for r in front.log] == ["GET", *["HEAD"] * 3], "a listing, and one for each"
+    assert [r.method for r in recording_proxy.log] == ["GET", *["HEAD"] * 3], "a listing, and one for each"
     assert hub.sent_bytes < 5000
     assert moto
 
@@ -105,13 +105,13 @@ def test_other_bytes(hub_project: Project, repo: Repo, moto: Moto, checksum: str
     assert not hub_project.lock_file.exists()
 
 
-def test_another_size(hub_project: Project, repo: Repo, moto: Moto, front: Front) -> None:
+def test_another_size(hub_project: Project, repo: Repo, moto: Moto, recording_proxy: RecordingProxy) -> None:
     """Nothing has to be read to see it."""
     assert repo
     fill(moto, {**FILES, "model.safetensors": b"short"}, None)
     said = hub_project.fails("lock")
     assert "org/name has 1048576 bytes, the fallback s3://mirror/name/ 5 bytes" in said
-    assert len(front.log) == 1
+    assert len(recording_proxy.log) == 1
 
 
 def test_files_that_are_not_there(hub_project: Project, repo: Repo, moto: Moto) -> None:
@@ -124,10 +124,10 @@ def test_files_that_are_not_there(hub_project: Project, repo: Repo, moto: Moto) 
     hub_project.ok("lock")
 
 
-def test_a_fallback_that_cannot_be_reached(hub_project: Project, repo: Repo, front: Front) -> None:
+def test_a_fallback_that_cannot_be_reached(hub_project: Project, repo: Repo, recording_proxy: RecordingProxy) -> None:
     """The proof is missing: better no lock than one that promises too much."""
     assert repo
-    front.faults = lambda _: Response(403)
+    recording_proxy.faults = lambda _: Response(403)
     assert "s3://mirror/name/ is refused" in hub_project.fails("lock")
     assert not hub_project.lock_file.exists()
 
@@ -155,15 +155,15 @@ def test_a_fallback_that_is_new_moves_no_pin(
 
 
 def test_what_was_read_is_remembered(
-    hub_project: Project, repo: Repo, moto: Moto, front: Front
+    hub_project: Project, repo: Repo, moto: Moto, recording_proxy: RecordingProxy
 ) -> None:
     assert repo
     fill(moto, FILES, None)
     result = hub_project.run("lock")
     assert "m: s3://mirror/name/ gives no sha256 for 3 files, so that 1.0 MB are read" in result.err
-    front.clear()
+    recording_proxy.clear()
     assert "= 1 unchanged" in hub_project.run("lock", "-U").err
-    assert len(front.log) == 1
+    assert len(recording_proxy.log) == 1
 
 
 def test_an_upgrade_proves_again(hub_project: Project, repo: Repo, moto: Moto) -> None:

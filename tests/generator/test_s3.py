@@ -13,7 +13,7 @@ from support.loopback import Response
 from support.specs import sri
 
 if TYPE_CHECKING:
-    from support.front import Front
+    from support.recording_proxy import RecordingProxy
     from support.loopback import Request
     from support.project import Project
     from support.s3 import Moto
@@ -107,18 +107,18 @@ def test_odd_keys_can_be_left_out(moto: Moto, bucket: str, project: Project) -> 
 @pytest.mark.parametrize(
     "key", ["../evil", "a/../../evil", "a/./b", "..", "/evil", "a//b", "a%00b"]
 )
-def test_hostile_keys(moto: Moto, front: Front, bucket: str, project: Project, key: str) -> None:
+def test_hostile_keys(moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, key: str) -> None:
     """As any server can list them, coded or not."""
     moto.put(bucket, {"config.json": b"{}", "KEY": b"evil"})
 
     def fault(request: Request) -> Response | None:
         if "list-type=2" not in request.path:
             return None
-        answer = front.forward(request)
+        answer = recording_proxy.forward(request)
         body = b"".join(answer.pieces).replace(b"KEY", key.encode())
         return Response(answer.status, {**answer.headers, "Content-Length": str(len(body))}, body)
 
-    front.faults = fault
+    recording_proxy.faults = fault
     write(project, bucket)
     said = project.fails("lock")
     assert f"names a file {key.replace('%00', chr(0))!r}" in said

@@ -15,7 +15,7 @@ from support.specs import sri
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.front import Front
+    from support.recording_proxy import RecordingProxy
     from support.loopback import Request
     from support.project import Project
     from support.s3 import Moto
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     ],
 )
 def test_refusals(  # noqa: PLR0913, PLR0917 (fixtures)
-    front: Front, bucket: str, project: Project, code: str, status: int, expected: str
+    recording_proxy: RecordingProxy, bucket: str, project: Project, code: str, status: int, expected: str
 ) -> None:
     region = {"Region": "garage"} if code == "AuthorizationHeaderMalformed" else {}
-    front.faults = lambda _: refusal(code, status, AWSAccessKeyId=KEY, **region)
+    recording_proxy.faults = lambda _: refusal(code, status, AWSAccessKeyId=KEY, **region)
     write(project, bucket)
     said = project.fails("lock")
     assert f"(HTTP {status}, {code})" in said
@@ -63,11 +63,11 @@ def test_a_public_bucket(
 
 
 def test_a_private_bucket_without_credentials(
-    front: Front, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
+    recording_proxy: RecordingProxy, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    front.faults = lambda _: refusal("AccessDenied", 403)
+    recording_proxy.faults = lambda _: refusal("AccessDenied", 403)
     write(project, bucket)
     said = project.fails("lock")
     assert "AWS_PROFILE" in said
@@ -75,7 +75,7 @@ def test_a_private_bucket_without_credentials(
 
 
 def test_whoever_asks_pays(
-    moto: Moto, front: Front, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moto.put(bucket, {"a.bin": b"content"}, checksum=None)
 
@@ -83,7 +83,7 @@ def test_whoever_asks_pays(
         paid = request.headers.get("x-amz-request-payer") == "requester"
         return None if paid else refusal("AccessDenied", 403)
 
-    front.faults = fault
+    recording_proxy.faults = fault
     write(project, bucket)
     assert "AWS_REQUEST_PAYER=requester" in project.fails("lock")
     monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
@@ -109,7 +109,7 @@ def profile(project: Project, home: object, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("settings", ["", 'pin = "tree"'])
 def test_a_profile_is_for_the_fetcher_too(  # noqa: PLR0913, PLR0917 (fixtures)
     moto: Moto,
-    front: Front,
+    recording_proxy: RecordingProxy,
     bucket: str,
     project: Project,
     profile: str,
@@ -123,34 +123,34 @@ def test_a_profile_is_for_the_fetcher_too(  # noqa: PLR0913, PLR0917 (fixtures)
     write(project, bucket, settings=settings)
     project.ok("lock")
     project.ok("prefetch")
-    signed = [r for r in front.log if KEY in r.headers.get("authorization", "")]
-    assert signed == front.log
-    assert any(r.headers["user-agent"] == "nix-ai-models" for r in front.log)
+    signed = [r for r in recording_proxy.log if KEY in r.headers.get("authorization", "")]
+    assert signed == recording_proxy.log
+    assert any(r.headers["user-agent"] == "nix-ai-models" for r in recording_proxy.log)
 
 
 def test_a_profile_that_is_not_there(
-    front: Front, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
+    recording_proxy: RecordingProxy, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     write(project, bucket)
     said = project.fails("lock")
     assert "nobody" in said
     assert "aws configure list" in said
-    assert not front.log
+    assert not recording_proxy.log
 
 
 def test_half_of_the_credentials(
-    front: Front, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
+    recording_proxy: RecordingProxy, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     write(project, bucket)
     assert "cannot be used" in project.fails("lock")
-    assert not front.log
+    assert not recording_proxy.log
 
 
 @pytest.mark.parametrize("body", [b"<html>log in</html>", b"{}", b""])
-def test_a_server_that_is_none(front: Front, bucket: str, project: Project, body: bytes) -> None:
-    front.faults = lambda _: Response(200, {"Content-Type": "text/html"}, body)
+def test_a_server_that_is_none(recording_proxy: RecordingProxy, bucket: str, project: Project, body: bytes) -> None:
+    recording_proxy.faults = lambda _: Response(200, {"Content-Type": "text/html"}, body)
     write(project, bucket)
     said = project.fails("lock")
     assert "check the endpoint" in said
@@ -190,14 +190,14 @@ def test_no_server(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_archived_objects(  # noqa: PLR0913, PLR0917 (fixtures)
     moto: Moto,
-    front: Front,
+    recording_proxy: RecordingProxy,
     bucket: str,
     project: Project,
     headers: dict[str, str],
     warned: bool,  # noqa: FBT001 (a row of the table)
 ) -> None:
     moto.put(bucket, {"a.bin": b"content", "b.bin": b"content"})
-    front.faults = as_amazon_says(front, **headers)
+    recording_proxy.faults = as_amazon_says(recording_proxy, **headers)
     write(project, bucket)
     result = project.run("lock")
     assert result.status == 0

@@ -14,7 +14,7 @@ from support.loopback import Response
 from support.specs import sri
 
 if TYPE_CHECKING:
-    from support.front import Front
+    from support.recording_proxy import RecordingProxy
     from support.loopback import Request
     from support.project import Project
     from support.s3 import Moto
@@ -24,32 +24,32 @@ PART = b"p" * (5 << 20)  # the least that S3 takes
 
 
 def test_a_checksum_of_the_object_is_its_hash(
-    moto: Moto, front: Front, bucket: str, project: Project
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project
 ) -> None:
     files = {f"{n:03}.bin": b"%d" % n for n in range(50)}
     moto.put(bucket, files)
     write(project, bucket)
     project.ok("lock")
     assert hashes(project) == {path: sri(content) for path, content in files.items()}
-    assert len([r for r in front.log if "list-type=2" in r.path]) == 1
-    assert len([r for r in front.log if r.method == "HEAD"]) == len(files)
-    assert content_requests(front) == []
+    assert len([r for r in recording_proxy.log if "list-type=2" in r.path]) == 1
+    assert len([r for r in recording_proxy.log if r.method == "HEAD"]) == len(files)
+    assert content_requests(recording_proxy) == []
 
 
 @pytest.mark.parametrize("checksum", [None, "CRC32", "SHA1"])
 def test_other_checksums_are_no_hashes(
-    moto: Moto, front: Front, bucket: str, project: Project, checksum: str | None
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, checksum: str | None
 ) -> None:
     moto.put(bucket, {"a.bin": b"content"}, checksum=checksum)
     write(project, bucket)
     said = project.run("lock").err
     assert f"s3://{bucket}/ gives no sha256 for 1 file, so that 7 B are read once" in said
     assert hashes(project) == {"a.bin": sri(b"content")}
-    assert len(content_requests(front)) == 1
+    assert len(content_requests(recording_proxy)) == 1
 
 
 def test_a_checksum_of_checksums_is_no_hash(
-    moto: Moto, front: Front, bucket: str, project: Project
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project
 ) -> None:
     """moto gives it as if it were one, as some servers do: the ETag tells of the parts."""
     moto.put_parts(bucket, "a.bin", PART, b"rest")
@@ -59,7 +59,7 @@ def test_a_checksum_of_checksums_is_no_hash(
     write(project, bucket)
     project.ok("lock")
     assert hashes(project) == {"a.bin": sri(PART + b"rest")}
-    assert len(content_requests(front)) == 1
+    assert len(content_requests(recording_proxy)) == 1
 
 
 WHOLE = base64.b64encode(hashlib.sha256(b"content").digest()).decode()
@@ -79,50 +79,50 @@ WHOLE = base64.b64encode(hashlib.sha256(b"content").digest()).decode()
 )
 def test_what_kind_of_checksum_it_is(  # noqa: PLR0913, PLR0917 (fixtures)
     moto: Moto,
-    front: Front,
+    recording_proxy: RecordingProxy,
     bucket: str,
     project: Project,
     headers: dict[str, str],
     reads: int,
 ) -> None:
     moto.put(bucket, {"a.bin": b"content"}, checksum=None)
-    front.faults = as_amazon_says(front, **headers)
+    recording_proxy.faults = as_amazon_says(recording_proxy, **headers)
     write(project, bucket)
     project.ok("lock")
     assert hashes(project) == {"a.bin": sri(b"content")}
-    assert len(content_requests(front)) == reads
+    assert len(content_requests(recording_proxy)) == reads
 
 
 def test_what_was_read_is_remembered(
-    moto: Moto, front: Front, bucket: str, project: Project
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project
 ) -> None:
     """By its ETag, also under another prefix, and when the pin is made anew."""
     moto.put(bucket, {"it/a.bin": b"content", "it/b.bin": b"other"}, checksum=None)
     write(project, bucket, ', prefix = "it"')
     project.ok("lock")
-    front.clear()
+    recording_proxy.clear()
     write(project, bucket)
     project.ok("lock")
     assert hashes(project) == {"it/a.bin": sri(b"content"), "it/b.bin": sri(b"other")}
-    assert content_requests(front) == []
+    assert content_requests(recording_proxy) == []
     moto.put(bucket, {"it/a.bin": b"changed"}, checksum=None)
     project.ok("lock", "-U")
-    assert [r.path.rpartition("/")[2] for r in content_requests(front)] == ["a.bin"]
+    assert [r.path.rpartition("/")[2] for r in content_requests(recording_proxy)] == ["a.bin"]
 
 
 def test_an_upgrade_costs_a_listing(
-    moto: Moto, front: Front, bucket: str, project: Project
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project
 ) -> None:
     moto.put(bucket, {f"{n}.bin": b"%d" % n for n in range(20)})
     write(project, bucket)
     project.ok("lock")
-    front.clear()
+    recording_proxy.clear()
     project.ok("lock", "-U")
-    assert len(front.log) == 1
+    assert len(recording_proxy.log) == 1
 
 
 def test_an_object_that_is_replaced_meanwhile(
-    moto: Moto, front: Front, bucket: str, project: Project
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project
 ) -> None:
     """Between the listing and what comes after it."""
     moto.put(bucket, {"a.bin": b"content"})
@@ -132,7 +132,7 @@ def test_an_object_that_is_replaced_meanwhile(
             moto.put(bucket, {"a.bin": b"changed"})
         return None
 
-    front.faults = fault
+    recording_proxy.faults = fault
     write(project, bucket)
     said = project.fails("lock")
     assert "'a.bin' was replaced while it was being locked" in said
@@ -142,7 +142,7 @@ def test_an_object_that_is_replaced_meanwhile(
 @pytest.mark.parametrize("knows_if_match", [True, False])
 def test_an_object_that_is_replaced_while_it_is_read(
     moto: Moto,
-    front: Front,
+    recording_proxy: RecordingProxy,
     bucket: str,
     project: Project,
     knows_if_match: bool,  # noqa: FBT001 (a row of the table)
@@ -157,7 +157,7 @@ def test_an_object_that_is_replaced_while_it_is_read(
                 return Response(200, {"ETag": etag}, b"changed")
         return None
 
-    front.faults = fault
+    recording_proxy.faults = fault
     write(project, bucket)
     result = project.run("lock")
     assert result.status == 1
@@ -168,29 +168,29 @@ def test_an_object_that_is_replaced_while_it_is_read(
 # Versions
 
 
-def test_a_server_without_etags(moto: Moto, front: Front, bucket: str, project: Project) -> None:
+def test_a_server_without_etags(moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project) -> None:
     """Nobody knows whether an object is the same: it is read each time."""
     moto.put(bucket, {"a.bin": b"content"}, checksum=None)
 
     def fault(request: Request) -> Response:
-        answer = front.forward(request)
+        answer = recording_proxy.forward(request)
         headers = {key: value for key, value in answer.headers.items() if key.lower() != "etag"}
         body = re.sub(rb"<ETag>.*?</ETag>", b"", b"".join(answer.pieces))
         if request.method == "GET":
             headers["Content-Length"] = str(len(body))
         return Response(answer.status, headers, body)
 
-    front.faults = fault
+    recording_proxy.faults = fault
     write(project, bucket)
     project.ok("lock")
     assert hashes(project) == {"a.bin": sri(b"content")}
-    front.clear()
+    recording_proxy.clear()
     project.ok("lock", "-U")
-    assert len(content_requests(front)) == 1
+    assert len(content_requests(recording_proxy)) == 1
 
 
-def test_versions_are_pinned(moto: Moto, front: Front, project: Project) -> None:
-    assert front.url
+def test_versions_are_pinned(moto: Moto, recording_proxy: RecordingProxy, project: Project) -> None:
+    assert recording_proxy.url
     moto.bucket("versions", versions=True)
     moto.put("versions", {"a.bin": b"one"})
     write(project, "versions")
@@ -204,12 +204,12 @@ def test_versions_are_pinned(moto: Moto, front: Front, project: Project) -> None
     assert project.lock["m"]["source"]["s3"]["versions"]["a.bin"] != first
 
 
-def test_objects_of_before_versions_were_kept(moto: Moto, front: Front, project: Project) -> None:
+def test_objects_of_before_versions_were_kept(moto: Moto, recording_proxy: RecordingProxy, project: Project) -> None:
     """Their version is called null, and is replaced like any object without."""
-    assert front.url
+    assert recording_proxy.url
     moto.bucket("before")
     moto.put("before", {"a.bin": b"one"})
-    front.faults = as_amazon_says(front, x_amz_version_id="null")
+    recording_proxy.faults = as_amazon_says(recording_proxy, x_amz_version_id="null")
     write(project, "before")
     project.ok("lock")
     assert "versions" not in project.lock["m"]["source"]["s3"]

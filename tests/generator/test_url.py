@@ -12,7 +12,7 @@ from aimodels_gen.net import retry
 from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.sources.url.digests import published, sums
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.gitlike import mirror
 from support.loopback import LoopbackServer, Response
 from support.nginx import Nginx, public_folder
@@ -134,14 +134,14 @@ def test_sums_files(text: str, file: str, expected: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def front(monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+def recording_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingProxy]:
     """nginx with the model, and others beside it."""
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
     files = {"model.gguf": CONTENT, "other.gguf": b"other", "page.html": b"<html></html>"}
     with public_folder() as folder:
         mirror(folder / "www", files)
-        with Nginx(folder / "www", folder) as nginx, Front(nginx.url) as front:
-            yield front
+        with Nginx(folder / "www", folder) as nginx, RecordingProxy(nginx.url) as recording_proxy:
+            yield recording_proxy
 
 
 def lock(project: Project, *urls: str, more: str = "", args: tuple[str, ...] = ()) -> Any:
@@ -157,15 +157,15 @@ def pin(project: Project) -> dict[str, Any]:
     return pin
 
 
-def reads(front: Front) -> list[str]:
-    return [request.path for request in front.log if request.method == "GET"]
+def reads(recording_proxy: RecordingProxy) -> list[str]:
+    return [request.path for request in recording_proxy.log if request.method == "GET"]
 
 
-def with_headers(front: Front, **headers: str) -> Callable[[Request], Response]:
+def with_headers(recording_proxy: RecordingProxy, **headers: str) -> Callable[[Request], Response]:
     more = {key.replace("_", "-"): value for key, value in headers.items()}
 
     def fault(request: Request) -> Response:
-        answer = front.forward(request)
+        answer = recording_proxy.forward(request)
         kept = {key: value for key, value in answer.headers.items() if key not in more}
         named = {key: value for key, value in more.items() if value}
         return Response(answer.status, {**kept, **named}, answer.body, answer.framing)
@@ -181,71 +181,71 @@ def with_headers(front: Front, **headers: str) -> Callable[[Request], Response]:
         {"X_Checksum_Sha256": SHA256},
     ],
 )
-def test_a_published_digest(front: Front, project: Project, headers: dict[str, str]) -> None:
-    front.faults = with_headers(front, **headers)
-    result = lock(project, f"{front.url}/model.gguf")
+def test_a_published_digest(recording_proxy: RecordingProxy, project: Project, headers: dict[str, str]) -> None:
+    recording_proxy.faults = with_headers(recording_proxy, **headers)
+    result = lock(project, f"{recording_proxy.url}/model.gguf")
     assert result.status == 0, result.err
     assert pin(project)["hash"] == sri(CONTENT)
     assert pin(project)["size"] == len(CONTENT)
-    assert reads(front) == []
-    assert "sha-256" in front.log[0].headers["want-repr-digest"]
+    assert reads(recording_proxy) == []
+    assert "sha-256" in recording_proxy.log[0].headers["want-repr-digest"]
 
 
-def test_nothing_published(front: Front, project: Project) -> None:
-    result = lock(project, f"{front.url}/model.gguf")
-    assert f"{front.url}/model.gguf gives no sha256 for 1 file, so that 20 B are read" in result.err
+def test_nothing_published(recording_proxy: RecordingProxy, project: Project) -> None:
+    result = lock(project, f"{recording_proxy.url}/model.gguf")
+    assert f"{recording_proxy.url}/model.gguf gives no sha256 for 1 file, so that 20 B are read" in result.err
     assert pin(project)["hash"] == sri(CONTENT)
 
 
-def sums_of(front: Front, *lines: str) -> str:
+def sums_of(recording_proxy: RecordingProxy, *lines: str) -> str:
     text = "\n".join(lines).encode()
-    front.faults = lambda r: Response(200, {}, text) if "SUMS" in r.path else None
-    return f'source.url.sums = "{front.url}/SHA256SUMS"'
+    recording_proxy.faults = lambda r: Response(200, {}, text) if "SUMS" in r.path else None
+    return f'source.url.sums = "{recording_proxy.url}/SHA256SUMS"'
 
 
-def test_a_sums_file(front: Front, project: Project) -> None:
-    more = sums_of(front, f"{SHA256}  model.gguf", f"{ZEROS}  else.gguf")
-    result = lock(project, f"{front.url}/model.gguf", more=more)
+def test_a_sums_file(recording_proxy: RecordingProxy, project: Project) -> None:
+    more = sums_of(recording_proxy, f"{SHA256}  model.gguf", f"{ZEROS}  else.gguf")
+    result = lock(project, f"{recording_proxy.url}/model.gguf", more=more)
     assert result.status == 0, result.err
     assert pin(project)["hash"] == sri(CONTENT)
-    assert reads(front) == ["/SHA256SUMS"]
+    assert reads(recording_proxy) == ["/SHA256SUMS"]
 
 
-def test_a_sums_file_by_the_name_in_the_address(front: Front, project: Project) -> None:
-    more = sums_of(front, f"{SHA256}  other.gguf")
-    result = lock(project, f"{front.url}/other.gguf?x=1", more=more)
+def test_a_sums_file_by_the_name_in_the_address(recording_proxy: RecordingProxy, project: Project) -> None:
+    more = sums_of(recording_proxy, f"{SHA256}  other.gguf")
+    result = lock(project, f"{recording_proxy.url}/other.gguf?x=1", more=more)
     assert result.status == 0, result.err
     assert pin(project)["hash"] == sri(CONTENT)
 
 
-def test_a_sums_file_about_something_else(front: Front, project: Project) -> None:
-    more = sums_of(front, f"{SHA256}  else.gguf")
-    result = lock(project, f"{front.url}/model.gguf", more=more)
+def test_a_sums_file_about_something_else(recording_proxy: RecordingProxy, project: Project) -> None:
+    more = sums_of(recording_proxy, f"{SHA256}  else.gguf")
+    result = lock(project, f"{recording_proxy.url}/model.gguf", more=more)
     assert result.status == 1
     assert "has a checksum of none of 'model.gguf'" in result.err
 
 
-def test_a_sums_file_that_is_not_there(front: Front, project: Project) -> None:
-    more = f'source.url.sums = "{front.url}/SHA256SUMS"'
-    result = lock(project, f"{front.url}/model.gguf", more=more)
+def test_a_sums_file_that_is_not_there(recording_proxy: RecordingProxy, project: Project) -> None:
+    more = f'source.url.sums = "{recording_proxy.url}/SHA256SUMS"'
+    result = lock(project, f"{recording_proxy.url}/model.gguf", more=more)
     assert result.status == 1
     assert "/SHA256SUMS is not there (HTTP 404)" in result.err
 
 
-def test_a_sums_file_that_disagrees_with_the_server(front: Front, project: Project) -> None:
-    more = sums_of(front, f"{ZEROS}  model.gguf")
-    in_file, in_headers = front.faults, with_headers(front, X_Checksum_Sha256=SHA256)
-    front.faults = lambda request: in_file(request) or in_headers(request)
-    result = lock(project, f"{front.url}/model.gguf", more=more)
+def test_a_sums_file_that_disagrees_with_the_server(recording_proxy: RecordingProxy, project: Project) -> None:
+    more = sums_of(recording_proxy, f"{ZEROS}  model.gguf")
+    in_file, in_headers = recording_proxy.faults, with_headers(recording_proxy, X_Checksum_Sha256=SHA256)
+    recording_proxy.faults = lambda request: in_file(request) or in_headers(request)
+    result = lock(project, f"{recording_proxy.url}/model.gguf", more=more)
     assert result.status == 1
     assert "is not the same everywhere: the sums file has" in result.err
 
 
-def test_a_sums_file_that_is_named_later(front: Front, project: Project) -> None:
+def test_a_sums_file_that_is_named_later(recording_proxy: RecordingProxy, project: Project) -> None:
     """The entry has changed: it is asked."""
-    lock(project, f"{front.url}/model.gguf")
-    more = sums_of(front, f"{ZEROS}  model.gguf")
-    lock(project, f"{front.url}/model.gguf", more=more)
+    lock(project, f"{recording_proxy.url}/model.gguf")
+    more = sums_of(recording_proxy, f"{ZEROS}  model.gguf")
+    lock(project, f"{recording_proxy.url}/model.gguf", more=more)
     assert pin(project)["hash"] == sri_of(ZEROS)
 
 
@@ -254,43 +254,43 @@ def sri_of(digest: str) -> str:
 
 
 def test_a_tree_is_compared_with_the_sums_file(
-    front: Front, project: Project, monkeypatch: pytest.MonkeyPatch
+    recording_proxy: RecordingProxy, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIX_STORE_DIR", str(project.dir / "store"))
     monkeypatch.setenv("NIX_STATE_DIR", str(project.dir / "var"))
-    more = sums_of(front, f"{ZEROS}  model.gguf") + '\npin = "tree"'
-    result = lock(project, f"{front.url}/model.gguf", more=more)
+    more = sums_of(recording_proxy, f"{ZEROS}  model.gguf") + '\npin = "tree"'
+    result = lock(project, f"{recording_proxy.url}/model.gguf", more=more)
     assert result.status == 1
     assert f"expected {sri_of(ZEROS)}, received {sri(CONTENT)}" in result.err
 
 
 @pytest.mark.parametrize("headers", [{}, {"Etag": "", "Last_Modified": ""}])
 def test_the_upgrade_of_a_tree(
-    front: Front, project: Project, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    recording_proxy: RecordingProxy, project: Project, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the server does not say whether it is the same, it is fetched to see."""
     monkeypatch.setenv("NIX_STORE_DIR", str(project.dir / "store"))
     monkeypatch.setenv("NIX_STATE_DIR", str(project.dir / "var"))
-    more = sums_of(front, f"{SHA256}  model.gguf") + '\npin = "tree"'
-    in_file, otherwise = front.faults, with_headers(front, **headers)
-    front.faults = lambda request: in_file(request) or otherwise(request)
-    assert lock(project, f"{front.url}/model.gguf", more=more).status == 0
+    more = sums_of(recording_proxy, f"{SHA256}  model.gguf") + '\npin = "tree"'
+    in_file, otherwise = recording_proxy.faults, with_headers(recording_proxy, **headers)
+    recording_proxy.faults = lambda request: in_file(request) or otherwise(request)
+    assert lock(project, f"{recording_proxy.url}/model.gguf", more=more).status == 0
     before = project.lock
-    front.clear()
-    result = lock(project, f"{front.url}/model.gguf", more=more, args=("-U",))
+    recording_proxy.clear()
+    result = lock(project, f"{recording_proxy.url}/model.gguf", more=more, args=("-U",))
     assert "= 1 unchanged" in result.err
     assert project.lock == before
-    assert ("/model.gguf" in reads(front)) == bool(headers)
+    assert ("/model.gguf" in reads(recording_proxy)) == bool(headers)
 
 
-def test_mirrors(front: Front, project: Project) -> None:
-    result = lock(project, f"{front.url}/model.gguf", f"{front.url}/model.gguf?mirror")
+def test_mirrors(recording_proxy: RecordingProxy, project: Project) -> None:
+    result = lock(project, f"{recording_proxy.url}/model.gguf", f"{recording_proxy.url}/model.gguf?mirror")
     assert result.status == 0, result.err
-    assert reads(front) == ["/model.gguf"]
+    assert reads(recording_proxy) == ["/model.gguf"]
 
 
-def test_a_mirror_of_something_else(front: Front, project: Project) -> None:
-    result = lock(project, f"{front.url}/model.gguf", f"{front.url}/other.gguf")
+def test_a_mirror_of_something_else(recording_proxy: RecordingProxy, project: Project) -> None:
+    result = lock(project, f"{recording_proxy.url}/model.gguf", f"{recording_proxy.url}/other.gguf")
     assert result.status == 1
     assert "model.gguf has 20 bytes" in result.err
     assert "other.gguf 5 bytes" in result.err
@@ -299,22 +299,22 @@ def test_a_mirror_of_something_else(front: Front, project: Project) -> None:
 @pytest.mark.parametrize("dead", ["http://127.0.0.1:1/x", "{url}/nothing"])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_mirror_that_is_out(
-    front: Front,
+    recording_proxy: RecordingProxy,
     project: Project,
     dead: str,
     first: bool,  # noqa: FBT001 (a row of the table)
 ) -> None:
-    dead = dead.format(url=front.url)
-    urls = [dead, f"{front.url}/model.gguf"] if first else [f"{front.url}/model.gguf", dead]
+    dead = dead.format(url=recording_proxy.url)
+    urls = [dead, f"{recording_proxy.url}/model.gguf"] if first else [f"{recording_proxy.url}/model.gguf", dead]
     result = lock(project, *urls)
     assert result.status == 0, result.err
     assert pin(project)["hash"] == sri(CONTENT)
-    assert f"{front.url}/model.gguf has answered instead" in result.err
+    assert f"{recording_proxy.url}/model.gguf has answered instead" in result.err
     assert list(project.lock["m"]["source"]["url"]["files"]["model.gguf"]) == urls
 
 
-def test_no_mirror_is_there(front: Front, project: Project) -> None:
-    result = lock(project, f"{front.url}/nothing", f"{front.url}/neither")
+def test_no_mirror_is_there(recording_proxy: RecordingProxy, project: Project) -> None:
+    result = lock(project, f"{recording_proxy.url}/nothing", f"{recording_proxy.url}/neither")
     assert result.status == 1
     assert "/nothing is not there (HTTP 404)" in result.err
 
@@ -323,9 +323,9 @@ def test_no_mirror_is_there(front: Front, project: Project) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404, 405, 501])
-def test_a_server_without_head(front: Front, project: Project, status: int) -> None:
-    front.faults = lambda r: Response(status) if r.method == "HEAD" else None
-    result = lock(project, f"{front.url}/model.gguf")
+def test_a_server_without_head(recording_proxy: RecordingProxy, project: Project, status: int) -> None:
+    recording_proxy.faults = lambda r: Response(status) if r.method == "HEAD" else None
+    result = lock(project, f"{recording_proxy.url}/model.gguf")
     assert result.status == 0, result.err
     assert pin(project)["hash"] == sri(CONTENT)
 
@@ -351,17 +351,17 @@ def test_a_size_that_nobody_says(project: Project) -> None:
     ],
 )
 def test_what_tells_that_a_file_is_the_same(
-    front: Front, project: Project, headers: dict[str, str], again: int
+    recording_proxy: RecordingProxy, project: Project, headers: dict[str, str], again: int
 ) -> None:
-    front.faults = with_headers(front, **headers)
-    lock(project, f"{front.url}/model.gguf")
-    front.clear()
-    lock(project, f"{front.url}/model.gguf", args=("-U",))
-    assert len(reads(front)) == again
+    recording_proxy.faults = with_headers(recording_proxy, **headers)
+    lock(project, f"{recording_proxy.url}/model.gguf")
+    recording_proxy.clear()
+    lock(project, f"{recording_proxy.url}/model.gguf", args=("-U",))
+    assert len(reads(recording_proxy)) == again
 
 
 @pytest.mark.parametrize("validator", ['"strong"', "Wed, 25 Nov 2026 23:00:00 GMT", None])
-def test_what_is_read_in_two_goes(front: Front, project: Project, validator: str | None) -> None:
+def test_what_is_read_in_two_goes(recording_proxy: RecordingProxy, project: Project, validator: str | None) -> None:
     """The rest is asked for only where it is that of the same file."""
     name = "ETag" if validator and validator.startswith('"') else "Last-Modified"
     given = {name: validator} if validator else {}
@@ -379,69 +379,69 @@ def test_what_is_read_in_two_goes(front: Front, project: Project, validator: str
         body = content if len(asked) > 2 else content[: 200 << 10]
         return Response(200, {**given, "Content-Length": str(len(content))}, body)
 
-    front.faults = fault
-    assert lock(project, f"{front.url}/model.gguf").status == 0
+    recording_proxy.faults = fault
+    assert lock(project, f"{recording_proxy.url}/model.gguf").status == 0
     assert pin(project)["hash"] == sri(content)
     assert asked[-1].get("if-range") == validator
     assert ("range" in asked[-1]) == bool(validator)
 
 
-def test_a_web_page(front: Front, project: Project) -> None:
-    front.faults = with_headers(front, Content_Type="text/html; charset=utf-8")
-    result = lock(project, f"{front.url}/blob/main/model.gguf")
+def test_a_web_page(recording_proxy: RecordingProxy, project: Project) -> None:
+    recording_proxy.faults = with_headers(recording_proxy, Content_Type="text/html; charset=utf-8")
+    result = lock(project, f"{recording_proxy.url}/blob/main/model.gguf")
     assert result.status == 1
-    front.faults = lambda _: Response(200, {"Content-Type": "text/html"}, b"<html>")
-    result = lock(project, f"{front.url}/blob/main/model.gguf")
+    recording_proxy.faults = lambda _: Response(200, {"Content-Type": "text/html"}, b"<html>")
+    result = lock(project, f"{recording_proxy.url}/blob/main/model.gguf")
     assert result.status == 1
     assert "is a web page" in result.err
     assert "/resolve/" in result.err
-    front.faults = lambda _request: None
-    assert lock(project, f"{front.url}/page.html").status == 0
+    recording_proxy.faults = lambda _request: None
+    assert lock(project, f"{recording_proxy.url}/page.html").status == 0
 
 
-def test_a_redirect(front: Front, project: Project) -> None:
+def test_a_redirect(recording_proxy: RecordingProxy, project: Project) -> None:
     def fault(request: Request) -> Response | None:
         if request.path.startswith("/releases/"):
-            return Response(302, {"Location": f"{front.url}/model.gguf?signature=abc"})
+            return Response(302, {"Location": f"{recording_proxy.url}/model.gguf?signature=abc"})
         return None
 
-    front.faults = fault
-    result = lock(project, f"{front.url}/releases/latest")
+    recording_proxy.faults = fault
+    result = lock(project, f"{recording_proxy.url}/releases/latest")
     assert result.status == 0, result.err
     assert "signature" not in project.lock_file.read_text() + result.out + result.err
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 418])
-def test_refusals(front: Front, project: Project, status: int) -> None:
-    front.faults = lambda _: Response(status)
-    result = lock(project, f"{front.url}/model.gguf?key2=x")
+def test_refusals(recording_proxy: RecordingProxy, project: Project, status: int) -> None:
+    recording_proxy.faults = lambda _: Response(status)
+    result = lock(project, f"{recording_proxy.url}/model.gguf?key2=x")
     assert result.status == 1
-    assert f"{front.url}/model.gguf is" in result.err
+    assert f"{recording_proxy.url}/model.gguf is" in result.err
     assert f"(HTTP {status})" in result.err
     assert "hint: " in result.err
     assert "key2" not in result.err
 
 
 def test_credentials_of_a_netrc_stay_there(
-    front: Front, project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
+    recording_proxy: RecordingProxy, project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
     monkeypatch.setenv("HOME", str(home))
 
     def fault(request: Request) -> Response | None:
-        target = {"Location": f"{front.url}/model.gguf"}
+        target = {"Location": f"{recording_proxy.url}/model.gguf"}
         return Response(302, target) if "first" in request.path else None
 
-    front.faults = fault
-    assert lock(project, f"{front.url}/first").status == 0
-    assert all("authorization" not in request.headers for request in front.log)
+    recording_proxy.faults = fault
+    assert lock(project, f"{recording_proxy.url}/first").status == 0
+    assert all("authorization" not in request.headers for request in recording_proxy.log)
 
 
-def test_a_file_that_changes_between(front: Front, project: Project) -> None:
+def test_a_file_that_changes_between(recording_proxy: RecordingProxy, project: Project) -> None:
     """What was asked for first is not what is read then."""
-    front.faults = lambda r: (
+    recording_proxy.faults = lambda r: (
         Response(200, {}, b"longer than it was: now") if r.method == "GET" else None
     )
-    result = lock(project, f"{front.url}/model.gguf")
+    result = lock(project, f"{recording_proxy.url}/model.gguf")
     assert result.status == 1
     assert "has sent 23 bytes instead of 20" in result.err

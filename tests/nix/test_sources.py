@@ -87,7 +87,7 @@ def test_a_fallback(
         fallback = fallback.replace("url.files = {", "url = { files = {") + " }"
     if locking.shelf.kind == "huggingface":
         hub.allow(locking.shelf.secret or "")
-        fallback = fallback.replace(" }", f', endpoint = "{locking.shelf.front.url}" }}')
+        fallback = fallback.replace(" }", f', endpoint = "{locking.shelf.recording_proxy.url}" }}')
     locking.project.write(
         f'[models.m]\nsource.huggingface = {{ repo = "org/name", endpoint = "{hub.url}" }}\n'
         f"fallbacks = [{{ {fallback} }}]\n"

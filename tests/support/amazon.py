@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from support import s3
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.loopback import Response
 from support.proxy import Proxy
 from support.tls import Authority
@@ -33,9 +33,9 @@ _NAMES = (
 class Amazon:
     """The buckets of `moto` are in `region`; `env` is what leads clients here."""
 
-    def __init__(self, moto: s3.Moto, front: Front, proxy: Proxy, authority: Authority) -> None:
+    def __init__(self, moto: s3.Moto, recording_proxy: RecordingProxy, proxy: Proxy, authority: Authority) -> None:
         self.moto = moto
-        self.front = front
+        self.recording_proxy = recording_proxy
         self.region = "eu-central-1"
         self.env = {
             **s3.ENV,
@@ -44,7 +44,7 @@ class Amazon:
             "SSL_CERT_FILE": str(authority.bundle),
             "AWS_CA_BUNDLE": str(authority.bundle),
         }
-        front.faults = self.answer
+        recording_proxy.faults = self.answer
 
     def answer(self, request: Request) -> Response | None:
         """What Amazon answers where moto, which has no places, would just answer."""
@@ -57,12 +57,12 @@ class Amazon:
             message = f"<Endpoint>{self.region}</Endpoint><Message>Elsewhere.</Message>"
             body = f"<Error><Code>{code}</Code>{message}</Error>".encode()
             return Response(301, {**there, "Content-Type": "application/xml"}, body)
-        answer = self.front.forward(request)
+        answer = self.recording_proxy.forward(request)
         return Response(answer.status, {**answer.headers, **there}, answer.body, answer.framing)
 
     @property
     def hosts(self) -> set[str]:
-        return {request.headers["host"] for request in self.front.log}
+        return {request.headers["host"] for request in self.recording_proxy.log}
 
 
 @contextlib.contextmanager
@@ -70,7 +70,7 @@ def amazon(folder: Path) -> Iterator[Amazon]:
     authority = Authority.make(folder)
     with contextlib.ExitStack() as stack:
         moto = stack.enter_context(s3.Moto(folder))
-        front = stack.enter_context(Front(moto.url, authority.server(_NAMES)))
-        proxy = Proxy(instead=urlsplit(front.url).netloc)
+        recording_proxy = stack.enter_context(RecordingProxy(moto.url, authority.server(_NAMES)))
+        proxy = Proxy(instead=urlsplit(recording_proxy.url).netloc)
         stack.callback(proxy.close)
-        yield Amazon(moto, front, proxy, authority)
+        yield Amazon(moto, recording_proxy, proxy, authority)

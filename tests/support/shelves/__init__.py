@@ -33,7 +33,7 @@ class Folder:
     """A folder that a server shows."""
 
     root: Path
-    front: Watched
+    recording_proxy: Watched
 
 
 class Shelf(ABC):
@@ -46,7 +46,7 @@ class Shelf(ABC):
         publishes: whether it says the sha256 of files that are not tiny.
         env: what clients need in their environment.
         secret: what of that must be nowhere else.
-        front: what requests go through.
+        recording_proxy: what requests go through.
     """
 
     kind: ClassVar[str]
@@ -56,7 +56,7 @@ class Shelf(ABC):
 
     env: Mapping[str, str]
     secret: str | None = None
-    front: Watched
+    recording_proxy: Watched
 
     @classmethod
     @abstractmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from support import s3
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.gitlike import mirror
 from support.shelves import Folder, Shelf
 
@@ -33,12 +33,12 @@ class HadroShelf(Shelf):
 
     def __init__(self, server: object, name: str) -> None:
         served = cast("Folder", server)
-        self.front = served.front
-        self.front.reset()
+        self.recording_proxy = served.recording_proxy
+        self.recording_proxy.reset()
         self._bucket = f"bucket-{name}"
         self._folder = served.root / self._bucket
         self._folder.mkdir()
-        self.env = {**s3.ENV, "AWS_ENDPOINT_URL": self.front.url}
+        self.env = {**s3.ENV, "AWS_ENDPOINT_URL": self.recording_proxy.url}
 
     def fill(self, files: Mapping[str, Content]) -> None:
         mirror(self._folder / "it", files)
@@ -64,8 +64,8 @@ class HadroShelf(Shelf):
 def _served(folder: Path) -> Iterator[Folder]:
     root = folder / "root"
     root.mkdir()
-    with s3.Hadro(root, folder) as hadro, Front(hadro.url) as front:
-        yield Folder(root, front)
+    with s3.Hadro(root, folder) as hadro, RecordingProxy(hadro.url) as recording_proxy:
+        yield Folder(root, recording_proxy)
 
 
 SHELF = HadroShelf

@@ -31,10 +31,10 @@ class HubShelf(Shelf):
 
     def __init__(self, server: object, name: str) -> None:
         self._repo = f"org/{name}"
-        self.front = self._hub = cast("Hub", server)
+        self.recording_proxy = self._hub = cast("Hub", server)
         self._hub.reset()
         self._hub.allow(self.secret, self._repo)
-        self.env = {"HF_ENDPOINT": self.front.url, "HF_TOKEN": self.secret}
+        self.env = {"HF_ENDPOINT": self.recording_proxy.url, "HF_TOKEN": self.secret}
         self._made = self._hub.add_repo(self._repo, {}, lfs=_LFS, private=True)
 
     def fill(self, files: Mapping[str, Content]) -> None:

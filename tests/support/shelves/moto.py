@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from support import s3
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.shelves import Shelf
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class _Guarded:
     moto: s3.Moto
-    front: Front
+    recording_proxy: RecordingProxy
     owner: tuple[str, str]
     stranger: tuple[str, str]
 
@@ -39,8 +39,8 @@ class MotoShelf(Shelf):
 
     def __init__(self, server: object, name: str) -> None:
         self._server = cast("_Guarded", server)
-        self.front = self._server.front
-        self.front.reset()
+        self.recording_proxy = self._server.recording_proxy
+        self.recording_proxy.reset()
         self._bucket = f"bucket-{name}"
         self._server.moto.bucket(self._bucket, versions=self.versions)
         self._sign_as(self._server.owner)
@@ -50,7 +50,7 @@ class MotoShelf(Shelf):
         self.env = {
             "AWS_ACCESS_KEY_ID": key,
             "AWS_SECRET_ACCESS_KEY": self.secret,
-            "AWS_ENDPOINT_URL_S3": self.front.url,
+            "AWS_ENDPOINT_URL_S3": self.recording_proxy.url,
         }
 
     def fill(self, files: Mapping[str, Content]) -> None:
@@ -80,12 +80,12 @@ class MotoShelf(Shelf):
 
 @contextlib.contextmanager
 def _guarded(folder: Path) -> Iterator[_Guarded]:
-    with s3.Moto(folder) as moto, Front(moto.url) as front:
+    with s3.Moto(folder) as moto, RecordingProxy(moto.url) as recording_proxy:
         owner = moto.reader("owner", "s3:*")
         stranger = moto.reader("stranger")
         moto.guard()
         moto.api = s3.client(moto.url, key=owner[0], secret=owner[1])
-        yield _Guarded(moto, front, owner, stranger)
+        yield _Guarded(moto, recording_proxy, owner, stranger)
 
 
 SHELF = MotoShelf

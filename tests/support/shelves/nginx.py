@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from support.front import Front
+from support.recording_proxy import RecordingProxy
 from support.gitlike import mirror
 from support.nginx import Nginx
 from support.shelves import Folder, Shelf
@@ -32,10 +32,10 @@ class NginxShelf(Shelf):
 
     def __init__(self, server: object, name: str) -> None:
         served = cast("Folder", server)
-        self.front = served.front
-        self.front.reset()
+        self.recording_proxy = served.recording_proxy
+        self.recording_proxy.reset()
         self.env = {}
-        self._url = f"{self.front.url}/{name}"
+        self._url = f"{self.recording_proxy.url}/{name}"
         self._folder = served.root / name
         self._folder.mkdir()
         self._paths: list[str] = []
@@ -73,8 +73,8 @@ class NginxShelf(Shelf):
 def _served(folder: Path) -> Iterator[Folder]:
     root = folder / "root"
     root.mkdir()
-    with Nginx(root, folder) as nginx, Front(nginx.url) as front:
-        yield Folder(root, front)
+    with Nginx(root, folder) as nginx, RecordingProxy(nginx.url) as recording_proxy:
+        yield Folder(root, recording_proxy)
 
 
 SHELF = NginxShelf

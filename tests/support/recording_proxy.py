@@ -21,7 +21,7 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "server", "date"
 _PIECE = 1 << 16
 
 
-class Front(Watched):
+class RecordingProxy(Watched):
     """The proxy, before the server at `upstream`."""
 
     def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
