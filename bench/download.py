@@ -18,7 +18,7 @@ from pins import Pin, fetch_model, lock, prepare
 from process import cost
 from report import Figure, Row, absent, columns, row, seconds, size
 from scene import RIGHT, Run, Scene
-from support.gitlike import BLOCK
+from support.fake_repo import BLOCK
 from support.nginx import PROGRAM
 from support.nix import UnavailableError, environment
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from multiprocessing.connection import Connection
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.hub import Request
 
 # Beside the Python that runs us: the virtual environment's programs.

@@ -13,7 +13,7 @@ from lab import BIN, Meter, Settings, model, run, scratch
 from report import Figure, Row, absent, row, seconds, size
 from support.environment import CHECKOUT
 from support.recording_proxy import RecordingProxy
-from support.gitlike import BigFile, chunks
+from support.fake_repo import BigFile, chunks
 from support.nginx import PROGRAM, Nginx
 from support.s3 import ENV, Hadro, Moto
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
 
 _BUCKET = "bench-models"
 _AWS = BIN / "aws"

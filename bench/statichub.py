@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from lab import WEIGHTS, run
 from report import size
-from support.gitlike import BigFile, chunks, lfs_pointer
+from support.fake_repo import BigFile, chunks, lfs_pointer
 from support.hub import Hub, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from support.gitlike import Repo
+    from support.fake_repo import Repo
 
 _SMALL = 20_000  # bytes of a small file
 _MANY = 500  # small files

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lab import ONCE, HubProcess, Meter, Settings, model, run, scratch, snapshot
 from pins import PKGS, Pin, fetch_model, lock, prepare
 from report import Figure, Row, absent, row, seconds, size
-from support.gitlike import BLOCK
+from support.fake_repo import BLOCK
 from support.nix import KINDS, NixEnv, UnavailableError, environment
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.gitlike import BigFile, sha256
+from support.fake_repo import BigFile, sha256
 from support.loopback import HangUp, Response
 from support.specs import EVERYTHING, file_pin, sri
 

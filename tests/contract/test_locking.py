@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.loopback import HangUp, Response
 from support.specs import sri
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.recording_proxy import RecordingProxy
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.loopback import HangUp, Response
 from support.s3 import ENV, SECRET, Moto
 from support.specs import EVERYTHING, file_pin, source, sri

@@ -16,7 +16,7 @@ from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.paths import select
 from aimodels_fetcher.progress import bytes_text, duration_text
-from support.gitlike import blob_id, lfs_pointer, sha256
+from support.fake_repo import blob_id, lfs_pointer, sha256
 
 _NAMES = st.text("ab./\\*?[]!-", min_size=1, max_size=6)
 

@@ -12,7 +12,7 @@ from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.sources.s3.credentials import signer
 from support.amazon import Amazon, amazon
 from support.recording_proxy import RecordingProxy
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.loopback import LoopbackServer, Response
 from support.s3 import ENV, KEY, SECRET, Moto, refusal
 from support.specs import EVERYTHING, file_pin, sri

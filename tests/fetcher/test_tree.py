@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import snapshot_download
 from huggingface_hub._tree_cache import read_tree_cache
 
-from support.gitlike import blob_id, lfs_pointer, sha256
+from support.fake_repo import blob_id, lfs_pointer, sha256
 from support.hub import BigFile, Response
 from support.specs import source, sri
 

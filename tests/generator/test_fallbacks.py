@@ -10,7 +10,7 @@ import pytest
 from aimodels_gen.lock import file as lockfile
 from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import LockError, ManifestError
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.loopback import Response
 from support.specs import sri
 

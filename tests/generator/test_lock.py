@@ -11,7 +11,7 @@ import pytest
 from aimodels_gen.nix.hashes import sri
 from generator.helpers import names_in
 from generator.samples import HOSTILE
-from support.gitlike import blob_id, lfs_pointer
+from support.fake_repo import blob_id, lfs_pointer
 from support.hub import BigFile
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.sources.url.digests import published, sums
 from support.recording_proxy import RecordingProxy
-from support.gitlike import mirror
+from support.fake_repo import mirror
 from support.loopback import LoopbackServer, Response
 from support.nginx import Nginx, public_folder
 from support.specs import sri

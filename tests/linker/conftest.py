@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.gitlike import Repo
+from support.fake_repo import Repo
 from support.linker import Linker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
 
 
 @pytest.fixture

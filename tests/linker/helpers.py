@@ -6,7 +6,7 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
-from support.gitlike import sha256
+from support.fake_repo import sha256
 from support.linker import contents
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linker.helpers import A, add_download, follow
-from support.gitlike import Repo, sha256
+from support.fake_repo import Repo, sha256
 from support.linker import contents, touched
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from aimodels_linker.state import State
 from linker.helpers import A
-from support.gitlike import Repo
+from support.fake_repo import Repo
 from support.linker import contents, touched
 
 if TYPE_CHECKING:

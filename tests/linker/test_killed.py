@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from linker.helpers import A, add_download
-from support.gitlike import Repo
+from support.fake_repo import Repo
 from support.linker import contents
 
 if TYPE_CHECKING:

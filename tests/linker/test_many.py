@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linker.helpers import add_download
-from support.gitlike import Repo
+from support.fake_repo import Repo
 from support.linker import contents, touched
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from huggingface_hub import hf_hub_download, scan_cache_dir, snapshot_download
 from huggingface_hub._tree_cache import _IN_MEMORY_TREE_CACHE
 
 from linker.helpers import A
-from support.gitlike import BigFile, sha256
+from support.fake_repo import BigFile, sha256
 from support.linker import touched
 
 if TYPE_CHECKING:

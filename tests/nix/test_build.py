@@ -10,7 +10,7 @@ import pytest
 
 from support.environment import CHECKOUT
 from support.expressions import fetch_model, files_pin, got
-from support.gitlike import sha256
+from support.fake_repo import sha256
 from support.hub import BigFile
 from support.nix import NixError
 from support.specs import sri

@@ -16,7 +16,7 @@ import pytest
 from support.disk import fill, small_disk
 from support.expressions import fetch_model, files_pin, got
 from support.faults import ALWAYS, CDN, RESOLVE, Fault, about, edited, spoil, stalls, status
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.hub import Hub
 from support.loopback import Response
 from support.matrix import CONTENT_FAULTS, LARGE
@@ -35,7 +35,7 @@ from support.verdict import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.hub import Repo
     from support.loopback import Request
     from support.nix import NixEnv

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.gitlike import BigFile, chunks
+from support.fake_repo import BigFile, chunks
 from support.nix import NixError
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
-from support.gitlike import chunks, sha256
+from support.fake_repo import chunks, sha256
 from support.loopback import HangUp, Request, Response
 
 if TYPE_CHECKING:
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.hub import Hub
     from support.loopback import Framing
 

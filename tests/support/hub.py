@@ -20,7 +20,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from support.gitlike import BigFile, Content, File, Repo, chunks, lfs_pointer, sha256, tree_ids
+from support.fake_repo import BigFile, Content, File, Repo, chunks, lfs_pointer, sha256, tree_ids
 from support.loopback import Request, Response, Watched
 
 if TYPE_CHECKING:

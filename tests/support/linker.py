@@ -17,13 +17,13 @@ from aimodels_fetcher.assemble import assemble
 from aimodels_fetcher.spec import read_spec
 from aimodels_linker.cli import main
 from support.environment import CACHE, CHECKOUT
-from support.gitlike import Repo, chunks, sha256
+from support.fake_repo import Repo, chunks, sha256
 from support.specs import sri
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
 
 PROGRAM = CHECKOUT / "nix/linker"
 _LONGEST_RUN = 60  # seconds

@@ -34,7 +34,7 @@ from support.faults import (
     status,
     whole,
 )
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.loopback import HangUp, Reset
 
 _MIB = 1 << 20

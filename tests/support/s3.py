@@ -11,14 +11,14 @@ import botocore.session
 import requests
 from botocore.config import Config
 
-from support.gitlike import chunks
+from support.fake_repo import chunks
 from support.loopback import Response
 from support.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 ENV = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from support.gitlike import sha256
+from support.fake_repo import sha256
 
 if TYPE_CHECKING:
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.hub import Hub, Repo
 
 

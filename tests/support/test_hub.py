@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
-from support.gitlike import Content, File, tree_ids
+from support.fake_repo import Content, File, tree_ids
 from support.hub import BigFile, Hub, Request, Response
 
 ODD = "odd/a 'b' \"c\" ${d} é\n#?%.txt"

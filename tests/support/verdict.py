@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from support.gitlike import BigFile, sha256
+from support.fake_repo import BigFile, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from support.fetcher import Run
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.hub import Hub
 
 SURVIVED, REFUSED = "survived", "refused"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.faults import ALWAYS, Fault, edited, slowed, spoil
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.hub import Hub
 from support.loopback import Response
 from support.matrix import LARGE, SMALL
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.fetcher import Fetch
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.loopback import Request
 
 PATH = "model.safetensors"

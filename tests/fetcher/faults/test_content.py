@@ -21,7 +21,7 @@ from support.faults import (
     status,
 )
 from support.fetcher import PYTHONS
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.loopback import Reset
 from support.matrix import (
     BODIES,
@@ -38,7 +38,7 @@ from support.verdict import check_output
 
 if TYPE_CHECKING:
     from support.fetcher import Fetch
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.hub import Hub
     from support.verdict import Verdict
 

@@ -26,7 +26,7 @@ from support.faults import (
     status,
 )
 from support.fetcher import PYTHONS
-from support.gitlike import blob_id
+from support.fake_repo import blob_id
 from support.hub import Hub
 from support.loopback import HangUp, Reset, Response
 from support.specs import EVERYTHING, source
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.fetcher import Fetch
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.loopback import Request
     from support.verdict import Verdict
 

@@ -10,7 +10,7 @@ import pytest
 
 from support.faults import CONTENT, RESOLVE, Fault, spoil
 from support.fetcher import PYTHONS
-from support.gitlike import BigFile
+from support.fake_repo import BigFile
 from support.loopback import Response
 from support.matrix import LARGE
 from support.specs import EVERYTHING, file_pin, source
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from support.fetcher import Fetch
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.hub import Hub
     from support.loopback import Request
     from support.verdict import Verdict

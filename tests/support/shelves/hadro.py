@@ -10,7 +10,7 @@ import pytest
 
 from support import s3
 from support.recording_proxy import RecordingProxy
-from support.gitlike import mirror
+from support.fake_repo import mirror
 from support.shelves import Folder, Shelf
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.loopback import Request
 
 

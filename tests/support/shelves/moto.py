@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.loopback import Request
 
 

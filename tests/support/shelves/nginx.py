@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from support.recording_proxy import RecordingProxy
-from support.gitlike import mirror
+from support.fake_repo import mirror
 from support.nginx import Nginx
 from support.shelves import Folder, Shelf
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from support.gitlike import Content
+    from support.fake_repo import Content
     from support.loopback import Request
 
 
