@@ -76,9 +76,9 @@ def test_a_wait_that_the_server_names_is_kept_within_reason(asked: float, waited
 
 def test_an_unreachable_server_is_named(hub: Hub, fetch: Fetch) -> None:
     repo = hub.add_repo("o/m", {"a": b"a"})
-    hasty = fetch.but(retry__FIRST_WAIT=1e-3)
+    patched_fetcher = fetch.but(retry__FIRST_WAIT=1e-3)
     dead = source(hub, repo, endpoint="http://127.0.0.1:9")
-    run = hasty("file", dead, path="a", hash=sri(b"a"), size=1)
+    run = patched_fetcher("file", dead, path="a", hash=sri(b"a"), size=1)
     assert run.status == 1
     assert "error: o/m@" in run.log
     assert "gave up after 6 tries: http://127.0.0.1:9/o/m/resolve/" in run.log

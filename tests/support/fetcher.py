@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PYTHONS = {"new-requests": sys.executable, "old-requests": "/usr/bin/python3"}
 
 _PROGRAM = CHECKOUT / "nix/fetcher"
-_HASTY = Path(__file__).with_name("hasty.py")
+_PATCHED_FETCHER = Path(__file__).with_name("patched_fetcher.py")
 # As in a sandbox: nothing of the machine's settings. Python leaves nothing in the checkout, and is
 # started so often that compiling the program each time takes a third of the time.
 _ENV = {"PATH": "/usr/bin:/bin", "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")}
@@ -112,7 +112,7 @@ class Fetch:
         spec_file.write_text(json.dumps({"mode": mode, "sources": sources, **spec}))
         out = out or self.folder / f"out-{number}"
         said = self.folder / f"log-{number}"
-        program = [_HASTY, json.dumps(dict(self.constants))] if self.constants else [_PROGRAM]
+        program = [_PATCHED_FETCHER, json.dumps(dict(self.constants))] if self.constants else [_PROGRAM]
         with said.open("wb") as log:
             process = subprocess.Popen(
                 [*launcher, self.python, *program, spec_file],

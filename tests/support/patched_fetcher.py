@@ -1,6 +1,6 @@
 """The fetcher with less patience, so that tests of waiting do not wait.
 
-    python hasty.py '{"retry._FIRST_WAIT": 0.02}' SPEC.json --out PATH
+    python patched_fetcher.py '{"retry._FIRST_WAIT": 0.02}' SPEC.json --out PATH
 
 sets module constants, which must be there, and then runs the program as it is.
 """
