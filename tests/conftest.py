@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-pytest_plugins = ["support.shelving"]
+pytest_plugins = ["support.backend_fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from support.fetcher import Fetch
     from support.loopback import Request
-    from support.shelving import Locking
+    from support.backend_fixtures import Locking
 
 WEIGHTS = BigFile(24 << 20, 7)  # enough for several parts
 FILES = {
@@ -30,9 +30,9 @@ FILES = {
 
 @pytest.fixture
 def locked(locking: Locking) -> Locking:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
-    locking.shelf.recording_proxy.clear()
+    locking.backend.recording_proxy.clear()
     return locking
 
 
@@ -55,13 +55,13 @@ EXPECTED = {path: sha256(content) for path, content in FILES.items()}
 @pytest.mark.parametrize("path", FILES)
 def test_one_file(locked: Locking, fetch: Fetch, path: str) -> None:
     pin = file_pin(path, FILES[path])
-    run = fetch("file", locked.spec(path), env=locked.shelf.env, **pin)
+    run = fetch("file", locked.spec(path), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
     assert sri(run.out.read_bytes()) == pin["hash"]
 
 
 def test_an_entry(locked: Locking, fetch: Fetch) -> None:
-    run = fetch("tree", locked.spec(), env=locked.shelf.env, **EVERYTHING)
+    run = fetch("tree", locked.spec(), env=locked.backend.env, **EVERYTHING)
     assert run.status == 0, run.log
     assert contents(run.snapshot) == EXPECTED
     assert (run.out / "refs/main").read_text() == run.snapshot.name
@@ -69,24 +69,24 @@ def test_an_entry(locked: Locking, fetch: Fetch) -> None:
 
 
 def test_plain_files(locked: Locking, fetch: Fetch) -> None:
-    run = fetch("tree", locked.spec(), env=locked.shelf.env, **{**EVERYTHING, "integration": False})
+    run = fetch("tree", locked.spec(), env=locked.backend.env, **{**EVERYTHING, "integration": False})
     assert run.status == 0, run.log
     assert contents(run.out) == EXPECTED
 
 
 def test_filters(locked: Locking, fetch: Fetch) -> None:
     some = {**EVERYTHING, "include": ["*.json", "*.txt"], "exclude": ["same*"]}
-    run = fetch("tree", locked.spec(), env=locked.shelf.env, **some)
+    run = fetch("tree", locked.spec(), env=locked.backend.env, **some)
     assert run.status == 0, run.log
     assert set(contents(run.snapshot)) == {"config.json", "a b+c/ü?#%.txt", "empty.txt"}
 
 
 def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path: Path) -> None:
     """Hashes of trees do not depend on how an entry was made."""
-    tree = fetch("tree", locked.spec(), env=locked.shelf.env, **EVERYTHING)
+    tree = fetch("tree", locked.spec(), env=locked.backend.env, **EVERYTHING)
     files: dict[str, Any] = {}
     for number, (path, file) in enumerate(locked.project.locked().pin.files.items()):
-        blob = fetch("file", locked.spec(path), env=locked.shelf.env, **file_pin(path, FILES[path]))
+        blob = fetch("file", locked.spec(path), env=locked.backend.env, **file_pin(path, FILES[path]))
         store = blob.out.rename(tmp_path / f"store-{number}")
         files[path] = {
             "store": str(store),
@@ -106,10 +106,10 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
 
 
 def test_what_was_replaced_since_it_was_locked(locked: Locking, fetch: Fetch) -> None:
-    locked.shelf.fill({**FILES, "config.json": b'{"a": 2}\n'})
+    locked.backend.fill({**FILES, "config.json": b'{"a": 2}\n'})
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.shelf.env, **pin)
-    if locked.shelf.keeps_replaced:
+    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    if locked.backend.keeps_replaced:
         assert run.status == 0, run.log
         assert run.out.read_bytes() == FILES["config.json"]
     else:
@@ -121,21 +121,21 @@ def test_what_was_replaced_since_it_was_locked(locked: Locking, fetch: Fetch) ->
 
 
 def test_what_has_another_size_since_it_was_locked(locked: Locking, fetch: Fetch) -> None:
-    locked.shelf.fill({**FILES, "config.json": b"{}"})
+    locked.backend.fill({**FILES, "config.json": b"{}"})
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.shelf.env, **pin)
-    assert (run.status == 0) == locked.shelf.keeps_replaced
+    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    assert (run.status == 0) == locked.backend.keeps_replaced
     if run.status:
         assert "expected 9 bytes" in run.log
         assert "the file has changed upstream" in run.log
 
 
 def test_what_is_gone(locked: Locking, fetch: Fetch) -> None:
-    locked.shelf.lose()
+    locked.backend.lose()
     locked.write()
     fails = 0
     for mode, more in (("file", file_pin("config.json", b"{}")), ("tree", EVERYTHING)):
-        run = fetch(mode, gone(locked), env=locked.shelf.env, **more)
+        run = fetch(mode, gone(locked), env=locked.backend.env, **more)
         fails += run.status
         assert "hint: " in run.log
         assert "Traceback" not in run.log
@@ -151,24 +151,24 @@ def gone(locked: Locking) -> dict[str, Any]:
 
 
 def test_what_is_refused(locked: Locking, fetch: Fetch) -> None:
-    locked.shelf.refuse()
+    locked.backend.refuse()
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.shelf.env, **pin)
+    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
     assert run.status == 1
     assert "HTTP 40" in run.log
     assert "hint: " in run.log
-    assert locked.shelf.secret is None or locked.shelf.secret not in run.log
+    assert locked.backend.secret is None or locked.backend.secret not in run.log
 
 
 def test_hostile_names(locked: Locking, fetch: Fetch) -> None:
     """In a listing that a build makes itself."""
     kind, spec = next(iter(locked.spec().items()))
     spec.update({key: value for key, value in UNPINNED.items() if key in spec})
-    for name in locked.shelf.hostile:
-        locked.shelf.fill({"config.json": b"{}", name: b"evil"})
+    for name in locked.backend.hostile:
+        locked.backend.fill({"config.json": b"{}", name: b"evil"})
         if "files" in spec:
             spec["files"] = {name: next(iter(spec["files"].values()))}
-        run = fetch("tree", {kind: spec}, env=locked.shelf.env, **EVERYTHING)
+        run = fetch("tree", {kind: spec}, env=locked.backend.env, **EVERYTHING)
         assert run.status == 1
         assert f"the path {name!r} would leave the output" in run.log
         assert not run.out.exists()
@@ -180,14 +180,14 @@ def test_a_connection_that_breaks_off_again_and_again(locked: Locking, fetch: Fe
 
     def fault(request: Request) -> Response | None:
         nonlocal sent
-        if not locked.shelf.is_content(request) or "range" not in request.headers or sent > 5:
+        if not locked.backend.is_content(request) or "range" not in request.headers or sent > 5:
             return None
         sent += 1
         raise HangUp
 
-    locked.shelf.recording_proxy.faults = fault
+    locked.backend.recording_proxy.faults = fault
     pin = file_pin("model.safetensors", WEIGHTS)
-    run = fetch("file", locked.spec("model.safetensors"), env=locked.shelf.env, **pin)
+    run = fetch("file", locked.spec("model.safetensors"), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
     assert sri(run.out.read_bytes()) == pin["hash"]
     assert "trying again" in run.log
@@ -195,9 +195,9 @@ def test_a_connection_that_breaks_off_again_and_again(locked: Locking, fetch: Fe
 
 def test_it_comes_in_parts(locked: Locking, fetch: Fetch) -> None:
     pin = file_pin("model.safetensors", WEIGHTS)
-    run = fetch("file", locked.spec("model.safetensors"), env=locked.shelf.env, **pin)
+    run = fetch("file", locked.spec("model.safetensors"), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
-    asked = [r for r in locked.shelf.recording_proxy.log if "range" in r.headers and r.status == 206]
+    asked = [r for r in locked.backend.recording_proxy.log if "range" in r.headers and r.status == 206]
     assert len(asked) > 1
 
 
@@ -205,13 +205,13 @@ def test_flipped_bytes(locked: Locking, fetch: Fetch) -> None:
     flipped = b'{"a": 9}\n'
 
     def fault(request: Request) -> Response | None:
-        if not locked.shelf.is_content(request):
+        if not locked.backend.is_content(request):
             return None
         return Response(200, {"Content-Length": str(len(flipped))}, flipped)
 
-    locked.shelf.recording_proxy.faults = fault
+    locked.backend.recording_proxy.faults = fault
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.shelf.env, **pin)
+    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
     assert run.status == 1
     assert f"received {sri(flipped)}" in run.log
     assert not run.out.exists()

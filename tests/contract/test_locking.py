@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from support.loopback import Request
-    from support.shelves import Shelf
-    from support.shelving import Locking
+    from support.backends import Backend
+    from support.backend_fixtures import Locking
 
 FILES = {
     "config.json": b'{"a": 1}\n',
@@ -48,12 +48,12 @@ def pins(files: Mapping[str, bytes | BigFile]) -> dict[str, str]:
     return {path: sri(content) for path, content in files.items()}
 
 
-def asked_for_content(shelf: Shelf) -> list[Request]:
-    return [request for request in shelf.recording_proxy.log if shelf.is_content(request)]
+def asked_for_content(backend: Backend) -> list[Request]:
+    return [request for request in backend.recording_proxy.log if backend.is_content(request)]
 
 
 def test_every_file_is_pinned(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
     assert locking.pins == pins(FILES)
     sizes = {p: f["size"] for p, f in locking.project.lock["m"]["files"].items()}
@@ -62,24 +62,24 @@ def test_every_file_is_pinned(locking: Locking) -> None:
 
 def test_odd_names(locking: Locking) -> None:
     files: dict[str, bytes | BigFile] = {name: name.encode() for name in ODD_NAMES}
-    locking.shelf.fill(files)
+    locking.backend.fill(files)
     locking.ok()
     assert locking.pins == pins(files)
 
 
 def test_many_files(locking: Locking) -> None:
     files: dict[str, bytes | BigFile] = {f"part-{n:04}": b"%d" % n for n in range(MANY)}
-    locking.shelf.fill(files)
+    locking.backend.fill(files)
     locking.ok("-j", "32")
     assert locking.pins == pins(files)
 
 
 def test_what_is_published_is_not_read(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     said = locking.ok()
-    read = sum(request.sent_bytes for request in asked_for_content(locking.shelf))
+    read = sum(request.sent_bytes for request in asked_for_content(locking.backend))
     whole = sum(len(content) for content in FILES.values())
-    if locking.shelf.publishes:
+    if locking.backend.publishes:
         assert read < 1000
         assert "are read once" not in said
     else:
@@ -88,69 +88,69 @@ def test_what_is_published_is_not_read(locking: Locking) -> None:
 
 
 def test_filters(locking: Locking) -> None:
-    locking.shelf.fill({**FILES, "other.bin": BigFile(1 << 20, 2)})
+    locking.backend.fill({**FILES, "other.bin": BigFile(1 << 20, 2)})
     locking.ok(settings='include = ["*.safetensors", "sub/*", "*.bin"]\nexclude = ["o*"]')
     taken = {path: FILES[path] for path in ("model.safetensors", "sub/dir/vocab.txt")}
     assert locking.pins == pins(taken)
     whole = sum(len(content) for content in taken.values())
-    assert sum(request.sent_bytes for request in asked_for_content(locking.shelf)) <= whole
+    assert sum(request.sent_bytes for request in asked_for_content(locking.backend)) <= whole
 
 
 def test_filters_that_take_nothing(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     said = locking.fails(settings='include = ["*.gguf"]')
     assert "takes none of its 4 files" in said
     assert "'config.json'" in said
 
 
 def test_a_lock_that_holds_asks_nobody(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
     text = locking.project.lock_file.read_bytes()
-    locking.shelf.recording_proxy.clear()
+    locking.backend.recording_proxy.clear()
     assert "= 1 unchanged" in locking.ok()
-    assert not locking.shelf.recording_proxy.log
+    assert not locking.backend.recording_proxy.log
     assert locking.project.lock_file.read_bytes() == text
 
 
 def test_what_has_not_changed_is_not_read_again(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
     text = locking.project.lock_file.read_bytes()
-    locking.shelf.recording_proxy.clear()
+    locking.backend.recording_proxy.clear()
     assert "= 1 unchanged" in locking.ok("-U")
-    assert asked_for_content(locking.shelf) == []
+    assert asked_for_content(locking.backend) == []
     assert locking.project.lock_file.read_bytes() == text
 
 
 def test_only_what_has_changed_is_read_again(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
     changed = {**FILES, "config.json": b'{"a": 2}\n', "new.txt": b"new"}
     del changed["empty.txt"]
-    locking.shelf.fill(changed)
-    locking.shelf.recording_proxy.clear()
+    locking.backend.fill(changed)
+    locking.backend.recording_proxy.clear()
     said = locking.ok("-U")
     assert locking.pins == pins(changed)
     assert "(1 changed, 1 new, 1 gone)" in said
-    assert sum(request.sent_bytes for request in asked_for_content(locking.shelf)) < 1000
+    assert sum(request.sent_bytes for request in asked_for_content(locking.backend)) < 1000
 
 
 def test_the_upgrade_of_a_tree_that_has_not_changed(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok(settings='pin = "tree"')
     text = locking.project.lock_file.read_bytes()
-    locking.shelf.recording_proxy.clear()
+    locking.backend.recording_proxy.clear()
     assert "= 1 unchanged" in locking.ok("-U", settings='pin = "tree"')
-    assert asked_for_content(locking.shelf) == []
+    assert asked_for_content(locking.backend) == []
     assert locking.project.lock_file.read_bytes() == text
 
 
 def test_the_upgrade_of_a_tree_that_has_changed(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok(settings='pin = "tree"')
     before = locking.project.lock["m"]["tree"]
-    locking.shelf.fill({**FILES, "config.json": b'{"a": 2}\n'})
+    locking.backend.fill({**FILES, "config.json": b'{"a": 2}\n'})
     locking.ok("-U", settings='pin = "tree"')
     after = locking.project.lock["m"]["tree"]
     assert before["hash"] != after["hash"]
@@ -159,9 +159,9 @@ def test_the_upgrade_of_a_tree_that_has_changed(locking: Locking) -> None:
 
 
 def test_nothing_there(locking: Locking) -> None:
-    locking.shelf.fill({"config.json": b"{}"})
+    locking.backend.fill({"config.json": b"{}"})
     locking.write()
-    locking.shelf.lose()
+    locking.backend.lose()
     said = locking.fails()
     assert said.startswith("error: m: ")
     assert "hint: " in said
@@ -169,24 +169,24 @@ def test_nothing_there(locking: Locking) -> None:
 
 
 def test_empty(locking: Locking) -> None:
-    locking.shelf.fill({})
+    locking.backend.fill({})
     said = locking.fails()
     assert "hint: " in said
     assert not locking.project.lock_file.exists()
 
 
 def test_refused(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
-    locking.shelf.refuse()
+    locking.backend.fill(FILES)
+    locking.backend.refuse()
     said = locking.fails()
     assert "refused" in said or "private" in said
     assert "hint: " in said
-    assert locking.shelf.secret is None or locking.shelf.secret not in said
+    assert locking.backend.secret is None or locking.backend.secret not in said
 
 
 def test_hostile_names(locking: Locking) -> None:
-    for name in locking.shelf.hostile:
-        locking.shelf.fill({"config.json": b"{}", name: b"evil"})
+    for name in locking.backend.hostile:
+        locking.backend.fill({"config.json": b"{}", name: b"evil"})
         said = locking.fails()
         assert "could be written outside of the model" in said
         assert repr(name) in said
@@ -194,10 +194,10 @@ def test_hostile_names(locking: Locking) -> None:
 
 
 def test_a_file_where_another_has_its_folder(locking: Locking) -> None:
-    if locking.shelf.kind == "huggingface":
+    if locking.backend.kind == "huggingface":
         pytest.skip("git has no such trees")
     try:
-        locking.shelf.fill({"a": b"file", "a/b": b"file below"})
+        locking.backend.fill({"a": b"file", "a/b": b"file below"})
     except OSError:
         pytest.skip("nor has a file system")
     said = locking.fails()
@@ -207,7 +207,7 @@ def test_a_file_where_another_has_its_folder(locking: Locking) -> None:
 
 
 def test_a_server_that_fails_once_for_each_address(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.write()
     asked: set[tuple[str, str]] = set()
 
@@ -217,32 +217,32 @@ def test_a_server_that_fails_once_for_each_address(locking: Locking) -> None:
         asked.add((request.method, request.path))
         return Response(503, {"Retry-After": "0"})
 
-    locking.shelf.recording_proxy.faults = fault
+    locking.backend.recording_proxy.faults = fault
     locking.ok()
     assert locking.pins == pins(FILES)
 
 
 def test_content_that_breaks_off(locking: Locking) -> None:
     """Of a file that is read to be hashed: what has arrived is not asked for again."""
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     cuts = 0
 
     def fault(request: Request) -> Response | None:
         nonlocal cuts
-        if not locking.shelf.is_content(request) or cuts == 3:
+        if not locking.backend.is_content(request) or cuts == 3:
             return None
-        answer = locking.shelf.recording_proxy.otherwise(request)
+        answer = locking.backend.recording_proxy.otherwise(request)
         if int(answer.headers.get("Content-Length", 0)) < BREAKS_OFF:
             return answer
         cuts += 1
         return replace(answer, body=breaking_off(answer.pieces))
 
-    locking.shelf.recording_proxy.faults = fault
+    locking.backend.recording_proxy.faults = fault
     locking.ok()
     assert locking.pins == pins(FILES)
-    assert cuts == (0 if locking.shelf.publishes else 3)
+    assert cuts == (0 if locking.backend.publishes else 3)
     whole = sum(len(content) for content in FILES.values())
-    assert sum(r.sent_bytes for r in asked_for_content(locking.shelf)) <= whole + (1 << 20)
+    assert sum(r.sent_bytes for r in asked_for_content(locking.backend)) <= whole + (1 << 20)
 
 
 BREAKS_OFF = 600 << 10  # bytes
@@ -259,12 +259,12 @@ def breaking_off(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def test_a_server_that_goes_away(locking: Locking) -> None:
     """In the middle, for good; afterwards all is as it was, and the next time all is well."""
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
     text = locking.project.lock_file.read_bytes()
-    left = len(locking.shelf.recording_proxy.log) // 2
+    left = len(locking.backend.recording_proxy.log) // 2
     changed = {path: b"now " + path.encode() for path in FILES}
-    locking.shelf.fill(changed)
+    locking.backend.fill(changed)
 
     def fault(_request: Request) -> Response | None:
         nonlocal left
@@ -273,20 +273,20 @@ def test_a_server_that_goes_away(locking: Locking) -> None:
             raise HangUp
         return None
 
-    locking.shelf.recording_proxy.faults = fault
+    locking.backend.recording_proxy.faults = fault
     assert locking.project.run("lock", "-U").status == 1
     assert locking.project.lock_file.read_bytes() == text
-    locking.shelf.recording_proxy.faults = lambda _request: None
+    locking.backend.recording_proxy.faults = lambda _request: None
     locking.ok("-U")
     assert locking.pins == pins(changed)
 
 
 def test_an_interrupt(locking: Locking) -> None:
     """Ctrl-C while a server is silent: soon over, and nothing is written."""
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.write()
     silent = Response(200, {"Content-Length": "1000"}, silence())
-    locking.shelf.recording_proxy.faults = lambda _request: silent
+    locking.backend.recording_proxy.faults = lambda _request: silent
     with subprocess.Popen(
         [sys.executable, "-m", "aimodels_gen", "lock"],
         stdout=subprocess.PIPE,
@@ -294,7 +294,7 @@ def test_an_interrupt(locking: Locking) -> None:
         text=True,
         env=locking.project.environment(),
     ) as process:
-        while not locking.shelf.recording_proxy.log:
+        while not locking.backend.recording_proxy.log:
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
@@ -309,10 +309,10 @@ def silence() -> Iterator[bytes]:
 
 
 def test_credentials_are_nowhere(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     said = locking.ok() + locking.project.ok("render", "--format", "json")
     said += locking.ok("-U", settings='pin = "tree"')
     texts = [said, *(path.read_text() for path in locking.project.dir.glob("models.*"))]
-    for secret in locking.shelf.env.values():
+    for secret in locking.backend.env.values():
         if not secret.startswith("http") and secret != "true":
             assert not any(secret in text for text in texts)

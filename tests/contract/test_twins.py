@@ -9,32 +9,32 @@ from aimodels_gen import sources
 from aimodels_gen.nix import store_path as names
 from aimodels_gen.lock.model import TreePin
 from aimodels_gen.tables import Table
-from support import shelves
+from support import backends
 from support.expressions import literal
 
 if TYPE_CHECKING:
     from support.nix import NixEnv
-    from support.shelving import Locking
+    from support.backend_fixtures import Locking
 
 FILES = {"config.json": b"{}", "a b/ü.txt": b"odd"}
 
 
-def test_every_kind_has_a_shelf() -> None:
-    assert set(sources.names()) == {shelves.shelf(name).kind for name in shelves.names()}
+def test_every_kind_has_a_backend() -> None:
+    assert set(sources.names()) == {backends.backend(name).kind for name in backends.names()}
 
 
 def test_the_lock_gives_back_what_it_was_given(locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
     source = locking.project.locked().source
-    kind = sources.kind(locking.shelf.kind)
+    kind = sources.kind(locking.backend.kind)
     again = kind.from_lock(Table(json.loads(json.dumps(source.to_lock())), "models.lock"))
     assert again == source
-    assert kind.kind == locking.shelf.kind
+    assert kind.kind == locking.backend.kind
 
 
 def test_nix_takes_what_is_rendered(locking: Locking, host_nix: NixEnv) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
     source = locking.project.locked().source
     normalised = evaluate(host_nix, {source.kind: source.to_nix()})
@@ -44,7 +44,7 @@ def test_nix_takes_what_is_rendered(locking: Locking, host_nix: NixEnv) -> None:
 
 
 def test_a_build_looks_for_the_tree_where_it_was_put(locking: Locking, host_nix: NixEnv) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok(settings='pin = "tree"')
     model = locking.project.locked()
     assert isinstance(model.pin, TreePin)

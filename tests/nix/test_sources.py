@@ -13,7 +13,7 @@ from support.nix import NixError
 if TYPE_CHECKING:
     from support.hub import Hub
     from support.nix import NixEnv
-    from support.shelving import Locking
+    from support.backend_fixtures import Locking
 
 FILES = {
     "config.json": b'{"a": 1}\n',
@@ -34,14 +34,14 @@ def expression(locking: Locking) -> str:
 
 @pytest.mark.parametrize("settings", ["", 'layout = "link"', 'pin = "tree"'])
 def test_an_entry(nix: NixEnv, locking: Locking, settings: str) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok(settings=settings)
-    out = nix.build(expression(locking), env=locking.shelf.env)
+    out = nix.build(expression(locking), env=locking.backend.env)
     commit = (out / "refs/main").read_text()
     assert nix.contents(out / "snapshots" / commit) == EXPECTED
-    if locking.shelf.secret is not None:
+    if locking.backend.secret is not None:
         found = subprocess.run(
-            ["grep", "-rl", locking.shelf.secret, nix.real, locking.project.dir],
+            ["grep", "-rl", locking.backend.secret, nix.real, locking.project.dir],
             check=False,
             capture_output=True,
             text=True,
@@ -51,20 +51,20 @@ def test_an_entry(nix: NixEnv, locking: Locking, settings: str) -> None:
 
 def test_what_is_refused(host_nix: NixEnv, locking: Locking) -> None:
     """The build log says why and what to do, and holds no secret."""
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
-    locking.shelf.refuse()
+    locking.backend.refuse()
     with pytest.raises(NixError, match="HTTP 40") as caught:
-        host_nix.build(expression(locking), env=locking.shelf.env)
+        host_nix.build(expression(locking), env=locking.backend.env)
     assert "hint: " in str(caught.value)
-    assert locking.shelf.secret is None or locking.shelf.secret not in str(caught.value)
+    assert locking.backend.secret is None or locking.backend.secret not in str(caught.value)
 
 
 def test_the_snapshot_of_a_pin_without_a_commit(host_nix: NixEnv, locking: Locking) -> None:
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     locking.ok()
     model = expression(locking)
-    host_nix.build(model, env=locking.shelf.env)
+    host_nix.build(model, env=locking.backend.env)
     user = host_nix.build(
         'let pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; }; in'
         ' pkgs.stdenvNoCC.mkDerivation { name = "user"; buildCommand ='
@@ -77,24 +77,24 @@ def test_a_fallback(
     host_nix: NixEnv, hub: Hub, locking: Locking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Hub is down when it comes to building; the entry is the Hub's all the same."""
-    locking.shelf.fill(FILES)
+    locking.backend.fill(FILES)
     hub.add_repo("org/name", FILES, lfs=["*.safetensors"])
-    source, _, names = locking.shelf.source().partition("\n")
-    for variable, value in locking.shelf.env.items():
+    source, _, names = locking.backend.source().partition("\n")
+    for variable, value in locking.backend.env.items():
         monkeypatch.setenv(variable, value)
     fallback = source.removeprefix("source.")
-    if locking.shelf.kind == "url":
+    if locking.backend.kind == "url":
         fallback = fallback.replace("url.files = {", "url = { files = {") + " }"
-    if locking.shelf.kind == "huggingface":
-        hub.allow(locking.shelf.secret or "")
-        fallback = fallback.replace(" }", f', endpoint = "{locking.shelf.recording_proxy.url}" }}')
+    if locking.backend.kind == "huggingface":
+        hub.allow(locking.backend.secret or "")
+        fallback = fallback.replace(" }", f', endpoint = "{locking.backend.recording_proxy.url}" }}')
     locking.project.write(
         f'[models.m]\nsource.huggingface = {{ repo = "org/name", endpoint = "{hub.url}" }}\n'
         f"fallbacks = [{{ {fallback} }}]\n"
     )
     locking.project.ok("lock")
-    assert names or locking.shelf.kind == "huggingface"
+    assert names or locking.backend.kind == "huggingface"
     hub.close()
-    out = host_nix.build(expression(locking), env=locking.shelf.env)
+    out = host_nix.build(expression(locking), env=locking.backend.env)
     rev = locking.project.lock["m"]["source"]["huggingface"]["rev"]
     assert host_nix.contents(out / "snapshots" / rev) == EXPECTED

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from support.recording_proxy import RecordingProxy
 from support.fake_repo import mirror
 from support.nginx import Nginx
-from support.shelves import Folder, Shelf
+from support.backends import Folder, Backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from support.loopback import Request
 
 
-class NginxShelf(Shelf):
+class NginxShelf(Backend):
     kind = "url"
     hostile = ("../evil", "/evil", "a//b", "a/./b", "..")
 
@@ -77,4 +77,4 @@ def _served(folder: Path) -> Iterator[Folder]:
         yield Folder(root, recording_proxy)
 
 
-SHELF = NginxShelf
+BACKEND = NginxShelf

@@ -1,6 +1,6 @@
 """Places with a model, one module a kind of server: what the contract of sources is tried on.
 
-A module defines `SHELF`. A kind of source that has one here is tested by all of tests/contract.
+A module defines `BACKEND`. A kind of source that has one here is tested by all of tests/contract.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def shelf(name: str) -> type[Shelf]:
-    return cast("type[Shelf]", import_module(f"{__name__}.{name}").SHELF)
+def backend(name: str) -> type[Backend]:
+    return cast("type[Backend]", import_module(f"{__name__}.{name}").BACKEND)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Folder:
     recording_proxy: Watched
 
 
-class Shelf(ABC):
+class Backend(ABC):
     """A model on a server, as a kind of source sees it.
 
     Attributes:
@@ -61,7 +61,7 @@ class Shelf(ABC):
     @classmethod
     @abstractmethod
     def serve(cls, folder: Path) -> AbstractContextManager[object]:
-        """Start the server, for many shelves."""
+        """Start the server, for many backends."""
 
     @abstractmethod
     def __init__(self, server: object, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.shelves.moto import MotoShelf
+from support.backends.moto import MotoShelf
 
 
 class VersionsShelf(MotoShelf):
@@ -10,4 +10,4 @@ class VersionsShelf(MotoShelf):
     versions = True
 
 
-SHELF = VersionsShelf
+BACKEND = VersionsShelf

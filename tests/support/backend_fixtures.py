@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_gen.net import retry
-from support import shelves
+from support import backends
 from support.nginx import public_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from support.project import Project
-    from support.shelves import Shelf
+    from support.backends import Backend
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def server_of() -> Iterator[Callable[[type[Shelf]], object]]:
+def server_of() -> Iterator[Callable[[type[Backend]], object]]:
     """The servers, each started when it is first asked for."""
-    running: dict[type[Shelf], object] = {}
+    running: dict[type[Backend], object] = {}
     with contextlib.ExitStack() as stack:
 
-        def start(kind: type[Shelf]) -> object:
+        def start(kind: type[Backend]) -> object:
             if kind not in running:
                 folder = stack.enter_context(public_folder())
                 running[kind] = stack.enter_context(kind.serve(folder))
@@ -36,38 +36,38 @@ def server_of() -> Iterator[Callable[[type[Shelf]], object]]:
         yield start
 
 
-@pytest.fixture(params=shelves.names())
-def shelf(
+@pytest.fixture(params=backends.names())
+def backend(
     request: pytest.FixtureRequest,
-    server_of: Callable[[type[Shelf]], object],
+    server_of: Callable[[type[Backend]], object],
     monkeypatch: pytest.MonkeyPatch,
-) -> Shelf:
+) -> Backend:
     """An empty place for a model."""
-    kind = shelves.shelf(request.param)
+    kind = backends.backend(request.param)
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     return kind(server_of(kind), f"n{next(_numbers)}")
 
 
 @pytest.fixture
-def locking(shelf: Shelf, project: Project, monkeypatch: pytest.MonkeyPatch) -> Locking:
+def locking(backend: Backend, project: Project, monkeypatch: pytest.MonkeyPatch) -> Locking:
     """Lock what is there, with the credentials for it."""
-    return Locking(shelf, project, monkeypatch)
+    return Locking(backend, project, monkeypatch)
 
 
 class Locking:
-    """A project whose one model is what the shelf has."""
+    """A project whose one model is what the backend has."""
 
-    def __init__(self, shelf: Shelf, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.shelf = shelf
+    def __init__(self, backend: Backend, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.backend = backend
         self.project = project
         self._monkeypatch = monkeypatch
 
     def write(self, settings: str = "") -> None:
-        """Write the manifest, and take the shelf's credentials."""
-        for variable, value in self.shelf.env.items():
+        """Write the manifest, and take the backend's credentials."""
+        for variable, value in self.backend.env.items():
             self._monkeypatch.setenv(variable, value)
-        self.project.write(f"[models.m]\n{self.shelf.source()}\n{settings}\n")
+        self.project.write(f"[models.m]\n{self.backend.source()}\n{settings}\n")
 
     def ok(self, *args: str, settings: str = "") -> str:
         """Lock; return what is said about it."""

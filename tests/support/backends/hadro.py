@@ -11,7 +11,7 @@ import pytest
 from support import s3
 from support.recording_proxy import RecordingProxy
 from support.fake_repo import mirror
-from support.shelves import Folder, Shelf
+from support.backends import Folder, Backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from support.loopback import Request
 
 
-class HadroShelf(Shelf):
+class HadroShelf(Backend):
     kind = "s3"
     secret = s3.SECRET
 
@@ -68,4 +68,4 @@ def _served(folder: Path) -> Iterator[Folder]:
         yield Folder(root, recording_proxy)
 
 
-SHELF = HadroShelf
+BACKEND = HadroShelf

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from support.hub import Hub
-from support.shelves import Shelf
+from support.backends import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LFS = ("*.safetensors", "*.gguf")
 
 
-class HubShelf(Shelf):
+class HubShelf(Backend):
     kind = "huggingface"
     keeps_replaced = True
     publishes = True
@@ -53,4 +53,4 @@ class HubShelf(Shelf):
         return request.method == "GET" and not request.path.startswith("/api/models/")
 
 
-SHELF = HubShelf
+BACKEND = HubShelf
