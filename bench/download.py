@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import nginx
 import page
 import statichub
-from lab import Settings, scratch
+from harness import Settings, scratch
 from peers import ADDED, ARIA2, CLIENTS, CURL, DD, HF, LINKED, OURS, Client, Job
 from pins import Pin, fetch_model, lock, prepare
 from process import cost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab import ONCE, HubProcess, Meter, Settings, model, scratch, snapshot
+from harness import ONCE, HubProcess, Meter, Settings, model, scratch, snapshot
 from pins import Pin, fetching, lock
 from process import cost
 from report import Figure, Row, row, size

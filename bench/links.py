@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lab import Meter, Settings, run, scratch
+from harness import Meter, Settings, run, scratch
 from report import Figure, Row, absent, row, seconds
 from support.environment import CHECKOUT
 from support.specs import sri

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import add
 from typing import TYPE_CHECKING
 
-from lab import HubProcess, Meter, Settings, model, run, scratch, snapshot
+from harness import HubProcess, Meter, Settings, model, run, scratch, snapshot
 from pins import lock
 from report import Figure, Row, row, seconds, size
 

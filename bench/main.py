@@ -17,7 +17,7 @@ import report
 import s3
 import startup
 import store
-from lab import Settings, scratch
+from harness import Settings, scratch
 from support.environment import hermetic
 
 QUESTIONS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import Meter, Settings, run, scratch
+from harness import Meter, Settings, run, scratch
 from report import Figure, Row, absent, row, seconds
 from support import registry
 from support.environment import CHECKOUT

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from lab import BIN
+from harness import BIN
 from pins import Pin, fetch_model, fetching
 
 if TYPE_CHECKING:

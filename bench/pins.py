@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lab import BIN, run
+from harness import BIN, run
 from support.environment import CHECKOUT
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
 
-from lab import BIN, Meter, Settings, model, run, scratch
+from harness import BIN, Meter, Settings, model, run, scratch
 from report import Figure, Row, absent, row, seconds, size
 from support.environment import CHECKOUT
 from support.recording_proxy import RecordingProxy

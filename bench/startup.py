@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING
 
-from lab import BIN, HubProcess, Meter, Settings, model, run, scratch
+from harness import BIN, HubProcess, Meter, Settings, model, run, scratch
 from pins import lock
 from report import Figure, Row, absent, row, seconds
 

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab import WEIGHTS, run
+from harness import WEIGHTS, run
 from report import size
 from support.fake_repo import BigFile, chunks, lfs_pointer
 from support.hub import Hub, Request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from lab import ONCE, HubProcess, Meter, Settings, model, run, scratch, snapshot
+from harness import ONCE, HubProcess, Meter, Settings, model, run, scratch, snapshot
 from pins import PKGS, Pin, fetch_model, lock, prepare
 from report import Figure, Row, absent, row, seconds, size
 from support.fake_repo import BLOCK
