@@ -17,7 +17,7 @@ from peers import ADDED, ARIA2, CLIENTS, CURL, DD, HF, LINKED, OURS, Client, Job
 from pins import Pin, fetch_model, lock, prepare
 from process import cost
 from report import Figure, Row, absent, columns, row, seconds, size
-from scene import RIGHT, Run, Scene
+from comparison import RIGHT, Run, Comparison
 from support.fake_repo import BLOCK
 from support.nginx import PROGRAM
 from support.nix import UnavailableError, environment
@@ -56,7 +56,7 @@ def measure(settings: Settings) -> Iterator[Row]:
     if PROGRAM is None:
         yield absent("in its way", ["nginx is not installed"])
         return
-    scenes = []
+    comparisons = []
     with scratch() as root, scratch() as folder, ExitStack() as kept:
         models = statichub.make(root, settings.size)
         pins: _Pins | None = None
@@ -64,14 +64,14 @@ def measure(settings: Settings) -> Iterator[Row]:
             with scratch() as logs, nginx.Nginx(logs, root, rate) as server:
                 pins = pins or _lock(folder, models)
                 for model in models:
-                    scene = _measure(Scene(model, rate), server, pins, settings.runs, kept)
-                    sys.stdout.write(f"\n{scene.title}\n{columns(scene.lines(), RIGHT)}")
+                    comparison = _measure(Comparison(model, rate), server, pins, settings.runs, kept)
+                    sys.stdout.write(f"\n{comparison.title}\n{columns(comparison.lines(), RIGHT)}")
                     sys.stdout.flush()
-                    scenes.append(scene)
+                    comparisons.append(comparison)
     sys.stdout.write("\n")
-    rows = list(_judge(scenes))
+    rows = list(_judge(comparisons))
     if settings.docs:
-        page.write(settings.docs, scenes, rows)
+        page.write(settings.docs, comparisons, rows)
     yield from rows
 
 
@@ -86,19 +86,19 @@ def _lock(folder: Path, models: Sequence[Model]) -> _Pins:
     return _Pins(files, trees)
 
 
-def _measure(scene: Scene, server: nginx.Nginx, pins: _Pins, runs: int, kept: ExitStack) -> Scene:
+def _measure(comparison: Comparison, server: nginx.Nginx, pins: _Pins, runs: int, kept: ExitStack) -> Comparison:
     """Run all clients, in the other order every other time."""
-    _warm(scene.model)
+    _warm(comparison.model)
     for number in range(runs):
         for client in CLIENTS if number % 2 == 0 else reversed(CLIENTS):
-            if scene.rate and scene.model.name not in client.limited:
+            if comparison.rate and comparison.model.name not in client.limited:
                 continue
             if lacking := client.lacks():
-                scene.lacking[client.name] = lacking
+                comparison.lacking[client.name] = lacking
                 continue
-            run = _run(client, scene.model, server, pins, kept)
-            scene.runs.setdefault(client.name, []).append(run)
-    return scene
+            run = _run(client, comparison.model, server, pins, kept)
+            comparison.runs.setdefault(client.name, []).append(run)
+    return comparison
 
 
 def _warm(model: Model) -> None:
@@ -140,16 +140,16 @@ def _check(client: Client, model: Model, place: Path) -> None:
         sys.exit(f"{client.name}: files of these sizes are missing: {dict(missing)}")
 
 
-def _judge(scenes: Sequence[Scene]) -> Iterator[Row]:
+def _judge(comparisons: Sequence[Comparison]) -> Iterator[Row]:
     """Give the rows of what is to be reached."""
-    for scene in scenes:
-        for peer, bound in _TARGETS.get((scene.model.name, scene.rate), {}).items():
-            what = f"{scene.title}: time"
-            if peer in scene.runs:
-                yield row(what, scene.time(OURS), scene.time(peer), peer, ratio_under=bound)
+    for comparison in comparisons:
+        for peer, bound in _TARGETS.get((comparison.model.name, comparison.rate), {}).items():
+            what = f"{comparison.title}: time"
+            if peer in comparison.runs:
+                yield row(what, comparison.time(OURS), comparison.time(peer), peer, ratio_under=bound)
             else:
-                yield _missing(scene, what, peer)
-    large, small = scenes[0], scenes[1]
+                yield _missing(comparison, what, peer)
+    large, small = comparisons[0], comparisons[1]
     what = f"{large.title}: CPU time per GiB"
     yield row(what, _per_gib(large, OURS), _per_gib(large, HF), HF, ratio_under=1)
     what = f"{large.title}: nix-build from nothing"
@@ -161,17 +161,17 @@ def _judge(scenes: Sequence[Scene]) -> Iterator[Row]:
     asked, most = small.requests(OURS), count + _MORE_REQUESTS + 1
     yield row(f"{small.title}: requests", asked, small.requests(HF), HF, under=most)
     what = "memory, the most of all"
-    yield row(what, _peak(scenes, OURS), _peak(scenes, HF), HF, under=_MEMORY)
+    yield row(what, _peak(comparisons, OURS), _peak(comparisons, HF), HF, under=_MEMORY)
 
 
-def _per_gib(scene: Scene, client: str) -> Figure:
-    gib = scene.model.total / _GIB
-    return Figure([value / gib for value in scene.work(client).values], seconds)
+def _per_gib(comparison: Comparison, client: str) -> Figure:
+    gib = comparison.model.total / _GIB
+    return Figure([value / gib for value in comparison.work(client).values], seconds)
 
 
-def _peak(scenes: Sequence[Scene], client: str) -> Figure:
-    return Figure([max(max(scene.memory(client).values) for scene in scenes)], size)
+def _peak(comparisons: Sequence[Comparison], client: str) -> Figure:
+    return Figure([max(max(comparison.memory(client).values) for comparison in comparisons)], size)
 
 
-def _missing(scene: Scene, what: str, client: str) -> Row:
-    return absent(f"{what}: in its way", [f"no {name}" for name in scene.lacking[client]])
+def _missing(comparison: Comparison, what: str, client: str) -> Row:
+    return absent(f"{what}: in its way", [f"no {name}" for name in comparison.lacking[client]])

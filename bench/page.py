@@ -15,13 +15,13 @@ import chart
 import nginx
 from peers import CLIENTS, OWN
 from report import HEADER, LEGEND, RIGHT, markdown, size
-from scene import RIGHT as FIGURES
+from comparison import RIGHT as FIGURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from report import Row
-    from scene import Scene
+    from comparison import Comparison
 
 _NAME = "benchmarks"
 _GENERATED = re.compile(r"(?<=<!-- made by bench/run -->\n).*(?=<!-- until here -->)", re.DOTALL)
@@ -37,15 +37,15 @@ _PROGRAMS = {
 _PACKAGES = ("huggingface_hub", "hf_xet", "requests", "urllib3")
 
 
-def write(docs: Path, scenes: Sequence[Scene], rows: Sequence[Row]) -> None:
+def write(docs: Path, comparisons: Sequence[Comparison], rows: Sequence[Row]) -> None:
     """Put the figures of a run into the page, where its markers are, and draw the chart."""
-    titles = [f"\n### {scene.title}\n\n{markdown(scene.lines(), FIGURES)}" for scene in scenes]
+    titles = [f"\n### {comparison.title}\n\n{markdown(comparison.lines(), FIGURES)}" for comparison in comparisons]
     targets = markdown([HEADER, *rows], RIGHT)
     made = f"\n{_machine()}\n\n{targets}{LEGEND}{''.join(titles)}\n"
     page = docs / f"{_NAME}.md"
     text = page.read_text(encoding="utf-8")
     page.write_text(_GENERATED.sub(lambda _: made, text), encoding="utf-8")
-    (docs / f"{_NAME}.svg").write_text(chart.draw(_panels(scenes)), encoding="utf-8")
+    (docs / f"{_NAME}.svg").write_text(chart.draw(_panels(comparisons)), encoding="utf-8")
 
 
 def _machine() -> str:
@@ -74,19 +74,19 @@ def _version(program: str, ask: str) -> str:
     return found[0] if found else "?"
 
 
-def _panels(scenes: Sequence[Scene]) -> list[list[chart.Panel]]:
+def _panels(comparisons: Sequence[Comparison]) -> list[list[chart.Panel]]:
     """Give a row for each model, with a panel for each line."""
     rows: dict[str, list[chart.Panel]] = {}
-    for scene in scenes:
-        rows.setdefault(scene.model.name, []).append(_panel(scene))
+    for comparison in comparisons:
+        rows.setdefault(comparison.model.name, []).append(_panel(comparison))
     return list(rows.values())
 
 
-def _panel(scene: Scene) -> chart.Panel:
+def _panel(comparison: Comparison) -> chart.Panel:
     bars = [
         chart.Bar(c.name, time.median, str(time), c.name in OWN)
         for c in CLIENTS
-        if c.name in scene.runs
-        for time in [scene.time(c.name)]
+        if c.name in comparison.runs
+        for time in [comparison.time(c.name)]
     ]
-    return chart.Panel(scene.title, bars)
+    return chart.Panel(comparison.title, bars)

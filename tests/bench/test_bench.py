@@ -61,13 +61,13 @@ def test_downloads(tmp_path: Path) -> None:
         assert "nginx is not installed" in done.stdout
         return
     models = ["2 files of 512.0 KiB", "8 files of 20 kB", "256.0 KiB, 8 of 32.0 KiB, 4 of 20 kB"]
-    scenes = [f"{m}, {line}" for line in ("no limit", "50 MB/s a connection") for m in models]
+    comparisons = [f"{m}, {line}" for line in ("no limit", "50 MB/s a connection") for m in models]
     written = page.read_text()
     assert written.startswith(f"{by_hand}{marker}\n{os.cpu_count()} CPUs")
-    assert [scene for scene in scenes if f"### {scene}\n" not in written] == []
-    assert [scene for scene in scenes if f"\n{scene}\n" not in done.stdout] == []
+    assert [comparison for comparison in comparisons if f"### {comparison}\n" not in written] == []
+    assert [comparison for comparison in comparisons if f"\n{comparison}\n" not in done.stdout] == []
     chart = (docs / "benchmarks.svg").read_text()
-    assert [scene for scene in scenes if f'class="title">{scene}</text>' not in chart] == []
+    assert [comparison for comparison in comparisons if f'class="title">{comparison}</text>' not in chart] == []
     assert "| our fetcher |" in written
     assert f"| {'curl' if shutil.which('curl') else 'no curl'} |" in written
 

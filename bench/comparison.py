@@ -28,7 +28,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scene:
+class Comparison:
     """The runs of each client by its name, or what is not installed for it.
 
     Args:
