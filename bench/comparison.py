@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from peers import CLIENTS, OURS
+from clients import CLIENTS, OURS
 from report import Figure, ratio, seconds, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peers import Client
+    from clients import Client
     from process import Cost
     from statichub import Model
 

@@ -13,7 +13,7 @@ import nginx
 import page
 import statichub
 from harness import Settings, scratch
-from peers import ADDED, ARIA2, CLIENTS, CURL, DD, HF, LINKED, OURS, Client, Job
+from clients import ADDED, ARIA2, CLIENTS, CURL, DD, HF, LINKED, OURS, Client, Job
 from pins import Pin, fetch_model, lock, prepare
 from process import cost
 from report import Figure, Row, absent, columns, row, seconds, size

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import chart
 import nginx
-from peers import CLIENTS, OWN
+from clients import CLIENTS, OWN
 from report import HEADER, LEGEND, RIGHT, markdown, size
 from comparison import RIGHT as FIGURES
 
