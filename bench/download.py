@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import nginx
 import page
 import statichub
-from harness import Settings, scratch
 from clients import ADDED, ARIA2, CLIENTS, CURL, DD, HF, LINKED, OURS, Client, Job
+from comparison import RIGHT, Comparison, Run
+from harness import Settings, scratch
 from pins import Pin, fetch_model, lock, prepare
 from process import cost
 from report import Figure, Row, absent, columns, row, seconds, size
-from comparison import RIGHT, Run, Comparison
 from support.fake_repo import BLOCK
 from support.nginx import PROGRAM
 from support.nix import UnavailableError, environment
@@ -64,7 +64,9 @@ def measure(settings: Settings) -> Iterator[Row]:
             with scratch() as logs, nginx.Nginx(logs, root, rate) as server:
                 pins = pins or _lock(folder, models)
                 for model in models:
-                    comparison = _measure(Comparison(model, rate), server, pins, settings.runs, kept)
+                    comparison = _measure(
+                        Comparison(model, rate), server, pins, settings.runs, kept
+                    )
                     sys.stdout.write(f"\n{comparison.title}\n{columns(comparison.lines(), RIGHT)}")
                     sys.stdout.flush()
                     comparisons.append(comparison)
@@ -86,7 +88,9 @@ def _lock(folder: Path, models: Sequence[Model]) -> _Pins:
     return _Pins(files, trees)
 
 
-def _measure(comparison: Comparison, server: nginx.Nginx, pins: _Pins, runs: int, kept: ExitStack) -> Comparison:
+def _measure(
+    comparison: Comparison, server: nginx.Nginx, pins: _Pins, runs: int, kept: ExitStack
+) -> Comparison:
     """Run all clients, in the other order every other time."""
     _warm(comparison.model)
     for number in range(runs):
@@ -146,7 +150,9 @@ def _judge(comparisons: Sequence[Comparison]) -> Iterator[Row]:
         for peer, bound in _TARGETS.get((comparison.model.name, comparison.rate), {}).items():
             what = f"{comparison.title}: time"
             if peer in comparison.runs:
-                yield row(what, comparison.time(OURS), comparison.time(peer), peer, ratio_under=bound)
+                yield row(
+                    what, comparison.time(OURS), comparison.time(peer), peer, ratio_under=bound
+                )
             else:
                 yield _missing(comparison, what, peer)
     large, small = comparisons[0], comparisons[1]

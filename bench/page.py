@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import chart
 import nginx
 from clients import CLIENTS, OWN
-from report import HEADER, LEGEND, RIGHT, markdown, size
 from comparison import RIGHT as FIGURES
+from report import HEADER, LEGEND, RIGHT, markdown, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from report import Row
     from comparison import Comparison
+    from report import Row
 
 _NAME = "benchmarks"
 _GENERATED = re.compile(r"(?<=<!-- made by bench/run -->\n).*(?=<!-- until here -->)", re.DOTALL)
@@ -39,7 +39,10 @@ _PACKAGES = ("huggingface_hub", "hf_xet", "requests", "urllib3")
 
 def write(docs: Path, comparisons: Sequence[Comparison], rows: Sequence[Row]) -> None:
     """Put the figures of a run into the page, where its markers are, and draw the chart."""
-    titles = [f"\n### {comparison.title}\n\n{markdown(comparison.lines(), FIGURES)}" for comparison in comparisons]
+    titles = [
+        f"\n### {comparison.title}\n\n{markdown(comparison.lines(), FIGURES)}"
+        for comparison in comparisons
+    ]
     targets = markdown([HEADER, *rows], RIGHT)
     made = f"\n{_machine()}\n\n{targets}{LEGEND}{''.join(titles)}\n"
     page = docs / f"{_NAME}.md"

@@ -12,9 +12,9 @@ from xml.sax.saxutils import escape
 from harness import BIN, Meter, Settings, model, run, scratch
 from report import Figure, Row, absent, row, seconds, size
 from support.environment import CHECKOUT
-from support.recording_proxy import RecordingProxy
 from support.fake_repo import BigFile, chunks
 from support.nginx import PROGRAM, Nginx
+from support.recording_proxy import RecordingProxy
 from support.s3 import ENV, Hadro, Moto
 
 if TYPE_CHECKING:

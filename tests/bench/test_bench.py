@@ -65,9 +65,15 @@ def test_downloads(tmp_path: Path) -> None:
     written = page.read_text()
     assert written.startswith(f"{by_hand}{marker}\n{os.cpu_count()} CPUs")
     assert [comparison for comparison in comparisons if f"### {comparison}\n" not in written] == []
-    assert [comparison for comparison in comparisons if f"\n{comparison}\n" not in done.stdout] == []
+    assert [
+        comparison for comparison in comparisons if f"\n{comparison}\n" not in done.stdout
+    ] == []
     chart = (docs / "benchmarks.svg").read_text()
-    assert [comparison for comparison in comparisons if f'class="title">{comparison}</text>' not in chart] == []
+    assert [
+        comparison
+        for comparison in comparisons
+        if f'class="title">{comparison}</text>' not in chart
+    ] == []
     assert "| our fetcher |" in written
     assert f"| {'curl' if shutil.which('curl') else 'no curl'} |" in written
 

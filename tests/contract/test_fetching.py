@@ -14,9 +14,9 @@ from support.specs import EVERYTHING, file_pin, sri
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.backend_fixtures import Locking
     from support.fetcher import Fetch
     from support.loopback import Request
-    from support.backend_fixtures import Locking
 
 WEIGHTS = BigFile(24 << 20, 7)  # enough for several parts
 FILES = {
@@ -69,7 +69,9 @@ def test_an_entry(locked: Locking, fetch: Fetch) -> None:
 
 
 def test_plain_files(locked: Locking, fetch: Fetch) -> None:
-    run = fetch("tree", locked.spec(), env=locked.backend.env, **{**EVERYTHING, "integration": False})
+    run = fetch(
+        "tree", locked.spec(), env=locked.backend.env, **{**EVERYTHING, "integration": False}
+    )
     assert run.status == 0, run.log
     assert contents(run.out) == EXPECTED
 
@@ -86,7 +88,9 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
     tree = fetch("tree", locked.spec(), env=locked.backend.env, **EVERYTHING)
     files: dict[str, Any] = {}
     for number, (path, file) in enumerate(locked.project.locked().pin.files.items()):
-        blob = fetch("file", locked.spec(path), env=locked.backend.env, **file_pin(path, FILES[path]))
+        blob = fetch(
+            "file", locked.spec(path), env=locked.backend.env, **file_pin(path, FILES[path])
+        )
         store = blob.out.rename(tmp_path / f"store-{number}")
         files[path] = {
             "store": str(store),
@@ -197,7 +201,9 @@ def test_it_comes_in_parts(locked: Locking, fetch: Fetch) -> None:
     pin = file_pin("model.safetensors", WEIGHTS)
     run = fetch("file", locked.spec("model.safetensors"), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
-    asked = [r for r in locked.backend.recording_proxy.log if "range" in r.headers and r.status == 206]
+    asked = [
+        r for r in locked.backend.recording_proxy.log if "range" in r.headers and r.status == 206
+    ]
     assert len(asked) > 1
 
 

@@ -18,9 +18,9 @@ from support.specs import sri
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from support.loopback import Request
-    from support.backends import Backend
     from support.backend_fixtures import Locking
+    from support.backends import Backend
+    from support.loopback import Request
 
 FILES = {
     "config.json": b'{"a": 1}\n',

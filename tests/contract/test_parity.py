@@ -6,15 +6,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from aimodels_gen import sources
-from aimodels_gen.nix import store_path as names
 from aimodels_gen.lock.model import TreePin
+from aimodels_gen.nix import store_path as names
 from aimodels_gen.tables import Table
 from support import backends
 from support.expressions import literal
 
 if TYPE_CHECKING:
-    from support.nix import NixEnv
     from support.backend_fixtures import Locking
+    from support.nix import NixEnv
 
 FILES = {"config.json": b"{}", "a b/ü.txt": b"odd"}
 

@@ -10,9 +10,9 @@ import pytest
 from support import s3, tinyllama
 from support.environment import CHECKOUT
 from support.expressions import got
-from support.recording_proxy import RecordingProxy
 from support.locks import BIN, aimodels_gen
 from support.nix import NixError
+from support.recording_proxy import RecordingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +61,10 @@ def served(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[RecordingProxy, tuple[str, str]]]:
     """A bucket that only its owner may read, and the keys."""
-    with s3.Moto(tmp_path_factory.mktemp("moto")) as moto, RecordingProxy(moto.url) as recording_proxy:
+    with (
+        s3.Moto(tmp_path_factory.mktemp("moto")) as moto,
+        RecordingProxy(moto.url) as recording_proxy,
+    ):
         owner = moto.reader("owner", "s3:*")
         moto.guard()
         moto.api = s3.client(moto.url, key=owner[0], secret=owner[1])
@@ -139,7 +142,9 @@ def test_the_command_line(  # noqa: PLR0913, PLR0917 (fixtures)
     command = ("lock", "models.toml", "-o", "models.nix")
     aimodels_gen(*command, cwd=tmp_path, env=environment)
     if not settings.startswith("pin"):
-        assert not [r for r in recording_proxy.log if r.method == "GET" and "list-type" not in r.path]
+        assert not [
+            r for r in recording_proxy.log if r.method == "GET" and "list-type" not in r.path
+        ]
     model = (
         f"(import {tmp_path}/models.nix {{ inherit (import {CHECKOUT}/nix) fetchModel;"
         f' pkgs = import {CHECKOUT}/tests/nix/pkgs {{ system = "x86_64-linux"; }}; }})'

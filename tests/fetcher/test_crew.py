@@ -26,7 +26,9 @@ MB = 1e6
 LIMITED = {"per connection": lambda n: n * 50 * MB, "in all": lambda _: 1000 * MB}
 
 
-def settle(level: ConcurrencyController, speed: Callable[[int], float], looks: int = 30) -> list[int]:
+def settle(
+    level: ConcurrencyController, speed: Callable[[int], float], looks: int = 30
+) -> list[int]:
     counts = []
     for _ in range(looks):
         level.look(speed(level.now))

@@ -7,12 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from aimodels_fetcher.worker_pool import WorkerPool
 from aimodels_fetcher.download import Download
-from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.sources.url import Url
+from aimodels_fetcher.upstreams import Upstream, Upstreams
+from aimodels_fetcher.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,9 @@ def test_it_starts_over_while_an_answer_is_put_away(
 ) -> None:
     """Of a file of unknown size: with its last byte it is whole, and may be found to be wrong."""
     origins = Upstreams([Upstream(Url({"x": "http://example.org/x"}), 1)])
-    download = Download(RemoteFile("x"), origins, tmp_path / "x", WorkerPool(2, Progress("x", None)))
+    download = Download(
+        RemoteFile("x"), origins, tmp_path / "x", WorkerPool(2, Progress("x", None))
+    )
     part = download.take(1)
     assert part is not None
     download._open()

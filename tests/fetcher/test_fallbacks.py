@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.recording_proxy import RecordingProxy
 from support.fake_repo import BigFile
 from support.loopback import HangUp, Response
+from support.recording_proxy import RecordingProxy
 from support.s3 import ENV, SECRET, Moto
 from support.specs import EVERYTHING, file_pin, source, sri
 
@@ -64,7 +64,9 @@ def break_content(hub: Hub, answer: Response | None) -> None:
     hub.faults = fault
 
 
-def test_the_first_one_is_enough(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+def test_the_first_one_is_enough(
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
+) -> None:
     """The others are not even prepared for: what they lack does not matter."""
     sources = {**source(hub, repo), **bucket(recording_proxy)}
     env = {"AWS_ACCESS_KEY_ID": "half of the credentials"}
@@ -88,7 +90,9 @@ def test_what_one_does_not_give_comes_from_the_next(
         assert f"asking {recording_proxy.url}/mirror instead" in run.log
 
 
-def test_wrong_bytes_come_from_the_next(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+def test_wrong_bytes_come_from_the_next(
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
+) -> None:
     wrong = BigFile(WEIGHTS.size, 6)
     recording_proxy.faults = lambda _: Response(
         200, {"Content-Length": str(wrong.size)}, wrong.chunks(0, wrong.size)
@@ -98,7 +102,9 @@ def test_wrong_bytes_come_from_the_next(hub: Hub, repo: Repo, recording_proxy: R
     assert sri(run.out.read_bytes()) == PIN["hash"]
 
 
-def test_credentials_go_where_they_belong(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+def test_credentials_go_where_they_belong(
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
+) -> None:
     break_content(hub, Response(404))
     run = fetch("file", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **PIN)
     assert run.status == 0, run.log
@@ -128,18 +134,24 @@ def test_parts_are_kept_when_one_goes_away(
     assert hub.sent_bytes + recording_proxy.sent_bytes < WEIGHTS.size + (1 << 20)
 
 
-def test_the_entry_is_the_same(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+def test_the_entry_is_the_same(
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
+) -> None:
     """It is that of the first source, wherever its files are from."""
     alone = fetch("tree", source(hub, repo), **EVERYTHING)
     break_content(hub, Response(404))
-    run = fetch("tree", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **EVERYTHING)
+    run = fetch(
+        "tree", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **EVERYTHING
+    )
     assert run.status == 0, run.log
     assert run.snapshot.name == repo.sha
     listing = f"trees/{repo.sha}.json"
     assert (run.out / listing).read_bytes() == (alone.out / listing).read_bytes()
 
 
-def test_a_tree_of_git_is_listed_by_git(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+def test_a_tree_of_git_is_listed_by_git(
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
+) -> None:
     """A bucket does not know which files are under LFS, and that is part of the entry."""
     sources = {**source(hub, repo, endpoint=DEAD), **bucket(recording_proxy)}
     run = fetch.but(retry__FIRST_WAIT=0.01)("tree", sources, env=CREDENTIALS, **EVERYTHING)
@@ -159,7 +171,9 @@ def test_other_trees_are_listed_by_the_next(
     assert not (run.out / "trees").exists()
 
 
-def test_when_all_fail_each_says_why(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+def test_when_all_fail_each_says_why(
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
+) -> None:
     break_content(hub, Response(404))
     recording_proxy.faults = lambda _: Response(403)
     run = fetch("file", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **PIN)
@@ -169,13 +183,18 @@ def test_when_all_fail_each_says_why(hub: Hub, repo: Repo, recording_proxy: Reco
     assert "hint: the credentials may not read it" in run.log
 
 
-def test_addresses_of_single_files(hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+def test_addresses_of_single_files(
+    hub: Hub, repo: Repo, recording_proxy: RecordingProxy, fetch: Fetch
+) -> None:
     """Where one source has an address for some files only, the next has the others."""
     address = f"{hub.url}/org/name/resolve/{repo.sha}/config.json"
     urls = {"url": {"files": {"config.json": [f"{DEAD}/x", address]}}}
     for path in ("config.json", "model.safetensors"):
         run = fetch.but(retry__FIRST_WAIT=0.01)(
-            "file", {**urls, **bucket(recording_proxy)}, env=CREDENTIALS, **file_pin(path, FILES[path])
+            "file",
+            {**urls, **bucket(recording_proxy)},
+            env=CREDENTIALS,
+            **file_pin(path, FILES[path]),
         )
         assert run.status == 0, run.log
     run = fetch("file", urls, **PIN)

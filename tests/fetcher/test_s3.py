@@ -11,9 +11,9 @@ from botocore.exceptions import BotoCoreError
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.sources.s3.credentials import signer
 from support.amazon import Amazon, amazon
-from support.recording_proxy import RecordingProxy
 from support.fake_repo import BigFile
 from support.loopback import LoopbackServer, Response
+from support.recording_proxy import RecordingProxy
 from support.s3 import ENV, KEY, SECRET, Moto, refusal
 from support.specs import EVERYTHING, file_pin, sri
 
@@ -167,25 +167,33 @@ def test_whoever_asks_pays(recording_proxy: RecordingProxy, fetch: Fetch) -> Non
         ("SomethingElse", 400, "check the endpoint"),
     ],
 )
-def test_refusals(recording_proxy: RecordingProxy, fetch: Fetch, code: str, status: int, hint: str) -> None:
+def test_refusals(
+    recording_proxy: RecordingProxy, fetch: Fetch, code: str, status: int, hint: str
+) -> None:
     recording_proxy.faults = lambda _: refusal(code, status, AWSAccessKeyId=KEY, StringToSign="x")
     run = fetch("file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG)
     assert run.status == 1
     assert f"HTTP {status} ({code})" in run.log
     assert hint in run.log
     assert KEY not in run.log
-    assert len(recording_proxy.log) <= 2, "asking again would change nothing, but two threads were ready"
+    assert len(recording_proxy.log) <= 2, (
+        "asking again would change nothing, but two threads were ready"
+    )
 
 
 def test_a_server_that_is_busy(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     busy = iter([refusal("SlowDown", 503)] * 2)
     recording_proxy.faults = lambda _: next(busy, None)
-    run = fetch.but(retry__FIRST_WAIT=0.01)("file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG)
+    run = fetch.but(retry__FIRST_WAIT=0.01)(
+        "file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG
+    )
     assert run.status == 0, run.log
 
 
 @pytest.mark.parametrize("lacking", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_half_of_the_credentials(recording_proxy: RecordingProxy, fetch: Fetch, lacking: str) -> None:
+def test_half_of_the_credentials(
+    recording_proxy: RecordingProxy, fetch: Fetch, lacking: str
+) -> None:
     env = {**ENV, lacking: ""}
     run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
     assert run.status == 1
@@ -230,7 +238,9 @@ def instance() -> Iterator[LoopbackServer]:
     server.close()
 
 
-def test_the_role_of_an_instance(recording_proxy: RecordingProxy, fetch: Fetch, instance: LoopbackServer) -> None:
+def test_the_role_of_an_instance(
+    recording_proxy: RecordingProxy, fetch: Fetch, instance: LoopbackServer
+) -> None:
     """Only where that is asked for."""
     env = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": instance.url}
     given = source(bucket="public", endpoint=recording_proxy.url)
@@ -325,7 +335,9 @@ ENTITIES = '<!DOCTYPE a [<!ENTITY x "{}">]><ListBucketResult>&x;</ListBucketResu
     ],
 )
 def test_listings_that_are_none(recording_proxy: RecordingProxy, fetch: Fetch, body: str) -> None:
-    recording_proxy.faults = lambda _: Response(200, {"Content-Type": "application/xml"}, body.encode())
+    recording_proxy.faults = lambda _: Response(
+        200, {"Content-Type": "application/xml"}, body.encode()
+    )
     run = fetch.but(retry__FIRST_WAIT=0.01)(
         "tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING
     )
@@ -360,13 +372,17 @@ def test_keys_that_are_not_coded(recording_proxy: RecordingProxy, fetch: Fetch) 
     body = LISTING.format(
         rest=ROW.format(key="it/config.json", size=2) + ROW.format(key="it/d/", size=0)
     )
-    recording_proxy.faults = lambda r: Response(200, {}, body.encode()) if "list-type" in r.path else None
+    recording_proxy.faults = lambda r: (
+        Response(200, {}, body.encode()) if "list-type" in r.path else None
+    )
     run = fetch("tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING)
     assert run.status == 0, run.log
     assert [path.name for path in run.snapshot.iterdir()] == ["config.json"]
 
 
-def test_a_file_that_changes_while_it_is_fetched(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+def test_a_file_that_changes_while_it_is_fetched(
+    recording_proxy: RecordingProxy, fetch: Fetch
+) -> None:
     """Nothing says what it should be: it is fetched anew, and is of one time."""
     answers = 0
 

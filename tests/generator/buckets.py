@@ -9,9 +9,9 @@ from support.loopback import Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from support.recording_proxy import RecordingProxy
     from support.loopback import Request
     from support.project import Project
+    from support.recording_proxy import RecordingProxy
 
 INTEGRATION = 'integration.huggingface = { org = "my-org", model = "my-model" }\n'
 
@@ -29,7 +29,9 @@ def content_requests(recording_proxy: RecordingProxy) -> list[Request]:
     return [r for r in recording_proxy.log if r.method == "GET" and "list-type=2" not in r.path]
 
 
-def as_amazon_says(recording_proxy: RecordingProxy, **headers: str) -> Callable[[Request], Response | None]:
+def as_amazon_says(
+    recording_proxy: RecordingProxy, **headers: str
+) -> Callable[[Request], Response | None]:
     def fault(request: Request) -> Response | None:
         if request.method != "HEAD":
             return None

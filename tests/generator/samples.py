@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from aimodels_gen.manifest.filters import Filters
-from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.lock.file import Lock
 from aimodels_gen.lock.model import Card, FilePin, FilesPin, Integration, LockedModel, TreePin
+from aimodels_gen.manifest.filters import Filters
+from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.url import Url

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimodels_gen.errors import LockError, ManifestError
 from aimodels_gen.lock import file as lockfile
 from aimodels_gen.manifest import parse as manifest
-from aimodels_gen.errors import LockError, ManifestError
 from support.fake_repo import BigFile
 from support.loopback import Response
 from support.specs import sri
@@ -17,9 +17,9 @@ from support.specs import sri
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.recording_proxy import RecordingProxy
     from support.hub import Hub, Repo
     from support.project import Project
+    from support.recording_proxy import RecordingProxy
     from support.s3 import Moto
 
 FILES = {
@@ -68,7 +68,9 @@ def test_sources_that_agree(
     }
     (fallback,) = model["fallbacks"]
     assert set(fallback["s3"]["etags"]) == set(FILES), "of what the model has"
-    assert [r.method for r in recording_proxy.log] == ["GET", *["HEAD"] * 3], "a listing, and one for each"
+    assert [r.method for r in recording_proxy.log] == ["GET", *["HEAD"] * 3], (
+        "a listing, and one for each"
+    )
     assert hub.sent_bytes < 5000
     assert moto
 
@@ -105,7 +107,9 @@ def test_other_bytes(hub_project: Project, repo: Repo, moto: Moto, checksum: str
     assert not hub_project.lock_file.exists()
 
 
-def test_another_size(hub_project: Project, repo: Repo, moto: Moto, recording_proxy: RecordingProxy) -> None:
+def test_another_size(
+    hub_project: Project, repo: Repo, moto: Moto, recording_proxy: RecordingProxy
+) -> None:
     """Nothing has to be read to see it."""
     assert repo
     fill(moto, {**FILES, "model.safetensors": b"short"}, None)
@@ -124,7 +128,9 @@ def test_files_that_are_not_there(hub_project: Project, repo: Repo, moto: Moto) 
     hub_project.ok("lock")
 
 
-def test_a_fallback_that_cannot_be_reached(hub_project: Project, repo: Repo, recording_proxy: RecordingProxy) -> None:
+def test_a_fallback_that_cannot_be_reached(
+    hub_project: Project, repo: Repo, recording_proxy: RecordingProxy
+) -> None:
     """The proof is missing: better no lock than one that promises too much."""
     assert repo
     recording_proxy.faults = lambda _: Response(403)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from aimodels_gen.lock import file as lockfile
 from aimodels_gen.errors import LockError
+from aimodels_gen.lock import file as lockfile
 from generator import samples
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import pytest
 
-from aimodels_gen.nix import store_path as names
 from aimodels_gen.lock.file import Lock
+from aimodels_gen.nix import store_path as names
 from aimodels_gen.nix.render import FORMATS, arguments, definition, fill, render
 from generator import samples
 from generator.helpers import evaluate

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
+from aimodels_gen.manifest import parse as manifest
 from generator.buckets import INTEGRATION, hashes, write
 from support.loopback import Response
 from support.specs import sri
 
 if TYPE_CHECKING:
-    from support.recording_proxy import RecordingProxy
     from support.loopback import Request
     from support.project import Project
+    from support.recording_proxy import RecordingProxy
     from support.s3 import Moto
 
 
@@ -107,7 +107,9 @@ def test_odd_keys_can_be_left_out(moto: Moto, bucket: str, project: Project) -> 
 @pytest.mark.parametrize(
     "key", ["../evil", "a/../../evil", "a/./b", "..", "/evil", "a//b", "a%00b"]
 )
-def test_hostile_keys(moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, key: str) -> None:
+def test_hostile_keys(
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, key: str
+) -> None:
     """As any server can list them, coded or not."""
     moto.put(bucket, {"config.json": b"{}", "KEY": b"evil"})
 

@@ -15,9 +15,9 @@ from support.specs import sri
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.recording_proxy import RecordingProxy
     from support.loopback import Request
     from support.project import Project
+    from support.recording_proxy import RecordingProxy
     from support.s3 import Moto
 
 
@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     ],
 )
 def test_refusals(  # noqa: PLR0913, PLR0917 (fixtures)
-    recording_proxy: RecordingProxy, bucket: str, project: Project, code: str, status: int, expected: str
+    recording_proxy: RecordingProxy,
+    bucket: str,
+    project: Project,
+    code: str,
+    status: int,
+    expected: str,
 ) -> None:
     region = {"Region": "garage"} if code == "AuthorizationHeaderMalformed" else {}
     recording_proxy.faults = lambda _: refusal(code, status, AWSAccessKeyId=KEY, **region)
@@ -75,7 +80,11 @@ def test_a_private_bucket_without_credentials(
 
 
 def test_whoever_asks_pays(
-    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, monkeypatch: pytest.MonkeyPatch
+    moto: Moto,
+    recording_proxy: RecordingProxy,
+    bucket: str,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moto.put(bucket, {"a.bin": b"content"}, checksum=None)
 
@@ -149,7 +158,9 @@ def test_half_of_the_credentials(
 
 
 @pytest.mark.parametrize("body", [b"<html>log in</html>", b"{}", b""])
-def test_a_server_that_is_none(recording_proxy: RecordingProxy, bucket: str, project: Project, body: bytes) -> None:
+def test_a_server_that_is_none(
+    recording_proxy: RecordingProxy, bucket: str, project: Project, body: bytes
+) -> None:
     recording_proxy.faults = lambda _: Response(200, {"Content-Type": "text/html"}, body)
     write(project, bucket)
     said = project.fails("lock")

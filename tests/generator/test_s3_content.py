@@ -14,9 +14,9 @@ from support.loopback import Response
 from support.specs import sri
 
 if TYPE_CHECKING:
-    from support.recording_proxy import RecordingProxy
     from support.loopback import Request
     from support.project import Project
+    from support.recording_proxy import RecordingProxy
     from support.s3 import Moto
 
 
@@ -168,7 +168,9 @@ def test_an_object_that_is_replaced_while_it_is_read(
 # Versions
 
 
-def test_a_server_without_etags(moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project) -> None:
+def test_a_server_without_etags(
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project
+) -> None:
     """Nobody knows whether an object is the same: it is read each time."""
     moto.put(bucket, {"a.bin": b"content"}, checksum=None)
 
@@ -204,7 +206,9 @@ def test_versions_are_pinned(moto: Moto, recording_proxy: RecordingProxy, projec
     assert project.lock["m"]["source"]["s3"]["versions"]["a.bin"] != first
 
 
-def test_objects_of_before_versions_were_kept(moto: Moto, recording_proxy: RecordingProxy, project: Project) -> None:
+def test_objects_of_before_versions_were_kept(
+    moto: Moto, recording_proxy: RecordingProxy, project: Project
+) -> None:
     """Their version is called null, and is replaced like any object without."""
     assert recording_proxy.url
     moto.bucket("before")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen.net import retry
-from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.errors import ManifestError
+from aimodels_gen.manifest import parse as manifest
+from aimodels_gen.net import retry
 from aimodels_gen.sources.url.digests import published, sums
-from support.recording_proxy import RecordingProxy
 from support.fake_repo import mirror
 from support.loopback import LoopbackServer, Response
 from support.nginx import Nginx, public_folder
+from support.recording_proxy import RecordingProxy
 from support.specs import sri
 
 if TYPE_CHECKING:
@@ -181,7 +181,9 @@ def with_headers(recording_proxy: RecordingProxy, **headers: str) -> Callable[[R
         {"X_Checksum_Sha256": SHA256},
     ],
 )
-def test_a_published_digest(recording_proxy: RecordingProxy, project: Project, headers: dict[str, str]) -> None:
+def test_a_published_digest(
+    recording_proxy: RecordingProxy, project: Project, headers: dict[str, str]
+) -> None:
     recording_proxy.faults = with_headers(recording_proxy, **headers)
     result = lock(project, f"{recording_proxy.url}/model.gguf")
     assert result.status == 0, result.err
@@ -193,7 +195,10 @@ def test_a_published_digest(recording_proxy: RecordingProxy, project: Project, h
 
 def test_nothing_published(recording_proxy: RecordingProxy, project: Project) -> None:
     result = lock(project, f"{recording_proxy.url}/model.gguf")
-    assert f"{recording_proxy.url}/model.gguf gives no sha256 for 1 file, so that 20 B are read" in result.err
+    assert (
+        f"{recording_proxy.url}/model.gguf gives no sha256 for 1 file, so that 20 B are read"
+        in result.err
+    )
     assert pin(project)["hash"] == sri(CONTENT)
 
 
@@ -211,14 +216,18 @@ def test_a_sums_file(recording_proxy: RecordingProxy, project: Project) -> None:
     assert reads(recording_proxy) == ["/SHA256SUMS"]
 
 
-def test_a_sums_file_by_the_name_in_the_address(recording_proxy: RecordingProxy, project: Project) -> None:
+def test_a_sums_file_by_the_name_in_the_address(
+    recording_proxy: RecordingProxy, project: Project
+) -> None:
     more = sums_of(recording_proxy, f"{SHA256}  other.gguf")
     result = lock(project, f"{recording_proxy.url}/other.gguf?x=1", more=more)
     assert result.status == 0, result.err
     assert pin(project)["hash"] == sri(CONTENT)
 
 
-def test_a_sums_file_about_something_else(recording_proxy: RecordingProxy, project: Project) -> None:
+def test_a_sums_file_about_something_else(
+    recording_proxy: RecordingProxy, project: Project
+) -> None:
     more = sums_of(recording_proxy, f"{SHA256}  else.gguf")
     result = lock(project, f"{recording_proxy.url}/model.gguf", more=more)
     assert result.status == 1
@@ -232,9 +241,14 @@ def test_a_sums_file_that_is_not_there(recording_proxy: RecordingProxy, project:
     assert "/SHA256SUMS is not there (HTTP 404)" in result.err
 
 
-def test_a_sums_file_that_disagrees_with_the_server(recording_proxy: RecordingProxy, project: Project) -> None:
+def test_a_sums_file_that_disagrees_with_the_server(
+    recording_proxy: RecordingProxy, project: Project
+) -> None:
     more = sums_of(recording_proxy, f"{ZEROS}  model.gguf")
-    in_file, in_headers = recording_proxy.faults, with_headers(recording_proxy, X_Checksum_Sha256=SHA256)
+    in_file, in_headers = (
+        recording_proxy.faults,
+        with_headers(recording_proxy, X_Checksum_Sha256=SHA256),
+    )
     recording_proxy.faults = lambda request: in_file(request) or in_headers(request)
     result = lock(project, f"{recording_proxy.url}/model.gguf", more=more)
     assert result.status == 1
@@ -266,7 +280,10 @@ def test_a_tree_is_compared_with_the_sums_file(
 
 @pytest.mark.parametrize("headers", [{}, {"Etag": "", "Last_Modified": ""}])
 def test_the_upgrade_of_a_tree(
-    recording_proxy: RecordingProxy, project: Project, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    recording_proxy: RecordingProxy,
+    project: Project,
+    headers: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where the server does not say whether it is the same, it is fetched to see."""
     monkeypatch.setenv("NIX_STORE_DIR", str(project.dir / "store"))
@@ -284,7 +301,9 @@ def test_the_upgrade_of_a_tree(
 
 
 def test_mirrors(recording_proxy: RecordingProxy, project: Project) -> None:
-    result = lock(project, f"{recording_proxy.url}/model.gguf", f"{recording_proxy.url}/model.gguf?mirror")
+    result = lock(
+        project, f"{recording_proxy.url}/model.gguf", f"{recording_proxy.url}/model.gguf?mirror"
+    )
     assert result.status == 0, result.err
     assert reads(recording_proxy) == ["/model.gguf"]
 
@@ -305,7 +324,11 @@ def test_a_mirror_that_is_out(
     first: bool,  # noqa: FBT001 (a row of the table)
 ) -> None:
     dead = dead.format(url=recording_proxy.url)
-    urls = [dead, f"{recording_proxy.url}/model.gguf"] if first else [f"{recording_proxy.url}/model.gguf", dead]
+    urls = (
+        [dead, f"{recording_proxy.url}/model.gguf"]
+        if first
+        else [f"{recording_proxy.url}/model.gguf", dead]
+    )
     result = lock(project, *urls)
     assert result.status == 0, result.err
     assert pin(project)["hash"] == sri(CONTENT)
@@ -323,7 +346,9 @@ def test_no_mirror_is_there(recording_proxy: RecordingProxy, project: Project) -
 
 
 @pytest.mark.parametrize("status", [403, 404, 405, 501])
-def test_a_server_without_head(recording_proxy: RecordingProxy, project: Project, status: int) -> None:
+def test_a_server_without_head(
+    recording_proxy: RecordingProxy, project: Project, status: int
+) -> None:
     recording_proxy.faults = lambda r: Response(status) if r.method == "HEAD" else None
     result = lock(project, f"{recording_proxy.url}/model.gguf")
     assert result.status == 0, result.err
@@ -361,7 +386,9 @@ def test_what_tells_that_a_file_is_the_same(
 
 
 @pytest.mark.parametrize("validator", ['"strong"', "Wed, 25 Nov 2026 23:00:00 GMT", None])
-def test_what_is_read_in_two_goes(recording_proxy: RecordingProxy, project: Project, validator: str | None) -> None:
+def test_what_is_read_in_two_goes(
+    recording_proxy: RecordingProxy, project: Project, validator: str | None
+) -> None:
     """The rest is asked for only where it is that of the same file."""
     name = "ETag" if validator and validator.startswith('"') else "Last-Modified"
     given = {name: validator} if validator else {}

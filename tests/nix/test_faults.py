@@ -15,8 +15,8 @@ import pytest
 
 from support.disk import fill, small_disk
 from support.expressions import fetch_model, files_pin, got
-from support.faults import ALWAYS, CDN, RESOLVE, Fault, about, edited, spoil, stalls, status
 from support.fake_repo import BigFile
+from support.faults import ALWAYS, CDN, RESOLVE, Fault, about, edited, spoil, stalls, status
 from support.hub import Hub
 from support.loopback import Response
 from support.matrix import CONTENT_FAULTS, LARGE

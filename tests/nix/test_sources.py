@@ -11,9 +11,9 @@ from support.fake_repo import BigFile, chunks
 from support.nix import NixError
 
 if TYPE_CHECKING:
+    from support.backend_fixtures import Locking
     from support.hub import Hub
     from support.nix import NixEnv
-    from support.backend_fixtures import Locking
 
 FILES = {
     "config.json": b'{"a": 1}\n',
@@ -87,7 +87,9 @@ def test_a_fallback(
         fallback = fallback.replace("url.files = {", "url = { files = {") + " }"
     if locking.backend.kind == "huggingface":
         hub.allow(locking.backend.secret or "")
-        fallback = fallback.replace(" }", f', endpoint = "{locking.backend.recording_proxy.url}" }}')
+        fallback = fallback.replace(
+            " }", f', endpoint = "{locking.backend.recording_proxy.url}" }}'
+        )
     locking.project.write(
         f'[models.m]\nsource.huggingface = {{ repo = "org/name", endpoint = "{hub.url}" }}\n'
         f"fallbacks = [{{ {fallback} }}]\n"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from support import s3
-from support.recording_proxy import RecordingProxy
 from support.loopback import Response
 from support.proxy import Proxy
+from support.recording_proxy import RecordingProxy
 from support.tls import Authority
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ _NAMES = (
 class Amazon:
     """The buckets of `moto` are in `region`; `env` is what leads clients here."""
 
-    def __init__(self, moto: s3.Moto, recording_proxy: RecordingProxy, proxy: Proxy, authority: Authority) -> None:
+    def __init__(
+        self, moto: s3.Moto, recording_proxy: RecordingProxy, proxy: Proxy, authority: Authority
+    ) -> None:
         self.moto = moto
         self.recording_proxy = recording_proxy
         self.region = "eu-central-1"

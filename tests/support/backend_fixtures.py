@@ -15,8 +15,8 @@ from support.nginx import public_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from support.project import Project
     from support.backends import Backend
+    from support.project import Project
 
 _numbers = itertools.count(1)
 

@@ -112,7 +112,9 @@ class Fetch:
         spec_file.write_text(json.dumps({"mode": mode, "sources": sources, **spec}))
         out = out or self.folder / f"out-{number}"
         said = self.folder / f"log-{number}"
-        program = [_PATCHED_FETCHER, json.dumps(dict(self.constants))] if self.constants else [_PROGRAM]
+        program = (
+            [_PATCHED_FETCHER, json.dumps(dict(self.constants))] if self.constants else [_PROGRAM]
+        )
         with said.open("wb") as log:
             process = subprocess.Popen(
                 [*launcher, self.python, *program, spec_file],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from support.fake_repo import BigFile
 from support.faults import (
     ALWAYS,
     CDN,
@@ -34,7 +35,6 @@ from support.faults import (
     status,
     whole,
 )
-from support.fake_repo import BigFile
 from support.loopback import HangUp, Reset
 
 _MIB = 1 << 20

@@ -1,4 +1,4 @@
-"""The third-party Hub server `olah`, offline, in recording_proxy of a directory of git repositories.
+"""The third-party Hub server `olah`, offline, in front of a directory of git repositories.
 
 As a program (`python -m support.olah DIR`) it makes the MiniLM repository in DIR, serves it until
 it is interrupted, and says on which address; that is the demo's Hub.

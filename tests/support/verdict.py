@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from support.fetcher import Run
     from support.fake_repo import Content
+    from support.fetcher import Run
     from support.hub import Hub
 
 SURVIVED, REFUSED = "survived", "refused"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from aimodels_gen.manifest import scaffold as starter
 from aimodels_gen.cli.console import Console
+from aimodels_gen.manifest import scaffold as starter
 
 
 @click.command("init")

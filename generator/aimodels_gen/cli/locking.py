@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from aimodels_gen.lock import file as lockfile
-from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.atomic import write_atomic
 from aimodels_gen.cli.console import Console, result
+from aimodels_gen.lock import file as lockfile
 from aimodels_gen.lock.diff import summary
 from aimodels_gen.lock.model import PinKind
-from aimodels_gen.nix.render import FORMATS, Format, render
 from aimodels_gen.lock.resolve import DEFAULT_JOBS, Options, resolve
+from aimodels_gen.manifest import parse as manifest
+from aimodels_gen.nix.render import FORMATS, Format, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable

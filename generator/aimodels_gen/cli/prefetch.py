@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen.lock import file as lockfile
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.locking import manifest_option
 from aimodels_gen.errors import AimodelsError, LockError
+from aimodels_gen.lock import file as lockfile
 from aimodels_gen.lock.prefetch import prefetch
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen.lock import file as lockfile
 from aimodels_gen.cli.locking import FILE, Target, output_options
 from aimodels_gen.errors import LockError
+from aimodels_gen.lock import file as lockfile
 from aimodels_gen.nix.render import render
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimodels_gen.lock.diff import counted
 from aimodels_gen.errors import SourceError
+from aimodels_gen.lock.diff import counted
 from aimodels_gen.nix.hashes import sri_from_hex
 
 if TYPE_CHECKING:

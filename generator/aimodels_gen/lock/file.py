@@ -26,8 +26,6 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from aimodels_gen import sources
 from aimodels_gen.atomic import write_atomic
 from aimodels_gen.errors import LockError
-from aimodels_gen.manifest.filters import Filters
-from aimodels_gen.nix.hashes import sri_digest
 from aimodels_gen.lock.model import (
     Card,
     FilePin,
@@ -38,6 +36,8 @@ from aimodels_gen.lock.model import (
     Pin,
     TreePin,
 )
+from aimodels_gen.manifest.filters import Filters
+from aimodels_gen.nix.hashes import sri_digest
 from aimodels_gen.tables import Table
 
 if TYPE_CHECKING:

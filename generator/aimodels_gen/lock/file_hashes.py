@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aimodels_gen.lock.diff import counted, human_size
 from aimodels_gen.errors import AimodelsError
-from aimodels_gen.nix.hashes import sri_digest
+from aimodels_gen.lock.diff import counted, human_size
 from aimodels_gen.lock.model import FilesPin
 from aimodels_gen.net.pool import run_all
+from aimodels_gen.nix.hashes import sri_digest
 from aimodels_gen.sources.base import ListedFile
 
 if TYPE_CHECKING:

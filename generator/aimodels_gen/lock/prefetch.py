@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimodels_gen.nix import store
-from aimodels_gen.nix import store_path as names
 from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.model import FilePin, LockedModel, TreePin
+from aimodels_gen.nix import store
+from aimodels_gen.nix import store_path as names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

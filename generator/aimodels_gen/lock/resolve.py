@@ -7,21 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from aimodels_gen.nix import store
-from aimodels_gen.lock.fallbacks import counterparts, prove
-from aimodels_gen.lock.file_hashes import Hashing, Holding, known_content
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
-from aimodels_gen.manifest.filters import check_paths
-from aimodels_gen.nix.hashes import sri_from_hex
+from aimodels_gen.lock.fallbacks import counterparts, prove
 from aimodels_gen.lock.file import Lock
+from aimodels_gen.lock.file_hashes import Hashing, Holding, known_content
 from aimodels_gen.lock.model import FilePin, FilesPin, LockedModel, PinKind, Tree, TreePin
+from aimodels_gen.manifest.filters import check_paths
 from aimodels_gen.net.pool import run_all
+from aimodels_gen.nix import store
+from aimodels_gen.nix.hashes import sri_from_hex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aimodels_gen.manifest.parse import Entry, Manifest
     from aimodels_gen.lock.model import Card
+    from aimodels_gen.manifest.parse import Entry, Manifest
     from aimodels_gen.sources.base import Client, ListedFile, Listing, Source
 
 DEFAULT_JOBS = 8

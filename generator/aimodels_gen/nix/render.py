@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from aimodels_gen.lock.model import FilePin, Integration, LockedModel, TreePin
 from aimodels_gen.nix import literal as nixlit
 from aimodels_gen.resources import data_dir
-from aimodels_gen.lock.model import FilePin, Integration, LockedModel, TreePin
 
 if TYPE_CHECKING:
     from aimodels_gen.lock.file import Lock

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from aimodels_gen.nix import store_path as names
 from aimodels_gen.errors import StoreError
+from aimodels_gen.nix import store_path as names
 from aimodels_gen.nix.hashes import nar_sri
 from aimodels_gen.resources import data_dir
 

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import Verifier, hex_to_sri
 from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
+from aimodels_fetcher.http_client import ResolvedUrl
 from aimodels_fetcher.http_errors import public
 from aimodels_fetcher.log import say
 from aimodels_fetcher.parts import UNKNOWN, Part, Parts
 from aimodels_fetcher.progress import bytes_text
 from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
-from aimodels_fetcher.http_client import ResolvedUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from aimodels_fetcher.response import Response
-    from aimodels_fetcher.worker_pool import WorkerPool
-    from aimodels_fetcher.upstreams import Upstream, Upstreams
     from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_fetcher.upstreams import Upstream, Upstreams
+    from aimodels_fetcher.worker_pool import WorkerPool
 
 _BUFFER = 1 << 20
 _FLUSH_SECONDS = 1.0
@@ -143,7 +143,9 @@ class Download:
         if last:
             self._verify(buffer)
 
-    def _attempt(self, origin: Upstream, place: ResolvedUrl, part: Part, buffer: memoryview) -> None:
+    def _attempt(
+        self, origin: Upstream, place: ResolvedUrl, part: Part, buffer: memoryview
+    ) -> None:
         if not part.left:  # the fault came after it, in an answer that has the whole file
             return
         everything = part.at == 0 and part.end == self._parts.size

@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import layout
-from aimodels_fetcher.worker_pool import WorkerPool
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
-from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.paths import check_repo_path, select
 from aimodels_fetcher.progress import Progress, bytes_text
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_fetcher.upstreams import Upstream, Upstreams
+from aimodels_fetcher.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,7 +106,9 @@ def _fetch_entry(
     layout.finish(out, source, laid)
 
 
-def _list(sources: Sequence[Source], connections: int) -> tuple[Source, Upstreams, list[RemoteFile]]:
+def _list(
+    sources: Sequence[Source], connections: int
+) -> tuple[Source, Upstreams, list[RemoteFile]]:
     """List the files at the first source that does; those before it are not asked for files.
 
     Those after it are fallbacks for single files. Where an entry tells of git, only a source that

@@ -19,8 +19,8 @@ import requests
 import urllib3
 
 from aimodels_fetcher import xml
-from aimodels_fetcher.response import Response
 from aimodels_fetcher.errors import FetchError, StatusError, TransientError
+from aimodels_fetcher.header_deadline import PunctualResponse, watch
 from aimodels_fetcher.http_errors import (
     PROXY_LOGIN,
     has_cause,
@@ -29,8 +29,8 @@ from aimodels_fetcher.http_errors import (
     public,
     sorted_fault,
 )
-from aimodels_fetcher.header_deadline import PunctualResponse, watch
 from aimodels_fetcher.log import say
+from aimodels_fetcher.response import Response
 from aimodels_fetcher.retry import LONGEST_ASKED_WAIT, TRIES, retrying
 
 if TYPE_CHECKING:

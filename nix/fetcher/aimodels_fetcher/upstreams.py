@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aimodels_fetcher.sources.base import Source
     from aimodels_fetcher.http_client import Client
+    from aimodels_fetcher.sources.base import Source
 
 
 class Upstream:

@@ -44,7 +44,7 @@ class Job(Protocol):
         """Fetch a part that was taken, and give back what could not be had."""
 
 
-class StopWorker(Exception):
+class StopWorker(Exception):  # noqa: N818 (a request, and no error)
     """There are more threads than there should be: this one stops, its part goes to another."""
 
 

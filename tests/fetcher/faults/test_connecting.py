@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.faults import ALWAYS, Fault, edited, slowed, spoil
 from support.fake_repo import BigFile
+from support.faults import ALWAYS, Fault, edited, slowed, spoil
 from support.hub import Hub
 from support.loopback import Response
 from support.matrix import LARGE, SMALL
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from support.fetcher import Fetch
     from support.fake_repo import Content
+    from support.fetcher import Fetch
     from support.loopback import Request
 
 PATH = "model.safetensors"

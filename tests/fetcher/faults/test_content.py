@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.fake_repo import BigFile
 from support.faults import (
     ALWAYS,
     CDN,
@@ -21,7 +22,6 @@ from support.faults import (
     status,
 )
 from support.fetcher import PYTHONS
-from support.fake_repo import BigFile
 from support.loopback import Reset
 from support.matrix import (
     BODIES,
@@ -37,8 +37,8 @@ from support.specs import EVERYTHING, file_pin, source
 from support.verdict import check_output
 
 if TYPE_CHECKING:
-    from support.fetcher import Fetch
     from support.fake_repo import Content
+    from support.fetcher import Fetch
     from support.hub import Hub
     from support.verdict import Verdict
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.fake_repo import blob_id
 from support.faults import (
     ALWAYS,
     LISTING,
@@ -26,7 +27,6 @@ from support.faults import (
     status,
 )
 from support.fetcher import PYTHONS
-from support.fake_repo import blob_id
 from support.hub import Hub
 from support.loopback import HangUp, Reset, Response
 from support.specs import EVERYTHING, source
@@ -35,8 +35,8 @@ from support.verdict import TOKEN
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.fetcher import Fetch
     from support.fake_repo import Content
+    from support.fetcher import Fetch
     from support.loopback import Request
     from support.verdict import Verdict
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.fake_repo import BigFile
 from support.faults import CONTENT, RESOLVE, Fault, spoil
 from support.fetcher import PYTHONS
-from support.fake_repo import BigFile
 from support.loopback import Response
 from support.matrix import LARGE
 from support.specs import EVERYTHING, file_pin, source
@@ -18,8 +18,8 @@ from support.specs import EVERYTHING, file_pin, source
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-    from support.fetcher import Fetch
     from support.fake_repo import Content
+    from support.fetcher import Fetch
     from support.hub import Hub
     from support.loopback import Request
     from support.verdict import Verdict

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from support import s3
-from support.recording_proxy import RecordingProxy
+from support.backends import Backend, Folder
 from support.fake_repo import mirror
-from support.backends import Folder, Backend
+from support.recording_proxy import RecordingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from support.loopback import Request
 
 
-class HadroShelf(Backend):
+class HadroBackend(Backend):
     kind = "s3"
     secret = s3.SECRET
 
@@ -68,4 +68,4 @@ def _served(folder: Path) -> Iterator[Folder]:
         yield Folder(root, recording_proxy)
 
 
-BACKEND = HadroShelf
+BACKEND = HadroBackend

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from support.hub import Hub
 from support.backends import Backend
+from support.hub import Hub
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LFS = ("*.safetensors", "*.gguf")
 
 
-class HubShelf(Backend):
+class HubBackend(Backend):
     kind = "huggingface"
     keeps_replaced = True
     publishes = True
@@ -53,4 +53,4 @@ class HubShelf(Backend):
         return request.method == "GET" and not request.path.startswith("/api/models/")
 
 
-BACKEND = HubShelf
+BACKEND = HubBackend

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from support import s3
-from support.recording_proxy import RecordingProxy
 from support.backends import Backend
+from support.recording_proxy import RecordingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ class _Guarded:
     stranger: tuple[str, str]
 
 
-class MotoShelf(Backend):
+class MotoBackend(Backend):
     kind = "s3"
     publishes = True
     hostile = ("/evil", "a//b", "a/")
@@ -88,4 +88,4 @@ def _guarded(folder: Path) -> Iterator[_Guarded]:
         yield _Guarded(moto, recording_proxy, owner, stranger)
 
 
-BACKEND = MotoShelf
+BACKEND = MotoBackend

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from support.backends.moto import MotoShelf
+from support.backends.moto import MotoBackend
 
 
-class VersionsShelf(MotoShelf):
+class VersionsBackend(MotoBackend):
     keeps_replaced = True
     versions = True
 
 
-BACKEND = VersionsShelf
+BACKEND = VersionsBackend

@@ -8,10 +8,10 @@ import shutil
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from support.recording_proxy import RecordingProxy
+from support.backends import Backend, Folder
 from support.fake_repo import mirror
 from support.nginx import Nginx
-from support.backends import Folder, Backend
+from support.recording_proxy import RecordingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from support.loopback import Request
 
 
-class NginxShelf(Backend):
+class NginxBackend(Backend):
     kind = "url"
     hostile = ("../evil", "/evil", "a//b", "a/./b", "..")
 
@@ -77,4 +77,4 @@ def _served(folder: Path) -> Iterator[Folder]:
         yield Folder(root, recording_proxy)
 
 
-BACKEND = NginxShelf
+BACKEND = NginxBackend

@@ -12,11 +12,11 @@ from huggingface_hub.errors import GatedRepoError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
-from aimodels_gen.net.urls import origin, public
 from aimodels_gen.errors import SourceError
-from aimodels_gen.manifest.filters import check_path
-from aimodels_gen.nix.hashes import git_blob_hasher, sri_from_hex
 from aimodels_gen.lock.model import Card
+from aimodels_gen.manifest.filters import check_path
+from aimodels_gen.net.urls import origin, public
+from aimodels_gen.nix.hashes import git_blob_hasher, sri_from_hex
 from aimodels_gen.sources.base import Client, ListedFile, Listing
 from aimodels_gen.sources.huggingface import HuggingFace, is_commit
 from aimodels_gen.sources.huggingface.failover import Failover

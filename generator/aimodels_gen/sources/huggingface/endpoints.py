@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimodels_gen.net.urls import is_address, origin, public
 from aimodels_gen.errors import SourceError
+from aimodels_gen.net.urls import is_address, origin, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

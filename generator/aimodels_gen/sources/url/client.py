@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from aimodels_gen.net.urls import public
 from aimodels_gen.errors import AimodelsError, SourceError
-from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.net.pool import run_all
 from aimodels_gen.net.stream_hash import sha256_of
+from aimodels_gen.net.urls import public
+from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.sources.base import Client, ListedFile, Listing
 from aimodels_gen.sources.url.digests import published, sums
 from aimodels_gen.sources.url.session import Session, explain, length_of, pieces

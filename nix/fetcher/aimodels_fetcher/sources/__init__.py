@@ -1,4 +1,4 @@
-"""Where files come from: one module a kind of source beside base.py, named by the key under `source` in Nix.
+"""The kinds of sources: one module each beside base.py, named by its key under `source` in Nix.
 
 A module defines `read`, which makes the sources of a spec's object: several where the same content
 is in several places, in the order in which to ask them, and at least one.
