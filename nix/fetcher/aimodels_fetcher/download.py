@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.digests import Verifier, hex_to_sri
 from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
 from aimodels_fetcher.http_client import ResolvedUrl
-from aimodels_fetcher.http_errors import public
 from aimodels_fetcher.log import say
 from aimodels_fetcher.parts import UNKNOWN, Part, Parts
-from aimodels_fetcher.progress import bytes_text
 from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
+from aimodels_fetcher.urls import public
+from aimodels_fetcher.wording import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,12 @@ from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
-from aimodels_fetcher.paths import check_repo_path, select
-from aimodels_fetcher.progress import Progress, bytes_text
+from aimodels_fetcher.paths import check_path
+from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.upstreams import Upstream, Upstreams
+from aimodels_fetcher.wording import bytes_text
 from aimodels_fetcher.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ def fetch_tree(spec: TreeSpec, out: Path) -> None:
     """
     most = _max_connections()
     source, origins, listing = _list(spec.sources, most)
-    wanted = set(select((f.path for f in listing), spec.include, spec.exclude))
-    files = [_expected(f, spec.hashes) for f in listing if f.path in wanted]
+    wanted = spec.filters.select(listing, lambda file: file.path)
+    files = [_expected(file, spec.hashes) for file in wanted]
     if not files:
         raise FetchError(
             f"{spec.source.label}: none of {len(listing)} files match",
-            f"change include = {spec.include!r} or exclude = {spec.exclude!r}",
+            f"change the filters: {spec.filters}",
         )
     # Equal content is fetched once, and in an entry it is one blob.
     groups: dict[str, list[RemoteFile]] = {}
@@ -77,7 +78,7 @@ def fetch_tree(spec: TreeSpec, out: Path) -> None:
 
 def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
     """Check the path of a file that is wanted, and add what is known of its content."""
-    check_repo_path(file.path)
+    check_path(file.path)
     if file.sha256 or file.path not in hashes:
         return file
     return replace(file, sha256=sri_to_hex(hashes[file.path]))
@@ -133,8 +134,9 @@ def _list(
             failure = FetchError(f"{source.label}: {failure}", failure.hint)
             if not following:
                 if len(able) < len(sources):
-                    failure.hint += (
-                        "; the fallbacks know no git: a `files` pin does not need the listing"
+                    failure.hint = (
+                        f"{failure.hint}; the fallbacks know no git: a `files` pin does not need "
+                        "the listing"
                     )
                 raise failure from error
             say(f"{failure}; asking {following[0].place} instead")

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.log import say
+from aimodels_fetcher.wording import bytes_text, duration_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _INTERVAL = 5.0
-_MINUTE = 60
-_KIB = 1024
 
 
 class Progress:
@@ -74,21 +73,3 @@ class Progress:
             if self._total and rate:
                 line += f", {duration_text((self._total - self._done) / rate)} left"
             say(line)
-
-
-def bytes_text(count: float) -> str:
-    """Write a number of bytes for people: `609 B`, `9.3 GiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < _KIB:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KIB
-    return f"{count:.1f} TiB"
-
-
-def duration_text(seconds: float) -> str:
-    """Write a duration for people: `42 s`, `3 min 5 s`, `2 h 10 min`."""
-    minutes, rest = divmod(int(seconds), _MINUTE)
-    hours, minutes_rest = divmod(minutes, _MINUTE)
-    if hours:
-        return f"{hours} h {minutes_rest} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
