@@ -34,8 +34,8 @@ class _Staged:
 class Transaction:
     """Files that are replaced together.
 
-    `write` stages: everything that can fail for want of space, permission or a directory fails there.
-    Leaving the block without an exception renames. Where a rename fails, those before it are undone.
+    `write` stages: what fails for want of space, permission or a directory fails there. Leaving the
+    block without an exception renames. Where a rename fails, those before it are undone.
 
         with Transaction() as files:
             files.write(lock_path, lock)

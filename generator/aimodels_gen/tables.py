@@ -1,7 +1,7 @@
 """Tables of TOML and JSON files as declared types, with errors that say where and what to write.
 
-msgspec converts and checks. Where it refuses, its message lacks the keys on the way, so we look for the
-place again and name the file, the dotted key, what is wrong there and what to write instead.
+msgspec converts and checks. Where it refuses, its message lacks the keys on the way: we look for
+the place again and name the file, the dotted key, what is wrong there and what to write instead.
 """
 
 from __future__ import annotations
@@ -98,9 +98,13 @@ def decode(kind: type, value: object) -> object:
     if kind is KindTable and isinstance(value, dict):
         return KindTable(value)
     values = (value,) if isinstance(value, str) else value
-    if kind is OneOrMore and isinstance(values, (tuple, list)):
-        if values and all(isinstance(item, str) and item for item in values):
-            return OneOrMore(values)
+    if (
+        kind is OneOrMore
+        and isinstance(values, (tuple, list))
+        and values
+        and all(isinstance(item, str) and item for item in values)
+    ):
+        return OneOrMore(values)
     raise ValueError(f"{value!r} is not {kind.__name__}")
 
 

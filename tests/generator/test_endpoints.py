@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
+from aimodels_fetcher import retry
 from aimodels_fetcher.sources import huggingface as fetched
-from aimodels_gen.net import retry
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.huggingface.endpoints import endpoints
 from support.hub import Hub, Response

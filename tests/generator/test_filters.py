@@ -5,8 +5,8 @@ from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimodels_fetcher.filters import Filters, check_path
 from aimodels_gen.errors import SourceError
-from aimodels_gen.manifest.filters import Filters, check_path
 
 PATH = st.text("ab./*?[]!-X", min_size=1, max_size=8)
 

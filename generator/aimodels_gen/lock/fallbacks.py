@@ -1,4 +1,4 @@
-"""Proving fallbacks when locking: they have every file of the model, with the same bytes."""
+"""The fourth stage of locking: prove that fallbacks have every file, with the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running the fetcher on what is to be pinned, or is, and putting what it made into the Nix store."""
+"""Running the fetcher on what is pinned, or will be, and adding its results to the Nix store."""
 
 from __future__ import annotations
 

@@ -131,7 +131,9 @@ def source_table(name: str) -> type[msgspec.Struct]:
         else (field.name, field.type)
         for field in msgspec.structs.fields(kind)
     ]
-    remembered = [(name, dict[str, Text], {}) for name in kind.remembered]
+    remembered: list[tuple[str, Any, Any]] = [
+        (name, dict[str, Text], {}) for name in kind.remembered
+    ]
     return msgspec.defstruct(
         kind.__name__,
         [*declared, *remembered],

@@ -1,4 +1,4 @@
-"""The third stage of resolving: the sha256 of every file, remembered, published, or else computed."""
+"""The third stage of locking: the sha256 of every file, remembered, published or computed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.content_hashes import Unread, hash_contents
+
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.fetch import max_connections
 from aimodels_fetcher.sources.base import RemoteFile
@@ -63,9 +64,7 @@ class _Wanted:
     def name(self) -> str:
         return self.model.name
 
-    def completed(
-        self, hashed: Iterator[RemoteFile | AimodelsError], clients: Clients
-    ) -> Selected:
+    def completed(self, hashed: Iterator[RemoteFile | AimodelsError], clients: Clients) -> Selected:
         """Return the model with what was computed.
 
         Raises:

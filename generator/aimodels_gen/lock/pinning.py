@@ -1,4 +1,4 @@
-"""The last stage of resolving: the pin of a model whose files are known."""
+"""The last stage of locking: the pin of a model whose files are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first two stages of resolving: list what the sources have, select the files that are taken."""
+"""The first two stages of locking: list what the sources have, select the files to take."""
 
 from __future__ import annotations
 

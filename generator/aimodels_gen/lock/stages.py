@@ -2,9 +2,9 @@
 
     list → select → complete hashes → prove fallbacks → pin
 
-Each stage works on all models, takes values and returns values: those of the models that did not fail.
-Stages, rather than one thread for each model, keep one bound on the requests and never have a worker
-wait for another. A model that fails in one stage does not hold up the others.
+Each stage works on all models, takes values and returns values: those of the models that did not
+fail. Stages, rather than one thread for each model, keep one bound on the requests and never have a
+worker wait for another. A model that fails in one stage does not hold up the others.
 """
 
 from __future__ import annotations

@@ -100,7 +100,9 @@ class Entry:
 
     def fallbacks_digest(self) -> str | None:
         """Return the sha256, in hex, of which fallbacks there are; None for none."""
-        return _digest([source.pin_inputs() for source in self.fallbacks]) if self.fallbacks else None
+        if not self.fallbacks:
+            return None
+        return _digest([source.pin_inputs() for source in self.fallbacks])
 
     @property
     def sources(self) -> tuple[Source, ...]:

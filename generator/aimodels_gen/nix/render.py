@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aimodels_gen.nix import literal
-from aimodels_gen.resources import data_dir
+from aimodels_gen.resources import templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +30,7 @@ class _Nix(str):
     __slots__ = ()
 
 
-def render(
-    models: Mapping[str, Mapping[str, Any]], output_format: Format, manifest: str
-) -> str:
+def render(models: Mapping[str, Mapping[str, Any]], output_format: Format, manifest: str) -> str:
     """Return the text of models in one of FORMATS.
 
     The same models have the same text: no time, no version, models and files sorted by name.
@@ -65,7 +63,7 @@ def fill(template: str, **values: object) -> str:
         jinja2.UndefinedError: the template asks for a value that it is not given.
     """
     environment = Environment(
-        loader=FileSystemLoader(data_dir("templates")),
+        loader=FileSystemLoader(templates()),
         undefined=StrictUndefined,
         finalize=_finalize,
         autoescape=False,  # noqa: S701 - `finalize` escapes, for Nix rather than for HTML

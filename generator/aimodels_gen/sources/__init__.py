@@ -1,8 +1,8 @@
 """The registry of the kinds of sources, known by their key under `source` in models.toml.
 
-A module `KIND.py` (or a package) defines `SOURCE`, a declaration of what to fetch (`base.Source`), and
-`connect`, which returns a client that talks to the servers (`base.SourceClient`). That it is here is
-all that it takes; docs/adding-a-source.md walks through one.
+A module `KIND.py` (or a package) defines `SOURCE`, a declaration of what to fetch (`base.Source`),
+and `connect`, which returns a client that talks to the servers (`base.SourceClient`). That it is
+here is all that it takes; docs/adding-a-source.md walks through one.
 """
 
 from __future__ import annotations

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import inspect
 
-from aimodels_gen.tables import OneOrMore, plain
+from aimodels_gen.tables import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from typing_extensions import Self
 
@@ -59,8 +60,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to fetch: immutable, comparable, and without any network.
 
-    A kind declares fields: their names, types and defaults are those of a manifest. Lock, Nix and the
-    fetcher spell them in camelCase; all forms derive from the declaration.
+    A kind declares fields: their names, types and defaults are those of a manifest. Lock, Nix and
+    the fetcher spell them in camelCase; all forms derive from the declaration.
 
     Attributes:
         kind: the key under `source`, in TOML, the lock and Nix alike; the module's name.
@@ -156,13 +157,18 @@ def camel(name: str) -> str:
     return first + "".join(map(str.title, others))
 
 
-def _fields(kind: type[Source]) -> Iterator[tuple[str, str, object]]:
+@cache
+def _fields(kind: type[Source]) -> tuple[tuple[str, str, object], ...]:
     """Return name, role and default of each field that a kind declares."""
     info = inspect.type_info(kind)
-    assert isinstance(info, inspect.StructType)  # noqa: S101 - for the type checker
-    for one in info.fields:
-        extra = one.type.extra if isinstance(one.type, inspect.Metadata) else None
-        yield one.name, (extra or {}).get("role") or "content", one.default
+    declared = info.fields if isinstance(info, inspect.StructType) else ()
+    return tuple(
+        (one.name, _extra(one.type).get("role") or "content", one.default) for one in declared
+    )
+
+
+def _extra(info: inspect.Type) -> dict[str, Any]:
+    return (info.extra if isinstance(info, inspect.Metadata) else None) or {}
 
 
 def _first(form: dict[str, Any]) -> dict[str, Any]:

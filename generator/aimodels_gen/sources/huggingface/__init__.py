@@ -45,9 +45,7 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
     example: ClassVar[str] = 'source.huggingface = { repo = "org/name" }'
     has_repo_id: ClassVar[bool] = True
 
-    repo: Annotated[
-        Text, about("The repository, as org/name on the Hub.", add='repo = "org/name"')
-    ]
+    repo: Annotated[Text, about("The repository, as org/name on the Hub.", add='repo = "org/name"')]
     ref: Annotated[Text, about("The branch, tag or refs/pr/N to follow.")] = DEFAULT_REF
     rev: Annotated[Text | None, about("The exact commit, 40 hex digits, instead of ref.")] = None
     repo_type: Annotated[RepoType, about("What the repository holds.")] = "model"

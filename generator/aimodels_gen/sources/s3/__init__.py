@@ -41,7 +41,8 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
     bucket: Annotated[Text, about("The name of the bucket.", add='bucket = "my-models"')]
     prefix: Annotated[str, about("The directory in it, or nothing for all of it.")] = ""
     region: Annotated[
-        Text | None, about("The region of the bucket, where it cannot be found out.", role="location")
+        Text | None,
+        about("The region, where it cannot be found out.", role="location"),
     ] = None
     endpoint: Annotated[
         Text | None, about("The URL of a server other than Amazon's.", role="location")
