@@ -15,7 +15,7 @@ from aimodels_fetcher.digests import hex_to_sri, lfs_pointer_blob_id, sri_to_hex
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.paths import select
-from aimodels_fetcher.progress import bytes_text, duration_text
+from aimodels_fetcher.wording import bytes_text, duration_text
 from support.fake_repo import blob_id, lfs_pointer, sha256
 
 _NAMES = st.text("ab./\\*?[]!-", min_size=1, max_size=6)
