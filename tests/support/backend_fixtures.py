@@ -85,7 +85,7 @@ class Locking:
         """Path -> SRI hash."""
         return {path: file["hash"] for path, file in self.project.lock["m"]["files"].items()}
 
-    def spec(self, path: str | None = None) -> dict[str, dict[str, Any]]:
+    def spec(self) -> dict[str, dict[str, Any]]:
         """The locked source as the fetcher takes it."""
-        source = self.project.locked().source
-        return {source.kind: source.fetcher_spec(path)}
+        pinned = self.project.locked().source
+        return {pinned.source.kind: pinned.to_spec()}
