@@ -1,4 +1,4 @@
-"""Where templates/ and nix/ lie: above the package in a checkout, in it in a wheel."""
+"""Where templates/ lies: above the package in a checkout, in it in a wheel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CHECKOUT = _PACKAGE.parent.parent
 
 
 def data_dir(name: str) -> Path:
-    """Return the directory `name` ("templates" or "nix") that this installation carries.
+    """Return the directory `name` that this installation carries.
 
     Raises:
         AimodelsError: it is not there: the installation is broken.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+import aimodels_fetcher
 from aimodels_gen import __version__, cli
 from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.resources import data_dir
@@ -172,6 +173,8 @@ def test_the_layout_of_the_wheel(project: Project) -> None:
     shutil.copytree(Path(cli.__file__).parents[1], package)
     shutil.copytree(data_dir("templates"), package / "templates")
     command = program("init", "new")
+    fetcher = Path(aimodels_fetcher.__file__).parent
+    shutil.copytree(fetcher, package.parent / fetcher.name)
     site = environment(PYTHONPATH=str(package.parent))
     subprocess.run(command, env=site, cwd=project.dir, capture_output=True, check=True)
     assert names_in(project.dir / "new") == STARTER

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import aimodels_fetcher
 from aimodels_gen.errors import StoreError
 from aimodels_gen.nix import store_path as names
 from aimodels_gen.nix.hashes import nar_sri
-from aimodels_gen.resources import data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
     Report = Callable[[str], None]
 
+# The program of the fetcher, as nix/fetcher/__main__.py runs it.
+_FETCHER = """
+import os, sys
+from aimodels_fetcher.cli import main
+status = main(sys.argv[1:])
+sys.stderr.flush()
+os._exit(status)
+"""
 _TAIL = 20  # lines of the fetcher's output to look for its error in
 
 
@@ -188,13 +196,13 @@ def _fetched(
         spec_file, output = directory / "spec.json", directory / "out" / name
         spec_file.write_text(json.dumps(spec), encoding="utf-8")
         output.parent.mkdir()
-        command = [sys.executable, str(data_dir("nix") / "fetcher"), str(spec_file)]
+        command = [sys.executable, "-c", _FETCHER, str(spec_file)]
         with subprocess.Popen(
             [*command, "--out", str(output)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, **environment, "PYTHONPATH": _fetcher_path()},
             encoding="utf-8",
             errors="replace",
         ) as process:
@@ -241,6 +249,12 @@ def _fetcher_error(tail: Sequence[str], status: int) -> StoreError:
     found = [line.partition(": ") for line in tail if line.startswith(("error: ", "hint: "))]
     said.update({kind: text for kind, _, text in found})
     return StoreError(said["error"], said["hint"])
+
+
+def _fetcher_path() -> str:
+    given = os.environ.get("PYTHONPATH")
+    ours = str(Path(aimodels_fetcher.__file__).parents[1])
+    return f"{ours}{os.pathsep}{given}" if given else ours
 
 
 def _remove(directory: Path) -> None:
