@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.errors import AimodelsError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class AimodelsError(Exception):
-    """One thing that went wrong, in one line, and what to do about it.
-
-    Attributes:
-        message: what is wrong and where (file, model, key), without a trailing full stop.
-        hint: the next step for the reader; None only where there is none.
-    """
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        """Keep `message` and `hint`; the CLI edge prints them as `error: …` and `hint: …`."""
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+__all__ = [
+    "AimodelsError",
+    "CombinedError",
+    "LockError",
+    "ManifestError",
+    "SourceError",
+    "StoreError",
+]
 
 
 class ManifestError(AimodelsError):

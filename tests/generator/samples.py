@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from aimodels_fetcher.digests import hex_to_sri
+from aimodels_fetcher.filters import Filters
 from aimodels_gen.lock.file import Lock
 from aimodels_gen.lock.model import Card, FilePin, FilesPin, Integration, LockedModel, TreePin
-from aimodels_gen.manifest.filters import Filters
-from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.url import Url
@@ -31,7 +31,7 @@ LICENSES = ['quo"te', "${x}", "back\\slash"]
 
 
 def hash_of(number: int) -> str:
-    return sri_from_hex(f"{number:064x}")
+    return hex_to_sri(f"{number:064x}")
 
 
 def plain() -> LockedModel:

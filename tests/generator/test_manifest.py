@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_fetcher.filters import Filters
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.lock.model import Integration
 from aimodels_gen.manifest import parse as manifest
-from aimodels_gen.manifest.filters import Filters
 from aimodels_gen.sources.huggingface import HuggingFace
 
 if TYPE_CHECKING:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.lock.model import FilesPin
 
 if TYPE_CHECKING:
     from aimodels_gen.lock.file import Lock
     from aimodels_gen.lock.model import LockedModel
-
-_UNIT = 1000
 
 
 def summary(old: Lock, new: Lock) -> list[str]:
@@ -24,21 +23,6 @@ def summary(old: Lock, new: Lock) -> list[str]:
     if unchanged:
         lines.append(f"= {unchanged} unchanged")
     return lines
-
-
-def human_size(size: int) -> str:
-    """Return a number of bytes in decimal units: `609 B`, `90.9 MB`."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < _UNIT:
-            return f"{value:.1f} {unit}" if unit != "B" else f"{size} B"
-        value /= _UNIT
-    return f"{value:.1f} TB"
-
-
-def counted(count: int, word: str) -> str:
-    """Return `1 file`, `2 files`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _line(old: LockedModel | None, new: LockedModel | None) -> str | None:
@@ -65,7 +49,7 @@ def _versions(old: LockedModel, new: LockedModel) -> str:
 
 
 def _content(model: LockedModel) -> str:
-    parts = [counted(model.pin.count, "file"), human_size(model.pin.size)]
+    parts = [counted(model.pin.count, "file"), bytes_text(model.pin.size)]
     if model.pin_kind == "tree":
         parts.append("one tree")
     if model.fallbacks:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.digests import hex_to_sri
+from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
-from aimodels_gen.lock.diff import counted
-from aimodels_gen.nix.hashes import sri_from_hex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def prove(
     """
     for file, other in zip(files, others, strict=True):
         if file.sha256 != other.sha256:
-            ours, theirs = (sri_from_hex(one.sha256 or "") for one in (file, other))
+            ours, theirs = (hex_to_sri(one.sha256 or "") for one in (file, other))
             raise _difference(file, ours, source, theirs, fallback.label)
 
 

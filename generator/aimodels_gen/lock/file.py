@@ -23,6 +23,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from aimodels_fetcher.digests import sri_to_hex
+from aimodels_fetcher.filters import Filters
 from aimodels_gen import sources
 from aimodels_gen.atomic import write_atomic
 from aimodels_gen.errors import LockError
@@ -36,8 +38,6 @@ from aimodels_gen.lock.model import (
     Pin,
     TreePin,
 )
-from aimodels_gen.manifest.filters import Filters
-from aimodels_gen.nix.hashes import sri_digest
 from aimodels_gen.tables import Table
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _file(table: Table) -> FilePin:
 def _sri(table: Table) -> str:
     value = table.string("hash") or ""
     try:
-        sri_digest(value)
+        sri_to_hex(value)
     except ValueError as error:
         table.fail("hash", f"is wrong: {error}", _RESTORE)
     return value

@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.digests import sri_to_hex
+from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError
-from aimodels_gen.lock.diff import counted, human_size
 from aimodels_gen.lock.model import FilesPin
 from aimodels_gen.net.pool import run_all
-from aimodels_gen.nix.hashes import sri_digest
 from aimodels_gen.sources.base import ListedFile
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def known_content(lock: Lock) -> Known:
         pins = model.pin.files
         for path, pin in pins.items():
             if pin.blob_id is not None and not pin.lfs:
-                sha256 = sri_digest(pin.hash).hex()
+                sha256 = sri_to_hex(pin.hash)
                 known[pin.blob_id, pin.size] = ListedFile(path, pin.size, sha256)
         for source in model.sources:
             for file in source.remembers():
                 name, of_it = source.content_id(file), pins.get(file.path)
                 if name and of_it:
-                    sha256 = sri_digest(of_it.hash).hex()
+                    sha256 = sri_to_hex(of_it.hash)
                     known[name, of_it.size] = replace(file, size=of_it.size, sha256=sha256)
     return known
 
@@ -110,7 +110,7 @@ class Hashing:
         for holding in holdings:
             files = [f for f in holding.files if _is_unread(f) and f.blob_id is None]
             if files:
-                size = human_size(sum(file.size or 0 for file in files))
+                size = bytes_text(sum(file.size or 0 for file in files))
                 more = " and more" if any(file.size is None for file in files) else ""
                 lines.append(
                     f"{holding.model}: {holding.source.label} gives no sha256 for "
@@ -196,7 +196,7 @@ class _Reading:
         self._say()
 
     def _say(self) -> None:
-        size = f"{human_size(self._arrived)} of {human_size(self._size)}"
+        size = f"{bytes_text(self._arrived)} of {bytes_text(self._size)}"
         self._report(f"hashed {self._done} of {self._files} files, {size}")
 
 

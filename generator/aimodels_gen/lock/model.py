@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimodels_gen.manifest.filters import Filters
+    from aimodels_fetcher.filters import Filters
     from aimodels_gen.sources.base import Source
 
 Layout = Literal["copy", "link"]

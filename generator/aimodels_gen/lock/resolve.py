@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from aimodels_fetcher.digests import hex_to_sri
+from aimodels_fetcher.paths import check_paths
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
 from aimodels_gen.lock.fallbacks import counterparts, prove
 from aimodels_gen.lock.file import Lock
 from aimodels_gen.lock.file_hashes import Hashing, Holding, known_content
 from aimodels_gen.lock.model import FilePin, FilesPin, LockedModel, PinKind, Tree, TreePin
-from aimodels_gen.manifest.filters import check_paths
 from aimodels_gen.net.pool import run_all
 from aimodels_gen.nix import store
-from aimodels_gen.nix.hashes import sri_from_hex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -329,7 +329,7 @@ class _Resolver:
         environment: dict[str, str] = {}
         for source in (tree.source, *tree.fallbacks):
             environment |= self._client(source).environment()
-        published = {file.path: sri_from_hex(file.sha256) for file in files if file.sha256}
+        published = {file.path: hex_to_sri(file.sha256) for file in files if file.sha256}
         made = store.fetch_tree(tree, published, environment, self._report)
         if made.not_stored is not None:
             reason = made.not_stored.message
@@ -361,7 +361,7 @@ def _files_pin(files: Iterable[ListedFile]) -> FilesPin:
     return FilesPin(
         {
             file.path: FilePin(
-                sri_from_hex(file.sha256 or ""), file.size or 0, file.lfs, file.blob_id
+                hex_to_sri(file.sha256 or ""), file.size or 0, file.lfs, file.blob_id
             )
             for file in files
         }

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from aimodels_fetcher.filters import Filters
 from aimodels_gen import sources
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.lock.model import Integration, Layout, PinKind
-from aimodels_gen.manifest.filters import Filters
 from aimodels_gen.nix.store_path import is_repo_part
 from aimodels_gen.tables import Table
 

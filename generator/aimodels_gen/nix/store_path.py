@@ -7,7 +7,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from aimodels_gen.nix.hashes import nix_base32, sri_digest
+from aimodels_fetcher.digests import sri_to_hex
+from aimodels_gen.nix.hashes import nix_base32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ def store_path(
     Raises:
         ValueError: `sri` is not an SRI sha256.
     """
-    digest = sri_digest(sri)
+    digest = bytes.fromhex(sri_to_hex(sri))
     if kind == "flat":
         digest = hashlib.sha256(f"fixed:out:sha256:{digest.hex()}:".encode()).digest()
         kind_tag = "output:out"

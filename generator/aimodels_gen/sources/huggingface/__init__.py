@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from aimodels_gen.net.urls import is_address
+from aimodels_fetcher.urls import is_server
 from aimodels_gen.nix.store_path import is_repo_part
 from aimodels_gen.sources.base import Client, Source
 from aimodels_gen.sources.huggingface.endpoints import of_the_environment, only, trusted
@@ -163,7 +163,7 @@ def _check_repo(table: Table, repo: str) -> None:
 def _endpoints(table: Table) -> tuple[str, ...]:
     given = table.one_or_more("endpoint") or ()
     for number, endpoint in enumerate(given, 1):
-        if not is_address(endpoint):
+        if not is_server(endpoint):
             # It is not quoted, because it may hold a password.
             place = f" (the one in place {number})" if len(given) > 1 else ""
             hint = "write an address like https://hub.example.org, without user, password or query"

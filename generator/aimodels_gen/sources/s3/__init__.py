@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from aimodels_gen.net.urls import is_address
+from aimodels_fetcher.urls import is_server
 from aimodels_gen.sources.base import Client, ListedFile, Source
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class S3(Source):
             table.fail(
                 "region", f"is {region!r}, which is no region", "write one like eu-central-1"
             )
-        if endpoint is not None and not is_address(endpoint):
+        if endpoint is not None and not is_server(endpoint):
             # It is not quoted, because it may hold a password.
             hint = "write an address like https://s3.example.org, without user, password or query"
             table.fail("endpoint", "is no http(s) address of a server", hint)

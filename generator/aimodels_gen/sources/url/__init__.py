@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import urlsplit
 
-from aimodels_gen.net.urls import holds_secret, is_file
+from aimodels_fetcher.urls import holds_secret, is_file
 from aimodels_gen.sources.base import Client, ListedFile, Source
 
 if TYPE_CHECKING:
