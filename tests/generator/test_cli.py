@@ -184,6 +184,8 @@ def test_the_layout_of_the_wheel(project: Project) -> None:
     shutil.copytree(Path(aimodels_fetcher.__file__).parent, package.parent / "aimodels_fetcher")
     shutil.copytree(templates(), package / "templates")
     command = program("init", "new")
+    fetcher = Path(aimodels_fetcher.__file__).parent
+    shutil.copytree(fetcher, package.parent / fetcher.name)
     site = environment(PYTHONPATH=str(package.parent))
     subprocess.run(command, env=site, cwd=project.dir, capture_output=True, check=True)
     assert names_in(project.dir / "new") == STARTER

@@ -107,12 +107,12 @@ def test_the_packaged_program_works(host_nix: NixEnv, options: list[str], tmp_pa
     assert "lock" in host_nix.run(program, "--help").stdout
     shown = host_nix.run("nix", "run", flake("default"), *options, *extra, "--", "--version")
     assert shown.stdout.startswith("aimodels-gen ")
-    # The wheel carries the templates and the library with its fetcher.
+    # The wheel carries the templates, and the fetcher as a package of its own.
     host_nix.run(program, "init", tmp_path / "project")
     assert (tmp_path / "project/flake.nix").is_file()
-    lib = tmp_path / "result/lib/aimodels_gen"
-    assert (lib / "nix/fetcher/__main__.py").is_file()
-    assert (lib / "nix/fetch-model.nix").is_file()
+    lib = tmp_path / "result/lib"
+    assert (lib / "aimodels_fetcher/cli.py").is_file()
+    assert not (lib / "aimodels_gen/nix/fetcher").exists()
 
 
 def test_the_cases_as_a_check(host_nix: NixEnv, options: list[str], tmp_path: Path) -> None:
