@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.content_hashes import Unread, hash_contents
-
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.fetch import max_connections
 from aimodels_fetcher.sources.base import RemoteFile
