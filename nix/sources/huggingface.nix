@@ -1,6 +1,6 @@
 # `source.huggingface`: a repository on the Hub or on mirrors of it.
 let
-  inherit (import ../addresses.nix) isServer;
+  inherit (import ../urls.nix) isServer;
 
   known = [
     "repo"

@@ -1,7 +1,7 @@
 # `source.s3`: the objects below a prefix of a bucket. What they are called in a cache is for
 # `integration.huggingface` to say.
 let
-  inherit (import ../addresses.nix) isServer;
+  inherit (import ../urls.nix) isServer;
 
   known = [
     "bucket"

@@ -1,7 +1,7 @@
 # `source.url`: files at addresses of their own. What they are called in a cache is for
 # `integration.huggingface` to say.
 let
-  inherit (import ../addresses.nix) isFile holdsSecret;
+  inherit (import ../urls.nix) isFile holdsSecret;
 
   known = [ "files" ];
 

@@ -1,6 +1,6 @@
 """Addresses: which may stand in a lock and in the store, what to show of them, whose they are.
 
-nix/addresses.nix has the same rules.
+nix/urls.nix has the same rules.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ let
 in
 import ./names.nix
 // import ./keys.nix
-// import ./addresses.nix
+// import ./urls.nix
 // import ./only.nix
 // import ./hash.nix { inherit pkgs; }
 // import ./fetcher.nix { inherit pkgs; }

@@ -27,7 +27,7 @@ let
     exported [ ] (import ../../../nix)
     ++ exported [ "names" ] (import ../../../nix/names.nix)
     ++ exported [ "sources" ] { inherit (import ../../../nix/sources) normalise; }
-    ++ exported [ "addresses" ] (import ../../../nix/addresses.nix)
+    ++ exported [ "urls" ] (import ../../../nix/urls.nix)
     ++ exported [ "only" ] (import ../../../nix/only.nix)
     ++ exported [ "hash" ] (import ../../../nix/hash.nix pkgs.lib throw)
     ++ exported [ "arguments" ] (import ../../../nix/arguments.nix)

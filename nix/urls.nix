@@ -7,7 +7,7 @@ let
     letters "abcdefghijklmnopqrstuvwxyz"
   );
 
-  # What signs a request, or stands for a login. The generator has a twin, addresses.py.
+  # What signs a request, or stands for a login. The generator has the same rules, net/urls.py.
   secrets = "x-amz-(signature|credential|security-token)|x-goog-(signature|credential)|signature|sig|([a-z]+[-_])?token|api[-_]?key|key|secret|password|auth|jwt";
 in
 {
