@@ -5,7 +5,7 @@ let
   # Builds run where they are made, also when `pkgs` is for another platform.
   inherit (pkgs.buildPackages or pkgs) python3;
 
-  program = import ./program.nix "fetcher" ./fetcher;
+  program = import ./bundle-python.nix "fetcher" ./fetcher;
 in
 {
   /**

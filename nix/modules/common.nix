@@ -54,7 +54,7 @@ let
     } ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`"
   ) (lib.filterAttrs (_cacheName: names: builtins.length names > 1) byCacheName);
 
-  linker = import ../program.nix "linker" ../linker;
+  linker = import ../bundle-python.nix "linker" ../linker;
 in
 {
   options = {
