@@ -20,12 +20,13 @@ let
     merge = lib.mergeEqualOption;
   };
 
-  nullOr = import ./null-or.nix lib;
+  nullable = import ../nullable.nix lib;
 
   # Exactly one kind; `fetchModel` says so where it is not.
   source = types.submodule {
     options = builtins.mapAttrs (
-      _name: kind: nullOr (types.submodule { options = kind.options lib; }) kind.description kind.example
+      _name: kind:
+      nullable (types.submodule { options = kind.options lib; }) kind.description kind.example
     ) (import ../sources).kinds;
   };
 in
@@ -90,12 +91,12 @@ types.submodule (
       };
 
       hash =
-        nullOr types.str
+        nullable types.str
           "The `tree` pin: one hash for the whole cache entry. With `\"\"` the build fails and tells the right one."
           "sha256-8/vd8tNIuGWaztWgMDlmuw9Q+S4+PiPG9aTTHViyXjo=";
 
       files =
-        nullOr (types.attrsOf file)
+        nullable (types.attrsOf file)
           "The `files` pin, as `aimodels-gen lock` writes it: for each path in the repository the SRI hash, the size in bytes, and `lfs = true` where git holds a pointer in its place."
           {
             "config.json" = {
@@ -105,7 +106,7 @@ types.submodule (
           };
 
       include =
-        nullOr (types.listOf types.str)
+        nullable (types.listOf types.str)
           "With `hash`: patterns of the paths to fetch. Null means all. `*` crosses directories."
           [
             "*.safetensors"
@@ -141,10 +142,10 @@ types.submodule (
           '';
         };
         org =
-          nullOr types.str "The organisation's name in the cache. Null means that of the source."
+          nullable types.str "The organisation's name in the cache. Null means that of the source."
             "my-org";
         model =
-          nullOr types.str "The model's name in the cache. Null means that of the source."
+          nullable types.str "The model's name in the cache. Null means that of the source."
             "fine-tuned-llama";
       };
 

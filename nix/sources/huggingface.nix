@@ -23,7 +23,7 @@ in
     lib:
     let
       inherit (lib) mkOption types;
-      nullOr = import ../modules/null-or.nix lib;
+      nullable = import ../nullable.nix lib;
     in
     {
       repo = mkOption {
@@ -32,7 +32,7 @@ in
         example = "meta-llama/Llama-2-7b-hf";
       };
       rev =
-        nullOr types.str
+        nullable types.str
           "The commit, of 40 hex digits. Without it the hash decides which state of `ref` is right."
           "01c7f73d771dfac7d292323805ebc428287df4f9";
       ref = mkOption {
@@ -46,7 +46,7 @@ in
         description = "What kind of repository it is.";
       };
       endpoint =
-        nullOr (types.either types.str (types.listOf types.str))
+        nullable (types.either types.str (types.listOf types.str))
           "The address of a mirror, or of several to try in order. Null: `HF_ENDPOINT` of the process that builds, else the Hub."
           "https://hub.example.org";
     };

@@ -22,7 +22,7 @@ in
     lib:
     let
       inherit (lib) mkOption types;
-      nullOr = import ../modules/null-or.nix lib;
+      nullable = import ../nullable.nix lib;
     in
     {
       bucket = mkOption {
@@ -37,11 +37,11 @@ in
         example = "fine-tuned/llama/";
       };
       region =
-        nullOr types.str
+        nullable types.str
           "The region of the bucket. Null: `AWS_REGION` of the process that builds, else that one finds out."
           "eu-central-1";
       endpoint =
-        nullOr types.str
+        nullable types.str
           "The address of a server other than Amazon's. Null: `AWS_ENDPOINT_URL_S3` of the process that builds, else Amazon."
           "https://s3.example.org";
       versions = mkOption {
