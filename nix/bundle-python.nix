@@ -1,5 +1,21 @@
-# One of the Python programs of this folder, as a store path that is the same from any checkout: with
-# nothing but the program, since Python, linters and editors leave files of theirs beside it.
+/**
+  One of the library's Python programs as a store path that is the same from any checkout. It holds only
+  the program, because Python, linters and editors leave files of their own next to it.
+
+  # Type
+
+  ```
+  bundlePython :: String -> Path -> String
+  ```
+
+  # Arguments
+
+  name
+  : What the store path is named after.
+
+  path
+  : The directory with `__main__.py`.
+*/
 name: path:
 builtins.path {
   name = "ai-models-${name}";

@@ -22,8 +22,8 @@ REPORT = """config: {
 SOURCE = 'source.huggingface.repo = "org/a";'
 HUB = "/home/alice/.cache/huggingface/hub"
 NOT_ABSOLUTE = (
-    'programs.ai-models.integration.huggingface.hubDir = "{}" is not the path of a folder: '
-    "write an absolute one out, without variables"
+    'programs.ai-models.integration.huggingface.hubDir = "{}" is not the path of a directory: '
+    "write an absolute path, without variables"
 )
 
 

@@ -122,7 +122,7 @@ def test_what_is_no_token(machine: Machine) -> None:
             done = machine.run("systemctl", "restart", "ai-models-token", check=False)
             assert done.returncode != 0, content
             said = machine.log("ai-models-token")
-            assert said.count(f"the first line of {FILE} is no token"), content
+            assert said.count(f"the first line of {FILE} is not a token"), content
             assert TOKEN not in said
             assert machine.run("cat", ENVIRONMENT, check=False).returncode != 0
             assert machine.state("nix-daemon") == "active"

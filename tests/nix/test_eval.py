@@ -62,7 +62,7 @@ FILES = '{ "a".hash = ""; }'
                 "source.huggingface.rev": REV,
                 "include": '[ "*.json" ]',
             },
-            ["`include` and `exclude` go with `hash`"],
+            ["`include` and `exclude` require `hash`"],
         ),
         ({"hash": '"0000"'}, ['`hash = "0000"` is not an SRI hash']),
         (
@@ -70,7 +70,7 @@ FILES = '{ "a".hash = ""; }'
             ['`files."a".hash = "x"` is not an SRI hash'],
         ),
         ({"integration.huggingface.org": '"a/b"'}, ['names the entry "a/b/model"']),
-        ({"layout": '"link"'}, ["`layout` goes with `files`"]),
+        ({"layout": '"link"'}, ["`layout` requires `files`"]),
         (
             {
                 "hash": None,
@@ -106,10 +106,10 @@ FILES = '{ "a".hash = ""; }'
                 '[ "https://hub.example" null ]': "must be a string, or a list of strings",
                 '""': "is empty: name a server",
                 '[ "https://hub.example" "" ]': "is empty: name a server",
-                '"hub.example"': "is no http(s) address of a server",
-                '[ "https://hub.example" "ftp://hub.example" ]': "is no http(s) address",
-                '"https://a.example https://b.example"': "is no http(s) address",
-                '"https://user:secret@hub.example"': "is no http(s) address of a server",
+                '"hub.example"': "is not the http(s) URL of a server",
+                '[ "https://hub.example" "ftp://hub.example" ]': "is not the http(s) URL",
+                '"https://a.example https://b.example"': "is not the http(s) URL",
+                '"https://user:secret@hub.example"': "is not the http(s) URL of a server",
             }.items()
         ],
         ({"integration.ollama.enable": "true"}, ["`integration.ollama` is not known"]),

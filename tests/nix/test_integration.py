@@ -144,13 +144,13 @@ CALLS = {
 @pytest.mark.parametrize(
     ("models", "say"),
     [
-        ('model "x"', ["is a list or an attribute set", "write `[ model ]`"]),
-        ('"/nix/store/x"', ["is a list or an attribute set"]),
-        ("null", ["is a list or an attribute set"]),
+        ('model "x"', ["must be a list or an attribute set", "write `[ model ]`"]),
+        ('"/nix/store/x"', ["must be a list or an attribute set"]),
+        ("null", ["must be a list or an attribute set"]),
         (f"[ ({PLAIN}) ]", ['model "plain-', "enable = false", "getModelPath"]),
         (f"{{ mine = {PLAIN}; }}", ['model "mine"', "enable = false"]),
-        ('[ (model "x") "/nix/store/x" ]', ['"number 2" is not what `fetchModel` gave']),
-        ("{ default = pkgs.cacert; }", ['"default" is not what `fetchModel` gave']),
+        ('[ (model "x") "/nix/store/x" ]', ['"number 2" was not made by `fetchModel`']),
+        ("{ default = pkgs.cacert; }", ['"default" was not made by `fetchModel`']),
         (
             '{ a = model "x"; b = model "y"; c = (model "y") // { outPath = "/nix/store/z"; }; }',
             ['"b" and "c" are both models--org--y', "integration.huggingface = {"],
@@ -182,7 +182,7 @@ def test_a_wrong_folder_says_what_to_do(
     models = 'models = [ (model "x") ];'
     with pytest.raises(NixError) as caught:
         host_nix.eval(f"{LIBRARY} integration.{function} {{ {models} {argument} = {folder}; }}")
-    message = f"integration.{function}: `{argument}` names a folder in the container: write an abs"
+    message = f"integration.{function}: `{argument}` is a directory in the container: write an abs"
     assert message in str(caught.value)
 
 

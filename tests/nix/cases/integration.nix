@@ -38,24 +38,12 @@ let
 in
 {
   "integration.mkCacheName" = {
-    ofAModel = {
+    isThatOfTheLibrary = {
       expr = integration.mkCacheName {
         org = "meta-llama";
         model = "Llama-2-7b-hf";
       };
       expected = "models--meta-llama--Llama-2-7b-hf";
-    };
-    withoutAnOrganisation = {
-      expr = integration.mkCacheName { model = "gpt2"; };
-      expected = "models--gpt2";
-    };
-    ofADataset = {
-      expr = integration.mkCacheName {
-        org = "org";
-        model = "data";
-        repoType = "dataset";
-      };
-      expected = "datasets--org--data";
     };
   };
 
@@ -136,7 +124,7 @@ in
         };
       };
     };
-    inAnotherFolder = {
+    inAnotherDirectory = {
       expr = builtins.attrNames (
         integration.mkContainerMounts {
           models = [ model ];
@@ -155,7 +143,7 @@ in
         "${whisper.copied}:/models/hub/models--openai--whisper-tiny:ro"
       ];
     };
-    inAnotherFolder = {
+    inAnotherDirectory = {
       expr = integration.mkContainerVolumes {
         models = [ model ];
         home = "/srv/hf";

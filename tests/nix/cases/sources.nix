@@ -144,7 +144,7 @@ in
           };
         }).identity;
     };
-    aPrefixIsAFolder = {
+    aPrefixIsADirectory = {
       expr =
         (normalise {
           s3 = {

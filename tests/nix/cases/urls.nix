@@ -46,9 +46,9 @@ in
     };
   };
 
-  "urls.holdsSecret" = {
+  "urls.hasSecret" = {
     some = {
-      expr = map urls.holdsSecret [
+      expr = map urls.hasSecret [
         "https://example.org/a?download=true&response-content-disposition=x"
         "https://example.org/token=a/b"
         "https://example.org/a?monkey=1"
