@@ -20,7 +20,7 @@ PINNED = f"""
   files."config.json" = {{ hash = ""; size = 2; }};
 """
 HUGGINGFACE = {"enable": True, "mode": "link", "offline": False}
-MODEL = {
+MODEL: dict[str, object] = {
     "exclude": [],
     "fallbacks": [],
     "files": None,

@@ -10,18 +10,18 @@ import pytest
 
 from support.environment import CHECKOUT
 from support.expressions import fetch_model, files_pin, got
-from support.fake_repo import sha256
-from support.hub import BigFile
+from support.fake_repo import BigFile, chunks, sha256
 from support.nix import NixError
 from support.specs import sri
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.fake_repo import Content
     from support.hub import Hub, Repo
     from support.nix import NixEnv
 
-MODEL = {
+MODEL: dict[str, Content] = {
     "config.json": b"{}",
     "a b/ü 'q\" ${x} $y\\z.txt": b"weird",
     "line\nbreak": b"newline",
@@ -38,10 +38,7 @@ def repo(hub: Hub) -> Repo:
     return hub.add_repo("org/model", MODEL, lfs=["*.safetensors"])
 
 
-EXPECTED = {
-    path: content if isinstance(content, bytes) else b"".join(content.chunks(0, content.size))
-    for path, content in MODEL.items()
-}
+EXPECTED = {path: b"".join(chunks(content)) for path, content in MODEL.items()}
 
 
 @pytest.mark.parametrize("layout", ["copy", "link"])
@@ -190,7 +187,7 @@ def test_the_link_script(host_nix: NixEnv, hub: Hub, repo: Repo, tmp_path: Path)
     def script(arguments: str = "") -> str:
         model = files_pin(hub, repo, arguments)
         out = host_nix.build(model)
-        text = host_nix.eval(
+        text: str = host_nix.eval(
             "(import ./nix).integration.mkLinkScript"
             f' {{ model = {model}; cacheDir = "$HOME/a b/hub"; }}'
         )

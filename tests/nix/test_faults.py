@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import itertools
 import re
 import signal
 import threading
@@ -78,8 +79,8 @@ def spoiled(hub: Hub, names: list[str]) -> Repo:
         size = size if BY_NAME[name].ranges else 300_000 + number
         files[f"{number:02}.safetensors"] = BigFile(size, seed=number)
     repo = hub.add_repo("org/model", files, lfs=["*"])
-    rules = zip((about(*file) for file in files.items()), map(BY_NAME.get, names), strict=True)
-    spoil(hub, rules=rules)
+    faults = map(BY_NAME.__getitem__, names)
+    spoil(hub, rules=zip(itertools.starmap(about, files.items()), faults, strict=True))
     return repo
 
 

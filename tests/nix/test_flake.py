@@ -100,6 +100,24 @@ def test_the_overlay(host_nix: NixEnv, options: list[str]) -> None:
     assert name.stdout == "models--a--b"
 
 
+def test_the_package_can_be_overridden(host_nix: NixEnv, options: list[str]) -> None:
+    """As any package of nixpkgs, with other packages than the flake's."""
+    applied = """package: let
+          inherit (import ./tests/nix/pkgs { system = "x86_64-linux"; }) python3Packages;
+          python' = python3Packages // {
+            buildPythonApplication = arguments:
+              python3Packages.buildPythonApplication (arguments // { version = "0-mine"; });
+          };
+          mine = package.override { python3Packages = python'; };
+        in [ package.name mine.name (mine.override { inherit python3Packages; }).name ]"""
+    extra = ("--impure", "--json", *options)
+    for attribute in ("aimodels-gen", "default"):
+        shown = host_nix.run("nix", "eval", flake(attribute), "--apply", applied, *extra)
+        ours, mine, again = json.loads(shown.stdout)
+        assert mine == "aimodels-gen-0-mine"
+        assert ours == again != mine
+
+
 def test_the_packaged_program_works(host_nix: NixEnv, options: list[str], tmp_path: Path) -> None:
     extra = ["--option", "extra-sandbox-paths", sysconfig.get_path("purelib")]
     host_nix.run("nix", "build", flake("aimodels-gen"), "-o", tmp_path / "result", *options, *extra)

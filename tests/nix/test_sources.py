@@ -12,10 +12,11 @@ from support.nix import NixError
 
 if TYPE_CHECKING:
     from support.backend_fixtures import Locking
+    from support.fake_repo import Content
     from support.hub import Hub
     from support.nix import NixEnv
 
-FILES = {
+FILES: dict[str, Content] = {
     "config.json": b'{"a": 1}\n',
     "a b+c/ü?#%.txt": b"odd",
     "model.safetensors": BigFile(9 << 20, 7),
