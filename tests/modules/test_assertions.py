@@ -1,4 +1,4 @@
-"""What the modules say about configurations that cannot be meant, and only about those."""
+"""The modules report mistakes in configurations, and nothing else."""
 
 from __future__ import annotations
 
@@ -85,19 +85,19 @@ GOOD_MODELS = [
     ),
     f'{{ {SOURCE} hash = ""; fallbacks = [ {{ s3.bucket = "bucket"; }} ]; }}',
     f'{{ {LICENSED} "llama2"; }}',
-    f'{{ {SOURCE} hash = "sha256-..."; }}',  # as guides have it; building is what tells
+    f'{{ {SOURCE} hash = "sha256-..."; }}',  # as in guides; the build reports it
 ]
 
 
 def problems(nix: NixEnv, config: str) -> list[str]:
-    """Messages of the assertions that fail."""
+    """Return the messages of the assertions that fail."""
     try:
         found: list[str] = nix.eval(
             f"let c = {config}; in map (a: a.message)"
             " (builtins.filter (a: !a.assertion) c.assertions)"
         )
     except NixError as error:
-        # Home Manager itself looks at them first.
+        # Home Manager itself checks them first.
         text = str(error).partition("Failed assertions:\n")[2]
         found = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip()]
         if not found:
@@ -114,7 +114,7 @@ def test_a_model_that_is_wrong(store: NixEnv, model: str, problem: str) -> None:
 
 
 def test_home_manager_says_the_same(store: NixEnv) -> None:
-    """Once is enough: it has no code of its own for it."""
+    """Once is enough, because both modules share the code."""
     config = home_manager(
         f'{{ programs.ai-models = {{ enable = true; models."a b" = {{ {SOURCE} }}; }}; }}'
     )
@@ -143,7 +143,7 @@ def test_models_with_one_name(store: NixEnv) -> None:
     assert problems(store, nixos(f"{{ {config} }}")) == [
         f'services.ai-models.models: "a" and "b c" and "d" are all models--org--m{RENAME}'
     ]
-    # Where nothing is linked there is no conflict.
+    # Without links there is no conflict.
     off = "services.ai-models.integration.huggingface.enable = false;"
     assert problems(store, nixos(f"{{ {config} {off} }}")) == []
 
@@ -217,7 +217,7 @@ def test_a_licence_that_is_not_enforced_is_not_told_to_nixpkgs(store: NixEnv) ->
 
 
 @pytest.mark.parametrize(
-    ("folder", "problem"),
+    ("directory", "problem"),
     [
         ("builtins.storeDir", "is inside the Nix store, which is read-only: set a directory"),
         ('"${builtins.storeDir}/x"', "is inside the Nix store, which is read-only"),
@@ -231,12 +231,12 @@ def test_a_licence_that_is_not_enforced_is_not_told_to_nixpkgs(store: NixEnv) ->
         ('"${builtins.storeDir}-of-mine"', None),
     ],
 )
-def test_where_the_cache_is(store: NixEnv, folder: str, problem: str | None) -> None:
+def test_where_the_cache_is(store: NixEnv, directory: str, problem: str | None) -> None:
     for path, option, make in (
         ("services.ai-models", "cacheDir", nixos),
         ("programs.ai-models", "hubDir", home_manager),
     ):
-        config = f"enable = true; integration.huggingface.{option} = {folder};"
+        config = f"enable = true; integration.huggingface.{option} = {directory};"
         found = problems(store, make(f"{{ {path} = {{ {config} }}; }}"))
         if problem is None:
             assert found == []
@@ -247,7 +247,7 @@ def test_where_the_cache_is(store: NixEnv, folder: str, problem: str | None) -> 
 
 
 def test_a_path_of_two_lines(store: NixEnv) -> None:
-    """One line would be a rule of its own for systemd-tmpfiles."""
+    """The second line would be another rule for systemd-tmpfiles."""
     config = 'enable = true; integration.huggingface.cacheDir = "/srv/a\\nb";'
     (message,) = problems(store, nixos(f"{{ services.ai-models = {{ {config} }}; }}"))
     assert "is not the path of a directory" in message

@@ -1,4 +1,4 @@
-"""What a real Nix builds in its sandbox: both pins, both layouts, against a Hub of ours."""
+"""Builds by a real Nix in its sandbox: both pins and both layouts, from the test Hub."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_files_pin(nix: NixEnv, hub: Hub, repo: Repo, layout: str) -> None:
     files = [p for p in out.rglob("*") if p.is_file() and not p.is_symlink()]
     assert {p.stat().st_mode & 0o777 for p in files} == {0o444}
     references = nix.run("nix-store", "-q", "--references", nix.store / out.name).stdout.split()
-    # A copy stands alone, so that it can be mounted into a container by itself.
+    # A copy is self-contained and can be mounted into a container alone.
     assert len(references) == (len(blobs) if layout == "link" else 0)
 
 
@@ -211,7 +211,7 @@ def test_the_link_script(host_nix: NixEnv, hub: Hub, repo: Repo, tmp_path: Path)
     first = link.readlink()
     stat = link.lstat()
     run(copy)
-    assert link.lstat() == stat  # nothing was done again
+    assert link.lstat() == stat  # nothing was repeated
     run(linked)
     assert link.readlink() != first
 
@@ -239,9 +239,9 @@ def test_what_lies_about_in_a_checkout_changes_no_path(
 
     before = path()
     fetcher = checkout / "nix/fetcher"
-    for folder in (fetcher / "__pycache__", fetcher / ".mypy_cache/3.10"):
-        folder.mkdir(parents=True)
-        (folder / "x.py").write_text("")
+    for directory in (fetcher / "__pycache__", fetcher / ".mypy_cache/3.10"):
+        directory.mkdir(parents=True)
+        (directory / "x.py").write_text("")
     (fetcher / "aimodels_fetcher/.errors.py.swp").write_text("")
     assert path() == before
     (fetcher / "aimodels_fetcher/new.py").write_text("")

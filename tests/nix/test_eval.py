@@ -1,4 +1,4 @@
-"""What evaluates without building: the cases, and the messages of wrong calls."""
+"""Evaluation without building: the cases, and the messages for wrong calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_cases(nix: NixEnv) -> None:
 
 
 def test_a_wrong_case_is_reported(host_nix: NixEnv) -> None:
-    """The cases above could not fail if comparing were broken."""
+    """The cases above could not fail if the comparison were broken."""
     report = host_nix.eval('(import ./tests/nix/cases/names.nix)."names.sanitize".noLeadingDot')
     assert report["expr"] == report["expected"] == "hidden"
     assert report["expr"] != "..hidden"

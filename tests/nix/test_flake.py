@@ -1,4 +1,4 @@
-"""Every output of the flake, evaluated, and built where the machine can."""
+"""Every output of the flake, evaluated, and built if the machine can."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYSTEMS = {"aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux"}
 
 @pytest.fixture
 def options(standin: Path) -> list[str]:
-    """The flake's own checkout, with the stand-in in nixpkgs' place."""
+    """Return the options that replace nixpkgs with the stand-in."""
     return ["--override-input", "nixpkgs", f"path:{standin}", "--no-write-lock-file"]
 
 
@@ -32,7 +32,7 @@ def test_outputs(nix: NixEnv, options: list[str]) -> None:
     shown = json.loads(
         nix.run("nix", "flake", "show", "--json", f"git+file://{CHECKOUT}", *options).stdout
     )
-    # Newer releases put the outputs below a key of their own.
+    # Newer releases nest the outputs below a key.
     shown = shown.get("inventory", shown)
     assert set(shown) == {
         "apps",
@@ -125,7 +125,7 @@ def test_the_packaged_program_works(host_nix: NixEnv, options: list[str], tmp_pa
     assert "lock" in host_nix.run(program, "--help").stdout
     shown = host_nix.run("nix", "run", flake("default"), *options, *extra, "--", "--version")
     assert shown.stdout.startswith("aimodels-gen ")
-    # The wheel carries the templates and the library with its fetcher.
+    # The wheel contains the templates, and the library with its fetcher.
     host_nix.run(program, "init", tmp_path / "project")
     assert (tmp_path / "project/flake.nix").is_file()
     lib = tmp_path / "result/lib/aimodels_gen"

@@ -48,7 +48,7 @@ in
   };
 
   "integration.mkLinkScript" = {
-    # What it does is shown by running it: ../test_build.py.
+    # ../test_build.py runs it.
     leavesVariablesToTheShell = {
       expr = contains "hub=\"[$]HOME/.cache/huggingface/hub\"" (
         integration.mkLinkScript {
@@ -61,7 +61,7 @@ in
   };
 
   "integration.mkShellHook" = {
-    # What it does: ../test_shells.py.
+    # ../test_shells.py runs it.
     goesOnlineWhereThatIsWanted = {
       expr = contains "OFFLINE" (
         integration.mkShellHook {
@@ -95,7 +95,7 @@ in
   };
 
   "integration.mkCache" = {
-    # What is in it: ../test_shells.py.
+    # ../test_integration.py builds it.
     isADerivation = {
       expr = (integration.mkCache pkgs both).type;
       expected = "derivation";

@@ -1,9 +1,9 @@
-# The outcome of all cases, as data: what failed, how many there are, which functions have none.
+# The results of all cases, as data: failures, their number, and exported functions without a case.
 { pkgs }:
 let
   cases = import ./. { inherit pkgs; };
 
-  # `expr` and `expected` of a case are compared, so that both stay lazy where it passes.
+  # Only `expr` and `expected` are compared; a case that passes evaluates nothing else.
   failures = builtins.concatMap (
     symbol:
     builtins.concatMap (
