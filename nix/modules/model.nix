@@ -140,12 +140,9 @@ types.submodule (
             linked into the cache: for programs that accept a path (`modelPaths`).
           '';
         };
-        org =
-          nullable types.str "The organisation in the cache. Null means that of the source."
-            "my-org";
+        org = nullable types.str "The organisation in the cache. Null means that of the source." "my-org";
         model =
-          nullable types.str "The model's name in the cache. Null means that of the source."
-            "fine-tuned-llama";
+          nullable types.str "The model in the cache. Null means that of the source." "fine-tuned-llama";
       };
 
       meta = mkOption {

@@ -4,8 +4,7 @@ in
 {
   bundlePython = {
     isNamedAfterTheProgram = {
-      expr =
-        builtins.match ".*-ai-models-fetcher" (bundlePython "fetcher" ../../../nix/fetcher) != null;
+      expr = builtins.match ".*-ai-models-fetcher" (bundlePython "fetcher" ../../../nix/fetcher) != null;
       expected = true;
     };
     # Both directories have files, but none of Python.
