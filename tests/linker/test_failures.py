@@ -12,7 +12,7 @@ import pytest
 
 from aimodels_linker.spec import read_spec
 from aimodels_linker.sync import link, unlink
-from aimodels_linker.words import failure
+from aimodels_linker.messages import failure
 from linker.helpers import A, follow
 from support.disk import fill, small_disk
 from support.linker import contents, touched

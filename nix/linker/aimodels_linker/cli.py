@@ -8,7 +8,7 @@ from aimodels_linker.errors import LinkError
 from aimodels_linker.log import fail
 from aimodels_linker.spec import read_spec
 from aimodels_linker.sync import link, unlink
-from aimodels_linker.words import failure
+from aimodels_linker.messages import failure
 
 _COMMANDS = {"link": link, "unlink": unlink}
 

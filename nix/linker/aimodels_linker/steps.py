@@ -11,7 +11,7 @@ from aimodels_linker.directory import in_order, is_ours, plan, read_entry, recor
 from aimodels_linker.folders import UNFINISHED, Folder, Kind, Put
 from aimodels_linker.log import warn
 from aimodels_linker.state import FolderRecord, LinkRecord, between
-from aimodels_linker.words import left_alone, stays_folder
+from aimodels_linker.messages import left_alone, stays_folder
 
 if TYPE_CHECKING:
     from aimodels_linker.directory import Changes, Needed
