@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from aimodels_linker.errors import LinkError
-from aimodels_linker.folders import Put, open_folder
+from aimodels_linker.dirfd import Put, open_folder
 from aimodels_linker.state import FolderRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from aimodels_linker.folders import Contents, Folder
+    from aimodels_linker.dirfd import Contents, Folder
 
 Needed: TypeAlias = "Mapping[str, str | bytes]"
 """What is to be in a folder: path -> the text of a link, or the bytes of a file."""

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimodels_linker.folders import Kind
+from aimodels_linker.dirfd import Kind
 
 if TYPE_CHECKING:
     from aimodels_linker.spec import Entry, Spec

@@ -12,7 +12,7 @@ import stat
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aimodels_linker.folders import TEMPORARY, Put, open_folder
+from aimodels_linker.dirfd import TEMPORARY, Put, open_folder
 from aimodels_linker.log import warn
 from aimodels_linker.spec import check_name
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aimodels_linker.directory import in_order, is_ours, plan, read_entry, record_of
-from aimodels_linker.folders import UNFINISHED, Folder, Kind, Put
+from aimodels_linker.dirfd import UNFINISHED, Folder, Kind, Put
 from aimodels_linker.log import warn
 from aimodels_linker.state import FolderRecord, LinkRecord, between
 from aimodels_linker.messages import left_alone, stays_folder

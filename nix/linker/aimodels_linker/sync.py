@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from aimodels_linker.errors import InTheWayError, LinkError
-from aimodels_linker.folders import TEMPORARY, UNFINISHED, Put, open_folder
+from aimodels_linker.dirfd import TEMPORARY, UNFINISHED, Put, open_folder
 from aimodels_linker.log import fail, tell, warn
 from aimodels_linker.state import State, read_state
 from aimodels_linker.steps import Decider, Step
@@ -17,7 +17,7 @@ from aimodels_linker.messages import failure, in_the_way
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimodels_linker.folders import Folder
+    from aimodels_linker.dirfd import Folder
     from aimodels_linker.spec import Entry, Spec
     from aimodels_linker.state import Record
 
