@@ -11,7 +11,7 @@ from aimodels_linker.errors import InTheWayError, LinkError
 from aimodels_linker.dirfd import TEMPORARY, UNFINISHED, Put, open_folder
 from aimodels_linker.log import fail, tell, warn
 from aimodels_linker.state import State, read_state
-from aimodels_linker.steps import Decider, Step
+from aimodels_linker.plan import Decider, Step
 from aimodels_linker.messages import failure, in_the_way
 
 if TYPE_CHECKING:
