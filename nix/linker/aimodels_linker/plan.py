@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from aimodels_linker.directory import in_order, is_ours, plan, read_entry, record_of
+from aimodels_linker.link_tree import in_order, is_ours, plan, read_entry, record_of
 from aimodels_linker.dirfd import UNFINISHED, Folder, Kind, Put
 from aimodels_linker.log import warn
 from aimodels_linker.state import FolderRecord, LinkRecord, between
 from aimodels_linker.messages import left_alone, stays_folder
 
 if TYPE_CHECKING:
-    from aimodels_linker.directory import Changes, Needed
+    from aimodels_linker.link_tree import Changes, Needed
     from aimodels_linker.spec import Entry, Spec
     from aimodels_linker.state import Record
 
