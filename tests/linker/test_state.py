@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from support.linker import Linker
 
 A, B = "models--org--a", "models--org--b"
-_FOLDER = '{"mode": "directory", "refs": {}, "made": true, "snapshots": {"..": ["x"]}}'
+_DIRECTORY = '{"mode": "directory", "refs": {}, "made": true, "snapshots": {"..": ["x"]}}'
 
 
 def test_the_state_is_sorted_and_versioned(either: Linker, entry: Callable[..., Path]) -> None:
@@ -30,7 +30,7 @@ def test_the_state_is_sorted_and_versioned(either: Linker, entry: Callable[..., 
     assert text == json.dumps(data, sort_keys=True, indent=1) + "\n"
 
 
-def test_a_moved_hub_folder(either: Linker, entry: Callable[..., Path]) -> None:
+def test_a_moved_hub_directory(either: Linker, entry: Callable[..., Path]) -> None:
     models = {A: entry("a"), B: entry("b")}
     either.link(models)
     (either.hub / "models--my--own").mkdir()
@@ -40,13 +40,13 @@ def test_a_moved_hub_folder(either: Linker, entry: Callable[..., Path]) -> None:
         f"ai-models: removed 2 in {either.hub}",
         f"ai-models: linked 2 in {moved.hub}",
     ]
-    assert contents(either.hub) == {"models--my--own": ("folder",)}
+    assert contents(either.hub) == {"models--my--own": ("directory",)}
     assert (moved.hub / A / "refs/main").exists()
     assert list(json.loads(moved.state.read_text())["hubs"]) == [str(moved.hub)]
     assert moved.link(models).out == []
 
 
-def test_a_moved_hub_folder_that_is_gone(either: Linker, entry: Callable[..., Path]) -> None:
+def test_a_moved_hub_directory_that_is_gone(either: Linker, entry: Callable[..., Path]) -> None:
     models = {A: entry("a")}
     either.link(models)
     either.hub.rename(either.root / "away")
@@ -87,7 +87,7 @@ def test_what_cannot_be_cleaned_is_remembered(linker: Linker, entry: Callable[..
         b'{"version": 1, "hubs": {"/": {"etc": {"mode": "link"}}}}',
         b'{"version": 1, "hubs": {"/": {"../a--b": {"mode": "link"}}}}',
         b'{"version": 1, "hubs": {"/": {"a--b": {"mode": "directory"}}}}',
-        b'{"version": 1, "hubs": {"/": {"a--b": %b}}}' % _FOLDER.encode(),
+        b'{"version": 1, "hubs": {"/": {"a--b": %b}}}' % _DIRECTORY.encode(),
         b'{"version": 1, "hubs": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001,
     ],
 )
@@ -113,7 +113,7 @@ def test_a_damaged_state_is_told_once(linker: Linker) -> None:
     assert contents(linker.root / "cache") == {}
 
 
-def test_a_folder_in_its_place(linker: Linker, entry: Callable[..., Path]) -> None:
+def test_a_directory_in_its_place(linker: Linker, entry: Callable[..., Path]) -> None:
     linker.state.mkdir()
     for run in (linker.link({A: entry("a")}), linker.unlink()):
         assert run.status == 1
@@ -164,14 +164,14 @@ def test_a_pipe_in_its_place_is_not_waited_for(linker: Linker, entry: Callable[.
     assert linker.state.is_file()
 
 
-class TestUnitsFolder:
-    """systemd gives a unit a folder that lasts from one run to the next: $RUNTIME_DIRECTORY."""
+class TestUnitsDirectory:
+    """systemd gives a unit a directory that lasts from one run to the next: $RUNTIME_DIRECTORY."""
 
     @pytest.fixture
     def env(self, linker: Linker) -> dict[str, str]:
-        folder = linker.root / "run"
-        folder.mkdir()
-        return {"RUNTIME_DIRECTORY": f"{folder}:/run/another"}
+        directory = linker.root / "run"
+        directory.mkdir()
+        return {"RUNTIME_DIRECTORY": f"{directory}:/run/another"}
 
     def test_a_moved_cache(
         self, either: Linker, entry: Callable[..., Path], env: dict[str, str]
@@ -183,7 +183,7 @@ class TestUnitsFolder:
             f"ai-models: removed 2 in {either.hub}",
             f"ai-models: linked 1 in {moved.hub}",
         ]
-        assert contents(either.root / "cache") == {"hub": ("folder",)}
+        assert contents(either.root / "cache") == {"hub": ("directory",)}
         before = touched(either.root / "run")
         assert moved.link({A: models[A]}, env=env).out == []
         assert touched(either.root / "run") == before
@@ -197,8 +197,10 @@ class TestUnitsFolder:
         assert moved.unlink("--dry-run", env=env).out == [f"would remove {linker.hub}/{A}"]
         assert moved.unlink(env=env).out == [f"ai-models: removed 1 in {linker.hub}"]
 
-    def test_a_folder_that_cannot_be_used(self, linker: Linker, entry: Callable[..., Path]) -> None:
-        run = linker.link({A: entry("a")}, env={"RUNTIME_DIRECTORY": "/nonexistent/folder"})
+    def test_a_directory_that_cannot_be_used(
+        self, linker: Linker, entry: Callable[..., Path]
+    ) -> None:
+        run = linker.link({A: entry("a")}, env={"RUNTIME_DIRECTORY": "/nonexistent/directory"})
         assert run.status == 1
         assert [line.partition(" ")[0] for line in run.err] == ["error:"]
         assert (linker.hub / A).is_symlink()

@@ -1,7 +1,7 @@
-"""Folders in which others may write while we do: nothing there leads us out of them.
+"""Directories held open by a file descriptor, for places where others may write at the same time.
 
-An open folder stands for itself, whatever its path comes to mean; paths are relative to it, and no
-symbolic link on the way of one is followed. So root can work in the folder of a hostile user.
+An open directory stays the same one, whatever happens to its path. Paths are relative to it, and
+nothing is written through a symbolic link, so root can work in the directory of a hostile user.
 """
 
 from __future__ import annotations
@@ -11,83 +11,44 @@ import errno
 import os
 import stat
 from enum import Enum
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from aimodels_linker.errors import InTheWayError, LinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-TEMPORARY = ".nix-ai-models.tmp"
-"""A link or a file on its way to its place. One name: what a killed run has left is found by it."""
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+NO_FOLLOW = _DIRECTORY | os.O_NOFOLLOW
+"""Flags of `os.open` for a directory that is not the target of a link."""
 
-UNFINISHED = ".nix-ai-models.new"
-"""A folder that is being filled before it gets its name."""
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_INSIDE = _FOLDER | os.O_NOFOLLOW
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_WAITING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not for a pipe's writer
-_NOT_A_FOLDER = {errno.ENOTDIR, errno.ELOOP}
-_TAKEN = {*_NOT_A_FOLDER, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY}
+# O_NONBLOCK: opening a pipe does not wait for its writer.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_TAKEN = {errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY}
 _NO_FILE = {errno.ENOENT, errno.ELOOP, errno.ENXIO}
-_STAYS = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}
 
 
 class Kind(Enum):
-    """What a name can stand for, beside a link."""
+    """What a name can stand for, apart from a link."""
 
-    FOLDER = 1
+    DIRECTORY = 1
     FILE = 2
 
 
-class Put(NamedTuple):
-    """Something to be put at a place.
+class Directory:
+    """An open directory.
 
     Args:
-        place: The path.
-        content: The text of a link, or the bytes of a file.
-        over: Whether to replace what is there.
-    """
-
-    place: str
-    content: str | bytes
-    over: bool
-
-    @property
-    def folder(self) -> str:
-        """The folder that it is put in."""
-        return self.place.rpartition("/")[0]
-
-
-class Contents(NamedTuple):
-    """What is in a folder.
-
-    Args:
-        nodes: Path -> the text of a link, or None for what is neither link nor folder.
-        folders: Paths; each after the folder that it is in.
-    """
-
-    nodes: dict[str, str | None]
-    folders: list[str]
-
-
-class Folder:
-    """An open folder.
-
-    Args:
-        descriptor: Of the folder.
-        path: For messages.
+        descriptor: Its file descriptor; closed at the end of a `with` block.
+        path: Its path, for messages.
     """
 
     def __init__(self, descriptor: int, path: str) -> None:
         self.descriptor = descriptor
         self.path = path
 
-    def __enter__(self) -> Folder:  # noqa: PYI034 (Self is new in Python 3.11)
+    def __enter__(self) -> Directory:  # noqa: PYI034 (Self is new in Python 3.11)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,61 +56,42 @@ class Folder:
 
     @property
     def writable(self) -> bool:
-        """Whether names in this folder may be made and removed."""
+        """Whether names in this directory can be created and removed."""
         return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor)
 
-    def look(self, name: str) -> str | Kind | None:
-        """Say what a name in this folder is: the text of a link, something else, or nothing."""
-        with self._explained(name):
+    def look_up(self, name: str) -> str | Kind | None:
+        """Return what a name stands for: the target of a link, a kind, or None for nothing."""
+        with self.errors_at(name):
             try:
                 mode = os.lstat(name, dir_fd=self.descriptor).st_mode
                 if stat.S_ISLNK(mode):
                     return os.readlink(name, dir_fd=self.descriptor)
             except FileNotFoundError:
                 return None
-        return Kind.FOLDER if stat.S_ISDIR(mode) else Kind.FILE
+        return Kind.DIRECTORY if stat.S_ISDIR(mode) else Kind.FILE
 
-    def child(self, name: str, *, new: bool = False) -> Folder:
-        """Open a folder in this one, or make it.
+    def open_child(self, name: str, *, create: bool = False) -> Directory:
+        """Open a directory in this one, or create it first.
 
         Raises:
-            InTheWayError: It is none, or is there although it should be new.
+            InTheWayError: It is not a directory, or exists although it should be created.
         """
-        with self._explained(name):
-            if new:
+        with self.errors_at(name):
+            if create:
                 os.mkdir(name, dir_fd=self.descriptor)
-            descriptor = os.open(name, _INSIDE, dir_fd=self.descriptor)
-        return Folder(descriptor, f"{self.path}/{name}")
+            descriptor = os.open(name, NO_FOLLOW, dir_fd=self.descriptor)
+        return Directory(descriptor, f"{self.path}/{name}")
 
-    def walk(self) -> Contents:
-        """Read everything below this folder."""
-        found = Contents({}, [])
-        waiting = [""]
-        while waiting:
-            folder = waiting.pop()
-            with self._explained(folder):
-                descriptor = os.open(folder or ".", _INSIDE, dir_fd=self.descriptor)
-                try:
-                    with os.scandir(descriptor) as entries:
-                        for entry in entries:
-                            place = f"{folder}/{entry.name}" if folder else entry.name
-                            if entry.is_symlink():
-                                text = os.readlink(entry.name, dir_fd=descriptor)
-                                found.nodes[place] = text
-                            elif entry.is_dir(follow_symlinks=False):
-                                found.folders.append(place)
-                                waiting.append(place)
-                            else:
-                                found.nodes[place] = None
-                finally:
-                    os.close(descriptor)
-        return found
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return the first bytes of a regular file, or None if there is none.
 
-    def read(self, place: str, limit: int) -> bytes | None:
-        """Read the beginning of a file; None where there is none."""
-        with self._explained(place):
+        Args:
+            path: A path below this directory. A link is not followed in its last part.
+            limit: The maximum number of bytes.
+        """
+        with self.errors_at(path):
             try:
-                descriptor = os.open(place, _NO_WAITING, dir_fd=self.descriptor)
+                descriptor = os.open(path, _READ, dir_fd=self.descriptor)
             except OSError as error:
                 if error.errno in _NO_FILE:
                     return None
@@ -158,108 +100,32 @@ class Folder:
                 regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
                 return file.read(limit) if regular else None
 
-    def leads(self, place: str) -> bool:
-        """Whether there is something where a link leads to."""
+    def exists(self, path: str) -> bool:
+        """Whether a path exists; the target of a link, if the path is one."""
         try:
-            os.stat(place, dir_fd=self.descriptor)
+            os.stat(path, dir_fd=self.descriptor)
         except OSError:
             return False
         return True
 
-    def put(self, puts: Iterable[Put], spare: Folder, *, durable: bool = False) -> None:
-        """Put links and files in place, each at once and whole, and the folders that they need.
+    @contextlib.contextmanager
+    def open_below(self, path: str, *, create: bool = False) -> Iterator[int]:
+        """Open a directory below this one, part by part, and yield its descriptor.
 
         Args:
-            puts: Those of a folder should follow each other.
-            spare: A folder on the same file system, for what is not in place yet.
-            durable: Whether files have to survive that the machine stops.
+            path: Its path; "" for this directory.
+            create: Whether to create what is missing of the path.
 
         Raises:
-            InTheWayError: Where one belongs there is a folder, or something new.
+            InTheWayError: A part of the path is not a directory.
         """
-        for folder, group in groupby(puts, attrgetter("folder")):
-            with self._within(folder, make=True) as descriptor:
-                for place, content, over in group:
-                    name = place.rpartition("/")[2]
-                    with self._explained(place):
-                        if isinstance(content, str) and not over:
-                            os.symlink(content, name, dir_fd=descriptor)
-                        else:
-                            spare._prepare(content, durable=durable)
-                            spare.move(TEMPORARY, descriptor, name)
-
-    def _prepare(self, content: str | bytes, *, durable: bool) -> None:
-        try:
-            self._write(content, durable=durable)
-        except FileExistsError:
-            self.remove(TEMPORARY)
-            self._write(content, durable=durable)
-
-    def _write(self, content: str | bytes, *, durable: bool) -> None:
-        if isinstance(content, str):
-            os.symlink(content, TEMPORARY, dir_fd=self.descriptor)
-            return
-        descriptor = os.open(TEMPORARY, _NEW_FILE, 0o666, dir_fd=self.descriptor)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            if durable:
-                os.fsync(descriptor)
-
-    def move(self, name: str, folder: int, new_name: str) -> None:
-        """Move something from this folder to another place, or remove it where that fails."""
-        try:
-            os.rename(name, new_name, src_dir_fd=self.descriptor, dst_dir_fd=folder)
-        except OSError:
-            self.remove(name)
-            raise
-
-    def drop(self, places: Iterable[str]) -> None:
-        """Remove links and files; what is not there is no problem."""
-        for folder, group in groupby(places, lambda place: place.rpartition("/")[0]):
-            with contextlib.suppress(FileNotFoundError), self._within(folder) as descriptor:
-                for place in group:
-                    with self._explained(place), contextlib.suppress(FileNotFoundError):
-                        os.unlink(place.rpartition("/")[2], dir_fd=descriptor)
-
-    def prune(self, folders: Iterable[str]) -> None:
-        """Remove those folders that are empty, beginning with the innermost."""
-        for folder in sorted(folders, key=lambda path: path.count("/"), reverse=True):
-            parent, _, name = folder.rpartition("/")
-            with contextlib.suppress(FileNotFoundError), self._within(parent) as descriptor:
-                try:
-                    os.rmdir(name, dir_fd=descriptor)
-                except OSError as error:
-                    if error.errno not in _STAYS:
-                        raise self._problem(error, folder) from error
-
-    def remove_folder(self, name: str) -> None:
-        """Remove an empty folder in this one."""
-        with self._explained(name):
-            os.rmdir(name, dir_fd=self.descriptor)
-
-    def remove(self, name: str) -> None:
-        """Remove whatever has this name in this folder, with all that is below it."""
-        there = self.look(name)
-        if there is Kind.FOLDER:
-            with self.child(name) as folder:
-                contents = folder.walk()
-                folder.drop(contents.nodes)
-                folder.prune(contents.folders)
-            self.remove_folder(name)
-        elif there is not None:
-            self.drop([name])
-
-    @contextlib.contextmanager
-    def _within(self, place: str, *, make: bool = False) -> Iterator[int]:
-        """Open a folder below this one, part by part."""
         descriptor = os.dup(self.descriptor)
         try:
-            path = ""
-            for part in place.split("/") if place else ():
-                path = f"{path}/{part}" if path else part
-                with self._explained(path):
-                    inner = _open_inside(descriptor, part, make=make)
+            reached = ""
+            for part in path.split("/") if path else ():
+                reached = f"{reached}/{part}" if reached else part
+                with self.errors_at(reached):
+                    inner = _open_no_follow(descriptor, part, create=create)
                 os.close(descriptor)
                 descriptor = inner
             yield descriptor
@@ -267,58 +133,60 @@ class Folder:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def _explained(self, place: str) -> Iterator[None]:
-        """Say where errors have happened."""
+    def errors_at(self, path: str) -> Iterator[None]:
+        """Raise errors with the absolute path at which they occurred."""
         try:
             yield
         except OSError as error:
-            raise self._problem(error, place) from error
+            raise self.error_at(path, error) from error
 
-    def _problem(self, error: OSError, place: str) -> InTheWayError | OSError:
-        path = f"{self.path}/{place}" if place else self.path
+    def error_at(self, path: str, error: OSError) -> InTheWayError | OSError:
+        """Return an error of the operating system with the absolute path of a path."""
+        absolute = f"{self.path}/{path}" if path else self.path
         if error.errno in _TAKEN:
-            return InTheWayError(path)
-        return OSError(error.errno, error.strerror, path)
+            return InTheWayError(absolute)
+        return OSError(error.errno, error.strerror, absolute)
 
 
-def open_folder(path: str, *, make: bool = False) -> Folder:
-    """Open a folder by its path, which may be a link, or lead through links.
+def open_directory(path: str, *, create: bool = False) -> Directory:
+    """Open a directory by its path, which may be a link, or lead through links.
 
     Args:
         path: An absolute path.
-        make: Whether to make it if it is missing, with all that leads to it.
+        create: Whether to create it and its parents if they are missing.
 
     Raises:
-        LinkError: As root, of a link that another user has made: it could lead anywhere.
+        LinkError: As root, at a link that another user has made: it could lead anywhere.
     """
     if os.geteuid() == 0:
         _check_links(path)
-    if make:
+    if create:
         Path(path).mkdir(parents=True, exist_ok=True)
-    return Folder(os.open(path, _FOLDER), path)
+    return Directory(os.open(path, _DIRECTORY), path)
 
 
-def _open_inside(descriptor: int, name: str, *, make: bool) -> int:
+def _open_no_follow(descriptor: int, name: str, *, create: bool) -> int:
     try:
-        return os.open(name, _INSIDE, dir_fd=descriptor)
+        return os.open(name, NO_FOLLOW, dir_fd=descriptor)
     except FileNotFoundError:
-        if not make:
+        if not create:
             raise
-    with contextlib.suppress(FileExistsError):  # a program may be making it, too
+    with contextlib.suppress(FileExistsError):  # another program may create it at the same time
         os.mkdir(name, dir_fd=descriptor)
-    return os.open(name, _INSIDE, dir_fd=descriptor)
+    return os.open(name, NO_FOLLOW, dir_fd=descriptor)
 
 
 def _check_links(path: str) -> None:
     parts = path.split("/")
     for count in range(2, len(parts) + 1):
-        place = "/".join(parts[:count])
+        part = "/".join(parts[:count])
         try:
-            status = os.lstat(place)
+            status = os.lstat(part)
         except OSError:
             return
         if stat.S_ISLNK(status.st_mode) and status.st_uid != 0:
             raise LinkError(
-                f"{place} is a link to {Path(place).readlink()} that root has not made, and that "
-                "root does not follow: make it as root, or configure the folder that it leads to"
+                f"{part} is a link to {Path(part).readlink()} that root did not make, so root "
+                "does not follow it",
+                "make it as root, or configure the directory that it leads to",
             )

@@ -1,6 +1,6 @@
-"""Entries that are folders: links into the store, beside what programs have downloaded themselves.
+"""Link trees: directories of links to an entry in the store, to which programs may add downloads.
 
-A folder of ours has what huggingface_hub would have made, but for the blobs, which are links:
+A link tree has what huggingface_hub would have made, except that its blobs are links:
 
     blobs/<sha256>                  a link to the blob of the entry in the store
     snapshots/<commit>/<path>       relative links to the blobs
@@ -13,233 +13,244 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from aimodels_linker.dirfd import open_directory
 from aimodels_linker.errors import LinkError
-from aimodels_linker.dirfd import Put, open_folder
-from aimodels_linker.state import FolderRecord
+from aimodels_linker.state import DirectoryRecord
+from aimodels_linker.walk import walk
+from aimodels_linker.write import Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from aimodels_linker.dirfd import Contents, Folder
+    from aimodels_linker.dirfd import Directory
 
-Needed: TypeAlias = "Mapping[str, str | bytes]"
-"""What is to be in a folder: path -> the text of a link, or the bytes of a file."""
+Wanted: TypeAlias = "Mapping[str, str | bytes]"
+"""What has to be in a link tree: path -> the target of a link, or the bytes of a file."""
 
-Owns: TypeAlias = "Callable[[str], bool]"
-"""Whether a link with this text leads into the store."""
+InStore: TypeAlias = "Callable[[str], bool]"
+"""Whether the target of a link is in the Nix store."""
 
-_LIMIT = 1 << 28  # bytes of a listing or a ref; real ones have some MB at most
+_MAX_SIZE = 1 << 28  # bytes of a listing or a ref; real ones have a few MiB at most
 _BLOB = re.compile(r"(?:\.\./)+(blobs/[^/]+)")
 
-# Whoever follows a ref is to find the snapshot, and whoever follows a link the blob.
-_MAKING = ("blobs", "trees", "snapshots", "refs")
-_CLEARING = ("refs", "snapshots", "trees", ".no_exist", "blobs")
+# A ref that is there has its snapshot, and a link in a snapshot has its blob.
+_WRITE_ORDER = ("blobs", "trees", "snapshots", "refs")
+_REMOVE_ORDER = ("refs", "snapshots", "trees", ".no_exist", "blobs")
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What makes a folder as it should be.
+    """What to do to a link tree.
 
     Args:
-        puts: In this order.
-        drops: Paths, in this order, after that.
-        prunes: Folders that are to go, empty as they are then.
-        rest: Whether something stays.
+        writes: In this order.
+        removals: Paths of links and files to remove after that, in this order.
+        empty: Directories to remove after that.
+        remains: Whether anything is left in the end.
     """
 
-    puts: list[Put]
-    drops: list[str]
-    prunes: set[str]
-    rest: bool
+    writes: list[Write]
+    removals: list[str]
+    empty: set[str]
+    remains: bool
 
-    @property
-    def any(self) -> bool:
-        """Whether there is something to do."""
-        return bool(self.puts or self.drops or self.prunes or not self.rest)
+    def __bool__(self) -> bool:
+        return bool(self.writes or self.removals or self.empty or not self.remains)
 
 
-def read_entry(path: str) -> Needed:
-    """Give what has to be in a folder that stands for an entry in the store.
+def read_entry(path: str) -> Wanted:
+    """Return what has to be in the link tree of an entry in the store.
 
     Raises:
-        LinkError: It is no entry of a cache.
+        LinkError: The path is not an entry of a cache.
     """
-    needed: dict[str, str | bytes] = {}
-    with open_folder(path) as folder:
-        for place, text in folder.walk().nodes.items():
-            top = _top(place)
+    wanted: dict[str, str | bytes] = {}
+    with open_directory(path) as directory:
+        for node, target in walk(directory).nodes.items():
+            top = _top(node)
             if top == "blobs":
-                needed[place] = f"{path}/{place}"
-            elif top == "snapshots" and text is not None:
-                needed[place] = text
+                wanted[node] = f"{path}/{node}"
+            elif top == "snapshots" and target is not None:
+                wanted[node] = target
             elif top in {"refs", "trees"}:
-                needed[place] = folder.read(place, _LIMIT) or b""
-    if not _by_commit(needed):
-        raise LinkError(f"{path} is no entry of a cache: it has no snapshots")
-    return needed
+                wanted[node] = directory.read(node, _MAX_SIZE) or b""
+    if not _by_commit(wanted):
+        raise LinkError(
+            f"{path} is not a cache entry: it has no snapshots", "use a path that fetchModel built"
+        )
+    return wanted
 
 
-def record_of(needed: Needed) -> FolderRecord:
-    """Give the record of a folder that has what it needs."""
+def record_of(wanted: Wanted) -> DirectoryRecord:
+    """Return the record of a link tree that has what it needs."""
     refs = {
-        place.removeprefix("refs/"): _commit(content)
-        for place, content in needed.items()
-        if isinstance(content, bytes) and _top(place) == "refs"
+        path.removeprefix("refs/"): _commit(content)
+        for path, content in wanted.items()
+        if isinstance(content, bytes) and _top(path) == "refs"
     }
-    return FolderRecord(refs, _by_commit(needed), made=True)
+    return DirectoryRecord(refs, _by_commit(wanted), made=True)
 
 
-def in_order(puts: Iterable[Put]) -> list[Put]:
-    """Sort what is to be put so that nothing leads to what is not there yet."""
-    return sorted(puts, key=lambda put: (_MAKING.index(_top(put.place)), put.place))
+def sort_writes(writes: Iterable[Write]) -> list[Write]:
+    """Sort writes so that what a link or a ref leads to is written before it."""
+    return sorted(writes, key=lambda write: (_WRITE_ORDER.index(_top(write.path)), write.path))
 
 
-def is_ours(folder: Folder, owns: Owns) -> bool:
-    """Whether a folder looks like one that we have made, if nothing is known of it."""
+def is_link_tree(directory: Directory, in_store: InStore) -> bool:
+    """Whether a directory looks like a link tree of ours, for when there is no record of it."""
     return any(
-        _top(place) == "blobs" and text is not None and owns(text) and text.endswith(f"/{place}")
-        for place, text in folder.walk().nodes.items()
+        _top(path) == "blobs"
+        and target is not None
+        and in_store(target)
+        and target.endswith(f"/{path}")
+        for path, target in walk(directory).nodes.items()
     )
 
 
-def plan(folder: Folder, needed: Needed, record: FolderRecord | None, owns: Owns) -> Changes:
-    """Say what to change in a folder of ours.
+def compare(
+    directory: Directory, wanted: Wanted, record: DirectoryRecord | None, in_store: InStore
+) -> Changes:
+    """Return what to change in a link tree of ours.
 
     Args:
-        folder: It.
-        needed: What is to be in it; nothing for a model that is to go.
-        record: What we made of it, or None where that is not known.
-        owns: Whether a link with a text leads into the store.
+        directory: The link tree.
+        wanted: What has to be in it; nothing if its model has left the configuration.
+        record: What we made of it, or None if that is not known.
+        in_store: Whether the target of a link is in the Nix store.
     """
-    return _Plan(folder, needed, record, owns).changes()
+    return _Comparison(directory, wanted, record, in_store).changes()
 
 
-class _Plan:
+class _Comparison:
     def __init__(
-        self, folder: Folder, needed: Needed, record: FolderRecord | None, owns: Owns
+        self,
+        directory: Directory,
+        wanted: Wanted,
+        record: DirectoryRecord | None,
+        in_store: InStore,
     ) -> None:
-        self._folder = folder
-        self._there: Contents = folder.walk()
-        self._needed = needed
-        self._owns = owns
-        self._record = record or self._guess()
+        self._directory = directory
+        self._nodes, self._directories = walk(directory)
+        self._wanted = wanted
+        self._in_store = in_store
+        self._record = record or self._guess_record()
 
     def changes(self) -> Changes:
-        nodes, folders = self._there
-        puts = [
-            Put(place, content, over=place in nodes)
-            for place, content in self._needed.items()
-            if place not in nodes or self._is_due(place, content)
+        writes = [
+            Write(path, content, replace=path in self._nodes)
+            for path, content in self._wanted.items()
+            if path not in self._nodes or self._is_outdated(path, content)
         ]
         ours = {
             f"snapshots/{commit}/{path}"
             for commit, paths in self._record.snapshots.items()
             for path in paths
         }
-        withdrawn = ours - self._needed.keys()
-        links = {place for place in withdrawn if self._leads_to_ours(place)}
-        drops = links | self._useless(nodes.keys() - links)
-        rest = self._needed.keys() | (nodes.keys() - drops)
-        # A killed run may have left folders empty.
-        empty = set(folders) - _folders_of(rest) if withdrawn or drops else set()
+        withdrawn = ours - self._wanted.keys()
+        links = {path for path in withdrawn if self._leads_to_store(path)}
+        removals = links | self._useless(self._nodes.keys() - links)
+        remaining = self._wanted.keys() | (self._nodes.keys() - removals)
+        # A killed run may have left directories empty.
+        may_be_empty = withdrawn or removals
+        empty = set(self._directories) - _parents(remaining) if may_be_empty else set()
         return Changes(
-            in_order(puts),
-            sorted(drops, key=lambda place: (_CLEARING.index(_top(place)), place)),
+            sort_writes(writes),
+            sorted(removals, key=lambda path: (_REMOVE_ORDER.index(_top(path)), path)),
             empty,
-            bool(rest),
+            bool(remaining),
         )
 
-    def _is_due(self, place: str, content: str | bytes) -> bool:
-        """Whether to replace something; what others have put there stays if it works."""
-        text = self._there.nodes[place]
+    def _is_outdated(self, path: str, content: str | bytes) -> bool:
+        """Whether to replace a node; one that somebody else has put there stays if it works."""
+        target = self._nodes[path]
         if isinstance(content, str):
-            if text is None or text == content:
+            if target is None or target == content:
                 return False
-            return self._owns(text) or not self._folder.leads(place)
-        if _top(place) == "refs":
-            # A program may move it: it has the last word until the configuration has something new.
-            configured = self._record.refs.get(place.removeprefix("refs/"))
+            return self._in_store(target) or not self._directory.exists(path)
+        if _top(path) == "refs":
+            # A program may move a ref; it stays moved until the configuration has a new commit.
+            configured = self._record.refs.get(path.removeprefix("refs/"))
             if configured == _commit(content):
-                return f"snapshots/{self._commit_at(place)}" not in self._there.folders
-        return self._folder.read(place, len(content) + 1) != content
+                return f"snapshots/{self._commit_at(path)}" not in self._directories
+        return self._directory.read(path, len(content) + 1) != content
 
-    def _useless(self, rest: Iterable[str]) -> set[str]:
-        """Give what is of no use any more when only the rest of the links is there."""
-        kept = _by_commit(self._needed)
+    def _useless(self, remaining: Iterable[str]) -> set[str]:
+        """Return the nodes that nothing needs if only these links remain."""
+        kept = _by_commit(self._wanted)
         withdrawn = self._record.snapshots.keys() - kept.keys()
-        gone = withdrawn - _by_commit(rest).keys()
-        used = {_blob(self._there.nodes[place]) for place in rest if place not in self._needed}
+        gone = withdrawn - _by_commit(remaining).keys()
+        used = {_blob(self._nodes[path]) for path in remaining if path not in self._wanted}
 
-        def is_useless(place: str) -> bool:
-            top, _, name = place.partition("/")
+        def is_useless(path: str) -> bool:
+            top, _, name = path.partition("/")
             if top == "blobs":
-                text = self._there.nodes[place]
-                return place not in used and text is not None and self._owns(text)
+                target = self._nodes[path]
+                return path not in used and target is not None and self._in_store(target)
             if top == "trees":
-                # Also where others have files of that commit: it would say that ours are missing.
+                # Even if others have files of that commit: the listing would have ours as missing.
                 return name.removesuffix(".json") in withdrawn
             if top == ".no_exist":
                 return name.partition("/")[0] in gone
             if top == "refs":
-                commit = self._commit_at(place)
+                commit = self._commit_at(path)
                 return commit in gone or (name in self._record.refs and commit in kept)
             return False
 
-        return {place for place in rest if place not in self._needed and is_useless(place)}
+        return {path for path in remaining if path not in self._wanted and is_useless(path)}
 
-    def _guess(self) -> FolderRecord:
-        """Give the record that is lost: what programs have downloaded has a file of its own."""
-        commits = _by_commit(self._there.nodes)
-        return FolderRecord(
+    def _guess_record(self) -> DirectoryRecord:
+        """Return a record for a lost one: what programs have downloaded has a file of its own."""
+        commits = _by_commit(self._nodes)
+        return DirectoryRecord(
             {},
             {
                 commit: paths
                 for commit, paths in commits.items()
-                if all(self._leads_to_ours(f"snapshots/{commit}/{path}") for path in paths)
+                if all(self._leads_to_store(f"snapshots/{commit}/{path}") for path in paths)
             },
         )
 
-    def _leads_to_ours(self, place: str) -> bool:
-        """Whether something in a snapshot is a link to a blob that is in the store, or nowhere."""
-        nodes = self._there.nodes
-        blob = _blob(nodes.get(place))
+    def _leads_to_store(self, path: str) -> bool:
+        """Whether a path in a snapshot is a link to a blob that is in the store, or missing."""
+        blob = _blob(self._nodes.get(path))
         if blob is None:
             return False
-        text = nodes.get(blob, "")
-        return blob not in nodes or (text is not None and self._owns(text))
+        target = self._nodes.get(blob, "")
+        return blob not in self._nodes or (target is not None and self._in_store(target))
 
-    def _commit_at(self, place: str) -> str:
-        return _commit(self._folder.read(place, _LIMIT))
+    def _commit_at(self, ref: str) -> str:
+        return _commit(self._directory.read(ref, _MAX_SIZE))
 
 
 def _commit(ref: bytes | None) -> str:
     return (ref or b"").decode("ascii", "replace")
 
 
-def _blob(text: str | None) -> str | None:
-    """Give the blob that a link in a snapshot leads to."""
-    match = _BLOB.fullmatch(text) if text is not None else None
+def _blob(target: str | None) -> str | None:
+    """Return the path of the blob that a link in a snapshot leads to."""
+    match = _BLOB.fullmatch(target) if target is not None else None
     return match[1] if match else None
 
 
-def _by_commit(places: Iterable[str]) -> dict[str, list[str]]:
-    """Give the paths in snapshots."""
+def _by_commit(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the paths in snapshots, by commit."""
     commits: dict[str, list[str]] = {}
-    for place in sorted(places):
-        top, _, rest = place.partition("/")
+    for node in sorted(paths):
+        top, _, rest = node.partition("/")
         commit, _, path = rest.partition("/")
         if top == "snapshots" and path:
             commits.setdefault(commit, []).append(path)
     return commits
 
 
-def _folders_of(places: Iterable[str]) -> set[str]:
-    folders = set()
-    for place in places:
-        parts = place.split("/")
-        folders |= {"/".join(parts[:count]) for count in range(1, len(parts))}
-    return folders
+def _parents(paths: Iterable[str]) -> set[str]:
+    """Return all directories that paths lead through."""
+    parents = set()
+    for path in paths:
+        parts = path.split("/")
+        parents |= {"/".join(parts[:count]) for count in range(1, len(parts))}
+    return parents
 
 
-def _top(place: str) -> str:
-    return place.partition("/")[0]
+def _top(path: str) -> str:
+    return path.partition("/")[0]

@@ -1,4 +1,4 @@
-"""What people are told: what is there, why it is as it is, and the command that mends it."""
+"""Messages: what is there, why that is a problem, and the command that solves it."""
 
 from __future__ import annotations
 
@@ -9,64 +9,67 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_linker.dirfd import Kind
+from aimodels_linker.errors import LinkError
 
 if TYPE_CHECKING:
     from aimodels_linker.spec import Entry, Spec
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
-_NO_FOLDER = {errno.ENOTDIR, errno.EEXIST}
+_NOT_A_DIRECTORY = {errno.ENOTDIR, errno.EEXIST}
 
 
-def left_alone(path: str, there: str | Kind, entry: Entry, spec: Spec) -> str:
-    """Say that something is where an entry belongs."""
-    folder = ' (mode = "directory" does not take it over, either)' if there is Kind.FOLDER else ""
+def left_alone(path: str, found: str | Kind, entry: Entry, spec: Spec) -> str:
+    """Return the warning that something else is where an entry belongs."""
+    mode = ' (mode = "directory" does not take it over, either)' if found is Kind.DIRECTORY else ""
     return (
-        f"{path} is {_described(there)} that this program has not made. It is left alone{folder}, "
+        f"{path} is {_describe(found)} that this program has not made. It is left alone{mode}, "
         f"and the model {entry.name!r} of {spec.option} is not there. To have the model, move it "
         f"away and activate again: {move_away(path)}"
     )
 
 
-def stays_folder(path: str, entry: Entry, spec: Spec) -> str:
-    """Say that an entry should be a link, and remains a folder."""
+def stays_directory(path: str, entry: Entry, spec: Spec) -> str:
+    """Return the warning that an entry should be a link, and remains a directory."""
     return (
-        f"{path} has downloads in it, and stays a folder of links to the model {entry.name!r} of "
-        f"{spec.option}. To have one link, move it away and activate again: {move_away(path)}"
+        f"{path} has downloads in it, and stays a directory of links to the model {entry.name!r} "
+        f"of {spec.option}. To have one link, move it away and activate again: {move_away(path)}"
     )
 
 
 def in_the_way(path: str, entry: Entry | None, spec: Spec) -> str:
-    """Say that something keeps a folder of ours from being as it should be."""
-    whose = f"the model {entry.name!r} of {spec.option}" if entry else f"a model of {spec.option}"
+    """Return the warning that something else is inside a directory of links."""
+    model = f"the model {entry.name!r} of {spec.option}" if entry else f"a model of {spec.option}"
     return (
-        f"{path} is {_found(Path(path))}, where {whose} has something else. It is left alone. Move "
-        f"it away and activate again: {move_away(path)}"
+        f"{path} is {_describe_path(Path(path))}, where {model} needs something else. It is left "
+        f"alone. Move it away and activate again: {move_away(path)}"
     )
 
 
-def failure(error: OSError, spec: Spec) -> str:
-    """Say what went wrong, and what to do."""
+def explain(error: OSError, spec: Spec) -> LinkError:
+    """Return an error of the operating system with what to do about it."""
     path = Path(str(error.filename))
-    said = f"{path}: {error.strerror}"
+    message = f"{path}: {error.strerror}"
     if error.errno in _NOT_ALLOWED:
-        return f"{said}: {_permission(path, spec)}, or choose another folder in {spec.option}"
+        reason, remedy = _explain_permission(path, spec)
+        hint = f"{remedy}, or choose another directory in {spec.option}"
+        return LinkError(f"{message}: {reason}", hint)
     if error.errno in _NO_SPACE:
-        return f"{said}: free some space (nix-collect-garbage -d), and activate again"
+        return LinkError(message, "free some space (nix-collect-garbage -d), and activate again")
     if error.errno == errno.EROFS:
-        return f"{said}: make it writable, or choose another folder in {spec.option}"
-    if error.errno in _NO_FOLDER:
+        return LinkError(message, f"make it writable, or choose another directory in {spec.option}")
+    if error.errno in _NOT_A_DIRECTORY:
         parts = [*reversed(path.parents), path]
-        wrong = next((part for part in parts if not _is_folder(part)), path)
-        return (
-            f"{wrong} is {_found(wrong)}, where a folder is needed: move it away and activate "
-            f"again: {move_away(str(wrong))}"
+        wrong = next((part for part in parts if not _is_directory(part)), path)
+        return LinkError(
+            f"{wrong} is {_describe_path(wrong)}, where a directory is needed",
+            f"move it away and activate again: {move_away(str(wrong))}",
         )
-    return f"{said}: look what is there, and activate again"
+    return LinkError(message, "check what is there, and activate again")
 
 
 def move_away(path: str) -> str:
-    """Give the command that moves something to a name which is free."""
+    """Return the command that moves a path to a free name."""
     number, free = 1, f"{path}.old"
     while os.path.lexists(free):
         number += 1
@@ -74,26 +77,28 @@ def move_away(path: str) -> str:
     return f"mv -- {shlex.quote(path)} {shlex.quote(free)}"
 
 
-def _permission(path: Path, spec: Spec) -> str:
+def _explain_permission(path: Path, spec: Spec) -> tuple[str, str]:
+    """Return why access is denied, and what to do about it."""
     hub, state = Path(spec.hub), Path(spec.state).parent
-    we = _user(os.geteuid())
+    user = _user(os.geteuid())
     for needed in (hub, state):
-        if path in {needed, *needed.parents} and not _is_folder(needed):
-            make = f"sudo install -d -o {we} -- {shlex.quote(str(needed))}"
-            return f"this runs as {we}, who may not make {needed}: make it ({make})"
-    # Only of a hub itself an admin may have made a link: all others are in one, and lead elsewhere.
+        if path in {needed, *needed.parents} and not _is_directory(needed):
+            command = f"sudo install -d -o {user} -- {shlex.quote(str(needed))}"
+            return f"this runs as {user}, who may not make {needed}", f"make it ({command})"
+    # Only the hub itself may be a link that an administrator has made: all others are in it, and
+    # lead elsewhere.
     is_link = path != hub and path.is_symlink()
-    folder = path if _is_folder(path) and not is_link else path.parent
-    if not _is_folder(folder):
-        return f"this runs as {we}, who may not go there: allow it"
-    if os.access(folder, os.W_OK | os.X_OK):
-        return "the file system refuses it: allow it there"
-    owner, place = _user(folder.stat().st_uid), shlex.quote(str(folder))
-    if owner == we:
-        return f"{we} may not write to {folder}: allow it (chmod u+rwx -- {place})"
-    whole = "-R " if hub in {folder, *folder.parents} else ""
-    give = f"sudo chown {whole}{we} -- {place}"
-    return f"{folder} belongs to {owner}, and this runs as {we}: give it away ({give})"
+    directory = path if _is_directory(path) and not is_link else path.parent
+    if not _is_directory(directory):
+        return f"this runs as {user}, who may not enter it", "allow it"
+    if os.access(directory, os.W_OK | os.X_OK):
+        return "the file system refuses it", "allow it there"
+    owner, quoted = _user(directory.stat().st_uid), shlex.quote(str(directory))
+    if owner == user:
+        return f"{user} may not write to {directory}", f"allow it (chmod u+rwx -- {quoted})"
+    recursive = "-R " if hub in {directory, *directory.parents} else ""
+    reason = f"{directory} belongs to {owner}, and this runs as {user}"
+    return reason, f"change the owner (sudo chown {recursive}{user} -- {quoted})"
 
 
 def _user(number: int) -> str:
@@ -105,21 +110,21 @@ def _user(number: int) -> str:
         return str(number)
 
 
-def _found(path: Path) -> str:
+def _describe_path(path: Path) -> str:
     try:
-        return _described(str(path.readlink()))
+        return _describe(str(path.readlink()))
     except OSError:
-        return _described(Kind.FOLDER if _is_folder(path) else Kind.FILE)
+        return _describe(Kind.DIRECTORY if _is_directory(path) else Kind.FILE)
 
 
-def _is_folder(path: Path) -> bool:
+def _is_directory(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # which is_dir passes on where we may not look
+    except OSError:  # which is_dir raises if we may not enter a parent
         return False
 
 
-def _described(there: str | Kind) -> str:
-    if isinstance(there, str):
-        return f"a link to {there}"
-    return "a folder" if there is Kind.FOLDER else "a file"
+def _describe(found: str | Kind) -> str:
+    if isinstance(found, str):
+        return f"a link to {found}"
+    return "a directory" if found is Kind.DIRECTORY else "a file"

@@ -1,4 +1,4 @@
-"""What to do about one entry of a hub folder: decided by looking, before anything is done."""
+"""Planning what to do about one entry of a hub directory, before anything is changed."""
 
 from __future__ import annotations
 
@@ -7,158 +7,162 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from aimodels_linker.link_tree import in_order, is_ours, plan, read_entry, record_of
-from aimodels_linker.dirfd import UNFINISHED, Folder, Kind, Put
-from aimodels_linker.log import warn
-from aimodels_linker.state import FolderRecord, LinkRecord, between
-from aimodels_linker.messages import left_alone, stays_folder
+from aimodels_linker.dirfd import Directory, Kind
+from aimodels_linker.link_tree import compare, is_link_tree, read_entry, record_of, sort_writes
+from aimodels_linker.log import print_warning
+from aimodels_linker.messages import left_alone, stays_directory
+from aimodels_linker.remove import remove_directory, remove_empty, remove_nodes
+from aimodels_linker.state import DirectoryRecord, LinkRecord, merge_records
+from aimodels_linker.write import UNFINISHED, Write, move, write_nodes
 
 if TYPE_CHECKING:
-    from aimodels_linker.link_tree import Changes, Needed
+    from aimodels_linker.link_tree import Changes, Wanted
     from aimodels_linker.spec import Entry, Spec
     from aimodels_linker.state import Record
 
-Act: TypeAlias = Callable[[Folder], None]
-"""Does something in a hub folder."""
+Action: TypeAlias = Callable[[Directory], None]
+"""Changes something in the hub directory that it is given."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What becomes of an entry.
+    """What to do about an entry.
 
     Args:
-        name: Of the entry.
-        entry: The model, or None where the configuration has none of that name.
-        before: What we have made of it so far.
-        record: What we have made of it when this is done.
-        does: What it is counted as.
-        says: For people; begins with a verb.
-        acts: What to do, in this order.
+        name: The name of the entry in the hub directory.
+        entry: The model, or None if the configuration has none of that name.
+        before: The record of what we made so far.
+        after: The record of what we made when this is done.
+        result: What to count the step as.
+        summary: For messages; begins with a verb.
+        actions: In this order.
     """
 
     name: str
     entry: Entry | None
     before: Record | None
-    record: Record | None = None
-    does: Literal["linked", "removed"] = "linked"
-    says: str = ""
-    acts: tuple[Act, ...] = ()
+    after: Record | None = None
+    result: Literal["linked", "removed"] = "linked"
+    summary: str = ""
+    actions: tuple[Action, ...] = ()
 
     @property
-    def meanwhile(self) -> Record | None:
-        """What to record before it is done."""
-        return between(self.before, self.record) if self.acts else self.record
+    def during(self) -> Record | None:
+        """The record for the time until this is done."""
+        return merge_records(self.before, self.after) if self.actions else self.after
 
 
-class Decider:
-    """Decides about the entries of one hub folder.
+class Planner:
+    """Plans the steps for the entries of one hub directory.
 
     Args:
-        spec: Says what links are ours, and how entries are to be.
-        path: Of the hub folder.
-        hub: The same, or None if it is not there.
+        spec: What has to be in the hub directory.
+        path: The path of the hub directory.
+        hub: The open directory, or None if it does not exist.
     """
 
-    def __init__(self, spec: Spec, path: str, hub: Folder | None) -> None:
+    def __init__(self, spec: Spec, path: str, hub: Directory | None) -> None:
         self._spec = spec
         self._path = path
         self._hub = hub
 
     def step(self, name: str, entry: Entry | None, before: Record | None) -> Step:
-        """Say what to do.
+        """Return what to do about an entry.
 
         Args:
-            name: Of the entry.
-            entry: The model that it is to have, if any.
-            before: What we have made of it.
+            name: The name of the entry in the hub directory.
+            entry: The model that has to be there, if any.
+            before: The record of what we made so far.
 
         Raises:
-            LinkError: The model is none.
-            InTheWayError: It has become something else while we looked.
+            LinkError: The model's path is not an entry.
+            InTheWayError: What is there was replaced meanwhile.
         """
-        there = self._hub.look(name) if self._hub else None
-        if self._hub and there is Kind.FOLDER:
-            with self._hub.child(name) as folder:
-                if self._made(folder, entry, before):
-                    return self._of_folder(name, entry, before, folder)
-        replaced = isinstance(there, str) and self._spec.owns(there)
+        found = self._hub.look_up(name) if self._hub else None
+        if self._hub and found is Kind.DIRECTORY:
+            with self._hub.open_child(name) as directory:
+                if self._is_ours(directory, entry, before):
+                    return self._step_of_tree(name, entry, before, directory)
+        replace = isinstance(found, str) and self._spec.in_store(found)
+        path = f"{self._path}/{name}"
         if entry is None:
-            says = f"remove {self._path}/{name}"
-            acts = (partial(_unlink, name),) if replaced else ()
-            return Step(name, None, before, None, "removed", says, acts)
-        if there is not None and not replaced:
-            warn(left_alone(f"{self._path}/{name}", there, entry, self._spec))
+            actions = (partial(_unlink, name),) if replace else ()
+            return Step(name, None, before, None, "removed", f"remove {path}", actions)
+        if found is not None and not replace:
+            print_warning(left_alone(path, found, entry, self._spec))
             return Step(name, entry, before)
         if self._spec.mode == "directory":
-            needed = read_entry(entry.path)
-            says = f"fill {self._path}/{name} with links to {entry.path}"
-            fill = partial(_fill, name, needed, over=replaced)
-            return Step(name, entry, before, record_of(needed), "linked", says, (fill,))
-        says = f"link {self._path}/{name} to {entry.path}"
-        link = partial(_link, name, entry.path, over=replaced)
-        acts = () if there == entry.path else (link,)
-        return Step(name, entry, before, LinkRecord(), "linked", says, acts)
+            wanted = read_entry(entry.path)
+            summary = f"fill {path} with links to {entry.path}"
+            create = partial(_create_tree, name, wanted, replace=replace)
+            return Step(name, entry, before, record_of(wanted), "linked", summary, (create,))
+        summary = f"link {path} to {entry.path}"
+        link = partial(_link, name, entry.path, replace=replace)
+        actions = () if found == entry.path else (link,)
+        return Step(name, entry, before, LinkRecord(), "linked", summary, actions)
 
-    def _made(self, folder: Folder, entry: Entry | None, before: Record | None) -> bool:
-        """Whether we have made a folder; what we know to be a link is none of ours as a folder."""
-        if isinstance(before, FolderRecord):
-            return before.made or is_ours(folder, self._spec.owns)
-        return before is None and entry is not None and is_ours(folder, self._spec.owns)
+    def _is_ours(self, directory: Directory, entry: Entry | None, before: Record | None) -> bool:
+        """Whether we have made a directory; not if the record has a link of ours in its place."""
+        if isinstance(before, DirectoryRecord):
+            return before.made or is_link_tree(directory, self._spec.in_store)
+        return before is None and entry is not None and is_link_tree(directory, self._spec.in_store)
 
-    def _of_folder(
-        self, name: str, entry: Entry | None, before: Record | None, folder: Folder
+    def _step_of_tree(
+        self, name: str, entry: Entry | None, before: Record | None, directory: Directory
     ) -> Step:
-        """Say what to do about a folder that we have made."""
-        record = before if isinstance(before, FolderRecord) else None
+        """Return what to do about a link tree that we have made."""
+        record = before if isinstance(before, DirectoryRecord) else None
         path = f"{self._path}/{name}"
         if entry is None or self._spec.mode == "link":
-            changes = plan(folder, {}, record, self._spec.owns)
-            clear = partial(_change, name, changes)
+            changes = compare(directory, {}, record, self._spec.in_store)
+            clear = partial(_change_tree, name, changes)
             if entry is None:
-                says = f"remove the links in {path}"
-                acts = (clear,) if changes.any else ()
-                return Step(name, None, before, _left(record, changes), "removed", says, acts)
-            if not changes.rest:
-                says = f"replace {path} by a link to {entry.path}"
-                link = partial(_link, name, entry.path, over=False)
-                return Step(name, entry, before, LinkRecord(), "linked", says, (clear, link))
-            warn(stays_folder(path, entry, self._spec))
-        needed = read_entry(entry.path)
-        changes = plan(folder, needed, record, self._spec.owns)
-        says = f"update the links in {path} to {entry.path}"
-        acts = (partial(_change, name, changes),) if changes.any else ()
-        return Step(name, entry, before, record_of(needed), "linked", says, acts)
+                summary = f"remove the links in {path}"
+                actions = (clear,) if changes else ()
+                after = _record_of_rest(record, changes)
+                return Step(name, None, before, after, "removed", summary, actions)
+            if not changes.remains:
+                summary = f"replace {path} by a link to {entry.path}"
+                link = partial(_link, name, entry.path, replace=False)
+                return Step(name, entry, before, LinkRecord(), "linked", summary, (clear, link))
+            print_warning(stays_directory(path, entry, self._spec))
+        wanted = read_entry(entry.path)
+        changes = compare(directory, wanted, record, self._spec.in_store)
+        summary = f"update the links in {path} to {entry.path}"
+        actions = (partial(_change_tree, name, changes),) if changes else ()
+        return Step(name, entry, before, record_of(wanted), "linked", summary, actions)
 
 
-def _left(record: FolderRecord | None, changes: Changes) -> FolderRecord | None:
-    """Give the record of a folder that has lost its model.
+def _record_of_rest(record: DirectoryRecord | None, changes: Changes) -> DirectoryRecord | None:
+    """Return the record of a link tree whose model has left the configuration.
 
-    It keeps what was configured last: this may be the end of a day, and not of a model.
+    It keeps the refs that were configured last, because the model may come back: all models leave
+    when the system shuts down.
     """
-    return FolderRecord(record.refs if record else {}, made=True) if changes.rest else None
+    return DirectoryRecord(record.refs if record else {}, made=True) if changes.remains else None
 
 
-def _link(name: str, path: str, hub: Folder, *, over: bool) -> None:
-    hub.put([Put(name, path, over)], hub)
+def _link(name: str, path: str, hub: Directory, *, replace: bool) -> None:
+    write_nodes(hub, [Write(name, path, replace)], hub)
 
 
-def _unlink(name: str, hub: Folder) -> None:
-    hub.drop([name])
+def _unlink(name: str, hub: Directory) -> None:
+    remove_nodes(hub, [name])
 
 
-def _fill(name: str, needed: Needed, hub: Folder, *, over: bool) -> None:
-    puts = in_order(Put(place, content, over=False) for place, content in needed.items())
-    with hub.child(UNFINISHED, new=True) as folder:
-        folder.put(puts, hub)
-    if over:
-        hub.drop([name])  # a folder cannot replace a link at once
-    hub.move(UNFINISHED, hub.descriptor, name)
+def _create_tree(name: str, wanted: Wanted, hub: Directory, *, replace: bool) -> None:
+    writes = sort_writes(Write(path, content, replace=False) for path, content in wanted.items())
+    with hub.open_child(UNFINISHED, create=True) as tree:
+        write_nodes(tree, writes, hub)
+    if replace:
+        remove_nodes(hub, [name])  # a directory cannot replace a link at once
+    move(hub, UNFINISHED, hub.descriptor, name)
 
 
-def _change(name: str, changes: Changes, hub: Folder) -> None:
-    with hub.child(name) as folder:
-        folder.put(changes.puts, hub)
-        folder.drop(changes.drops)
-        folder.prune(changes.prunes)
-    if not changes.rest:
-        hub.remove_folder(name)
+def _change_tree(name: str, changes: Changes, hub: Directory) -> None:
+    with hub.open_child(name) as tree:
+        write_nodes(tree, changes.writes, hub)
+        remove_nodes(tree, changes.removals)
+        remove_empty(tree, changes.empty)
+    if not changes.remains:
+        remove_directory(hub, name)
