@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from typing import TYPE_CHECKING
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +15,6 @@ from support.linker import contents, touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from support.linker import Linker
 
@@ -204,3 +206,103 @@ class TestUnitsDirectory:
         assert run.status == 1
         assert [line.partition(" ")[0] for line in run.err] == ["error:"]
         assert (linker.hub / A).is_symlink()
+
+
+class TestPowerLoss:
+    """What is linked is recorded on the disk: the record is there first, whatever happens then."""
+
+    @pytest.fixture
+    def calls(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+        """What is synced, renamed and linked, in this order."""
+        calls: list[tuple[str, str]] = []
+        fsync, rename, symlink = os.fsync, os.rename, os.symlink
+
+        def record_fsync(descriptor: int) -> None:
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            calls.append(("fsync", path.name))
+            if path.is_file():
+                assert json.loads(path.read_bytes())["version"] == 1, "it is not yet written"
+            fsync(descriptor)
+
+        def record_rename(old: str, new: str, **options: Any) -> None:
+            calls.append(("rename", new))
+            rename(old, new, **options)
+
+        def record_symlink(target: str, name: str, *arguments: Any, **options: Any) -> None:
+            calls.append(("symlink", name))
+            symlink(target, name, *arguments, **options)
+
+        for function in (record_fsync, record_rename, record_symlink):
+            monkeypatch.setattr(os, function.__name__.removeprefix("record_"), function)
+        return calls
+
+    def test_the_record_of_a_link(
+        self, linker: Linker, entry: Callable[..., Path], calls: list[tuple[str, str]]
+    ) -> None:
+        a = entry()
+        calls.clear()
+        linker.link({A: a})
+        assert calls == [
+            ("fsync", ".nix-ai-models.tmp"),
+            ("rename", linker.state.name),
+            ("fsync", "cache"),
+            ("symlink", A),
+        ]
+
+    def test_the_record_of_a_directory(
+        self, linker: Linker, entry: Callable[..., Path], calls: list[tuple[str, str]]
+    ) -> None:
+        """It is written again when the directory is there; its content needs not be on the disk."""
+        a = entry()
+        calls.clear()
+        linker.but(mode="directory").link({A: a})
+        saving = [
+            ("fsync", ".nix-ai-models.tmp"),
+            ("rename", linker.state.name),
+            ("fsync", "cache"),
+        ]
+        assert (calls[:3], calls[-4:]) == (saving, [("rename", A), *saving])
+        assert sum(call == "fsync" for call, _ in calls) == 4
+
+    @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP])
+    def test_file_systems_that_cannot_sync_directories(
+        self,
+        linker: Linker,
+        entry: Callable[..., Path],
+        monkeypatch: pytest.MonkeyPatch,
+        code: int,
+    ) -> None:
+        self.fail_to_sync(monkeypatch, code, directories=True)
+        run = linker.link({A: entry()})
+        assert (run.status, run.err) == (0, [])
+        assert (linker.hub / A).is_symlink()
+
+    @pytest.mark.parametrize("directories", [False, True])
+    def test_a_disk_that_fails(
+        self,
+        linker: Linker,
+        entry: Callable[..., Path],
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        directories: bool,
+    ) -> None:
+        a = entry()
+        self.fail_to_sync(monkeypatch, errno.EIO, directories=directories)
+        run = linker.link({A: a})
+        assert run.status == 1
+        place = linker.root / "cache" if directories else linker.state
+        assert run.err == [
+            f"error: {place}: Input/output error: check what is there, and activate again"
+        ]
+        assert not (linker.hub / A).exists()
+
+    @staticmethod
+    def fail_to_sync(monkeypatch: pytest.MonkeyPatch, code: int, *, directories: bool) -> None:
+        fsync = os.fsync
+
+        def fail(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode) == directories:
+                raise OSError(code, os.strerror(code))
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fail)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.assemble import assemble
-from aimodels_fetcher.spec import read_spec
+from aimodels_fetcher.spec import AssembleSpec, read_spec
 from aimodels_linker.cli import main
 from support.environment import CACHE, CHECKOUT
 from support.fake_repo import Repo, chunks, sha256
@@ -106,7 +106,9 @@ class Linker:
         if not out.exists():
             file = self.root / "assemble.json"
             file.write_text(json.dumps(spec))
-            assemble(read_spec(file), out)  # type: ignore[arg-type]
+            parsed = read_spec(file)
+            assert isinstance(parsed, AssembleSpec)
+            assemble(parsed, out)
             _protect(out)
         return out
 
