@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from support.backend_fixtures import Locking
     from support.backends import Backend
+    from support.fake_repo import Content
     from support.loopback import Request
 
-FILES = {
+FILES: dict[str, Content] = {
     "config.json": b'{"a": 1}\n',
     "sub/dir/vocab.txt": b"a\nb\n",
     "empty.txt": b"",
@@ -44,7 +45,7 @@ ODD_NAMES = [
 MANY = 1234  # a page has a thousand
 
 
-def pins(files: Mapping[str, bytes | BigFile]) -> dict[str, str]:
+def pins(files: Mapping[str, Content]) -> dict[str, str]:
     return {path: sri(content) for path, content in files.items()}
 
 
@@ -61,14 +62,14 @@ def test_every_file_is_pinned(locking: Locking) -> None:
 
 
 def test_odd_names(locking: Locking) -> None:
-    files: dict[str, bytes | BigFile] = {name: name.encode() for name in ODD_NAMES}
+    files: dict[str, Content] = {name: name.encode() for name in ODD_NAMES}
     locking.backend.fill(files)
     locking.ok()
     assert locking.pins == pins(files)
 
 
 def test_many_files(locking: Locking) -> None:
-    files: dict[str, bytes | BigFile] = {f"part-{n:04}": b"%d" % n for n in range(MANY)}
+    files: dict[str, Content] = {f"part-{n:04}": b"%d" % n for n in range(MANY)}
     locking.backend.fill(files)
     locking.ok("-j", "32")
     assert locking.pins == pins(files)
