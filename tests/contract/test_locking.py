@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import backends
 from support.fake_repo import BigFile
 from support.loopback import HangUp, Response
 from support.specs import sri
@@ -194,13 +195,9 @@ def test_hostile_names(locking: Locking) -> None:
         assert not locking.project.lock_file.exists()
 
 
+@pytest.mark.parametrize("backend", backends.names(file_and_directory=True), indirect=True)
 def test_a_file_where_another_has_its_folder(locking: Locking) -> None:
-    if locking.backend.kind == "huggingface":
-        pytest.skip("git has no such trees")
-    try:
-        locking.backend.fill({"a": b"file", "a/b": b"file below"})
-    except OSError:
-        pytest.skip("nor has a file system")
+    locking.backend.fill({"a": b"file", "a/b": b"file below"})
     said = locking.fails()
     assert "'a/b' needs a folder where 'a' is a file" in said
     locking.ok(settings='exclude = ["a"]')
