@@ -1,4 +1,4 @@
-"""What can go wrong: every failure that a user can mend is an `AimodelsError` with a hint."""
+"""What can go wrong, in the kinds that matter here; each has a message and a hint."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class LockError(AimodelsError):
 
 
 class SourceError(AimodelsError):
-    """A source (the Hub, …) did not give what was asked of it."""
+    """A source (the Hub, …) did not return what was asked of it."""
 
 
 class StoreError(AimodelsError):
-    """The Nix store or the bundled fetcher failed."""
+    """The Nix store failed."""
 
 
 class CombinedError(AimodelsError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen.nix.render import definition, render
+from aimodels_gen.lock.nix_arguments import definition, render
 from generator import samples
 from support import registry
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.manifest import scaffold as starter
+from aimodels_gen.manifest import scaffold
 from support.environment import CHECKOUT
 from support.locks import aimodels_gen
 from support.nix import NixError
@@ -80,7 +80,7 @@ def words(text: str) -> str:
 
 def test_init_writes_what_ours_does_and_says_the_same(nix: NixEnv, directory: Path) -> None:
     said = flake_init(nix, directory)
-    assert words(starter.welcome()) in words(said)
+    assert words(scaffold.welcome()) in words(said)
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == FILES
 
 

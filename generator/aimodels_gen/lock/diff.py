@@ -8,8 +8,7 @@ from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.lock.model import FilesPin
 
 if TYPE_CHECKING:
-    from aimodels_gen.lock.file import Lock
-    from aimodels_gen.lock.model import LockedModel
+    from aimodels_gen.lock.model import Lock, LockedModel
 
 
 def summary(old: Lock, new: Lock) -> list[str]:
@@ -37,13 +36,13 @@ def _line(old: LockedModel | None, new: LockedModel | None) -> str | None:
 
 
 def _source(model: LockedModel) -> str:
-    followed = model.source.followed
-    return f"{model.source.label} {followed}" if followed else model.source.label
+    source = model.source.source
+    return f"{source.label} {source.tracked_ref}" if source.tracked_ref else source.label
 
 
 def _versions(old: LockedModel, new: LockedModel) -> str:
     """Return the short revisions, those that there are, each after a space."""
-    before, after = old.source.version, new.source.version
+    before, after = old.source.source.version, new.source.source.version
     words = [before, "->", after] if before and after and before != after else [after]
     return "".join(f" {word}" for word in words if word)
 

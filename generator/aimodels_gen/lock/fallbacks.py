@@ -1,4 +1,4 @@
-"""Fallbacks are proven when locking: they have every file of the model, with the same bytes."""
+"""The fourth stage of locking: prove that fallbacks have every file, with the same bytes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from aimodels_gen.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimodels_gen.sources.base import ListedFile, Listing, Source
+    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.lock.selection import SourceFiles
+    from aimodels_gen.sources.base import Listing, Source
 
 _NAMED = 5  # files in a message
 
 
 def counterparts(
-    source: Source, files: Sequence[ListedFile], fallback: Listing
-) -> tuple[ListedFile, ...]:
+    source: Source, files: Sequence[RemoteFile], fallback: Listing
+) -> tuple[RemoteFile, ...]:
     """Return the files of a fallback that stand for these of a model's source, in their order.
 
     Raises:
@@ -41,22 +43,20 @@ def counterparts(
     return found
 
 
-def prove(
-    source: Source, files: Sequence[ListedFile], fallback: Source, others: Sequence[ListedFile]
-) -> None:
+def prove(first: SourceFiles, fallback: SourceFiles) -> None:
     """Compare the hashes of a model's files with those of their counterparts.
 
     Raises:
         SourceError: two differ.
     """
-    for file, other in zip(files, others, strict=True):
+    for file, other in zip(first.files, fallback.files, strict=True):
         if file.sha256 != other.sha256:
             ours, theirs = (hex_to_sri(one.sha256 or "") for one in (file, other))
-            raise _difference(file, ours, source, theirs, fallback.label)
+            raise _difference(file, ours, first.source, theirs, fallback.source.label)
 
 
 def _difference(
-    file: ListedFile, ours: str, source: Source, theirs: str, fallback: str
+    file: RemoteFile, ours: str, source: Source, theirs: str, fallback: str
 ) -> SourceError:
     return SourceError(
         f"{file.path!r} is not the same everywhere: {source.label} has {ours}, the fallback "

@@ -1,4 +1,4 @@
-"""Hashes in the notations of Nix."""
+"""Nix archives, their hashes, and Nix's base-32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of cache entries, store names and store paths, as nix/names.nix and Nix make them."""
+"""Store names and store paths, as nix/names.nix and Nix make them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,6 @@ _BAD = re.compile(rb"[^0-9a-zA-Z+._?=-]+")
 _LONGEST = 207
 _TREE_SUFFIX = len("-0123456")
 STORE_DIR = "/nix/store"
-# One part of `org/name`: what huggingface_hub's `validate_repo_id` accepts.
-_REPO_PART = re.compile(r"(?=.{1,96}\Z)[0-9A-Za-z_](?:[0-9A-Za-z_.-]*[0-9A-Za-z_])?\Z")
-
-
-def is_repo_part(text: str) -> bool:
-    """Return whether `text` can be the org or the name of a repository, and so of a cache entry."""
-    return bool(_REPO_PART.match(text)) and ".." not in text and "--" not in text
 
 
 def sanitize(text: str, longest: int = _LONGEST) -> str:
