@@ -196,7 +196,7 @@ def test_a_published_digest(
 def test_nothing_published(recording_proxy: RecordingProxy, project: Project) -> None:
     result = lock(project, f"{recording_proxy.url}/model.gguf")
     assert (
-        f"{recording_proxy.url}/model.gguf gives no sha256 for 1 file, so that 20 B are read"
+        f"{recording_proxy.url}/model.gguf publishes no sha256 for 1 file; reading 20 B once"
         in result.err
     )
     assert pin(project)["hash"] == sri(CONTENT)
@@ -362,7 +362,7 @@ def test_a_size_that_nobody_says(project: Project) -> None:
     result = lock(project, f"{server.url}/model.gguf")
     server.close()
     assert result.status == 0, result.err
-    assert "so that 0 B and more are read once" in result.err
+    assert "reading 0 B and more once" in result.err
     assert pin(project) == {"hash": sri(CONTENT), "lfs": False, "size": len(CONTENT)}
 
 

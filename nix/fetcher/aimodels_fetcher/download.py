@@ -95,7 +95,7 @@ class Download:
 
     def _new_attempt(self, start: tuple[Upstream, str]) -> RangeDownload:
         file = PartialFile(self._target, self.remote.size)
-        return RangeDownload(self.remote.path, self._upstreams, start, file, self._workers)
+        return RangeDownload(self.remote, self._upstreams, start, file, self._workers)
 
     def _fetch(self, attempt: RangeDownload, part: Part, buffer: memoryview) -> None:
         file = attempt.file
@@ -134,6 +134,7 @@ class Download:
         if wrong:
             self._start_over(attempt, wrong)
         else:
+            self._upstreams.succeeded(attempt.upstream, self.remote.path)
             self._done(got)
             self.finished = True
         self._workers.wake()
@@ -154,6 +155,7 @@ class Download:
             received=size,
         )
         self._corrupt += 1
+        self._upstreams.failed(attempt.upstream, self.remote.path, error)
         following = self._upstreams.after(attempt.upstream, self.remote.path)
         if self._corrupt >= _CORRUPT_TRIES and not following:
             raise error

@@ -6,18 +6,28 @@ import threading
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.body import receive
-from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
+from aimodels_fetcher.errors import (
+    ContentError,
+    DiskFullError,
+    FetchError,
+    SizeError,
+    StatusError,
+    TransientError,
+)
 from aimodels_fetcher.http_client import ResolvedUrl
 from aimodels_fetcher.log import say
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
+from aimodels_fetcher.verification import is_another
 from aimodels_fetcher.wording import bytes_text
 from aimodels_fetcher.workers import StopWorker
 
 if TYPE_CHECKING:
+    from aimodels_fetcher.errors import AimodelsError
     from aimodels_fetcher.partial_file import PartialFile
     from aimodels_fetcher.parts import Part
     from aimodels_fetcher.response import Response
+    from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.upstreams import Upstream, Upstreams
     from aimodels_fetcher.workers import Workers
 
@@ -29,7 +39,7 @@ class RangeDownload:
     """One attempt at the content of one file, from the first byte to the last.
 
     Args:
-        path: Path of the file in the model.
+        remote: What is known of the file.
         upstreams: Servers that may have it.
         start: The one to begin with, and the file's URL there.
         file: Where to write.
@@ -45,7 +55,7 @@ class RangeDownload:
 
     def __init__(
         self,
-        path: str,
+        remote: RemoteFile,
         upstreams: Upstreams,
         start: tuple[Upstream, str],
         file: PartialFile,
@@ -54,7 +64,10 @@ class RangeDownload:
         self.file = file
         self.validators: set[tuple[Upstream, str | None]] = set()
         self.type = ""
-        self._path = path
+        self._path = remote.path
+        self._etag = remote.etag
+        self._strict = upstreams.strict and not (remote.sha256 or remote.git_blob_id)
+        self._responses = 0
         self._upstreams = upstreams
         self._workers = workers
         self._lock = threading.Lock()
@@ -102,12 +115,15 @@ class RangeDownload:
                 lambda: self._attempt(upstream, resolved, part, buffer),
                 progress=lambda: part.at,
                 tries=tries,
+                patience=upstream.client.patience,
                 sleep=self._workers.sleep,
             )
         except DiskFullError as error:  # no other upstream helps
             raise DiskFullError(f"{self.name}: {error}", error.hint) from error
         except StatusError as error:
             self._leave(upstream, upstream.source.explain(error), error)
+        except ContentError as error:
+            self._leave(upstream, error, error)
         except FetchError as error:
             self._upstreams.drop(upstream)
             self._leave(upstream, error, error)
@@ -122,7 +138,7 @@ class RangeDownload:
         everything = part.at == 0 and part.end == self.file.size
         wanted = None if everything or self._plain else (part.at, part.end)
         try:
-            with upstream.client.get(resolved, wanted) as response:
+            with upstream.client.get(resolved, wanted, self._if_range(upstream)) as response:
                 self._check(upstream, response, part)
                 receive(response, self.file, part, buffer, self._workers.counter.add)
         except StatusError as error:
@@ -135,7 +151,13 @@ class RangeDownload:
 
     def _check(self, upstream: Upstream, response: Response, part: Part) -> None:
         """Refuse a response that is of another file, or of another part than was asked for."""
-        self.validators.add((upstream, response.validator))
+        if self._upstreams.checks_etags(upstream) and is_another(self._etag, response.headers):
+            raise ContentError(
+                f"{response.url} has another ETag than when it was listed",
+                "the file has been replaced upstream: lock again",
+                path=self._path,
+            )
+        self._note_validator(upstream, response)
         self.type = response.type
         if response.partial and (response.start != part.at or response.encoding != "identity"):
             raise self._bad_range(f"{response.url} sent another range than asked for")
@@ -144,9 +166,10 @@ class RangeDownload:
             self._check_room(response.url, response.total)
             self.file.set_size(response.total)
         elif response.total not in {None, size}:
-            raise TransientError(
+            raise SizeError(
                 f"expected {size} bytes, but {response.url} has {response.total} ({response.type})",
-                hint="the file has changed upstream, or a proxy or a login page is in the way",
+                "the file has changed upstream, or a proxy or a login page is in the way",
+                received=response.total or 0,
             )
         elif size == UNKNOWN and response.partial:
             raise self._bad_range(f"{response.url} sent a range of a file of unknown size")
@@ -155,6 +178,20 @@ class RangeDownload:
                 self._alone |= not response.partial
                 self._answered = True
             self._workers.wake()
+
+    def _note_validator(self, upstream: Upstream, response: Response) -> None:
+        validator = response.validator
+        if validator is None and self._strict:
+            # Nothing shows that two responses are of one file: it has to come with one.
+            self._responses += 1
+            validator = f"response {self._responses}"
+            self._plain = self._alone = True
+        self.validators.add((upstream, validator))
+
+    def _if_range(self, upstream: Upstream) -> str | None:
+        """Return what the file was called when its first bytes came, if that is known for sure."""
+        known = [validator for one, validator in self.validators if one is upstream]
+        return next((name for name in known if name and not name.startswith("W/")), None)
 
     def _check_room(self, url: str, size: int) -> None:
         free = self.file.target.room()
@@ -171,8 +208,9 @@ class RangeDownload:
             self._plain = self._alone = True
         return TransientError(what)
 
-    def _leave(self, upstream: Upstream, error: FetchError, cause: Exception) -> None:
+    def _leave(self, upstream: Upstream, error: FetchError, cause: AimodelsError) -> None:
         """Go on with the next upstream, unless another worker has seen to that already."""
+        self._upstreams.failed(upstream, self._path, cause)
         error = FetchError(f"{self.name}: {error}", error.hint)
         with self._lock:
             if self.upstream is not upstream:
