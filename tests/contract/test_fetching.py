@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimodels_gen.lock.model import FilesPin
 from support.fake_repo import BigFile, sha256
 from support.loopback import HangUp, Response
 from support.specs import EVERYTHING, file_pin, sri
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.backend_fixtures import Locking
+    from support.fake_repo import Content
     from support.fetcher import Fetch
     from support.loopback import Request
 
 WEIGHTS = BigFile(24 << 20, 7)  # enough for several parts
-FILES = {
+FILES: dict[str, Content] = {
     "config.json": b'{"a": 1}\n',
     "a b+c/ü?#%.txt": b"odd",
     "same.json": b'{"a": 1}\n',
@@ -37,7 +39,7 @@ def locked(locking: Locking) -> Locking:
 
 
 # What makes a source one that a person has written.
-UNPINNED = {"rev": None, "versions": {}}
+UNPINNED: dict[str, Any] = {"rev": None, "versions": {}}
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -55,7 +57,7 @@ EXPECTED = {path: sha256(content) for path, content in FILES.items()}
 @pytest.mark.parametrize("path", FILES)
 def test_one_file(locked: Locking, fetch: Fetch, path: str) -> None:
     pin = file_pin(path, FILES[path])
-    run = fetch("file", locked.spec(path), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
     assert sri(run.out.read_bytes()) == pin["hash"]
 
@@ -87,10 +89,10 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
     """Hashes of trees do not depend on how an entry was made."""
     tree = fetch("tree", locked.spec(), env=locked.backend.env, **EVERYTHING)
     files: dict[str, Any] = {}
-    for number, (path, file) in enumerate(locked.project.locked().pin.files.items()):
-        blob = fetch(
-            "file", locked.spec(path), env=locked.backend.env, **file_pin(path, FILES[path])
-        )
+    pin = locked.project.locked().pin
+    assert isinstance(pin, FilesPin)
+    for number, (path, file) in enumerate(pin.files.items()):
+        blob = fetch("file", locked.spec(), env=locked.backend.env, **file_pin(path, FILES[path]))
         store = blob.out.rename(tmp_path / f"store-{number}")
         files[path] = {
             "store": str(store),
@@ -98,7 +100,7 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
             "size": file.size,
             "lfs": file.lfs,
         }
-    made = fetch("assemble", locked.spec(""), files=files, integration=True, layout="copy")
+    made = fetch("assemble", locked.spec(), files=files, integration=True, layout="copy")
     assert made.status == 0, made.log
     difference = subprocess.run(
         ["diff", "--recursive", "--no-dereference", tree.out, made.out],
@@ -112,7 +114,7 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
 def test_what_was_replaced_since_it_was_locked(locked: Locking, fetch: Fetch) -> None:
     locked.backend.fill({**FILES, "config.json": b'{"a": 2}\n'})
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     if locked.backend.keeps_replaced:
         assert run.status == 0, run.log
         assert run.out.read_bytes() == FILES["config.json"]
@@ -127,7 +129,7 @@ def test_what_was_replaced_since_it_was_locked(locked: Locking, fetch: Fetch) ->
 def test_what_has_another_size_since_it_was_locked(locked: Locking, fetch: Fetch) -> None:
     locked.backend.fill({**FILES, "config.json": b"{}"})
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert (run.status == 0) == locked.backend.keeps_replaced
     if run.status:
         assert "expected 9 bytes" in run.log
@@ -157,7 +159,7 @@ def gone(locked: Locking) -> dict[str, Any]:
 def test_what_is_refused(locked: Locking, fetch: Fetch) -> None:
     locked.backend.refuse()
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 1
     assert "HTTP 40" in run.log
     assert "hint: " in run.log
@@ -191,7 +193,7 @@ def test_a_connection_that_breaks_off_again_and_again(locked: Locking, fetch: Fe
 
     locked.backend.recording_proxy.faults = fault
     pin = file_pin("model.safetensors", WEIGHTS)
-    run = fetch("file", locked.spec("model.safetensors"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
     assert sri(run.out.read_bytes()) == pin["hash"]
     assert "trying again" in run.log
@@ -199,7 +201,7 @@ def test_a_connection_that_breaks_off_again_and_again(locked: Locking, fetch: Fe
 
 def test_it_comes_in_parts(locked: Locking, fetch: Fetch) -> None:
     pin = file_pin("model.safetensors", WEIGHTS)
-    run = fetch("file", locked.spec("model.safetensors"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
     asked = [
         r for r in locked.backend.recording_proxy.log if "range" in r.headers and r.status == 206
@@ -217,7 +219,7 @@ def test_flipped_bytes(locked: Locking, fetch: Fetch) -> None:
 
     locked.backend.recording_proxy.faults = fault
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 1
     assert f"received {sri(flipped)}" in run.log
     assert not run.out.exists()

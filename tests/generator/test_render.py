@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import pytest
 
-from aimodels_gen.lock.file import Lock
+from aimodels_gen.lock.model import Lock
+from aimodels_gen.lock.nix_arguments import arguments, definition, render
 from aimodels_gen.nix import store_path as names
-from aimodels_gen.nix.render import FORMATS, arguments, definition, fill, render
+from aimodels_gen.nix.render import FORMATS, fill
 from generator import samples
 from generator.helpers import evaluate
 
@@ -153,7 +154,7 @@ def test_json_holds_the_arguments() -> None:
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_order_does_not_depend_on_the_manifest(output_format: Any) -> None:
     models = samples.lock().models
-    backwards = Lock(dict(reversed(models.items())))
+    backwards = Lock(dict(reversed([*models.items()])))
     text = render(samples.lock(), output_format, "m.toml")
     assert render(backwards, output_format, "m.toml") == text
 
@@ -162,7 +163,7 @@ def test_order_does_not_depend_on_the_manifest(output_format: Any) -> None:
 def test_no_models_at_all(output_format: Any, tmp_path: Path) -> None:
     text = render(Lock(), output_format, "models.toml")
     found = read_back(text, "f: f { pkgs = null; fetchModel = null; }", tmp_path)
-    models = {"ai-models": {"models": {}}}
+    models: dict[str, Any] = {"ai-models": {"models": {}}}
     by_format = {
         "packages": {},
         "nixos": {"services": models},
@@ -180,7 +181,7 @@ def test_a_file_name_cannot_leave_the_comment(tmp_path: Path) -> None:
 def test_every_interpolation_is_escaped_and_every_value_defined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aimodels_gen.nix.render.data_dir", lambda _name: tmp_path)
+    monkeypatch.setattr("aimodels_gen.nix.render.templates", lambda: tmp_path)
     (tmp_path / "t.j2").write_text("{{ a }} {{ a ~ b }} {{ c.d }}")
     assert fill("t.j2", a='"', b="${x}", c={"d": True}) == '"\\"" "\\"\\${x}" true'
     with pytest.raises(jinja2.UndefinedError):

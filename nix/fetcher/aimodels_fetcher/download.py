@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import ContentError, FetchError
-from aimodels_fetcher.http_errors import public
 from aimodels_fetcher.log import say
 from aimodels_fetcher.partial_file import PartialFile
 from aimodels_fetcher.range_download import RangeDownload
+from aimodels_fetcher.urls import public
 from aimodels_fetcher.verification import hash_behind, mismatch
 from aimodels_fetcher.wording import bytes_text
 

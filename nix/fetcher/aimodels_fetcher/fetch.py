@@ -14,7 +14,7 @@ from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.output import check_space, removed_on_failure
-from aimodels_fetcher.paths import check_repo_path, select
+from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
@@ -110,12 +110,12 @@ def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> Non
     """
     most = max_connections() if connections is None else connections
     source, upstreams, listing = _list(spec.sources, most)
-    wanted = set(select((f.path for f in listing), spec.include, spec.exclude))
-    files = [_expected(f, spec.hashes) for f in listing if f.path in wanted]
+    wanted = spec.filters.select(listing, lambda file: file.path)
+    files = [_expected(file, spec.hashes) for file in wanted]
     if not files:
         raise FetchError(
             f"{spec.source.label}: none of {len(listing)} files match",
-            f"change include = {spec.include!r} or exclude = {spec.exclude!r}",
+            f"change the filters: {spec.filters}",
         )
     # Equal content is fetched once, and in an entry it is one blob.
     groups: dict[str, list[RemoteFile]] = {}
@@ -135,7 +135,7 @@ def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> Non
 
 def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
     """Check the path of a file that is wanted, and add what is known of its content."""
-    check_repo_path(file.path)
+    check_path(file.path)
     if file.sha256 or file.path not in hashes:
         return file
     return replace(file, sha256=sri_to_hex(hashes[file.path]))
