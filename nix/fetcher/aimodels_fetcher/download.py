@@ -60,7 +60,6 @@ class Download:
         self._lock = threading.Lock()
         self._abandoned = False
         self._corrupt = 0
-        self._verifying: RangeDownload | None = None
         start = upstreams.first(remote.path)
         if start is None:
             raise FetchError(
@@ -108,19 +107,12 @@ class Download:
             file.give_back([part])
             if part.left:
                 self._workers.wake()
-        if file.parts.complete and self._starts_verifying(attempt):
+        if file.parts.complete and file.claim_reading():
             self._verify(attempt, buffer)
-
-    def _starts_verifying(self, attempt: RangeDownload) -> bool:
-        """Return whether the caller has to verify the attempt, because no other thread does."""
-        with self._lock:
-            first = self._verifying is not attempt
-            self._verifying = attempt
-            return first
 
     def _verify_aside(self, attempt: RangeDownload) -> bool:
         """Verify the attempt on a thread of its own, unless that is under way; return whether."""
-        if not self._starts_verifying(attempt):
+        if not attempt.file.claim_reading():
             return False
         self._workers.start(self, lambda: self._verify(attempt, memoryview(bytearray(_BUFFER))))
         return True

@@ -42,6 +42,7 @@ class PartialFile:
         self.parts = SharedParts(target.parts(UNKNOWN if size is None else size))
         self._lock = threading.Lock()
         self._file: FileIO | None = None
+        self._claimed = False
         self._reading = False
 
     def open(self) -> None:
@@ -94,6 +95,12 @@ class PartialFile:
         """Return parts that were taken: what of them is missing may be taken again."""
         self.parts.give_back(parts)
         self._close_unused()
+
+    def claim_reading(self) -> bool:
+        """Return whether the caller is the one that has to read the file: the first that asks."""
+        with self._lock:
+            first, self._claimed = not self._claimed, True
+            return first
 
     @contextmanager
     def reading(self) -> Iterator[FileIO]:
