@@ -38,6 +38,7 @@ python3Packages.buildPythonApplication {
     python3Packages.click
     python3Packages.huggingface-hub
     python3Packages.jinja2
+    python3Packages.msgspec
     python3Packages.requests
   ];
 

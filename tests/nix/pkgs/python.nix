@@ -18,6 +18,7 @@ in
   hatchling = library "hatchling";
   huggingface-hub = library "huggingface-hub";
   jinja2 = library "jinja2";
+  msgspec = library "msgspec";
   requests = library "requests";
 
   # Builds the wheel with the backend that pyproject.toml names, and installs it.
