@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import pytest
 
@@ -373,7 +373,8 @@ def test_the_one_that_may_see_the_token(urls: list[str], trusted: str) -> None:
     """The generator and the fetcher agree."""
     assert [e.url for e in endpoints(urls) if e.trusted] == [trusted]
     spec = {**HuggingFace("org/name").to_spec(), "endpoint": urls}
-    assert [s.endpoint for s in fetched.read(spec) if s.trusted] == [trusted]
+    sources = cast("list[fetched.HuggingFace]", fetched.read(spec))
+    assert [s.endpoint for s in sources if s.trusted] == [trusted]
 
 
 def test_the_hub_spelt_in_another_way() -> None:
