@@ -61,12 +61,6 @@ class Killer:
         return watched
 
 
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing stops the machine, so nothing needs to reach the disk."""
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
-
-
 @pytest.fixture
 def stocked(linker: Linker) -> Linker:
     """The linker with a store that has two versions of A, and B and C."""
