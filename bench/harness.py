@@ -37,11 +37,19 @@ print(huggingface_hub.snapshot_download(sys.argv[1], cache_dir=sys.argv[2]))
 
 @dataclass(frozen=True)
 class Settings:
-    """How much to measure: bytes of a model, and how often; and the folder of docs to rewrite."""
+    """What to measure.
+
+    Args:
+        size: The size of a model in bytes.
+        runs: How often to measure.
+        docs: The directory of docs to rewrite, or None.
+        against: Another checkout to compare with, or None.
+    """
 
     size: int
     runs: int
     docs: Path | None = None
+    against: Path | None = None
 
 
 def model(size: int) -> dict[str, Content]:

@@ -40,6 +40,13 @@ def _size(text: str) -> int:
     return _count(number) * _UNITS[unit]
 
 
+def _checkout(text: str) -> Path:
+    path = Path(text).absolute()
+    if not (path / "generator/aimodels_gen").is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a checkout of this project")
+    return path
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     parser.add_argument(
@@ -49,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=_count, default=3, help="of which to take the median [3]")
     parser.add_argument(
         "--docs", type=Path, metavar="DIR", help="whose benchmarks.md and .svg download makes anew"
+    )
+    parser.add_argument(
+        "--against",
+        type=_checkout,
+        metavar="DIR",
+        help="another checkout; startup compares with it",
     )
     return parser
 
@@ -62,7 +75,7 @@ def main() -> None:
             parser.error(f"no question {name!r}; there is {', '.join(QUESTIONS)}")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    settings = Settings(arguments.size, arguments.runs, arguments.docs)
+    settings = Settings(arguments.size, arguments.runs, arguments.docs, arguments.against)
     with scratch() as home:
         environment = hermetic(home)
         os.environ.clear()

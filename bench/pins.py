@@ -27,7 +27,22 @@ def lock(
     *options: str,
     env: Mapping[str, str] | None = None,
 ) -> dict[str, Pin]:
-    """Lock repositories (by the names of the models) in a new project; give what Nix is told."""
+    """Lock repositories in a new project and return their pins, as Nix gets them.
+
+    Args:
+        project: A directory to create.
+        models: Name of a model -> repository.
+        options: Of `aimodels-gen lock`.
+        env: Environment variables to add.
+    """
+    write_manifest(project, models)
+    printed = run(BIN / "aimodels-gen", "lock", "--format=json", *options, cwd=project, env=env)
+    pins: dict[str, Pin] = json.loads(printed)["models"]
+    return pins
+
+
+def write_manifest(project: Path, models: Mapping[str, str]) -> None:
+    """Create a project with a models.toml of these repositories, by the names of the models."""
     project.mkdir()
     (project / "models.toml").write_text(
         "".join(
@@ -35,9 +50,6 @@ def lock(
             for name, repo in models.items()
         )
     )
-    printed = run(BIN / "aimodels-gen", "lock", "--format=json", *options, cwd=project, env=env)
-    pins: dict[str, Pin] = json.loads(printed)["models"]
-    return pins
 
 
 def fetching(pin: Pin, folder: Path, **more: object) -> tuple[str | Path, ...]:
