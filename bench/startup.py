@@ -1,4 +1,4 @@
-"""How soon the command line answers, and what it imports for that."""
+"""How long the command line takes to start, and what it imports."""
 
 from __future__ import annotations
 
