@@ -116,7 +116,7 @@ def _warm(model: Model) -> None:
 def _run(client: Client, model: Model, server: nginx.Nginx, pins: _Pins, kept: ExitStack) -> Run:
     files = pins.files[model.name]
     with ExitStack() as own:
-        # ext4 goes around inodes that were freed in the last minutes: whoever makes many files
+        # ext4 avoids inodes that were freed in the last minutes: a client that makes many files
         # would pay for those of the one before.
         stack = own if model.total >= _LARGE else kept
         directory = place = stack.enter_context(scratch())

@@ -163,7 +163,7 @@ def _outcome(linker: Linker, acts: list[Act]) -> dict[str, tuple[object, ...]]:
 
 
 def _known(state: dict[str, Any]) -> tuple[object, ...]:
-    """What the state says, but for refs that were in doubt when a directory lost its model."""
+    """What the state has, except for refs that were in doubt when a directory lost its model."""
     for records in state["hubs"].values():
         for record in records.values():
             if not record.get("snapshots"):
