@@ -23,15 +23,16 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def server_of() -> Iterator[Callable[[type[Backend]], object]]:
-    """The servers, each started when it is first asked for."""
-    running: dict[type[Backend], object] = {}
+    """The servers, each started when it is first asked for; who inherits `serve` shares it."""
+    running: dict[str, object] = {}
     with contextlib.ExitStack() as stack:
 
         def start(kind: type[Backend]) -> object:
-            if kind not in running:
+            server = kind.serve.__qualname__
+            if server not in running:
                 folder = stack.enter_context(public_folder())
-                running[kind] = stack.enter_context(kind.serve(folder))
-            return running[kind]
+                running[server] = stack.enter_context(kind.serve(folder))
+            return running[server]
 
         yield start
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from support.fake_repo import Content
 
+# Rows in a page of a listing. Amazon has 1000, which takes a test longer to exceed.
+PAGE = 100
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 ENV = {
     "AWS_ACCESS_KEY_ID": KEY,
@@ -55,6 +57,7 @@ class Moto(Program):
             [Path(sys.executable).with_name("moto_server"), "-p", "0"],
             r"Running on (http://[0-9.:]+)",
             folder,
+            {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)},
         )
         self.api = client(self.url)
 
@@ -117,8 +120,12 @@ class Hadro(Program):
 
     def __init__(self, root: Path, folder: Path) -> None:
         keys = ["--access-key", KEY, "--secret-key", SECRET]
+        code = (
+            "import runpy; from hadro.api import buckets;"
+            f" buckets.MAX_KEYS = {PAGE}; runpy.run_module('hadro', run_name='__main__')"
+        )
         super().__init__(
-            [sys.executable, "-m", "hadro", root, "--port", "0", *keys],
+            [sys.executable, "-c", code, root, "--port", "0", *keys],
             r"Uvicorn running on (http://[0-9.:]+)",
             folder,
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from support.backends import Backend
 from support.hub import Hub
+from support.s3 import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ class HubBackend(Backend):
 
     @classmethod
     def serve(cls, folder: Path) -> AbstractContextManager[object]:  # noqa: ARG003 (a process)
-        return Hub()
+        return Hub(page_size=PAGE)
 
     def __init__(self, server: object, name: str) -> None:
         self._repo = f"org/{name}"
