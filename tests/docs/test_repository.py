@@ -114,7 +114,7 @@ def test_hooks_run_programs_that_are_there() -> None:
 def test_contributing_names_files_that_exist() -> None:
     text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     names = {word for quoted in QUOTED.findall(text) for word in quoted.split()}
-    files = {name for name in names if FILE.fullmatch(name)} - MADE
+    files = {n for n in names if FILE.fullmatch(n) and not n.startswith(".venv/")} - MADE
     assert len(files) > 40
     assert [name for name in sorted(files) if not (CHECKOUT / name).exists()] == []
 
