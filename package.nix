@@ -1,12 +1,12 @@
-# aimodels-gen as a package; `pkgs` is nixpkgs.
-{ lib, python3Packages, ... }:
+# aimodels-gen as a package, for `callPackage`.
+{ lib, python3Packages }:
 let
   inherit (builtins.fromTOML (builtins.readFile ./pyproject.toml)) project;
 
-  # What the wheel is made of, so that an edit to the tests rebuilds nothing.
+  # What the wheel is built from: an edit to the tests rebuilds nothing.
   parts = map toString [
     ./generator
-    ./nix
+    ./nix/fetcher/aimodels_fetcher
     ./templates
     ./pyproject.toml
     ./README.md
@@ -26,7 +26,9 @@ python3Packages.buildPythonApplication {
       path: _type:
       !(lib.hasPrefix "." (baseNameOf path))
       && baseNameOf path != "__pycache__"
-      && builtins.any (part: path == part || lib.hasPrefix "${part}/" path) parts;
+      && builtins.any (
+        part: path == part || lib.hasPrefix "${part}/" path || lib.hasPrefix "${path}/" part
+      ) parts;
   };
 
   build-system = [ python3Packages.hatchling ];
@@ -40,7 +42,10 @@ python3Packages.buildPythonApplication {
     python3Packages.requests
   ];
 
-  pythonImportsCheck = [ "aimodels_gen" ];
+  pythonImportsCheck = [
+    "aimodels_fetcher"
+    "aimodels_gen"
+  ];
 
   meta = {
     inherit (project) description;

@@ -1,26 +1,22 @@
-"""What can go wrong: every failure that a user can mend is an `AimodelsError` with a hint."""
+"""What can go wrong, in the kinds that matter here; each has a message and a hint."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.errors import AimodelsError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class AimodelsError(Exception):
-    """One thing that went wrong, in one line, and what to do about it.
-
-    Attributes:
-        message: what is wrong and where (file, model, key), without a trailing full stop.
-        hint: the next step for the reader; None only where there is none.
-    """
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        """Keep `message` and `hint`; the CLI edge prints them as `error: …` and `hint: …`."""
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+__all__ = [
+    "AimodelsError",
+    "CombinedError",
+    "LockError",
+    "ManifestError",
+    "SourceError",
+    "StoreError",
+]
 
 
 class ManifestError(AimodelsError):
@@ -32,11 +28,11 @@ class LockError(AimodelsError):
 
 
 class SourceError(AimodelsError):
-    """A source (the Hub, …) did not give what was asked of it."""
+    """A source (the Hub, …) did not return what was asked of it."""
 
 
 class StoreError(AimodelsError):
-    """The Nix store or the bundled fetcher failed."""
+    """The Nix store failed."""
 
 
 class CombinedError(AimodelsError):

@@ -1,4 +1,4 @@
-"""Where templates/ and nix/ lie: above the package in a checkout, in it in a wheel."""
+"""The templates that an installation carries: above the package in a checkout, in it in a wheel."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent.parent
 
 
-def data_dir(name: str) -> Path:
-    """Return the directory `name` ("templates" or "nix") that this installation carries.
+def templates() -> Path:
+    """Return the directory with the templates.
 
     Raises:
         AimodelsError: it is not there: the installation is broken.
     """
-    for base in (_CHECKOUT, _PACKAGE):
-        if (base / name).is_dir():
-            return base / name
+    for base in (_PACKAGE, _CHECKOUT):
+        if (base / "templates").is_dir():
+            return base / "templates"
     raise AimodelsError(
-        f"this installation of aimodels-gen lacks its {name}/ directory",
+        "this installation of aimodels-gen lacks its templates/ directory",
         f"install it again (looked in {_PACKAGE} and {_CHECKOUT})",
     )

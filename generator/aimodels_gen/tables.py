@@ -1,171 +1,235 @@
-"""Reading TOML tables and JSON objects key by key, with errors that say where and what instead."""
+"""Tables of TOML and JSON files as declared types, with errors that say where and what to write.
+
+msgspec converts and checks. Where it refuses, its message lacks the keys on the way: we look for
+the place again and name the file, the dotted key, what is wrong there and what to write instead.
+"""
 
 from __future__ import annotations
 
 import difflib
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import msgspec
+from msgspec import inspect
 
 from aimodels_gen.errors import AimodelsError, ManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Mapping
+
+T = TypeVar("T")
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+"""A string that is not empty."""
 
 _NAMES = {bool: "a boolean", int: "an integer", str: "a string", list: "a list", dict: "a table"}
 
 
-class Table:
-    """One table of a file. Every read key is noted; `finish` refuses the others.
+class OneOrMore(tuple[str, ...]):
+    """Strings, at least one, to try in order. In a file, a single one may stand without a list."""
+
+    __slots__ = ()
+
+
+class KindTable(dict[str, Any]):
+    """A table with one key, the kind of a source, and the table that the kind declares."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is in a file, for messages.
 
     Attributes:
-        where: the file's name and the dotted key, `models.toml: models.whisper`.
+        file: its name.
+        key: the dotted key, such as `models.whisper`; empty for the whole file.
+        error: what to raise.
+        repair: what to do about any mistake, where people do not write the file themselves.
     """
 
-    def __init__(
-        self,
-        data: dict[str, Any],
-        file: str,
-        key: str = "",
-        error: type[AimodelsError] = ManifestError,
-    ) -> None:
-        """Wrap `data`, which stands in `file` under the dotted `key`; complain with `error`."""
-        self._data = data
-        self._file = file
-        self._key = key
-        self._error = error
-        self._known: list[str] = []
+    file: str
+    key: str = ""
+    error: type[AimodelsError] = ManifestError
+    repair: str | None = None
 
-    def names(self) -> Collection[str]:
-        """Return the keys that it has, known or not."""
-        return self._data.keys()
-
-    def string(self, key: str) -> str | None:
-        """Return a non-empty string, None when absent."""
-        value: str | None = self._get(key, str)
-        if value == "":
-            self.fail(key, "is empty", f"give it a value or remove {key}")
-        return value
-
-    def text(self, key: str) -> str | None:
-        """Return a string, maybe an empty one, None when absent."""
-        value: str | None = self._get(key, str)
-        return value
-
-    def texts(self, key: str) -> dict[str, str]:
-        """Return a table of non-empty strings, an empty one when absent."""
-        table = self.table(key)
-        return {} if table is None else {name: table.string(name) or "" for name in table.names()}
-
-    def boolean(self, key: str) -> bool | None:
-        """Return a boolean, None when absent."""
-        value: bool | None = self._get(key, bool)
-        return value
-
-    def integer(self, key: str) -> int | None:
-        """Return an integer that is not negative, None when absent."""
-        value: int | None = self._get(key, int)
-        if value is not None and value < 0:
-            self.fail(key, "is negative", "restore the value")
-        return value
-
-    def choice(self, key: str, options: Collection[str]) -> str | None:
-        """Return one of `options`, None when absent."""
-        value = self.string(key)
-        if value is not None and value not in options:
-            listed = " or ".join(f'"{option}"' for option in options)
-            self.fail(key, f"is {value!r}", f"write {listed}{_nearest(value, options)}")
-        return value
-
-    def strings(self, key: str) -> tuple[str, ...] | None:
-        """Return a list of non-empty strings, None when absent."""
-        values: list[Any] | None = self._get(key, list)
-        return None if values is None else self._all_strings(key, values)
-
-    def one_or_more(self, key: str) -> tuple[str, ...] | None:
-        """Return a non-empty list of non-empty strings, or a single one as such a list.
-
-        None when absent.
-        """
-        value: str | list[Any] | None = self._get(key, str, list)
-        if value in ("", []):
-            self.fail(key, "is empty", f"give it a value or remove {key}")
-        if isinstance(value, str):
-            return (value,)
-        return None if value is None else self._all_strings(key, value)
-
-    def table(self, key: str) -> Table | None:
-        """Return a table in this one, None when absent."""
-        value: dict[str, Any] | None = self._get(key, dict)
-        return None if value is None else self._child(key, value)
-
-    def tables(self) -> Iterator[tuple[str, Table]]:
-        """Return every key of a table of tables with its table."""
-        for key in self._data:
-            value: dict[str, Any] = self._get(key, dict)
-            yield key, self._child(key, value)
-
-    def list_of_tables(self, key: str) -> tuple[Table, ...]:
-        """Return the tables of a list, none when absent."""
-        values: list[Any] = self._get(key, list) or []
-        for value in values:
-            if not isinstance(value, dict):
-                self.fail(key, f"holds {value!r}", "write a list of tables")
-        return tuple(self._child(key, value, number) for number, value in enumerate(values, 1))
-
-    def one_of(self, keys: Collection[str]) -> tuple[str, Table] | None:
-        """Return the only key of this table and its table, None if it has several or none.
-
-        Raises:
-            AimodelsError: the key is none of `keys`, or holds no table.
-        """
-        found = [(key, table) for key in keys if (table := self.table(key)) is not None]
-        self.finish()
-        return found[0] if len(found) == 1 else None
-
-    def finish(self) -> None:
-        """Refuse keys that nobody asked for, naming the nearest that there is.
-
-        Raises:
-            AimodelsError: of the class that the table was given.
-        """
-        for key in self._data:
-            if key not in self._known:
-                valid = ", ".join(sorted(self._known))
-                hint = _nearest(key, self._known).removeprefix("; ") or f"valid keys: {valid}"
-                self.fail(key, "is not a known key", hint)
+    def child(self, key: str, number: int | None = None) -> Place:
+        """Return the place of a key in this one, or of one of the tables in its list."""
+        dotted = f"{self.key}.{_quoted(key)}" if self.key else _quoted(key)
+        return replace(self, key=dotted if number is None else f"{dotted}[{number}]")
 
     def fail(self, key: str | None, reason: str, hint: str) -> NoReturn:
-        """Raise the table's error about `key` (None: the table itself)."""
-        dotted = ".".join(part for part in (self._key, key and _quoted(key)) if part)
-        raise self._error(f"{self._file}: {dotted} {reason}", hint)
+        """Raise the place's error about `key` (None: the place itself)."""
+        dotted = ".".join(part for part in (self.key, key and _quoted(key)) if part)
+        raise self.error(f"{self.file}: {dotted} {reason}", hint)
 
-    def _child(self, key: str, value: dict[str, Any], number: int | None = None) -> Table:
-        dotted = f"{self._key}.{_quoted(key)}" if self._key else _quoted(key)
-        if number is not None:
-            dotted += f"[{number}]"
-        return Table(value, self._file, dotted, self._error)
 
-    def _all_strings(self, key: str, values: list[Any]) -> tuple[str, ...]:
-        for value in values:
-            if not isinstance(value, str) or not value:
-                self.fail(key, f"holds {value!r}", "write a list of strings")
-        return tuple(values)
+def about(description: str, *, add: str | None = None, role: str | None = None) -> msgspec.Meta:
+    """Describe a field of a declared type.
 
-    def _get(self, key: str, *kinds: type) -> Any:  # noqa: ANN401 - each caller names its types
-        self._known.append(key)
-        value = self._data.get(key)
-        # bool is an int to Python, and never what a reader means by a number.
-        if value is not None and type(value) not in kinds:
-            found = _NAMES.get(type(value), type(value).__name__)
-            self.fail(key, f"is {found}", f"write {' or '.join(_NAMES[kind] for kind in kinds)}")
-        return value
+    Args:
+        description: for the JSON Schema.
+        add: what to add where a required field is missing, such as `repo = "org/name"`.
+        role: see `sources.base`.
+    """
+    return msgspec.Meta(description=description, extra={"add": add, "role": role})
+
+
+def read(data: object, kind: type[T], place: Place) -> T:
+    """Return `data`, which a parser of TOML or JSON returned, as a declared type.
+
+    Raises:
+        AimodelsError: `place.error`, about the first mistake.
+    """
+    try:
+        return msgspec.convert(data, kind, dec_hook=decode)
+    except msgspec.ValidationError as error:
+        _check(data, inspect.type_info(kind), place, None)
+        return place.fail(None, f"is wrong: {error}", place.repair or "correct it")
+
+
+def decode(kind: type, value: object) -> object:
+    """Return `value` as one of our own types; the `dec_hook` of msgspec.
+
+    Raises:
+        ValueError: it cannot be one.
+    """
+    if kind is KindTable and isinstance(value, dict):
+        return KindTable(value)
+    values = (value,) if isinstance(value, str) else value
+    if (
+        kind is OneOrMore
+        and isinstance(values, (tuple, list))
+        and values
+        and all(isinstance(item, str) and item for item in values)
+    ):
+        return OneOrMore(values)
+    raise ValueError(f"{value!r} is not {kind.__name__}")
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - as the types are declared
+    """Return a value of a declared type as a parser would: strings, lists, dictionaries."""
+    if isinstance(value, OneOrMore):
+        return value[0] if len(value) == 1 else list(value)
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def nearest(word: str, options: Collection[str]) -> str | None:
+    """Return the option that was probably meant, None if no option is close."""
+    close = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def check_keys(given: Iterable[str], known: Collection[str], place: Place) -> None:
+    """Refuse keys that are not known, naming the nearest one that is.
+
+    Raises:
+        AimodelsError: `place.error`.
+    """
+    for key in given:
+        if key not in known:
+            meant = nearest(key, known)
+            valid = f"valid keys: {', '.join(sorted(known))}"
+            place.fail(key, "is not a known key", f"did you mean {meant}?" if meant else valid)
+
+
+def _check(value: Any, info: inspect.Type, place: Place, key: str | None) -> None:  # noqa: ANN401
+    """Raise the error about the first mistake in `value`, which is at `key` of a place."""
+    info = _without_none(info)
+    if isinstance(info, (inspect.StructType, inspect.DictType)):
+        _expect(value, (dict,), place, key)
+        inner = place if key is None else place.child(key)
+        if isinstance(info, inspect.StructType):
+            _check_struct(value, info, inner)
+        else:
+            for name, item in value.items():
+                _check(item, info.value_type, inner, name)
+    elif isinstance(info, inspect.VarTupleType):
+        _expect(value, (list,), place, key)
+        _check_items(value, _without_none(info.item_type), place, key or "")
+    elif isinstance(info, inspect.CustomType):
+        _check_custom(value, info.cls, place, key or "")
+    else:
+        _check_scalar(value, info, place, key or "")
+
+
+def _check_struct(table: Mapping[str, Any], info: inspect.StructType, place: Place) -> None:
+    fields = {field.encode_name: field for field in info.fields}
+    for name, field in fields.items():
+        if field.required and name not in table:
+            if place.repair:
+                place.fail(name, "is missing", place.repair)
+            extra = field.type.extra if isinstance(field.type, inspect.Metadata) else None
+            place.fail(None, f"has no {name}", f"add {(extra or {}).get('add') or name}")
+    check_keys(table, fields, place)
+    for name, field in fields.items():
+        if table.get(name) is not None:
+            _check(table[name], field.type, place, name)
+
+
+def _check_items(values: list[Any], item: inspect.Type, place: Place, key: str) -> None:
+    tables = isinstance(item, (inspect.StructType, inspect.CustomType))
+    for value in values:
+        if tables and not isinstance(value, dict):
+            place.fail(key, f"holds {value!r}", "write a list of tables")
+        if not tables and (not isinstance(value, str) or not value):
+            place.fail(key, f"holds {value!r}", "write a list of strings")
+
+
+def _check_custom(value: Any, kind: type, place: Place, key: str) -> None:  # noqa: ANN401
+    if kind is KindTable:
+        _expect(value, (dict,), place, key)
+        return
+    _expect(value, (str, list), place, key)
+    if value in ("", []):
+        place.fail(key, "is empty", f"give it a value or remove {key}")
+    if isinstance(value, list):
+        _check_items(value, inspect.StrType(), place, key)
+
+
+def _check_scalar(value: Any, info: inspect.Type, place: Place, key: str) -> None:  # noqa: ANN401
+    if isinstance(info, inspect.LiteralType):
+        _expect(value, (str,), place, key)
+        if value not in info.values:
+            listed = " or ".join(f'"{option}"' for option in info.values)
+            meant = nearest(value, [str(option) for option in info.values])
+            suggestion = f"; did you mean {meant}?" if meant else ""
+            place.fail(key, f"is {value!r}", f"write {listed}{suggestion}")
+    elif isinstance(info, inspect.StrType):
+        _expect(value, (str,), place, key)
+        if info.min_length and not value:
+            place.fail(key, "is empty", f"give it a value or remove {key}")
+        if info.pattern and not re.search(info.pattern, value):
+            place.fail(key, f"is wrong: {value!r}", place.repair or f"write {info.pattern}")
+    elif isinstance(info, inspect.IntType):
+        _expect(value, (int,), place, key)
+        if value < 0:
+            place.fail(key, "is negative", place.repair or "restore the value")
+    elif isinstance(info, inspect.BoolType):
+        _expect(value, (bool,), place, key)
+
+
+def _expect(value: object, kinds: tuple[type, ...], place: Place, key: str | None) -> None:
+    # bool is an int to Python, and never what a reader means by a number.
+    if type(value) not in kinds:
+        found = _NAMES.get(type(value), type(value).__name__)
+        place.fail(key, f"is {found}", f"write {' or '.join(_NAMES[kind] for kind in kinds)}")
+
+
+def _without_none(info: inspect.Type) -> inspect.Type:
+    while isinstance(info, (inspect.Metadata, inspect.UnionType)):
+        if isinstance(info, inspect.Metadata):
+            info = info.type
+        else:
+            info = next(one for one in info.types if not isinstance(one, inspect.NoneType))
+    return info
 
 
 def _quoted(key: str) -> str:
-    plain = key.replace("-", "").replace("_", "")
-    return key if plain.isascii() and plain.isalnum() else json.dumps(key, ensure_ascii=False)
-
-
-def _nearest(word: str, options: Collection[str]) -> str:
-    close = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+    simple = key.replace("-", "").replace("_", "")
+    return key if simple.isascii() and simple.isalnum() else json.dumps(key, ensure_ascii=False)

@@ -57,7 +57,7 @@ EXPECTED = {path: sha256(content) for path, content in FILES.items()}
 @pytest.mark.parametrize("path", FILES)
 def test_one_file(locked: Locking, fetch: Fetch, path: str) -> None:
     pin = file_pin(path, FILES[path])
-    run = fetch("file", locked.spec(path), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
     assert sri(run.out.read_bytes()) == pin["hash"]
 
@@ -92,9 +92,7 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
     pin = locked.project.locked().pin
     assert isinstance(pin, FilesPin)
     for number, (path, file) in enumerate(pin.files.items()):
-        blob = fetch(
-            "file", locked.spec(path), env=locked.backend.env, **file_pin(path, FILES[path])
-        )
+        blob = fetch("file", locked.spec(), env=locked.backend.env, **file_pin(path, FILES[path]))
         store = blob.out.rename(tmp_path / f"store-{number}")
         files[path] = {
             "store": str(store),
@@ -102,7 +100,7 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
             "size": file.size,
             "lfs": file.lfs,
         }
-    made = fetch("assemble", locked.spec(""), files=files, integration=True, layout="copy")
+    made = fetch("assemble", locked.spec(), files=files, integration=True, layout="copy")
     assert made.status == 0, made.log
     difference = subprocess.run(
         ["diff", "--recursive", "--no-dereference", tree.out, made.out],
@@ -116,7 +114,7 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
 def test_what_was_replaced_since_it_was_locked(locked: Locking, fetch: Fetch) -> None:
     locked.backend.fill({**FILES, "config.json": b'{"a": 2}\n'})
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     if locked.backend.keeps_replaced:
         assert run.status == 0, run.log
         assert run.out.read_bytes() == FILES["config.json"]
@@ -131,7 +129,7 @@ def test_what_was_replaced_since_it_was_locked(locked: Locking, fetch: Fetch) ->
 def test_what_has_another_size_since_it_was_locked(locked: Locking, fetch: Fetch) -> None:
     locked.backend.fill({**FILES, "config.json": b"{}"})
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert (run.status == 0) == locked.backend.keeps_replaced
     if run.status:
         assert "expected 9 bytes" in run.log
@@ -161,7 +159,7 @@ def gone(locked: Locking) -> dict[str, Any]:
 def test_what_is_refused(locked: Locking, fetch: Fetch) -> None:
     locked.backend.refuse()
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 1
     assert "HTTP 40" in run.log
     assert "hint: " in run.log
@@ -195,7 +193,7 @@ def test_a_connection_that_breaks_off_again_and_again(locked: Locking, fetch: Fe
 
     locked.backend.recording_proxy.faults = fault
     pin = file_pin("model.safetensors", WEIGHTS)
-    run = fetch("file", locked.spec("model.safetensors"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
     assert sri(run.out.read_bytes()) == pin["hash"]
     assert "trying again" in run.log
@@ -203,7 +201,7 @@ def test_a_connection_that_breaks_off_again_and_again(locked: Locking, fetch: Fe
 
 def test_it_comes_in_parts(locked: Locking, fetch: Fetch) -> None:
     pin = file_pin("model.safetensors", WEIGHTS)
-    run = fetch("file", locked.spec("model.safetensors"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 0, run.log
     asked = [
         r for r in locked.backend.recording_proxy.log if "range" in r.headers and r.status == 206
@@ -221,7 +219,7 @@ def test_flipped_bytes(locked: Locking, fetch: Fetch) -> None:
 
     locked.backend.recording_proxy.faults = fault
     pin = file_pin("config.json", FILES["config.json"])
-    run = fetch("file", locked.spec("config.json"), env=locked.backend.env, **pin)
+    run = fetch("file", locked.spec(), env=locked.backend.env, **pin)
     assert run.status == 1
     assert f"received {sri(flipped)}" in run.log
     assert not run.out.exists()

@@ -90,7 +90,7 @@ def test_what_is_published_is_not_read(locking: Locking) -> None:
         assert "are read once" not in said
     else:
         assert read == whole
-        assert f"gives no sha256 for {len(FILES)} files, so that 3.1 MB are read once" in said
+        assert f"gives no sha256 for {len(FILES)} files, so that 3.0 MiB are read once" in said
 
 
 def test_filters(locking: Locking) -> None:
@@ -203,7 +203,7 @@ def test_hostile_names(locking: Locking) -> None:
 def test_a_file_where_another_has_its_folder(locking: Locking) -> None:
     locking.backend.fill({"a": b"file", "a/b": b"file below"})
     said = locking.fails()
-    assert "'a/b' needs a folder where 'a' is a file" in said
+    assert "'a/b' needs a directory where 'a' is a file" in said
     locking.ok(settings='exclude = ["a"]')
     assert set(locking.pins) == {"a/b"}
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.manifest import parse as manifest
+from aimodels_gen.manifest.parse import parse
 from docs.session import DOCUMENTS, blocks
 from support import registry
 from support.environment import CHECKOUT, ORIGINAL
@@ -74,7 +74,7 @@ def _check(document: str, block: Block, session: Session) -> None:
         value = session.evaluate(f"{braces[0]} {block.text} {braces[1]}")
         assert value
     elif block.language == "toml":
-        assert manifest.parse(block.text).entries
+        assert parse(block.text).entries
     elif block.language == "python":
         _check_python(block, session)
     elif block.language == "dockerfile":

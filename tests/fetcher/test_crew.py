@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_fetcher import peer_connections
-from aimodels_fetcher.worker_pool import ConcurrencyController
+from aimodels_fetcher.concurrency import ConcurrencyController
 from support.hub import BigFile
 from support.specs import source, sri
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 
 import pytest
@@ -12,10 +13,9 @@ from hypothesis import strategies as st
 
 from aimodels_fetcher import progress
 from aimodels_fetcher.digests import hex_to_sri, lfs_pointer_blob_id, sri_to_hex
-from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.log import say
-from aimodels_fetcher.paths import select
-from aimodels_fetcher.progress import bytes_text, duration_text
+from aimodels_fetcher.filters import Filters
+from aimodels_fetcher.log import redirected, say
+from aimodels_fetcher.wording import bytes_text, counted, duration_text
 from support.fake_repo import blob_id, lfs_pointer, sha256
 
 _NAMES = st.text("ab./\\*?[]!-", min_size=1, max_size=6)
@@ -26,14 +26,15 @@ def test_filters_choose_what_huggingface_hub_chooses(
     paths: list[str], include: list[str] | None, exclude: list[str]
 ) -> None:
     theirs = filter_repo_objects(paths, allow_patterns=include, ignore_patterns=exclude)
-    assert select(paths, include, exclude) == list(theirs)
+    filters = Filters(None if include is None else tuple(include), tuple(exclude))
+    assert list(filters.select(paths, str)) == list(theirs)
 
 
 def test_sri_round_trip() -> None:
     digest = sha256(b"content")
     assert sri_to_hex(hex_to_sri(digest)) == digest
     for bad in ("", "sha256-", "sha512-" + "A" * 86 + "==", hex_to_sri(digest) + "A", digest):
-        with pytest.raises(FetchError, match="not an SRI hash"):
+        with pytest.raises(ValueError, match="not an SRI hash"):
             sri_to_hex(bad)
 
 
@@ -54,12 +55,26 @@ def test_numbers_for_people() -> None:
     assert bytes_text(609) == "609 B"
     assert bytes_text(9_976_576_152) == "9.3 GiB"
     assert bytes_text(5 << 40) == "5.0 TiB"
+    assert [counted(n, "file") for n in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
     assert [duration_text(s) for s in (42, 185, 7800)] == ["42 s", "3 min 5 s", "2 h 10 min"]
 
 
 def test_log_lines_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
     say("a b/é.txt\n\x1b[31m")
     assert capsys.readouterr().err == "a b/é.txt\\n\\x1b[31m\n"
+
+
+def test_log_lines_can_go_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    with redirected(lines.append):
+        threads = [threading.Thread(target=say, args=(f"line\t{n}",)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    say("here")
+    assert sorted(lines) == [f"line\\t{n}" for n in range(8)]
+    assert capsys.readouterr().err == "here\n"
 
 
 def test_progress_is_whole_lines(

@@ -159,7 +159,7 @@ def test_whoever_asks_pays(recording_proxy: RecordingProxy, fetch: Fetch) -> Non
         ("InvalidAccessKeyId", 403, "does not know AWS_ACCESS_KEY_ID"),
         ("InvalidObjectState", 403, "restore it"),
         ("InvalidToken", 400, "AWS_SESSION_TOKEN"),
-        ("NoSuchBucket", 404, "there is no s3://my-models"),
+        ("NoSuchBucket", 404, "there is no bucket my-models"),
         ("NoSuchKey", 404, "lock again"),
         ("RequestTimeTooSkewed", 403, "set the clock"),
         ("SignatureDoesNotMatch", 403, "AWS_SECRET_ACCESS_KEY"),
@@ -276,7 +276,7 @@ def test_credentials_that_cannot_be_renewed(error: Exception) -> None:
             raise error
 
     with pytest.raises(FetchError, match="cannot be renewed"):
-        signer(Broken(), "us-east-1")("https://my-models.s3.amazonaws.com/it/config.json")
+        signer(Broken(), "us-east-1")("GET", "https://my-models.s3.amazonaws.com/it/config.json")
 
 
 def test_a_version(moto: Moto, fetch: Fetch) -> None:
@@ -416,5 +416,5 @@ def test_hashes_that_are_known_beforehand(recording_proxy: RecordingProxy, fetch
 def test_no_endpoint(fetch: Fetch) -> None:
     run = fetch("file", source(), env={"AWS_ENDPOINT_URL": "127.0.0.1:9000"}, **CONFIG)
     assert run.status == 1
-    assert "is no address" in run.log
+    assert "is not an http(s) address" in run.log
     assert "Traceback" not in run.log

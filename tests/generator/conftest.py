@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.net import retry
+from aimodels_fetcher import retry
 from support.recording_proxy import RecordingProxy
 from support.s3 import ENV, Moto
 
@@ -47,5 +47,5 @@ def bucket(moto: Moto, recording_proxy: RecordingProxy, request: pytest.FixtureR
 def hub_project(project: Project, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose Hub is ours."""
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     return project

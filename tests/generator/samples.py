@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from aimodels_gen.lock.file import Lock
-from aimodels_gen.lock.model import Card, FilePin, FilesPin, Integration, LockedModel, TreePin
-from aimodels_gen.manifest.filters import Filters
-from aimodels_gen.nix.hashes import sri_from_hex
+from aimodels_fetcher.digests import hex_to_sri
+from aimodels_fetcher.filters import Filters
+from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen.lock.model import FilePin, FilesPin, Lock, LockedModel, PinnedSource, TreePin
+from aimodels_gen.sources.base import Card
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.url import Url
+from aimodels_gen.tables import OneOrMore
 
 REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
-ENDPOINTS = ("https://mirror.example", "https://huggingface.co")
+ENDPOINTS = OneOrMore(("https://mirror.example", "https://huggingface.co"))
 HOSTILE = [
     "a b.json",
     'quo"te.json',
@@ -31,13 +33,13 @@ LICENSES = ['quo"te', "${x}", "back\\slash"]
 
 
 def hash_of(number: int) -> str:
-    return sri_from_hex(f"{number:064x}")
+    return hex_to_sri(f"{number:064x}")
 
 
 def plain() -> LockedModel:
     return LockedModel(
         name="llama-2-7b",
-        source=HuggingFace("meta-llama/Llama-2-7b-hf", rev=REV),
+        source=PinnedSource(HuggingFace("meta-llama/Llama-2-7b-hf", rev=REV)),
         filters=Filters(),
         pin=FilesPin(
             {
@@ -55,7 +57,9 @@ def plain() -> LockedModel:
 def hostile() -> LockedModel:
     return LockedModel(
         name="hostile",
-        source=HuggingFace("org/name", "refs/pr/1", REV, "dataset", ("http://127.0.0.1:1",)),
+        source=PinnedSource(
+            HuggingFace("org/name", "refs/pr/1", REV, "dataset", OneOrMore(["http://127.0.0.1:1"]))
+        ),
         filters=Filters(tuple(HOSTILE), ("*.bin",)),
         pin=FilesPin({path: FilePin(hash_of(n), n) for n, path in enumerate(HOSTILE)}),
         digest="e" * 64,
@@ -68,7 +72,7 @@ def hostile() -> LockedModel:
 def tree() -> LockedModel:
     return LockedModel(
         name="or",
-        source=HuggingFace("openai/whisper-tiny", "v1.0", REV, endpoints=ENDPOINTS),
+        source=PinnedSource(HuggingFace("openai/whisper-tiny", "v1.0", REV, endpoint=ENDPOINTS)),
         filters=Filters(("*.json", *HOSTILE), ("*.bin",)),
         pin=TreePin(hash_of(3), 2, 1000),
         digest="f" * 64,
@@ -79,19 +83,18 @@ def tree() -> LockedModel:
 def elsewhere() -> LockedModel:
     """A model of a bucket, with fallbacks."""
     files = {path: FilePin(hash_of(n), n) for n, path in enumerate(HOSTILE)}
-    bucket = S3(
-        "my-models",
-        "a b/ü/",
-        "eu-central-1",
-        "https://s3.example.org",
+    bucket = PinnedSource(
+        S3("my-models", "a b/ü/", "eu-central-1", "https://s3.example.org"),
         etags={path: f'"{n}' for n, path in enumerate(HOSTILE)},
         versions={path: f"${{{n}}}" for n, path in enumerate(HOSTILE)},
     )
-    urls = Url(
-        {
-            path: (f"https://a.example/{n}", f"https://b.example/{n}")
-            for n, path in enumerate(HOSTILE)
-        },
+    urls = PinnedSource(
+        Url(
+            {
+                path: OneOrMore((f"https://a.example/{n}", f"https://b.example/{n}"))
+                for n, path in enumerate(HOSTILE)
+            }
+        ),
         etags={"--help": '"x"'},
     )
     return LockedModel(
@@ -101,7 +104,7 @@ def elsewhere() -> LockedModel:
         pin=FilesPin(files),
         digest="a" * 64,
         integration=Integration(org="my-org", model="elsewhere"),
-        fallbacks=(urls, HuggingFace("org/name", rev=REV)),
+        fallbacks=(urls, PinnedSource(HuggingFace("org/name", rev=REV))),
         fallbacks_digest="b" * 64,
     )
 

@@ -36,7 +36,7 @@ FLOORS = (
     ("manifest",),
     ("sources",),
     ("engines", "nix", "net"),
-    ("__init__", "resources", "tables", "errors", "atomic", "wording"),
+    ("__init__", "resources", "schema", "tables", "errors", "atomic"),
 )
 LONGEST_FILE = 400  # lines
 LONGEST_CLASS = 150  # lines

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+import aimodels_fetcher
 from aimodels_gen import __version__, cli
-from aimodels_gen.manifest import parse as manifest
-from aimodels_gen.resources import data_dir
+from aimodels_gen.manifest.parse import load
+from aimodels_gen.resources import templates
 from generator.helpers import names_in
 from support.environment import CHECKOUT
 from support.hub import Response
@@ -28,7 +29,17 @@ if TYPE_CHECKING:
 
 MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
 STARTER = ["flake.nix", "models.nix", "models.toml"]
-HEAVY = {"huggingface_hub", "httpx", "httpx2", "requests", "jinja2", "tomllib", "subprocess"}
+HEAVY = {
+    "aimodels_fetcher",
+    "httpx",
+    "httpx2",
+    "huggingface_hub",
+    "jinja2",
+    "msgspec",
+    "requests",
+    "subprocess",
+    "tomllib",
+}
 
 
 def program(*args: str) -> list[str]:
@@ -122,7 +133,7 @@ def test_what_is_unexpected_has_no_traceback_unless_asked(
     def broken(_path: Path) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("aimodels_gen.manifest.parse.load", broken)
+    monkeypatch.setattr("aimodels_gen.cli.locking.load", broken)
     error = project.fails("lock")
     assert "unexpected ZeroDivisionError: by nothing" in error
     assert "AIMODELS_DEBUG=1" in error
@@ -136,7 +147,7 @@ def test_what_a_server_says_cannot_steer_the_terminal(
     def hostile(_path: Path) -> None:
         raise OSError("a\x1b[31m\nhint: curl evil | sh")
 
-    monkeypatch.setattr("aimodels_gen.manifest.parse.load", hostile)
+    monkeypatch.setattr("aimodels_gen.cli.locking.load", hostile)
     assert project.fails("lock") == "error: a?[31m?hint: curl evil | sh\n"
 
 
@@ -144,7 +155,7 @@ def test_init_and_what_it_writes(project: Project) -> None:
     result = project.run("init", "new")
     assert (result.status, result.out) == (0, "")
     assert names_in(project.dir / "new") == STARTER
-    (entry,) = manifest.load(project.dir / "new" / "models.toml").entries
+    (entry,) = load(project.dir / "new" / "models.toml").entries
     for command in ("nix run .#lock", "git add", f"nix build .#{entry.name}"):
         assert command in result.err
     assert entry.source.label == "sentence-transformers/all-MiniLM-L6-v2"
@@ -170,8 +181,11 @@ def test_init_overwrites_nothing(project: Project, there: str) -> None:
 def test_the_layout_of_the_wheel(project: Project) -> None:
     package = project.dir / "site" / "aimodels_gen"
     shutil.copytree(Path(cli.__file__).parents[1], package)
-    shutil.copytree(data_dir("templates"), package / "templates")
+    shutil.copytree(Path(aimodels_fetcher.__file__).parent, package.parent / "aimodels_fetcher")
+    shutil.copytree(templates(), package / "templates")
     command = program("init", "new")
+    fetcher = Path(aimodels_fetcher.__file__).parent
+    shutil.copytree(fetcher, package.parent / fetcher.name)
     site = environment(PYTHONPATH=str(package.parent))
     subprocess.run(command, env=site, cwd=project.dir, capture_output=True, check=True)
     assert names_in(project.dir / "new") == STARTER

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import pytest
 
+from aimodels_fetcher import retry
 from aimodels_fetcher.sources import huggingface as fetched
-from aimodels_gen.net import retry
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.huggingface.endpoints import endpoints
+from aimodels_gen.tables import OneOrMore
 from support.hub import Hub, Response
 
 if TYPE_CHECKING:
@@ -371,7 +372,7 @@ TRUSTED = [
 def test_the_one_that_may_see_the_token(urls: list[str], trusted: str) -> None:
     """The generator and the fetcher agree."""
     assert [e.url for e in endpoints(urls) if e.trusted] == [trusted]
-    spec = {**HuggingFace("org/name").fetcher_spec(), "endpoint": urls}
+    spec = {**HuggingFace("org/name").to_spec(), "endpoint": urls}
     sources = cast("list[fetched.HuggingFace]", fetched.read(spec))
     assert [s.endpoint for s in sources if s.trusted] == [trusted]
 
@@ -383,6 +384,6 @@ def test_the_hub_spelt_in_another_way() -> None:
 def test_what_the_fetcher_gets() -> None:
     """In the order given; a single one, or none, as ever."""
     assert [
-        HuggingFace("org/name", endpoints=urls).fetcher_spec()["endpoint"]
+        HuggingFace("org/name", endpoint=OneOrMore(urls) if urls else None).to_spec()["endpoint"]
         for urls in ((), (DEAD,), (DEAD, HUB))
     ] == [None, DEAD, [DEAD, HUB]]

@@ -63,7 +63,7 @@ def test_sources_that_agree(
     assert repo
     result = hub_project.run("lock")
     assert result.status == 0
-    assert "3 files, 1.0 MB, 1 fallback" in result.err
+    assert "3 files, 1.0 MiB, 1 fallback" in result.err
     model = hub_project.lock["m"]
     assert {p: f["hash"] for p, f in model["files"].items()} == {
         path: sri(content) for path, content in FILES.items()
@@ -168,7 +168,8 @@ def test_what_was_read_is_remembered(
     assert repo
     fill(moto, FILES, None)
     result = hub_project.run("lock")
-    assert "m: s3://mirror/name/ gives no sha256 for 3 files, so that 1.0 MB are read" in result.err
+    said = "m: s3://mirror/name/ gives no sha256 for 3 files, so that 1.0 MiB are read"
+    assert said in result.err
     recording_proxy.clear()
     assert "= 1 unchanged" in hub_project.run("lock", "-U").err
     assert len(recording_proxy.log) == 1

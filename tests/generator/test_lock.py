@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.nix.hashes import sri
+from aimodels_fetcher.digests import hex_to_sri
 from generator.helpers import names_in
 from generator.samples import HOSTILE
 from support.fake_repo import blob_id, lfs_pointer
@@ -36,7 +36,7 @@ def repo(hub: Hub, hub_project: Project) -> Repo:
 
 
 def content_hash(content: bytes) -> str:
-    return sri(hashlib.sha256(content).digest())
+    return hex_to_sri(hashlib.sha256(content).hexdigest())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_pins_stay_until_they_are_upgraded(hub: Hub, hub_project: Project, repo:
     result = hub_project.run("lock", "--upgrade")
     assert result.status == 0
     assert result.err == (
-        f"~ m  org/name main {first[:7]} -> {second[:7]}  4 files, 7.0 kB, mit"
+        f"~ m  org/name main {first[:7]} -> {second[:7]}  4 files, 6.9 KiB, mit"
         " (1 changed, 1 new, 1 gone)\n"
     )
     assert f'rev = "{second}";' in result.out
@@ -182,7 +182,7 @@ def test_models_that_leave_the_manifest_leave_the_lock(hub_project: Project, rep
     result = hub_project.run("lock")
     assert result.err.splitlines() == [
         f"- m  org/name main {repo.sha[:7]}",
-        f"+ n  org/name main {repo.sha[:7]}  4 files, 7.0 kB, mit",
+        f"+ n  org/name main {repo.sha[:7]}  4 files, 6.9 KiB, mit",
     ]
     assert list(hub_project.lock) == ["n"]
 

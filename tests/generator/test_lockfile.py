@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from aimodels_gen.atomic import write_atomic
 from aimodels_gen.errors import LockError
-from aimodels_gen.lock import file as lockfile
+from aimodels_gen.lock import file as lock_file
 from generator import samples
 
 
@@ -17,17 +18,17 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_lock_comes_back_as_it_was(path: Path) -> None:
-    assert lockfile.write(path, samples.lock())
-    assert lockfile.read(path) == samples.lock()
-    assert not lockfile.write(path, samples.lock())
+    assert write_atomic(path, lock_file.dumps(samples.lock()).encode())
+    assert lock_file.read(path) == samples.lock()
+    assert not write_atomic(path, lock_file.dumps(samples.lock()).encode())
 
 
 def test_there_may_be_none(path: Path) -> None:
-    assert lockfile.read(path) is None
+    assert lock_file.read(path) is None
 
 
 def test_one_fact_a_line_and_keys_sorted() -> None:
-    text = lockfile.dumps(samples.lock())
+    text = lock_file.dumps(samples.lock())
     data = json.loads(text)
     assert text == json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     assert list(data["models"]) == ["elsewhere", "hostile", "llama-2-7b", "or"]
@@ -46,7 +47,7 @@ def test_one_fact_a_line_and_keys_sorted() -> None:
 
 def test_one_endpoint_is_no_list(path: Path) -> None:
     """As it has been written since version 1 began."""
-    lockfile.write(path, samples.lock())
+    path.write_text(lock_file.dumps(samples.lock()))
     models = json.loads(path.read_text())["models"]
     assert models["hostile"]["source"]["huggingface"]["endpoint"] == "http://127.0.0.1:1"
     assert models["or"]["source"]["huggingface"]["endpoint"] == list(samples.ENDPOINTS)
@@ -57,11 +58,11 @@ def test_one_endpoint_is_no_list(path: Path) -> None:
     [("models.toml", "models.lock"), ("a.b.toml", "a.b.lock"), ("models", "models.lock")],
 )
 def test_the_lock_stands_beside_the_manifest(manifest: str, lock: str) -> None:
-    assert lockfile.path_for(Path("dir") / manifest) == Path("dir") / lock
+    assert lock_file.path_for(Path("dir") / manifest) == Path("dir") / lock
 
 
 def edit(**changes: Any) -> str:
-    data = json.loads(lockfile.dumps(samples.lock()))
+    data = json.loads(lock_file.dumps(samples.lock()))
     model = data["models"]["llama-2-7b"]
     for key, value in changes.items():
         if value is None:
@@ -101,7 +102,7 @@ def edit(**changes: Any) -> str:
 def test_a_broken_lock_is_refused(path: Path, text: str, expected: str) -> None:
     path.write_text(text)
     with pytest.raises(LockError) as caught:
-        lockfile.read(path)
+        lock_file.read(path)
     assert expected in caught.value.message
     assert "models.lock" in caught.value.message
     assert caught.value.hint

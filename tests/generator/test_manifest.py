@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_fetcher.filters import Filters
+from aimodels_gen.engines.huggingface import Integration
 from aimodels_gen.errors import ManifestError
-from aimodels_gen.lock.model import Integration
-from aimodels_gen.manifest import parse as manifest
-from aimodels_gen.manifest.filters import Filters
+from aimodels_gen.manifest.model import Entry
+from aimodels_gen.manifest.parse import load, parse
 from aimodels_gen.sources.huggingface import HuggingFace
+from aimodels_gen.tables import OneOrMore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +19,8 @@ REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
 MODEL = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
 
 
-def only(text: str) -> manifest.Entry:
-    (entry,) = manifest.parse(text).entries
+def only(text: str) -> Entry:
+    (entry,) = parse(text).entries
     return entry
 
 
@@ -36,8 +38,8 @@ def test_everything_that_can_be_said() -> None:
         integration.huggingface = {{ enable = false, org = "o", model = "m" }}
         """
     )
-    source = HuggingFace("org/name", "main", REV, "dataset", ("https://hub.example.org",))
-    assert entry == manifest.Entry(
+    source = HuggingFace("org/name", "main", REV, "dataset", OneOrMore(["https://hub.example.org"]))
+    assert entry == Entry(
         name="whisper-1.0+x",
         source=source,
         filters=Filters(("*.json",), ("x/*",)),
@@ -63,7 +65,7 @@ def test_defaults_are_merged_and_a_models_own_value_wins() -> None:
         pin = "files"
         layout = "copy"
     """
-    a, b = manifest.parse(text).entries
+    a, b = parse(text).entries
     assert (a.filters, a.pin, a.layout) == (Filters(("*",), ("*.bin",)), "tree", "link")
     assert (b.filters, b.pin, b.layout) == (Filters(("*.json",), ()), "files", "copy")
 
@@ -80,7 +82,7 @@ def test_defaults_are_merged_and_a_models_own_value_wins() -> None:
 def test_endpoints_have_one_form(endpoint: str, meant: str | list[str]) -> None:
     source = only(MODEL.replace(" }", f", endpoint = {endpoint} }}")).source
     assert source.to_nix() == {"repo": "org/name", "endpoint": meant}
-    assert source.fetcher_spec()["endpoint"] == meant
+    assert source.to_spec()["endpoint"] == meant
 
 
 def test_a_ref_that_is_a_commit_means_rev() -> None:
@@ -201,7 +203,7 @@ BAD = [
 @pytest.mark.parametrize(("text", "expected"), BAD)
 def test_mistakes_are_named(text: str, expected: list[str]) -> None:
     with pytest.raises(ManifestError) as caught:
-        manifest.parse(text)
+        parse(text)
     error = caught.value
     assert error.message.startswith("models.toml:")
     assert error.hint
@@ -213,14 +215,14 @@ def test_mistakes_are_named(text: str, expected: list[str]) -> None:
 
 def test_a_missing_manifest_and_one_in_another_encoding(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="there is no") as caught:
-        manifest.load(tmp_path / "models.toml")
+        load(tmp_path / "models.toml")
     assert "aimodels-gen init" in (caught.value.hint or "")
     (tmp_path / "latin.toml").write_bytes(b"# caf\xe9\n")
     with pytest.raises(ManifestError, match="byte 5 is not UTF-8"):
-        manifest.load(tmp_path / "latin.toml")
+        load(tmp_path / "latin.toml")
 
 
 def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path: Path) -> None:
     file = tmp_path / "models.toml"
     file.write_bytes(b"\xef\xbb\xbf" + MODEL.replace("\n", "\r\n").encode())
-    assert manifest.load(file).entries == (only(MODEL),)
+    assert load(file).entries == (only(MODEL),)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimodels_fetcher.digests import hex_to_sri
 from aimodels_gen.nix import store_path as names
-from aimodels_gen.nix.hashes import sri
-from aimodels_gen.resources import data_dir
+from support.environment import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ def test_names_are_those_of_the_nix_library(host_nix: NixEnv, tmp_path: Path) ->
     made = host_nix.eval(
         f"""
         let
-          names = import {data_dir("nix")}/names.nix;
+          names = import {CHECKOUT}/nix/names.nix;
           given = builtins.fromJSON (builtins.readFile {tmp_path}/in.json);
         in {{
           sanitized = map names.sanitize given.strings;
@@ -106,11 +106,11 @@ def test_store_paths_are_those_of_nix(host_nix: NixEnv, tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(b"{}")
     digest = host_nix.run("nix-hash", "--type", "sha256", "--flat", file).stdout.strip()
-    flat = sri(bytes.fromhex(digest))
+    flat = hex_to_sri(digest)
     added = host_nix.run("nix-store", "--add-fixed", "sha256", file).stdout.strip()
     assert added == names.store_path("flat", flat, "config.json", str(host_nix.store))
 
     digest = host_nix.run("nix-hash", "--type", "sha256", file).stdout.strip()
-    recursive = sri(bytes.fromhex(digest))
+    recursive = hex_to_sri(digest)
     added = host_nix.run("nix-store", "--add-fixed", "--recursive", "sha256", file).stdout.strip()
     assert added == names.store_path("recursive", recursive, "config.json", str(host_nix.store))

@@ -1,31 +1,25 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import CancelledError
 
 import pytest
 
-from aimodels_gen.errors import AimodelsError
-from aimodels_gen.net.pool import run_all
+from aimodels_gen.net.pool import RequestPool, results
 
 
-def test_results_keep_their_order_and_failures_are_results() -> None:
-    failure = AimodelsError("no 3")
-
-    def work(number: int) -> int:
-        if number == 3:
-            raise failure
-        return number * number
-
-    seen: list[int] = []
-    assert run_all(work, range(5), 4, seen.append) == [0, 1, 4, failure, 16]
-    assert seen == [1, 2, 3, 4, 5]
+def test_results_keep_their_order() -> None:
+    pool = RequestPool(4)
+    futures = [pool.submit(lambda number: number * number, number) for number in range(5)]
+    assert results(futures) == [0, 1, 4, 9, 16]
+    assert results([]) == []
 
 
 def test_no_more_than_jobs_run_at_a_time() -> None:
     lock, running, most = threading.Lock(), 0, 0
     together = threading.Barrier(3, timeout=10)
 
-    def work(_: int) -> None:
+    def work() -> None:
         nonlocal running, most
         with lock:
             running += 1
@@ -34,17 +28,48 @@ def test_no_more_than_jobs_run_at_a_time() -> None:
         with lock:
             running -= 1
 
-    run_all(work, range(9), 3)
+    pool = RequestPool(3)
+    results([pool.submit(work) for _ in range(9)])
     assert most == 3
 
 
-def test_anything_unexpected_is_raised_in_the_caller() -> None:
-    def work(_: int) -> None:
+def test_a_failure_is_raised_in_the_caller_and_the_rest_is_not_begun() -> None:
+    release, begun = threading.Event(), threading.Event()
+
+    def fail() -> int:
         raise ZeroDivisionError
 
+    def wait() -> int:
+        begun.set()
+        release.wait(10)
+        return 1
+
+    pool = RequestPool(1)
+    failing = pool.submit(fail)
+    running = pool.submit(wait)
+    waiting = pool.submit(fail)
+    assert begun.wait(10)
     with pytest.raises(ZeroDivisionError):
-        run_all(work, range(3), 2)
+        results([failing, running, waiting])
+    release.set()
+    assert running.result() == 1
+    with pytest.raises(CancelledError):
+        waiting.result()
 
 
-def test_nothing_to_do() -> None:
-    assert run_all(lambda item: item, [], 4) == []
+def test_a_closed_pool_begins_nothing_more() -> None:
+    release, begun = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        release.wait(10)
+
+    pool = RequestPool(1)
+    running = pool.submit(wait)
+    waiting = pool.submit(lambda: None)
+    assert begun.wait(10)
+    pool.close()
+    release.set()
+    running.result()
+    with pytest.raises(CancelledError):
+        waiting.result()

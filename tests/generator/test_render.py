@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import pytest
 
-from aimodels_gen.lock.file import Lock
+from aimodels_gen.lock.model import Lock
+from aimodels_gen.lock.nix_arguments import arguments, definition, render
 from aimodels_gen.nix import store_path as names
-from aimodels_gen.nix.render import FORMATS, arguments, definition, fill, render
+from aimodels_gen.nix.render import FORMATS, fill
 from generator import samples
 from generator.helpers import evaluate
 
@@ -180,7 +181,7 @@ def test_a_file_name_cannot_leave_the_comment(tmp_path: Path) -> None:
 def test_every_interpolation_is_escaped_and_every_value_defined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aimodels_gen.nix.render.data_dir", lambda _name: tmp_path)
+    monkeypatch.setattr("aimodels_gen.nix.render.templates", lambda: tmp_path)
     (tmp_path / "t.j2").write_text("{{ a }} {{ a ~ b }} {{ c.d }}")
     assert fill("t.j2", a='"', b="${x}", c={"d": True}) == '"\\"" "\\"\\${x}" true'
     with pytest.raises(jinja2.UndefinedError):

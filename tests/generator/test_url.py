@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimodels_fetcher import retry
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest import parse as manifest
-from aimodels_gen.net import retry
 from aimodels_gen.sources.url.digests import published, sums
 from support.fake_repo import mirror
 from support.loopback import LoopbackServer, Response
@@ -136,7 +136,7 @@ def test_sums_files(text: str, file: str, expected: dict[str, str]) -> None:
 @pytest.fixture
 def recording_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingProxy]:
     """nginx with the model, and others beside it."""
-    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     files = {"model.gguf": CONTENT, "other.gguf": b"other", "page.html": b"<html></html>"}
     with public_folder() as folder:
         mirror(folder / "www", files)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen.net import retry
+from aimodels_fetcher import retry
 from support import backends
 from support.nginx import public_folder
 
@@ -45,7 +45,7 @@ def backend(
 ) -> Backend:
     """An empty place for a model."""
     kind = backends.backend(request.param)
-    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     return kind(server_of(kind), f"n{next(_numbers)}")
 
@@ -86,7 +86,7 @@ class Locking:
         """Path -> SRI hash."""
         return {path: file["hash"] for path, file in self.project.lock["m"]["files"].items()}
 
-    def spec(self, path: str | None = None) -> dict[str, dict[str, Any]]:
+    def spec(self) -> dict[str, dict[str, Any]]:
         """The locked source as the fetcher takes it."""
-        source = self.project.locked().source
-        return {source.kind: source.fetcher_spec(path)}
+        pinned = self.project.locked().source
+        return {pinned.source.kind: pinned.to_spec()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aimodels_gen import cli
-from aimodels_gen.lock import file as lockfile
+from aimodels_gen.lock import file as lock_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ class Project:
 
     def locked(self, name: str = "m") -> LockedModel:
         """Return a model of the lock."""
-        lock = lockfile.read(self.lock_file)
+        lock = lock_file.read(self.lock_file)
         assert lock is not None
         return lock.models[name]
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 # Each has a module of its name here; the text is the first sentence of its help.
 COMMANDS = {
     "lock": "Pin the models of a manifest and print them as Nix.",
-    "update": "Follow refs again: lock, with the pins of these models made anew.",
+    "update": "Update pins to the newest commit of their ref.",
     "render": "Print a lock as Nix again, offline.",
-    "prefetch": "Put what a lock pins into the Nix store, so that building downloads nothing.",
+    "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
     "init": "Write a starter models.toml and flake.nix.",
+    "schema": "Print the JSON Schema of models.toml or models.lock.",
 }
 _TERMINATED = 143  # what a shell reports for SIGTERM
 
@@ -62,7 +63,7 @@ class _Commands(click.Group):
 def cli() -> None:
     """Pin AI models from a models.toml, for Nix to fetch.
 
-    models.toml says what you want, models.lock what it is exactly, models.nix is its rendering:
+    models.toml declares what you want, models.lock pins it exactly, models.nix renders the lock:
 
     \b
       aimodels-gen init

@@ -14,26 +14,26 @@ from aimodels_gen.cli.locking import (
     lock_options,
     output_options,
 )
-from aimodels_gen.lock.resolve import Options
+from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_gen.lock.model import PinKind
+    from aimodels_gen.manifest.model import PinKind
     from aimodels_gen.nix.render import Format
 
 
 @click.command("lock")
 @click.argument("manifest", type=FILE, default=MANIFEST)
 @output_options
-@click.option("-U", "--upgrade", is_flag=True, help="Follow the refs of all models again.")
+@click.option("-U", "--upgrade", is_flag=True, help="Update the pins of all models.")
 @click.option(
     "-P",
     "--upgrade-model",
     "names",
     multiple=True,
     metavar="NAME",
-    help="Follow the ref of this model again; may be repeated.",
+    help="Update the pin of this model; may be repeated.",
 )
 @lock_options
 def command(  # noqa: PLR0913 - one for each option
@@ -44,14 +44,14 @@ def command(  # noqa: PLR0913 - one for each option
     upgrade: bool,
     names: tuple[str, ...],
     pin: PinKind | None,
-    jobs: int,
+    jobs: int | None,
     quiet: bool,
 ) -> None:
     """Pin the models of a manifest and print them as Nix.
 
-    Reads MANIFEST (models.toml), writes the pins to the lock beside it (models.lock) and prints
-    their rendering. Pins that are in the lock stay, and nobody is contacted for them, until
-    --upgrade, or until the manifest says something else about the model.
+    Reads MANIFEST (models.toml), writes the pins to the lock next to it (models.lock) and prints
+    their rendering. Pins that are in the lock stay, and no server is contacted for them, until
+    --upgrade, or until the model's entry in the manifest changes.
 
     If a model fails, all that fail are reported, and neither lock nor output changes.
     """

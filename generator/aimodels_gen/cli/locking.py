@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from aimodels_gen.atomic import write_atomic
+from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.console import Console, result
-from aimodels_gen.lock import file as lockfile
+from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import summary
-from aimodels_gen.lock.model import PinKind
-from aimodels_gen.lock.resolve import DEFAULT_JOBS, Options, resolve
-from aimodels_gen.manifest import parse as manifest
-from aimodels_gen.nix.render import FORMATS, Format, render
+from aimodels_gen.lock.model import Lock
+from aimodels_gen.lock.nix_arguments import render
+from aimodels_gen.lock.options import DEFAULT_JOBS, Options
+from aimodels_gen.lock.resolve import resolve
+from aimodels_gen.manifest.model import PinKind
+from aimodels_gen.manifest.parse import load
+from aimodels_gen.nix.render import FORMATS, Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +36,16 @@ class Target:
     output: Path | None
     output_format: Format
 
-    def write(self, text: str) -> None:
-        """Write a rendering atomically to the file, or whole to stdout."""
+    def write(self, text: str, files: Transaction) -> None:
+        """Stage a rendering for the file, or write it whole to stdout.
+
+        Raises:
+            OSError: the file cannot be written, or stdout is full or closed.
+        """
         if self.output is None:
             result(text)
         else:
-            write_atomic(self.output, text.encode("utf-8"))
+            files.write(self.output, text.encode("utf-8"))
 
     def spare(self, *paths: Path) -> None:
         """Refuse to write over one of these files.
@@ -95,9 +102,8 @@ def lock_options(function: F) -> F:
             "-j",
             "--jobs",
             type=click.IntRange(1, 64),
-            default=DEFAULT_JOBS,
-            show_default=True,
-            help="How many requests to have under way at a time.",
+            help="Maximum number of concurrent requests.  "
+            f"[default: {DEFAULT_JOBS}; for downloads AIMODELS_MAX_CONNECTIONS, else 32]",
         ),
         click.option(
             "--pin",
@@ -114,20 +120,21 @@ def lock_options(function: F) -> F:
 def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool) -> None:
     """Bring the lock of the manifest at `path` up to date and write its rendering.
 
-    Everything that can fail for a model's sake comes before the first byte is written.
+    Lock and rendering change together, or neither does.
     """
     console = Console(quiet=quiet)
-    lock_path = lockfile.path_for(path)
+    lock_path = lock_file.path_for(path)
     target.spare(path, lock_path)
-    wanted = manifest.load(path)
-    old = lockfile.read(lock_path) or lockfile.Lock()
+    wanted = load(path)
+    old = lock_file.read(lock_path) or Lock()
     try:
         resolved = resolve(wanted, old, options, console.status, console.warn)
     finally:
         console.done()
     text = render(resolved.lock, target.output_format, wanted.file)
-    lockfile.write(lock_path, resolved.lock)
-    target.write(text)
+    with Transaction() as files:
+        files.write(lock_path, lock_file.dumps(resolved.lock).encode("utf-8"))
+        target.write(text, files)
     for warning in resolved.warnings:
         console.warn(warning)
     for line in summary(old, resolved.lock):

@@ -9,7 +9,7 @@ import click
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.locking import manifest_option
 from aimodels_gen.errors import AimodelsError, LockError
-from aimodels_gen.lock import file as lockfile
+from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.prefetch import prefetch
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 @manifest_option
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary.")
 def command(*, names: tuple[str, ...], manifest: Path, quiet: bool) -> None:
-    """Put what a lock pins into the Nix store, so that building downloads nothing.
+    """Download what a lock pins into the Nix store: building then downloads nothing.
 
-    Without a NAME that is every model. Uses your own token and proxy, where a build has only those
-    of the Nix daemon. Prints the store paths that were added.
+    Without NAME: every model. Uses your own token and proxy, where a build has only those of the
+    Nix daemon. Prints the store paths that were added.
     """
-    path = lockfile.path_for(manifest)
-    lock = lockfile.read(path)
+    path = lock_file.path_for(manifest)
+    lock = lock_file.read(path)
     if lock is None:
         raise LockError(f"there is no {path}", f"run `aimodels-gen lock {manifest}` first")
     unknown = [name for name in names if name not in lock.models]

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.locking import FILE, Target, output_options
 from aimodels_gen.errors import LockError
-from aimodels_gen.lock import file as lockfile
-from aimodels_gen.nix.render import render
+from aimodels_gen.lock import file as lock_file
+from aimodels_gen.lock.nix_arguments import render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 def command(*, lock: Path, output: Path | None, output_format: Format) -> None:
     """Print a lock as Nix again, offline.
 
-    Gives the bytes that `lock` printed. LOCK (models.lock) may also be named by its manifest.
+    Prints what `lock` printed. LOCK (models.lock) may also be named by its manifest.
     """
     manifest = lock.with_suffix(".toml") if lock.suffix == ".lock" else lock
-    path = lock if lock.suffix == ".lock" else lockfile.path_for(lock)
+    path = lock if lock.suffix == ".lock" else lock_file.path_for(lock)
     target = Target(output, output_format)
     target.spare(manifest, path)
-    content = lockfile.read(path)
+    content = lock_file.read(path)
     if content is None:
         raise LockError(f"there is no {path}", f"run `aimodels-gen lock {manifest}` first")
-    target.write(render(content, output_format, manifest.name))
+    with Transaction() as files:
+        target.write(render(content, output_format, manifest.name), files)

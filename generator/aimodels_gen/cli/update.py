@@ -13,12 +13,12 @@ from aimodels_gen.cli.locking import (
     manifest_option,
     output_options,
 )
-from aimodels_gen.lock.resolve import Options
+from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_gen.lock.model import PinKind
+    from aimodels_gen.manifest.model import PinKind
     from aimodels_gen.nix.render import Format
 
 
@@ -34,12 +34,12 @@ def command(  # noqa: PLR0913 - one for each option
     output: Path | None,
     output_format: Format,
     pin: PinKind | None,
-    jobs: int,
+    jobs: int | None,
     quiet: bool,
 ) -> None:
-    """Follow refs again: lock, with the pins of these models made anew.
+    """Update pins to the newest commit of their ref.
 
-    Without a NAME that is all of them. Only what changed is transferred.
+    Without NAME: all models. Only what changed is transferred.
     """
     options = Options(upgrade=frozenset(names) or None, pin=pin, jobs=jobs)
     lock_and_write(manifest, options, Target(output, output_format), quiet=quiet)

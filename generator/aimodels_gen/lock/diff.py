@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.lock.model import FilesPin
 
 if TYPE_CHECKING:
-    from aimodels_gen.lock.file import Lock
-    from aimodels_gen.lock.model import LockedModel
-
-_UNIT = 1000
+    from aimodels_gen.lock.model import Lock, LockedModel
 
 
 def summary(old: Lock, new: Lock) -> list[str]:
@@ -26,21 +24,6 @@ def summary(old: Lock, new: Lock) -> list[str]:
     return lines
 
 
-def human_size(size: int) -> str:
-    """Return a number of bytes in decimal units: `609 B`, `90.9 MB`."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < _UNIT:
-            return f"{value:.1f} {unit}" if unit != "B" else f"{size} B"
-        value /= _UNIT
-    return f"{value:.1f} TB"
-
-
-def counted(count: int, word: str) -> str:
-    """Return `1 file`, `2 files`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 def _line(old: LockedModel | None, new: LockedModel | None) -> str | None:
     if new is None:
         return None if old is None else f"- {old.name}  {_source(old)}{_versions(old, old)}"
@@ -53,19 +36,19 @@ def _line(old: LockedModel | None, new: LockedModel | None) -> str | None:
 
 
 def _source(model: LockedModel) -> str:
-    followed = model.source.followed
-    return f"{model.source.label} {followed}" if followed else model.source.label
+    source = model.source.source
+    return f"{source.label} {source.tracked_ref}" if source.tracked_ref else source.label
 
 
 def _versions(old: LockedModel, new: LockedModel) -> str:
     """Return the short revisions, those that there are, each after a space."""
-    before, after = old.source.version, new.source.version
+    before, after = old.source.source.version, new.source.source.version
     words = [before, "->", after] if before and after and before != after else [after]
     return "".join(f" {word}" for word in words if word)
 
 
 def _content(model: LockedModel) -> str:
-    parts = [counted(model.pin.count, "file"), human_size(model.pin.size)]
+    parts = [counted(model.pin.count, "file"), bytes_text(model.pin.size)]
     if model.pin_kind == "tree":
         parts.append("one tree")
     if model.fallbacks:

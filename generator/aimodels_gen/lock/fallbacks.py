@@ -1,24 +1,25 @@
-"""Fallbacks are proven when locking: they have every file of the model, with the same bytes."""
+"""The fourth stage of locking: prove that fallbacks have every file, with the same bytes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.digests import hex_to_sri
+from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
-from aimodels_gen.lock.diff import counted
-from aimodels_gen.nix.hashes import sri_from_hex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimodels_gen.sources.base import ListedFile, Listing, Source
+    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.sources.base import Listing, Source
 
 _NAMED = 5  # files in a message
 
 
 def counterparts(
-    source: Source, files: Sequence[ListedFile], fallback: Listing
-) -> tuple[ListedFile, ...]:
+    source: Source, files: Sequence[RemoteFile], fallback: Listing
+) -> tuple[RemoteFile, ...]:
     """Return the files of a fallback that stand for these of a model's source, in their order.
 
     Raises:
@@ -42,7 +43,7 @@ def counterparts(
 
 
 def prove(
-    source: Source, files: Sequence[ListedFile], fallback: Source, others: Sequence[ListedFile]
+    source: Source, files: Sequence[RemoteFile], fallback: Source, others: Sequence[RemoteFile]
 ) -> None:
     """Compare the hashes of a model's files with those of their counterparts.
 
@@ -51,12 +52,12 @@ def prove(
     """
     for file, other in zip(files, others, strict=True):
         if file.sha256 != other.sha256:
-            ours, theirs = (sri_from_hex(one.sha256 or "") for one in (file, other))
+            ours, theirs = (hex_to_sri(one.sha256 or "") for one in (file, other))
             raise _difference(file, ours, source, theirs, fallback.label)
 
 
 def _difference(
-    file: ListedFile, ours: str, source: Source, theirs: str, fallback: str
+    file: RemoteFile, ours: str, source: Source, theirs: str, fallback: str
 ) -> SourceError:
     return SourceError(
         f"{file.path!r} is not the same everywhere: {source.label} has {ours}, the fallback "

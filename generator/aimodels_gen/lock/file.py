@@ -5,9 +5,9 @@ Version 1:
     { "version": 1,
       "models": { NAME: {
         "digest":      sha256 (hex) of what the manifest said about the files to take,
-        "source":      { KIND: the attributes of `source` in Nix, with the exact revision, and
-                         what only we need to know again },
-        "fallbacks":   [ likewise ], "fallbacksDigest": as "digest"; absent for none,
+        "source":      { KIND: the attributes of `source` in Nix, with the exact revision, what is
+                         compared when locking, and the ETags of files },
+        "fallbacks":   [ the same ], "fallbacksDigest": as "digest"; absent for none,
         "include":     list, absent for everything;  "exclude": list, absent for nothing,
         "layout":      "copy" or "link",
         "integration": { "enable", "org", "model" }, nulls left out,
@@ -20,48 +20,65 @@ Version 1:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
+
+from aimodels_fetcher.filters import Filters
 from aimodels_gen import sources
-from aimodels_gen.atomic import write_atomic
+from aimodels_gen.engines.huggingface import Integration
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock.model import (
-    Card,
     FilePin,
     FilesPin,
-    Integration,
-    Layout,
+    Lock,
     LockedModel,
     Pin,
+    PinnedSource,
     TreePin,
 )
-from aimodels_gen.manifest.filters import Filters
-from aimodels_gen.nix.hashes import sri_digest
-from aimodels_gen.tables import Table
+from aimodels_gen.manifest.model import Layout
+from aimodels_gen.sources.base import Card
+from aimodels_gen.tables import KindTable, Place, Text, about
+from aimodels_gen.tables import read as read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from aimodels_gen.sources.base import Source
 
 VERSION = 1
-_UNKNOWN = "is no source that we know"
 _RESTORE = "restore it from version control, or delete it and lock again"
 
 
-@dataclass(frozen=True)
-class Lock:
-    """Every pin, by the model's name."""
+class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """One model as the file has it."""
 
-    models: Mapping[str, LockedModel] = field(default_factory=dict)
+    digest: Annotated[Text, about("sha256 of what models.toml declared when it was locked.")]
+    source: Annotated[KindTable | None, about("The source at its exact revision.")] = None
+    fallbacks: Annotated[tuple[KindTable, ...], about("Sources with the same files.")] = ()
+    fallbacks_digest: Annotated[str | None, about("As digest, of the fallbacks.")] = None
+    include: Annotated[tuple[Text, ...] | None, about("As in models.toml.")] = None
+    exclude: Annotated[tuple[Text, ...], about("As in models.toml.")] = ()
+    layout: Annotated[Layout, about("As in models.toml.")] = "copy"
+    integration: Annotated[Integration, about("As in models.toml.")] = Integration()
+    card: Annotated[Card, about("What the source says about the model.")] = Card()
+    files: Annotated[dict[str, FilePin] | None, about("The files pin.")] = None
+    tree: Annotated[TreePin | None, about("The tree pin.")] = None
+
+
+class LockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    version: Annotated[int, about("The version of this format.")]
+    models: Annotated[dict[str, ModelTable], about("The models by their names.")]
 
 
 def path_for(manifest: Path) -> Path:
-    """Return where the lock of a manifest stands: `X.toml` → `X.lock`, beside it.
+    """Return where the lock of a manifest is: `X.toml` → `X.lock`, in the same directory.
 
-    A manifest that is a symlink keeps its lock beside the symlink: that is the directory the
+    A manifest that is a symlink keeps its lock next to the symlink: that is the directory the
     reader works in.
     """
     if manifest.suffix == ".toml":
@@ -89,20 +106,10 @@ def read(path: Path) -> Lock | None:
     if data["version"] != VERSION:
         hint = "upgrade aimodels-gen, or delete the lock and lock again"
         raise LockError(f"{path} has version {data['version']}, we know {VERSION}", hint)
-    root = Table(data, path.name, error=LockError)
-    root.integer("version")
-    models = root.table("models") or root.fail("models", "is missing", _RESTORE)
-    root.finish()
-    return Lock({name: _model(name, table) for name, table in models.tables()})
-
-
-def write(path: Path, lock: Lock) -> bool:
-    """Write the lock atomically; return whether its bytes changed.
-
-    Raises:
-        OSError: it cannot be written; the old one is as it was.
-    """
-    return write_atomic(path, dumps(lock).encode("utf-8"))
+    place = Place(path.name, error=LockError, repair=_RESTORE)
+    models = read_table(data, LockTable, place).models
+    place = place.child("models")
+    return Lock({name: _model(name, table, place.child(name)) for name, table in models.items()})
 
 
 def dumps(lock: Lock) -> str:
@@ -114,125 +121,97 @@ def dumps(lock: Lock) -> str:
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+@cache
+def source_table(name: str) -> type[msgspec.Struct]:
+    """Return a kind of source as the lock has it: camelCase, with what the pin remembers."""
+    kind = sources.kind(name)
+    declared = [
+        (field.name, field.type, field.default)
+        if field.default is not msgspec.NODEFAULT
+        else (field.name, field.type)
+        for field in msgspec.structs.fields(kind)
+    ]
+    remembered: list[tuple[str, Any, Any]] = [
+        (name, dict[str, Text], {}) for name in kind.remembered
+    ]
+    return msgspec.defstruct(
+        kind.__name__,
+        [*declared, *remembered],
+        rename="camel",
+        forbid_unknown_fields=True,
+        frozen=True,
+    )
+
+
 def _to_json(model: LockedModel) -> dict[str, Any]:
-    card, integration, pin = model.card, model.integration, model.pin
-    data: dict[str, Any] = {
-        "digest": model.digest,
-        "fallbacksDigest": model.fallbacks_digest,
-        "source": {model.source.kind: model.source.to_lock()},
-        "fallbacks": [{source.kind: source.to_lock()} for source in model.fallbacks] or None,
-        "include": model.filters.include,
-        "exclude": model.filters.exclude or None,
-        "layout": model.layout,
-        "integration": _without_nulls(
-            {
-                "enable": integration.enable,
-                "org": integration.org,
-                "model": integration.model,
-            }
-        ),
-        "card": _without_nulls(
-            {
-                "license": card.license,
-                "gated": card.gated,
-                "library": card.library,
-                "pipelineTag": card.pipeline_tag,
-            }
-        ),
-    }
-    if isinstance(pin, TreePin):
-        data["tree"] = {"hash": pin.hash, "count": pin.count, "size": pin.size}
-    else:
-        data["files"] = {path: _file_to_json(file) for path, file in pin.files.items()}
-    return _without_nulls(data)
-
-
-def _file_to_json(file: FilePin) -> dict[str, Any]:
-    return _without_nulls(
-        {"hash": file.hash, "size": file.size, "lfs": file.lfs, "blobId": file.blob_id}
+    pin = model.pin
+    table = ModelTable(
+        digest=model.digest,
+        source=_kind_table(model.source),
+        fallbacks=tuple(map(_kind_table, model.fallbacks)),
+        fallbacks_digest=model.fallbacks_digest,
+        include=model.filters.include,
+        exclude=model.filters.exclude,
+        layout=model.layout,
+        integration=model.integration,
+        card=model.card,
+        files=None if isinstance(pin, TreePin) else dict(pin.files),
+        tree=pin if isinstance(pin, TreePin) else None,
     )
+    data: dict[str, Any] = _without_nulls(msgspec.to_builtins(table))
+    return {key: value for key, value in data.items() if value or key not in _LEFT_OUT}
 
 
-def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if value is not None}
+_LEFT_OUT = {"exclude", "fallbacks"}  # where they are empty
 
 
-def _model(name: str, table: Table) -> LockedModel:
-    model = LockedModel(
-        name=name,
-        source=_source(table.table("source") or table.fail("source", _UNKNOWN, _RESTORE)),
-        fallbacks=tuple(map(_source, table.list_of_tables("fallbacks"))),
-        filters=Filters(table.strings("include"), table.strings("exclude") or ()),
-        pin=_pin(table),
-        digest=table.string("digest") or table.fail("digest", "is missing", _RESTORE),
-        fallbacks_digest=table.string("fallbacksDigest"),
-        layout=cast("Layout", table.choice("layout", get_args(Layout)) or "copy"),
-        integration=_integration(table.table("integration")),
-        card=_card(table.table("card")),
-    )
-    table.finish()
-    return model
+def _kind_table(pinned: PinnedSource) -> KindTable:
+    source = pinned.source
+    remembered = {name: dict(getattr(pinned, name)) for name in source.remembered}
+    present = {name: value for name, value in remembered.items() if value}
+    return KindTable({source.kind: {**source.to_lock(), **present}})
 
 
-def _source(table: Table) -> Source:
-    found = list(table.tables())
-    if len(found) != 1 or found[0][0] not in sources.names():
-        table.fail(None, _UNKNOWN, f"upgrade aimodels-gen, or {_RESTORE}")
-    name, inner = found[0]
-    source = sources.kind(name).from_lock(inner)
-    inner.finish()
-    return source
-
-
-def _pin(table: Table) -> Pin:
-    files, tree = table.table("files"), table.table("tree")
-    if tree is not None and files is None:
-        pin = TreePin(_sri(tree), tree.integer("count") or 0, tree.integer("size") or 0)
-        tree.finish()
-        return pin
-    if files is not None and tree is None:
-        return FilesPin({path: _file(inner) for path, inner in files.tables()})
-    return table.fail(None, "has not exactly one of files and tree", _RESTORE)
-
-
-def _file(table: Table) -> FilePin:
-    size = table.integer("size")
-    if size is None:
-        table.fail("size", "is missing", _RESTORE)
-    file = FilePin(_sri(table), size, table.boolean("lfs") or False, table.string("blobId"))
-    table.finish()
-    return file
-
-
-def _sri(table: Table) -> str:
-    value = table.string("hash") or ""
-    try:
-        sri_digest(value)
-    except ValueError as error:
-        table.fail("hash", f"is wrong: {error}", _RESTORE)
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return value
 
 
-def _integration(table: Table | None) -> Integration:
-    if table is None:
-        return Integration()
-    integration = Integration(
-        enable=table.boolean("enable") is not False,
-        org=table.string("org"),
-        model=table.string("model"),
+def _model(name: str, table: ModelTable, place: Place) -> LockedModel:
+    return LockedModel(
+        name=name,
+        source=_source(table.source, place.child("source")),
+        fallbacks=tuple(
+            _source(fallback, place.child("fallbacks", number))
+            for number, fallback in enumerate(table.fallbacks, 1)
+        ),
+        filters=Filters(table.include, table.exclude),
+        pin=_pin(table, place),
+        digest=table.digest,
+        fallbacks_digest=table.fallbacks_digest,
+        layout=table.layout,
+        integration=table.integration,
+        card=table.card,
     )
-    table.finish()
-    return integration
 
 
-def _card(table: Table | None) -> Card:
-    if table is None:
-        return Card()
-    card = Card(
-        license=table.string("license"),
-        gated=table.string("gated"),
-        library=table.string("library"),
-        pipeline_tag=table.string("pipelineTag"),
-    )
-    table.finish()
-    return card
+def _source(table: KindTable | None, place: Place) -> PinnedSource:
+    if table is None or len(table) != 1 or not table.keys() <= set(sources.names()):
+        place.fail(None, "is no source that we know", f"upgrade aimodels-gen, or {_RESTORE}")
+    ((name, data),) = table.items()
+    inner = place.child(name)
+    fields = msgspec.structs.asdict(read_table(data, source_table(name), inner))
+    kind = sources.kind(name)
+    remembered = {name: fields.pop(name) for name in kind.remembered}
+    source: Source = kind(**fields)
+    source.check_pin(inner)
+    return PinnedSource(source, **remembered)
+
+
+def _pin(table: ModelTable, place: Place) -> Pin:
+    if table.tree is not None and table.files is None:
+        return table.tree
+    if table.files is not None and table.tree is None:
+        return FilesPin(table.files)
+    return place.fail(None, "has not exactly one of files and tree", _RESTORE)

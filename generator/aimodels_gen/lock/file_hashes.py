@@ -1,4 +1,4 @@
-"""Finding the sha256 of every file: remembered, published, or else read from the content."""
+"""The third stage of locking: the sha256 of every file, remembered, published or computed."""
 
 from __future__ import annotations
 
@@ -7,177 +7,193 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.content_hashes import Unread, hash_contents
+from aimodels_fetcher.digests import sri_to_hex
+from aimodels_fetcher.fetch import max_connections
+from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError
-from aimodels_gen.lock.diff import counted, human_size
+from aimodels_gen.lock.fetch import workspace
 from aimodels_gen.lock.model import FilesPin
-from aimodels_gen.net.pool import run_all
-from aimodels_gen.nix.hashes import sri_digest
-from aimodels_gen.sources.base import ListedFile
+from aimodels_gen.net.pool import results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from aimodels_gen.lock.file import Lock
-    from aimodels_gen.sources.base import Client, Source
+    from aimodels_gen.lock.clients import Clients
+    from aimodels_gen.lock.failures import Failures
+    from aimodels_gen.lock.model import Lock
+    from aimodels_gen.lock.selection import Selected, SourceFiles
+    from aimodels_gen.net.pool import RequestPool
 
     Report = Callable[[str], None]
-    Known = Mapping[tuple[str, int | None], ListedFile]
+    Known = Mapping[tuple[str, int | None], RemoteFile]
 
-
-@dataclass(frozen=True)
-class Holding:
-    """What one source of a model has of the files that the model takes.
-
-    Attributes:
-        model: the model's name.
-        source: at its exact revision.
-    """
-
-    model: str
-    source: Source
-    files: tuple[ListedFile, ...]
-
-    @property
-    def tells(self) -> bool:
-        """Return whether the source would say so if the content were another."""
-        ids = map(self.source.content_id, self.files)
-        return bool(self.source.version) or all(name is not None for name in ids)
-
-    def recalled(self, known: Known) -> Holding:
-        """Return it with what is known of content that is the same as it was."""
-        return replace(self, files=tuple(self._recall(file, known) for file in self.files))
-
-    def _recall(self, file: ListedFile, known: Known) -> ListedFile:
-        name = self.source.content_id(file) if file.sha256 is None else None
-        found = known.get((name, file.size)) if name else None
-        if found is None:
-            return file
-        return replace(file, sha256=found.sha256, version=found.version)
+_INTERVAL = 0.2  # seconds between two lines of progress
 
 
 def known_content(lock: Lock) -> Known:
-    """Return what a lock remembers of files, by `Source.content_id` and size in bytes."""
-    known: dict[tuple[str, int | None], ListedFile] = {}
+    """Return what a lock remembers of files, by `Source.content_key` and size in bytes."""
+    known: dict[tuple[str, int | None], RemoteFile] = {}
     for model in lock.models.values():
         if not isinstance(model.pin, FilesPin):
             continue
         pins = model.pin.files
         for path, pin in pins.items():
             if pin.blob_id is not None and not pin.lfs:
-                sha256 = sri_digest(pin.hash).hex()
-                known[pin.blob_id, pin.size] = ListedFile(path, pin.size, sha256)
-        for source in model.sources:
-            for file in source.remembers():
-                name, of_it = source.content_id(file), pins.get(file.path)
-                if name and of_it:
-                    sha256 = sri_digest(of_it.hash).hex()
-                    known[name, of_it.size] = replace(file, size=of_it.size, sha256=sha256)
+                sha256 = sri_to_hex(pin.hash)
+                known[pin.blob_id, pin.size] = RemoteFile(path, pin.size, sha256)
+        for pinned in model.sources:
+            for file in pinned.remembered():
+                key, pin_of_it = pinned.source.content_key(file), pins.get(file.path)
+                if key and pin_of_it:
+                    size, sha256 = pin_of_it.size, sri_to_hex(pin_of_it.hash)
+                    known[key, size] = replace(file, size=size, sha256=sha256)
     return known
 
 
-class Hashing:
-    """Completes what listings say, with at most `jobs` requests at a time.
+@dataclass(frozen=True)
+class _Wanted:
+    """A model, and its files that are to be downloaded, in their order."""
 
-    A model that fails is left alone from then on; `failures` has the first failure of each.
-    """
+    model: Selected
+    unread: tuple[Unread, ...]
 
-    def __init__(
-        self, clients: Mapping[str, Client[Any]], jobs: int, report: Report, warn: Report
-    ) -> None:
-        """Ask `clients`, by kind; `warn` of what takes long, `report` what is under way."""
-        self.failures: dict[str, AimodelsError] = {}
-        self._clients = clients
-        self._jobs = jobs
-        self._report = report
-        self._warn = warn
-        self._failing = threading.Lock()
+    @property
+    def name(self) -> str:
+        return self.model.name
 
-    def details(self, holdings: Sequence[Holding]) -> list[Holding]:
-        """Return the holdings with what single requests add, that read no content."""
-        return self._each(
-            holdings,
-            lambda client, source, file: client.details(source, file),
-            lambda done, total: self._report(f"asked about {done} of {total} files"),
+    def completed(self, hashed: Iterator[RemoteFile | AimodelsError], clients: Clients) -> Selected:
+        """Return the model with what was computed.
+
+        Raises:
+            SourceError: a file could not be read.
+        """
+
+        def complete(one: SourceFiles, file: RemoteFile) -> RemoteFile:
+            if not _is_unread(file):
+                return file
+            found = next(hashed)
+            if isinstance(found, AimodelsError):
+                raise clients.of(one.source).explain(one.source, file, found) from found
+            return found
+
+        return _with_files(
+            self.model, ([complete(one, f) for f in one.files] for one in self.model.sources)
         )
 
-    def unread(self, holdings: Iterable[Holding]) -> list[str]:
-        """Return a line for each holding of which content must be read that may be large.
+
+@dataclass(frozen=True)
+class HashCompleter:
+    """Completes what listings say of files.
+
+    Attributes:
+        pool: makes the requests that read no content.
+        jobs: bounds those that do; None for what the machine may have.
+        warn: is told what takes long, `report` what is under way.
+    """
+
+    clients: Clients
+    pool: RequestPool
+    jobs: int | None
+    failures: Failures
+    report: Report
+    warn: Report
+
+    def recall(self, models: Sequence[Selected], known: Known) -> list[Selected]:
+        """Return the models with what is known of content that is the same as it was."""
+        return [
+            _with_files(
+                model, ([_recalled(one, f, known) for f in one.files] for one in model.sources)
+            )
+            for model in models
+        ]
+
+    def ask(self, models: Sequence[Selected]) -> list[Selected]:
+        """Return the models with what requests for single files add, that read no content."""
+        asked = [
+            (
+                model,
+                [
+                    [self.pool.submit(self._details, one, file) for file in one.files]
+                    for one in model.sources
+                ],
+            )
+            for model in models
+        ]
+        done: list[Selected] = []
+        for number, (model, futures) in enumerate(asked, 1):
+            with self.failures.collect(model.name):
+                done.append(_with_files(model, map(results, futures)))
+            self.report(f"asked about the files of {number} of {len(models)} models")
+        return done
+
+    def download(self, models: Sequence[Selected]) -> list[Selected]:
+        """Return the models with all hashes, having downloaded the content of what lacks them."""
+        for line in self.announcements(models):
+            self.warn(line)
+        wanted = self.failures.of_each(models, self._wanted)
+        unread = [one for model in wanted for one in model.unread]
+        found = iter(self._hashed(unread) if unread else ())
+        done: list[Selected] = []
+        for model in wanted:
+            # Each model takes its own from the row, also where one of them failed.
+            hashed = iter([next(found) for _ in model.unread])
+            with self.failures.collect(model.name):
+                done.append(model.completed(hashed, self.clients))
+        return done
+
+    def announcements(self, models: Iterable[Selected]) -> list[str]:
+        """Return a line for each source of which content must be read that may be large.
 
         What has a git id is not: git is for small files.
         """
         lines = []
-        for holding in holdings:
-            files = [f for f in holding.files if _is_unread(f) and f.blob_id is None]
-            if files:
-                size = human_size(sum(file.size or 0 for file in files))
-                more = " and more" if any(file.size is None for file in files) else ""
-                lines.append(
-                    f"{holding.model}: {holding.source.label} gives no sha256 for "
-                    f"{counted(len(files), 'file')}, so that {size}{more} are read once to make it"
-                )
+        for model in models:
+            for one in model.sources:
+                files = [f for f in one.files if _is_unread(f) and f.git_blob_id is None]
+                if files:
+                    size = bytes_text(sum(file.size or 0 for file in files))
+                    more = " and more" if any(file.size is None for file in files) else ""
+                    lines.append(
+                        f"{model.name}: {one.source.label} publishes no sha256 for "
+                        f"{counted(len(files), 'file')}; reading {size}{more} once to compute it"
+                    )
         return lines
 
-    def read(self, holdings: Sequence[Holding]) -> list[Holding]:
-        """Return the holdings with all hashes, having read the content of what lacks them."""
-        for line in self.unread(holdings):
-            self._warn(line)
-        reading = _Reading(self._report, holdings)
-        return self._each(
-            holdings,
-            lambda client, source, file: client.read(source, file, reading.arrived),
-            reading.hashed,
-        )
+    def _details(self, one: SourceFiles, file: RemoteFile) -> RemoteFile:
+        if not _is_unread(file):
+            return file
+        return self.clients.of(one.source).details(one.source, file)
 
-    def _each(
-        self,
-        holdings: Sequence[Holding],
-        call: Callable[[Client[Any], Source, ListedFile], ListedFile],
-        progress: Callable[[int, int], None],
-    ) -> list[Holding]:
-        todo = [
-            (number, index)
-            for number, holding in enumerate(holdings)
-            for index, file in enumerate(holding.files)
-            if _is_unread(file)
-        ]
+    def _wanted(self, model: Selected) -> _Wanted:
+        unread = []
+        for one in model.sources:
+            files = [file for file in one.files if _is_unread(file)]
+            if files:
+                versions = {file.path: file.version for file in files if file.version}
+                upstreams = self.clients.of(one.source).upstreams(one.source, versions)
+                unread += [Unread(file, upstreams) for file in files]
+        return _Wanted(model, tuple(unread))
 
-        def work(item: tuple[int, int]) -> ListedFile | None:
-            holding = holdings[item[0]]
-            if holding.model in self.failures:
-                return None
-            try:
-                client = self._clients[holding.source.kind]
-                return call(client, holding.source, holding.files[item[1]])
-            except AimodelsError as error:
-                with self._failing:
-                    self.failures.setdefault(holding.model, error)
-                return None
-
-        found = run_all(work, todo, self._jobs, lambda done: progress(done, len(todo)))
-        files = [list(holding.files) for holding in holdings]
-        for (number, index), file in zip(todo, found, strict=True):
-            if isinstance(file, ListedFile):
-                files[number][index] = file
-        return [
-            replace(holding, files=tuple(new))
-            for holding, new in zip(holdings, files, strict=True)
-            if holding.model not in self.failures
-        ]
+    def _hashed(self, unread: Sequence[Unread]) -> list[RemoteFile | AimodelsError]:
+        progress = _Progress(self.report, [one.file for one in unread])
+        connections = max_connections() if self.jobs is None else self.jobs
+        with workspace() as scratch:
+            return hash_contents(
+                unread, scratch, connections, arrived=progress.arrived, done=progress.hashed
+            )
 
 
-class _Reading:
-    """Says how far the reading is, from many threads, and not too often."""
+class _Progress:
+    """Reports how far the reading is, from many threads, and not too often."""
 
-    _INTERVAL = 0.2  # seconds
-
-    def __init__(self, report: Report, holdings: Iterable[Holding]) -> None:
+    def __init__(self, report: Report, unread: Sequence[RemoteFile]) -> None:
         self._report = report
-        unread = [file for holding in holdings for file in holding.files if _is_unread(file)]
         self._files = len(unread)
         self._size = sum(file.size or 0 for file in unread)
         self._done = self._arrived = 0
-        self._said = 0.0
+        self._reported = 0.0
         self._lock = threading.Lock()
 
     def arrived(self, count: int) -> None:
@@ -185,20 +201,33 @@ class _Reading:
         with self._lock:
             self._arrived += count
             now = time.monotonic()
-            if now - self._said < self._INTERVAL:
+            if now - self._reported < _INTERVAL:
                 return
-            self._said = now
-        self._say()
+            self._reported = now
+        self._show()
 
-    def hashed(self, done: int, _total: int) -> None:
-        """Note that so many files are done."""
-        self._done = done
-        self._say()
+    def hashed(self) -> None:
+        """Count a file."""
+        with self._lock:
+            self._done += 1
+        self._show()
 
-    def _say(self) -> None:
-        size = f"{human_size(self._arrived)} of {human_size(self._size)}"
+    def _show(self) -> None:
+        size = f"{bytes_text(self._arrived)} of {bytes_text(self._size)}"
         self._report(f"hashed {self._done} of {self._files} files, {size}")
 
 
-def _is_unread(file: ListedFile) -> bool:
+def _with_files(model: Selected, files: Iterable[Iterable[RemoteFile]]) -> Selected:
+    """Return a model with other facts about the files of each of its sources."""
+    pairs = zip(model.sources, files, strict=True)
+    return replace(model, sources=tuple(replace(one, files=tuple(new)) for one, new in pairs))
+
+
+def _recalled(one: SourceFiles, file: RemoteFile, known: Known) -> RemoteFile:
+    key = one.source.content_key(file) if file.sha256 is None else None
+    found = known.get((key, file.size)) if key else None
+    return replace(file, sha256=found.sha256, version=found.version) if found else file
+
+
+def _is_unread(file: RemoteFile) -> bool:
     return file.sha256 is None or file.size is None

@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen.sources.base import Card
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from aimodels_gen.manifest.filters import Filters
+    from aimodels_fetcher.filters import Filters
+    from aimodels_gen.manifest.model import Entry, Layout, PinKind
     from aimodels_gen.sources.base import Source
 
-Layout = Literal["copy", "link"]
-PinKind = Literal["files", "tree"]
+SriHash = Annotated[str, msgspec.Meta(pattern=r"^sha256-[0-9A-Za-z+/]{43}=$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-@dataclass(frozen=True)
-class Integration:
-    """How a model shows itself to the Hugging Face libraries; None means: as the source says."""
-
-    enable: bool = True
-    org: str | None = None
-    model: str | None = None
-
-
-@dataclass(frozen=True)
-class Card:
-    """What the source says about a model; None where it says nothing.
-
-    Attributes:
-        license: an identifier such as `apache-2.0`, or several joined by `, `.
-        gated: None for a model open to everybody, else how access is granted: `auto`, `manual`.
-        pipeline_tag: the Hub's task, such as `text-generation`.
-        library: the library that loads it, such as `transformers`.
-    """
-
-    license: str | None = None
-    gated: str | None = None
-    pipeline_tag: str | None = None
-    library: str | None = None
-
-    @property
-    def licenses(self) -> tuple[str, ...]:
-        """Return the licences one by one."""
-        return tuple(self.license.split(", ")) if self.license else ()
-
-
-@dataclass(frozen=True)
-class FilePin:
+class FilePin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """One file: its SRI sha256 and its size in bytes.
 
     Attributes:
         lfs: whether the source stores it as LFS (or Xet) object.
-        blob_id: the git id that the listing gave, None for sources without git. The same id
-            later means the same content, which then need not be downloaded to be hashed.
+        blob_id: the git id that the listing had, None for sources without git. The same id later
+            means the same content, which then need not be downloaded to be hashed.
     """
 
-    hash: str
-    size: int
+    hash: SriHash
+    size: Count
     lfs: bool = False
     blob_id: str | None = None
 
@@ -79,8 +54,7 @@ class FilesPin:
         return sum(file.size for file in self.files.values())
 
 
-@dataclass(frozen=True)
-class TreePin:
+class TreePin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole entry fixed by one hash: the SRI sha256 of its Nix archive.
 
     Attributes:
@@ -88,34 +62,85 @@ class TreePin:
         size: their size in bytes.
     """
 
-    hash: str
-    count: int
-    size: int
+    hash: SriHash
+    count: Count = 0
+    size: Count = 0
 
 
 Pin = FilesPin | TreePin
 
 
 @dataclass(frozen=True)
+class PinnedSource:
+    """A source at an exact revision, and what the pin remembers of its files.
+
+    Attributes:
+        etags: by path, what the server called the content that was pinned.
+        versions: by path, the version under which the server keeps it when it is replaced.
+    """
+
+    source: Source
+    etags: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: Source, files: Sequence[RemoteFile]) -> PinnedSource:
+        """Return a resolved source with what its kind remembers of the files of a pin."""
+        found = {
+            "etags": {file.path: file.etag for file in files if file.etag},
+            "versions": {file.path: file.version for file in files if file.version},
+        }
+        return cls(source, **{name: found[name] for name in source.remembered})
+
+    def refreshed(self, source: Source) -> PinnedSource:
+        """Return the same pin of a source that a manifest now declares."""
+        return PinnedSource(source.at_pinned_revision(self.source), self.etags, self.versions)
+
+    def to_nix(self) -> dict[str, Any]:
+        """Return the attributes of `source.<kind>` in Nix."""
+        return {**self.source.to_nix(), **self._versions(empty=False)}
+
+    def to_spec(self) -> dict[str, Any]:
+        """Return `source.<kind>` for the fetcher."""
+        return {**self.source.to_spec(), **self._versions(empty=True)}
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the content; see `Source.identity`."""
+        return {**self.source.identity(), **self._versions(empty=True)}
+
+    def remembered(self) -> tuple[RemoteFile, ...]:
+        """Return the files that have ETags, with these and their versions."""
+        return tuple(
+            RemoteFile(path, etag=etag, version=self.versions.get(path))
+            for path, etag in self.etags.items()
+        )
+
+    def _versions(self, *, empty: bool) -> dict[str, Any]:
+        if "versions" in self.source.remembered and (self.versions or empty):
+            return {"versions": dict(sorted(self.versions.items()))}
+        return {}
+
+
+@dataclass(frozen=True)
 class Tree:
-    """A whole model to fetch: at an exact revision, and not pinned yet.
+    """A whole model to fetch, at an exact revision.
 
     Attributes:
         integrate: whether to lay it out as a cache entry, or as the plain files.
-        fallbacks: where else its files are.
+        sources: where its files are, in the order in which to ask; messages and the cache entry
+            are named after the first.
     """
 
     name: str
-    source: Source
+    sources: tuple[PinnedSource, ...]
     filters: Filters
     integrate: bool = True
-    fallbacks: tuple[Source, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Return what names its derivation (`tree_name`): the source, no endpoint, the filters."""
         include = self.filters.include
         return {
-            **self.source.identity(),
+            **self.sources[0].identity(),
             "include": None if include is None else list(include),
             "exclude": list(self.filters.exclude),
             "integration": self.integrate,
@@ -134,20 +159,32 @@ class LockedModel:
     """
 
     name: str
-    source: Source
+    source: PinnedSource
     filters: Filters
     pin: Pin
     digest: str
     layout: Layout = "copy"
     integration: Integration = field(default_factory=Integration)
     card: Card = field(default_factory=Card)
-    fallbacks: tuple[Source, ...] = ()
+    fallbacks: tuple[PinnedSource, ...] = ()
     fallbacks_digest: str | None = None
 
     @property
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[PinnedSource, ...]:
         """Return all sources, in the order in which they are asked."""
         return (self.source, *self.fallbacks)
+
+    def refreshed(self, entry: Entry) -> LockedModel:
+        """Return the same pin with what a manifest may change without moving it."""
+        pairs = zip(entry.fallbacks, self.fallbacks, strict=True)
+        return replace(
+            self,
+            source=self.source.refreshed(entry.source),
+            filters=entry.filters,
+            layout=entry.layout,
+            integration=entry.integration,
+            fallbacks=tuple(pinned.refreshed(source) for source, pinned in pairs),
+        )
 
     @property
     def pin_kind(self) -> PinKind:
@@ -157,4 +194,11 @@ class LockedModel:
     @property
     def tree(self) -> Tree:
         """Return what a fetch of the whole model needs to know."""
-        return Tree(self.name, self.source, self.filters, self.integration.enable, self.fallbacks)
+        return Tree(self.name, self.sources, self.filters, self.integration.enable)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Every pin, by the model's name."""
+
+    models: Mapping[str, LockedModel] = field(default_factory=dict)

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import StoreError
-from aimodels_gen.lock.model import FilePin, LockedModel, TreePin
-from aimodels_gen.nix import store
-from aimodels_gen.nix import store_path as names
+from aimodels_gen.lock.clients import Clients
+from aimodels_gen.lock.fetch import PinnedFile, fetch_files, fetch_tree
+from aimodels_gen.lock.model import LockedModel, TreePin
+from aimodels_gen.nix import store, store_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterator, Sequence
 
-    from aimodels_gen.sources.base import Client
-
-Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class _Item:
-    """A store path to make: one file of a model, or (`path` None) the whole of it."""
-
-    model: LockedModel
-    path: str | None
-    file: FilePin | None
+    Report = Callable[[str], None]
 
 
 def prefetch(models: Sequence[LockedModel], report: Report = lambda _: None) -> tuple[str, ...]:
@@ -36,51 +22,45 @@ def prefetch(models: Sequence[LockedModel], report: Report = lambda _: None) -> 
     The paths are those of the derivations: a `tree` pin is one, a `files` pin one for each file.
 
     Raises:
-        StoreError: there is no Nix, or a fetch failed, or gave other bytes than are pinned.
+        StoreError: there is no Nix, or it refused, or a source now has other bytes than are pinned.
+        FetchError: a file cannot be fetched.
         SourceError: there is a token that cannot be used.
     """
     if not store.have_nix():
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
-    items = {path: item for model in models for path, item in _items(model)}
-    lacking = store.missing(list(items))
-    added = [path for path in items if path in lacking]
-    clients: dict[str, Client[Any]] = {}
-    with contextlib.ExitStack() as stack:
-        for number, path in enumerate(added, 1):
-            item = items[path]
-            environment: dict[str, str] = {}
-            for source in item.model.sources:
-                if source.kind not in clients:
-                    client = source.connect(report)
-                    clients[source.kind] = stack.enter_context(contextlib.closing(client))
-                # Not once and for all: some credentials are renewed while this goes on.
-                environment |= clients[source.kind].environment()
-            report(f"{number} of {len(added)}: {item.model.name} {item.path or ''}")
-            _fetch(item, environment, report)
-    return tuple(added)
+    paths = {path: item for model in models for path, item in _paths(model)}
+    absent = store.missing(list(paths))
+    wanted = {path: item for path, item in paths.items() if path in absent}
+    files = [item for item in wanted.values() if isinstance(item, PinnedFile)]
+    trees = [item for item in wanted.values() if isinstance(item, LockedModel)]
+    if wanted:
+        sources = [one.source for item in wanted.values() for one in item.sources]
+        with Clients(sources, report) as clients:
+            if files:
+                fetch_files(files, clients, report)
+            for model in trees:
+                _fetch_tree(model, clients, report)
+    return tuple(wanted)
 
 
-def _items(model: LockedModel) -> Iterable[tuple[str, _Item]]:
-    directory = store.store_dir()
-    pin = model.pin
+def _paths(model: LockedModel) -> Iterator[tuple[str, PinnedFile | LockedModel]]:
+    """Return the store paths of a model, each with what is to be there."""
+    directory, pin = store.store_dir(), model.pin
     if isinstance(pin, TreePin):
-        name = names.tree_name(model.name, model.tree.identity())
-        yield names.store_path("recursive", pin.hash, name, directory), _Item(model, None, None)
+        name = store_path.tree_name(model.name, model.tree.identity())
+        yield store_path.store_path("recursive", pin.hash, name, directory), model
         return
     for path, file in pin.files.items():
-        name = names.file_name(path)
-        yield names.store_path("flat", file.hash, name, directory), _Item(model, path, file)
+        name = store_path.file_name(path)
+        item = PinnedFile(path, file, model.sources)
+        yield store_path.store_path("flat", file.hash, name, directory), item
 
 
-def _fetch(item: _Item, environment: Mapping[str, str], report: Report) -> None:
-    model, pin = item.model, item.model.pin
-    if item.path is not None and item.file is not None:
-        store.fetch_file(model.sources, item.path, item.file, environment, report)
-        return
-    found = store.fetch_tree(model.tree, {}, environment, report)
-    if isinstance(pin, TreePin) and found.hash != pin.hash:
+def _fetch_tree(model: LockedModel, clients: Clients, report: Report) -> None:
+    found = fetch_tree(model.tree, {}, clients, report)
+    if isinstance(model.pin, TreePin) and found.hash != model.pin.hash:
         raise StoreError(
-            f"{model.name} is pinned to {pin.hash}, but its source now gives {found.hash}",
+            f"{model.name} is pinned to {model.pin.hash}, but its source now gives {found.hash}",
             "a commit does not change: a mirror or proxy alters it, or the lock was edited; to pin "
             f"what there is now, remove {model.name} from the lock and lock again",
         )

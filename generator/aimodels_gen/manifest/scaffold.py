@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import AimodelsError
-from aimodels_gen.resources import data_dir
+from aimodels_gen.resources import templates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def write(directory: Path) -> tuple[Path, ...]:
     """
     files = {
         directory / source.name: source.read_bytes()
-        for source in sorted((data_dir("templates") / "project").iterdir())
+        for source in sorted((templates() / "project").iterdir())
     }
     there = [str(path) for path in files if path.is_symlink() or path.exists()]
     if there:
@@ -37,4 +37,4 @@ def write(directory: Path) -> tuple[Path, ...]:
 
 def welcome() -> str:
     """Return what to do next, as Nix says it after `nix flake init`."""
-    return (data_dir("templates") / "welcome.md").read_text(encoding="utf-8")
+    return (templates() / "welcome.md").read_text(encoding="utf-8")

@@ -3,67 +3,67 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
-
-from aimodels_gen.errors import AimodelsError
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
-def run_all(
-    work: Callable[[T], R],
-    items: Sequence[T],
-    jobs: int,
-    done: Callable[[int], None] = lambda _: None,
-) -> list[R | AimodelsError]:
-    """Return what `work` makes of each item, in order, with at most `jobs` at a time.
-
-    An `AimodelsError` is a result like any other, so that every failure can be reported. `done`
-    is called in the caller's thread with the number of finished items.
+class RequestPool:
+    """Runs calls on at most `jobs` threads: the bound on the requests of a run.
 
     The threads are daemons: on Ctrl-C the caller leaves at once and none of them is waited for,
-    which the standard executors do not offer.
+    which the standard executors do not offer. A call must not wait for another one of the pool.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        """Start no thread yet."""
+        self._jobs = jobs
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._threads = 0
+
+    def submit(self, call: Callable[..., T], *arguments: Any) -> Future[T]:  # noqa: ANN401 - the call's
+        """Run a call when a thread is free; return its result to be."""
+        future: Future[T] = Future()
+        self._calls.put((future, lambda: call(*arguments)))
+        if self._threads < self._jobs:
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True).start()
+        return future
+
+    def close(self) -> None:
+        """Begin no further call."""
+        while not self._calls.empty():
+            if item := self._calls.get():
+                item[0].cancel()
+        for _ in range(self._threads):
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while item := self._calls.get():
+            future, call = item
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                future.set_exception(error)
+
+
+def results(futures: Iterable[Future[T]]) -> list[T]:
+    """Return the results of calls that belong together, in order.
 
     Raises:
-        BaseException: whatever else `work` raises, as soon as it does.
+        Exception: what the first of them raised; those that have not begun are cancelled.
     """
-    todo: SimpleQueue[int] = SimpleQueue()
-    for index in range(len(items)):
-        todo.put(index)
-    finished: SimpleQueue[tuple[int, R | BaseException]] = SimpleQueue()
-    stopped = threading.Event()
-
-    def worker() -> None:
-        with suppress(Empty):
-            while not stopped.is_set():
-                index = todo.get_nowait()
-                try:
-                    finished.put((index, work(items[index])))
-                except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-                    finished.put((index, error))
-
-    for _ in range(min(jobs, len(items))):
-        threading.Thread(target=worker, daemon=True).start()
+    waiting = list(futures)
     try:
-        return _collect(finished, len(items), done)
-    finally:
-        stopped.set()
-
-
-def _collect(
-    finished: SimpleQueue[tuple[int, R | BaseException]], total: int, done: Callable[[int], None]
-) -> list[R | AimodelsError]:
-    results: dict[int, R | AimodelsError] = {}
-    while len(results) < total:
-        index, result = finished.get()
-        if isinstance(result, BaseException) and not isinstance(result, AimodelsError):
-            raise result
-        results[index] = result
-        done(len(results))
-    return [results[index] for index in range(total)]
+        return [future.result() for future in waiting]
+    except BaseException:
+        for future in waiting:
+            future.cancel()
+        raise

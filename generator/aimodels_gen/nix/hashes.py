@@ -1,13 +1,13 @@
-"""Hashes in the notations of Nix and git."""
+"""Nix archives, their hashes, and Nix's base-32."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
 import stat
 from typing import TYPE_CHECKING
+
+from aimodels_fetcher.digests import hex_to_sri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,45 +16,8 @@ if TYPE_CHECKING:
     Sink = Callable[[bytes], None]
 
 _CHUNK = 1 << 20
-_SRI_PREFIX = "sha256-"
-_SHA256_BYTES = 32
 # Nix's own base-32: no e, o, t, u; least significant digit first (nix/src/libutil/hash.cc).
 _NIX32 = "0123456789abcdfghijklmnpqrsvwxyz"
-
-
-def sri(digest: bytes) -> str:
-    """Return the SRI form, `sha256-<base64>`, of a raw 32-byte sha256 digest."""
-    return _SRI_PREFIX + base64.b64encode(digest).decode("ascii")
-
-
-def sri_from_hex(hex_digest: str) -> str:
-    """Return the SRI form of a sha256 in 64 hex digits.
-
-    Raises:
-        ValueError: `hex_digest` is not 64 hex digits.
-    """
-    digest = bytes.fromhex(hex_digest)
-    if len(digest) != _SHA256_BYTES:
-        raise ValueError(f"{hex_digest!r} is not a sha256 in 64 hex digits")
-    return sri(digest)
-
-
-def sri_digest(value: str) -> bytes:
-    """Return the raw 32 bytes of an SRI sha256.
-
-    Raises:
-        ValueError: `value` is not `sha256-` and 44 characters of canonical base64.
-    """
-    try:
-        digest = base64.b64decode(value.removeprefix(_SRI_PREFIX), validate=True)
-    except binascii.Error:
-        digest = b""
-    # Comparing with what we would write refuses other algorithms and sloppy base64 at once.
-    if sri(digest) != value or len(digest) != _SHA256_BYTES:
-        raise ValueError(
-            f"{value!r} is not an SRI hash of the form sha256-<44 characters of base64>"
-        )
-    return digest
 
 
 def nix_base32(data: bytes) -> str:
@@ -62,14 +25,6 @@ def nix_base32(data: bytes) -> str:
     number = int.from_bytes(data, "little")
     length = (len(data) * 8 + 4) // 5
     return "".join(_NIX32[number >> (5 * i) & 31] for i in reversed(range(length)))
-
-
-def git_blob_hasher(size: int) -> hashlib._Hash:
-    """Return a running git blob id for `size` bytes that are still to be fed to it.
-
-    It is the sha1 of "blob", length, NUL and content.
-    """
-    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
 
 
 def nar_sri(path: Path) -> str:
@@ -83,7 +38,7 @@ def nar_sri(path: Path) -> str:
     hasher = hashlib.sha256()
     _strings(hasher.update, b"nix-archive-1")
     _node(hasher.update, path)
-    return sri(hasher.digest())
+    return hex_to_sri(hasher.hexdigest())
 
 
 def _strings(sink: Sink, *parts: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A lock as text that Nix or a program reads: templates filled with literals, nothing else."""
+"""Models as text that Nix or a program reads: templates filled with literals, nothing else."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from aimodels_gen.lock.model import FilePin, Integration, LockedModel, TreePin
-from aimodels_gen.nix import literal as nixlit
-from aimodels_gen.resources import data_dir
+from aimodels_gen.nix import literal
+from aimodels_gen.resources import templates
 
 if TYPE_CHECKING:
-    from aimodels_gen.lock.file import Lock
+    from collections.abc import Mapping
 
 Format = Literal["packages", "nixos", "home-manager", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -22,7 +21,6 @@ _TEMPLATES = {
     "nixos": "nixos-module.nix.j2",
     "home-manager": "home-manager-module.nix.j2",
 }
-_MODULES = ("nixos", "home-manager")
 _JSON_VERSION = 1
 
 
@@ -32,27 +30,26 @@ class _Nix(str):
     __slots__ = ()
 
 
-def render(lock: Lock, output_format: Format, manifest: str) -> str:
-    """Return the text of a lock in one of FORMATS.
+def render(models: Mapping[str, Mapping[str, Any]], output_format: Format, manifest: str) -> str:
+    """Return the text of models in one of FORMATS.
 
-    The same lock gives the same bytes: no time, no version, models and files sorted by name.
-    `json` is `{"version": 1, "models": {NAME: the arguments of fetchModel}}`, so that
+    The same models have the same text: no time, no version, models and files sorted by name.
+    `json` is `{"version": 1, "models": {NAME: the arguments of fetchModel}}`:
     `builtins.mapAttrs (_: fetchModel pkgs)` over its `models` makes the packages.
 
     Args:
-        lock: what to render.
+        models: by name, what the format takes: see `lock.nix_arguments`.
         output_format: one of FORMATS.
         manifest: the manifest's file name, for the header.
 
     Raises:
-        ValueError: a string of the lock cannot be a Nix string (NUL).
+        ValueError: a string cannot be a Nix string (NUL).
     """
-    describe = definition if output_format in _MODULES else arguments
-    models = {name: describe(lock.models[name]) for name in sorted(lock.models)}
+    ordered = dict(sorted(models.items()))
     if output_format == "json":
-        data = {"version": _JSON_VERSION, "models": models}
+        data = {"version": _JSON_VERSION, "models": ordered}
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-    return fill(_TEMPLATES[output_format], models=models, manifest=manifest)
+    return fill(_TEMPLATES[output_format], models=ordered, manifest=manifest)
 
 
 def fill(template: str, **values: object) -> str:
@@ -66,7 +63,7 @@ def fill(template: str, **values: object) -> str:
         jinja2.UndefinedError: the template asks for a value that it is not given.
     """
     environment = Environment(
-        loader=FileSystemLoader(data_dir("templates")),
+        loader=FileSystemLoader(templates()),
         undefined=StrictUndefined,
         finalize=_finalize,
         autoescape=False,  # noqa: S701 - `finalize` escapes, for Nix rather than for HTML
@@ -75,68 +72,17 @@ def fill(template: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        attr=lambda name: _Nix(nixlit.attribute(name)),
-        nix=lambda value, depth: _Nix(nixlit.literal(value, depth)),
+        attr=lambda name: _Nix(literal.attribute(name)),
+        nix=lambda value, depth: _Nix(literal.literal(value, depth)),
         comment=_comment,
     )
     return environment.get_template(template).render(**values)
 
 
-def arguments(model: LockedModel) -> dict[str, Any]:
-    """Return the arguments of `fetchModel` for a model, in reading order, defaults left out."""
-    pin, filters = model.pin, model.filters
-    data: dict[str, Any] = {
-        "name": model.name,
-        "source": {model.source.kind: model.source.to_nix()},
-    }
-    if model.fallbacks:
-        data["fallbacks"] = [{source.kind: source.to_nix()} for source in model.fallbacks]
-    if isinstance(pin, TreePin):
-        data["hash"] = pin.hash
-        if filters.include is not None:
-            data["include"] = list(filters.include)
-        if filters.exclude:
-            data["exclude"] = list(filters.exclude)
-    else:
-        data["files"] = {path: _file(pin.files[path]) for path in sorted(pin.files)}
-        if model.layout != "copy":
-            data["layout"] = model.layout
-    if model.integration != Integration():
-        data["integration"] = {"huggingface": _integration(model.integration)}
-    return data
-
-
-def definition(model: LockedModel) -> dict[str, Any]:
-    """Return what a module of ours takes as `models.<name>`: the arguments, and the licence.
-
-    The licence is for the modules' `enforceLicenses`, a switch of the user's. Other formats have
-    none: nixpkgs would judge it as a program's, and refuse to evaluate most models.
-    """
-    data = arguments(model)
-    del data["name"]
-    licenses = model.card.licenses
-    if licenses:
-        data["meta"] = {"license": licenses[0] if len(licenses) == 1 else list(licenses)}
-    return data
-
-
-def _file(file: FilePin) -> dict[str, Any]:
-    return {"hash": file.hash, "size": file.size, **({"lfs": True} if file.lfs else {})}
-
-
-def _integration(integration: Integration) -> dict[str, Any]:
-    values = {
-        "enable": None if integration.enable else False,
-        "org": integration.org,
-        "model": integration.model,
-    }
-    return {key: value for key, value in values.items() if value is not None}
-
-
 def _finalize(value: object) -> str:
     if isinstance(value, StrictUndefined):
         str(value)  # raises, and names what is not defined
-    return value if isinstance(value, _Nix) else nixlit.literal(value)
+    return value if isinstance(value, _Nix) else literal.literal(value)
 
 
 def _comment(text: str) -> _Nix:

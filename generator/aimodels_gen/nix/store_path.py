@@ -1,4 +1,4 @@
-"""Names of cache entries, store names and store paths, as nix/names.nix and Nix make them."""
+"""Store names and store paths, as nix/names.nix and Nix make them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from aimodels_gen.nix.hashes import nix_base32, sri_digest
+from aimodels_fetcher.digests import sri_to_hex
+from aimodels_gen.nix.hashes import nix_base32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,13 +18,6 @@ _BAD = re.compile(rb"[^0-9a-zA-Z+._?=-]+")
 _LONGEST = 207
 _TREE_SUFFIX = len("-0123456")
 STORE_DIR = "/nix/store"
-# One part of `org/name`: what huggingface_hub's `validate_repo_id` accepts.
-_REPO_PART = re.compile(r"(?=.{1,96}\Z)[0-9A-Za-z_](?:[0-9A-Za-z_.-]*[0-9A-Za-z_])?\Z")
-
-
-def is_repo_part(text: str) -> bool:
-    """Return whether `text` can be the org or the name of a repository, and so of a cache entry."""
-    return bool(_REPO_PART.match(text)) and ".." not in text and "--" not in text
 
 
 def sanitize(text: str, longest: int = _LONGEST) -> str:
@@ -68,7 +62,7 @@ def store_path(
     Raises:
         ValueError: `sri` is not an SRI sha256.
     """
-    digest = sri_digest(sri)
+    digest = bytes.fromhex(sri_to_hex(sri))
     if kind == "flat":
         digest = hashlib.sha256(f"fixed:out:sha256:{digest.hex()}:".encode()).digest()
         kind_tag = "output:out"

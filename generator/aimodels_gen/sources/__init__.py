@@ -1,18 +1,18 @@
-"""The kinds of sources, each a module here, known by its key under `source` in models.toml.
+"""The registry of the kinds of sources, known by their key under `source` in models.toml.
 
-A module `KIND.py` (or a package) defines `SOURCE`: a frozen dataclass that says what to fetch
-(`base.Source`), and makes a client that talks to the servers (`base.Client`). That it is here is
-all that it takes; docs/adding-a-source.md walks through one.
+A module `KIND.py` (or a package) defines `SOURCE`, a declaration of what to fetch (`base.Source`),
+and `connect`, which returns a client that talks to the servers (`base.SourceClient`). That it is
+here is all that it takes; docs/adding-a-source.md walks through one.
 """
 
 from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from aimodels_gen.sources.base import Source
+    from aimodels_gen.sources.base import Source, SourceClient, Warn
 
 
 def names() -> tuple[str, ...]:
@@ -21,5 +21,17 @@ def names() -> tuple[str, ...]:
 
 
 def kind(name: str) -> type[Source]:
-    """Return one of `names`."""
+    """Return the declaration of one of `names`."""
     return cast("type[Source]", import_module(f"{__name__}.{name}").SOURCE)
+
+
+def connect(name: str, warn: Warn) -> SourceClient[Any]:
+    """Return a client for sources of one of `names`; this is where heavy imports happen.
+
+    `warn` receives, from any thread, a line for what the reader should know of servers that failed
+    where others answered.
+
+    Raises:
+        SourceError: the environment makes it impossible.
+    """
+    return cast("SourceClient[Any]", import_module(f"{__name__}.{name}").connect(warn))

@@ -4,136 +4,134 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from aimodels_gen.errors import SourceError
-from aimodels_gen.lock.model import Card
+import msgspec
+from msgspec import inspect
+
+from aimodels_gen.tables import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
-    from aimodels_gen.tables import Table
+    from typing_extensions import Self
+
+    from aimodels_fetcher.errors import AimodelsError
+    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_fetcher.sources.base import Source as FetcherSource
+    from aimodels_fetcher.upstreams import Upstreams
+    from aimodels_gen.errors import SourceError
+    from aimodels_gen.tables import Place
 
     Warn = Callable[[str], None]
 
+Role = Literal["content", "location", "proof"]
+"""What a field of a source is for.
 
-@dataclass(frozen=True)
-class ListedFile:
-    """One file as a source lists it.
-
-    Attributes:
-        path: relative to the model, with slashes.
-        size: in bytes, None where the source does not say.
-        sha256: 64 hex digits, None where the source does not publish it.
-        blob_id: the git blob id, None for sources without git.
-        lfs: whether it is an LFS object there.
-        etag: what the source will call something else once the content is another, for sources
-            without git; None where it has no such name.
-        version: by which the source keeps this content when it is replaced; None if it does not.
-    """
-
-    path: str
-    size: int | None
-    sha256: str | None = None
-    blob_id: str | None = None
-    lfs: bool = False
-    etag: str | None = None
-    version: str | None = None
+content: it decides which bytes there are (what a field is for that does not say).
+location: it says how to reach them: where it changes, no pin moves.
+proof: what they are compared with when they are locked; Nix does not know it.
+"""
 
 
-@dataclass(frozen=True)
-class Listing:
-    """What a source holds at one exact revision, or now where it has none.
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What a source says about a model; None where it says nothing.
 
     Attributes:
-        source: at that revision.
-        files: all of them. Their paths may still be hostile.
+        license: an identifier such as `apache-2.0`, or several joined by `, `.
+        gated: None for a model that everybody may read, else how access is granted: `auto`,
+            `manual`.
+        pipeline_tag: the Hub's task, such as `text-generation`.
+        library: the library that loads it, such as `transformers`.
     """
 
-    source: Source
-    files: tuple[ListedFile, ...]
-    card: Card = field(default_factory=Card)
+    license: str | None = None
+    gated: str | None = None
+    pipeline_tag: str | None = None
+    library: str | None = None
+
+    @property
+    def licenses(self) -> tuple[str, ...]:
+        """Return the licences one by one."""
+        return tuple(self.license.split(", ")) if self.license else ()
 
 
-class Source(ABC):
-    """What to fetch: immutable, comparable, and free of any network.
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to fetch: immutable, comparable, and without any network.
+
+    A kind declares fields: their names, types and defaults are those of a manifest. Lock, Nix and
+    the fetcher spell them in camelCase; all forms derive from the declaration.
 
     Attributes:
         kind: the key under `source`, in TOML, the lock and Nix alike; the module's name.
         example: how one looks in a manifest.
-        names_itself: whether it has an org and a name for the cache.
+        has_repo_id: whether it has an org and a name for the cache.
+        remembered: what the pin remembers of each file: `etags`, `versions`.
     """
 
     kind: ClassVar[str]
     example: ClassVar[str]
-    names_itself: ClassVar[bool] = False
+    has_repo_id: ClassVar[bool] = False
+    remembered: ClassVar[tuple[str, ...]] = ()
 
-    @classmethod
-    @abstractmethod
-    def from_toml(cls, table: Table) -> Source:
-        """Return the source that the table `source.<kind>` of a manifest says.
+    def checked(self, place: Place, given: Collection[str]) -> Self:  # noqa: ARG002 - for others
+        """Return the source in its one form, having refused what the types let through.
+
+        Args:
+            place: where it is in the manifest; its `fail` raises.
+            given: the names of the keys that are there.
 
         Raises:
-            ManifestError: it says something wrong; unknown keys are the caller's to refuse.
+            ManifestError: a value is wrong.
+        """
+        return self
+
+    def check_pin(self, place: Place) -> None:
+        """Refuse a source in a lock that is not at an exact revision, where the kind has such.
+
+        Raises:
+            LockError: it is not.
         """
 
-    @classmethod
-    @abstractmethod
-    def from_lock(cls, table: Table) -> Source:
-        """Return the source that `to_lock` gave."""
-
-    @abstractmethod
     def to_nix(self) -> dict[str, Any]:
-        """Return the attributes of `source.<kind>` in Nix: camelCase, defaults left out."""
+        """Return the attributes of `source.<kind>` in Nix, defaults left out."""
+        return self._form("content", "location", defaults=False)
 
     def to_lock(self) -> dict[str, Any]:
-        """Return what the lock keeps: that, and what only we need to know again."""
-        return self.to_nix()
+        """Return what the lock has, defaults left out."""
+        return self._form("content", "location", "proof", defaults=False)
 
-    @abstractmethod
+    def to_spec(self) -> dict[str, Any]:
+        """Return `source.<kind>` for the fetcher, with nothing left out."""
+        return self._form("content", "location", defaults=True)
+
     def identity(self) -> dict[str, Any]:
-        """Return what decides the content: `type`, and no endpoint; nulls are kept.
+        """Return what decides the content; nulls are kept, and of several URLs only the first.
 
-        nix/sources/<kind>.nix gives the same: it names the derivations of trees.
+        nix/sources/<kind>.nix has the same: it names the derivations of trees.
         """
+        return {"type": self.kind, **_first(self._form("content", defaults=True))}
 
-    def asked(self) -> dict[str, Any]:
-        """Return everything in a manifest that makes a pin over when it is changed."""
-        return self.identity()
+    def pin_inputs(self) -> dict[str, Any]:
+        """Return everything in a manifest that makes a pin anew when it changes."""
+        return {**self.identity(), **self._form("proof", defaults=True)}
 
-    def resolved_like(self, locked: Any) -> Source:  # noqa: ANN401, ARG002 - of the same kind
-        """Return this source at the exact revision that `locked` is pinned to."""
+    def at_pinned_revision(self, pinned: Any) -> Self:  # noqa: ANN401, ARG002 - of the same kind
+        """Return this source at the exact revision of a pinned one."""
         return self
 
-    def holding(self, files: Sequence[ListedFile]) -> Source:  # noqa: ARG002 - for others
-        """Return this source, resolved, with what it is to remember of the files of a pin."""
-        return self
+    def content_key(self, file: RemoteFile) -> str | None:
+        """Return a name of the file's content that no other content has, in any source.
 
-    def content_id(self, file: ListedFile) -> str | None:
-        """Return a name of the file's content that no other content has, in no source.
-
-        None where there is none: the file must then be read again to know it again.
+        None where there is none: the file must be read again to know it again.
         """
-        return file.blob_id
-
-    def remembers(self) -> Sequence[ListedFile]:
-        """Return what `holding` was given, as far as `content_id` and `version` go.
-
-        That is nothing where git blob ids say it all: the lock keeps those with the pins.
-        """
-        return ()
-
-    @abstractmethod
-    def fetcher_spec(self, path: str | None = None) -> dict[str, Any]:
-        """Return `source.<kind>` for the bundled fetcher, with nothing left out.
-
-        With `path` it may be reduced to what that one file takes.
-        """
+        return file.git_blob_id
 
     @property
-    @abstractmethod
     def label(self) -> str:
-        """Return what a reader calls it: `org/name`."""
+        """Return what messages call it, such as `org/name`."""
+        return self.kind
 
     @property
     def version(self) -> str:
@@ -141,27 +139,70 @@ class Source(ABC):
         return ""
 
     @property
-    def followed(self) -> str:
-        """Return the branch or tag that an upgrade follows, empty where there is none."""
+    def tracked_ref(self) -> str:
+        """Return the branch or tag that an update follows, empty where there is none."""
         return ""
 
-    @abstractmethod
-    def connect(self, warn: Warn) -> Client[Any]:
-        """Return a client for sources of this kind; this is where heavy imports happen.
+    def _form(self, *roles: Role, defaults: bool) -> dict[str, Any]:
+        return {
+            camel(name): plain(value)
+            for name, role, default in _fields(type(self))
+            if role in roles and ((value := getattr(self, name)) != default or defaults)
+        }
 
-        `warn` gets, from any thread, a line for what the reader should know of servers that
-        failed where others answered.
 
-        Raises:
-            SourceError: the environment makes it impossible.
-        """
+def camel(name: str) -> str:
+    """Return `repo_type` as `repoType`."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))
+
+
+@cache
+def _fields(kind: type[Source]) -> tuple[tuple[str, str, object], ...]:
+    """Return name, role and default of each field that a kind declares."""
+    info = inspect.type_info(kind)
+    declared = info.fields if isinstance(info, inspect.StructType) else ()
+    return tuple(
+        (one.name, _extra(one.type).get("role") or "content", one.default) for one in declared
+    )
+
+
+def _extra(info: inspect.Type) -> dict[str, Any]:
+    return (info.extra if isinstance(info, inspect.Metadata) else None) or {}
+
+
+def _first(form: dict[str, Any]) -> dict[str, Any]:
+    """Return a form with the first of several URLs: the others are mirrors of it."""
+    return {
+        key: {name: item[0] if isinstance(item, list) else item for name, item in value.items()}
+        if isinstance(value, dict)
+        else value
+        for key, value in form.items()
+    }
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source has at one exact revision, or now where it has no revisions.
+
+    Attributes:
+        source: at that revision.
+        files: all of them. Their paths may still be hostile.
+    """
+
+    source: Source
+    files: tuple[RemoteFile, ...]
+    card: Card = field(default_factory=Card)
 
 
 S = TypeVar("S", bound=Source)
 
 
-class Client(ABC, Generic[S]):
-    """Talks to a kind's servers. Its methods are called from many threads."""
+class SourceClient(ABC, Generic[S]):
+    """Talks to the servers of one kind of source.
+
+    Its methods are called from many threads. Each makes one request at a time.
+    """
 
     @abstractmethod
     def list(self, source: S) -> Listing:
@@ -171,7 +212,27 @@ class Client(ABC, Generic[S]):
             SourceError: with the reason in words and a next step.
         """
 
-    def details(self, source: S, file: ListedFile) -> ListedFile:  # noqa: ARG002 - for others
+    @abstractmethod
+    def sources(self, source: S, versions: Mapping[str, str]) -> tuple[FetcherSource, ...]:
+        """Return where the files of a resolved source are, in order, with credentials.
+
+        Args:
+            source: at its exact revision.
+            versions: by path, the version to ask for, for kinds that keep versions of files.
+
+        Raises:
+            SourceError: the environment makes it impossible.
+        """
+
+    @abstractmethod
+    def upstreams(self, source: S, versions: Mapping[str, str]) -> Upstreams:
+        """Return the same with connections, which are shared by all that come from one server."""
+
+    @abstractmethod
+    def explain(self, source: S, file: RemoteFile, error: AimodelsError) -> SourceError:
+        """Return in words why `file` could not be downloaded."""
+
+    def details(self, source: S, file: RemoteFile) -> RemoteFile:  # noqa: ARG002 - for others
         """Return a listed file with what a request for it alone adds, without its content.
 
         It is asked for the files of a pin that nobody remembers, where the listing lacks their
@@ -182,33 +243,13 @@ class Client(ABC, Generic[S]):
         """
         return file
 
-    def read(
-        self,
-        source: S,
-        file: ListedFile,
-        arrived: Callable[[int], None],  # noqa: ARG002 - for others
-    ) -> ListedFile:
-        """Return a listed file with its sha256 and size, having read all of its content.
-
-        It is asked for what neither the listing nor `details` has the sha256 of. `arrived` gets
-        numbers of bytes as they come.
-
-        Raises:
-            SourceError: it cannot be read, or is not what was listed.
-        """
-        raise SourceError(f"{source.label} gives no sha256 for {file.path!r}", "report it there")
-
     def check_access(
         self,
         source: S,  # noqa: ARG002 - for others
-        file: ListedFile,  # noqa: ARG002 - for others
+        file: RemoteFile,  # noqa: ARG002 - for others
     ) -> SourceError | None:
         """Return why `file` of a gated source is known to be refused, None if it is not."""
         return None
-
-    def environment(self) -> Mapping[str, str]:
-        """Return variables for the bundled fetcher that ours lacks: credentials from files."""
-        return {}
 
     def close(self) -> None:
         """Close connections; nothing is asked of it after that."""

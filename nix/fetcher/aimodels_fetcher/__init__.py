@@ -1,5 +1,6 @@
-"""The bundled fetcher: the one place that downloads model files and lays out cache entries.
+"""The fetcher: the one place that downloads model files and lays out cache entries.
 
-It runs inside Nix's fixed-output derivations and assembly builds, and below `aimodels-gen`, always
-as a program of its own. It needs Python 3.10 and `requests`, and only the latter to download.
+It is a program, which runs in Nix's fixed-output derivations and assembly builds, and a library,
+which `aimodels-gen` imports. It needs Python 3.10 and `requests`, and the latter only to download
+(botocore as well, for buckets).
 """

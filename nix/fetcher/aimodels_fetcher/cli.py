@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.log import say
+from aimodels_fetcher.output import removed_on_failure
 from aimodels_fetcher.spec import AssembleSpec, FileSpec, read_spec
 
 
 def main(argv: list[str]) -> int:
-    """Make what the spec says; give the exit status: 0, or 1 after a message on stderr."""
+    """Make what the spec describes; return the exit status: 0, or 1 after a message on stderr."""
     parser = argparse.ArgumentParser(prog="fetcher", description=__doc__)
     parser.add_argument("spec", type=Path, help="JSON file (modes: see aimodels_fetcher/spec.py)")
     parser.add_argument("--out", type=Path, help="path to make (default: $out)")
@@ -26,36 +26,25 @@ def main(argv: list[str]) -> int:
         parser.error("no --out, and $out is not set")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    mine = not out.exists()
     try:
-        _run(arguments.spec, out)
+        with removed_on_failure([out]):
+            _run(arguments.spec, out)
     except (FetchError, OSError, SystemExit) as error:
-        # A file that has its size already, but not its bytes, would pass for a whole one.
-        if mine:
-            _remove(out)
         return _explain(error)
     return 0
 
 
 def _explain(error: FetchError | OSError | SystemExit) -> int:
-    """Say what is wrong and what to do, and give the exit status."""
+    """Print what is wrong and what to do, and return the exit status."""
     if isinstance(error, SystemExit):
         return int(error.code or 0)
-    hint = error.hint if isinstance(error, FetchError) else ""
+    hint = error.hint if isinstance(error, FetchError) else None
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         hint = "free some space (nix-collect-garbage -d)"
     say(f"error: {error}")
     if hint:
         say(f"hint: {hint}")
     return 1
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        # A thread may still be making files there: what it leaves is as incomplete as it looks.
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _run(spec_file: Path, out: Path) -> None:

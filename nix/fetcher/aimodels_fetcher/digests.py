@@ -6,35 +6,42 @@ import base64
 import hashlib
 import re
 
-from aimodels_fetcher.errors import FetchError
-
 _SRI_SHA256 = re.compile(r"sha256-([A-Za-z0-9+/]{43}=)")
+_HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def sri_to_hex(sri: str) -> str:
-    """Turn `sha256-<base64>` into 64 lower-case hex digits.
+    """Return the 64 lower-case hex digits of `sha256-<base64>`.
 
     Raises:
-        FetchError: The string is not an SRI hash of a sha256.
+        ValueError: The string is not the canonical SRI hash of a sha256.
     """
     match = _SRI_SHA256.fullmatch(sri)
-    if not match:
-        raise FetchError(f"{sri!r} is not an SRI hash", "write it as sha256-<44 base64 characters>")
-    return base64.b64decode(match[1]).hex()
+    digest = base64.b64decode(match[1]).hex() if match else ""
+    # Comparing with what we would write refuses base64 whose unused bits are set.
+    if not digest or hex_to_sri(digest) != sri:
+        raise ValueError(f"{sri!r} is not an SRI hash of the form sha256-<44 characters of base64>")
+    return digest
 
 
 def hex_to_sri(digest: str) -> str:
-    """Turn the hex digits of a sha256 into `sha256-<base64>`."""
+    """Return the SRI form, `sha256-<base64>`, of a sha256 in hex digits.
+
+    Raises:
+        ValueError: These are not 64 hex digits.
+    """
+    if not _HEX_SHA256.fullmatch(digest):
+        raise ValueError(f"{digest!r} is not a sha256 in 64 hex digits")
     return "sha256-" + base64.b64encode(bytes.fromhex(digest)).decode()
 
 
 def git_blob_header(size: int) -> bytes:
-    """Give what git hashes before the content of a blob of `size` bytes (git's object format)."""
+    """Return what git hashes before the content of a blob of `size` bytes (git's object format)."""
     return b"blob %d\0" % size
 
 
 def lfs_pointer_blob_id(sha256: str, size: int) -> str:
-    """Give the git blob id of the LFS pointer for a file, 40 hex digits.
+    """Return the git blob id of the LFS pointer for a file, 40 hex digits.
 
     A pointer's text is canonical (git-lfs, docs/spec.md), so the id follows from the content.
 
@@ -64,7 +71,7 @@ class Verifier:
         self.size = 0
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes of the file."""
+        """Add the next bytes of the file."""
         self.size += len(data)
         self._sha256.update(data)
         if self._git is not None:

@@ -1,10 +1,11 @@
-"""The two modes that download: one file, and all files of an entry."""
+"""Downloading pinned files, and all files of an entry."""
 
 from __future__ import annotations
 
 import os
-import shutil
+import threading
 from dataclasses import replace
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import layout
@@ -12,52 +13,109 @@ from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
-from aimodels_fetcher.paths import check_repo_path, select
-from aimodels_fetcher.progress import Progress, bytes_text
+from aimodels_fetcher.output import check_space, removed_on_failure
+from aimodels_fetcher.paths import check_path
+from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_fetcher.targets import FileTarget
 from aimodels_fetcher.upstreams import Upstream, Upstreams
+from aimodels_fetcher.wording import counted
 from aimodels_fetcher.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from aimodels_fetcher.digests import Verifier
     from aimodels_fetcher.sources.base import Source
     from aimodels_fetcher.spec import FileSpec, TreeSpec
 
 _MAX_CONNECTIONS = 32
 
 
-def fetch_file(spec: FileSpec, out: Path) -> None:
+def fetch_file(spec: FileSpec, out: Path, connections: int | None = None) -> None:
     """Write one pinned file to `out`.
 
     Raises:
-        FetchError: It cannot be had, or has other bytes than pinned.
+        FetchError: No source has it, or they have other bytes than pinned.
     """
-    remote = RemoteFile(spec.path, spec.size, sri_to_hex(spec.hash))
-    most = _max_connections()
-    check_space(out.parent, spec.size or 0)
-    origins = Upstreams([Upstream(source, most) for source in spec.sources])
-    with Progress(f"{spec.source.label} {spec.path}", spec.size) as progress:
-        pool = WorkerPool(most, progress)
-        pool.run(iter([Download(remote, origins, out, pool)]))
+    fetch_files([(spec, out)], connections=connections)
 
 
-def fetch_tree(spec: TreeSpec, out: Path) -> None:
-    """Fetch every file that the patterns let through, and lay out the entry (or plain files).
+def fetch_files(
+    wanted: Sequence[tuple[FileSpec, Path]],
+    done: Callable[[Path], None] = lambda _: None,
+    connections: int | None = None,
+) -> None:
+    """Write pinned files, each to its path.
+
+    When it fails, the files that are there have been verified, and the others are not there.
+
+    Args:
+        wanted: What to fetch, and where to write it.
+        done: Called with the path of each file once it is verified, by one thread at a time.
+        connections: Maximum number of concurrent requests; None for `max_connections`.
 
     Raises:
-        FetchError: No file matches, or one of them cannot be had as listed.
+        FetchError: The first failure.
     """
-    most = _max_connections()
-    source, origins, listing = _list(spec.sources, most)
-    wanted = set(select((f.path for f in listing), spec.include, spec.exclude))
-    files = [_expected(f, spec.hashes) for f in listing if f.path in wanted]
+    most = max_connections() if connections is None else connections
+    files = [
+        (RemoteFile(spec.path, spec.size, sri_to_hex(spec.hash)), spec.sources, path)
+        for spec, path in wanted
+    ]
+    check_space((path.parent, remote.size or 0) for remote, _, path in files)
+    known_upstreams: list[tuple[tuple[Source, ...], Upstreams]] = []
+
+    def upstreams(sources: tuple[Source, ...]) -> Upstreams:
+        for known, found in reversed(known_upstreams):
+            if known == sources:
+                return found
+        made = Upstreams([Upstream(source, most) for source in sources])
+        known_upstreams.append((sources, made))
+        return made
+
+    sizes = [remote.size for remote, _, _ in files]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    one = f"{wanted[0][0].source.label} {wanted[0][0].path}" if len(wanted) == 1 else None
+    finishing = threading.Lock()
+    with (
+        removed_on_failure(path for _, _, path in files) as unfinished,
+        Progress(one or counted(len(files), "file"), total) as progress,
+    ):
+        pool = WorkerPool(most, progress)
+
+        def download(remote: RemoteFile, sources: tuple[Source, ...], path: Path) -> Download:
+            def verified(_: Verifier) -> None:
+                with finishing:
+                    unfinished.discard(path)
+                    done(path)
+
+            return Download(remote, upstreams(sources), FileTarget(path), pool, verified)
+
+        pool.run(starmap(download, files))
+
+
+def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> None:
+    """Fetch every file that the patterns let through, and lay out the entry (or plain files).
+
+    Args:
+        spec: What to fetch.
+        out: Where to write it; removed when it fails, if it was not there before.
+        connections: Maximum number of concurrent requests; None for `max_connections`.
+
+    Raises:
+        FetchError: No file matches, or one of them cannot be fetched as listed.
+    """
+    most = max_connections() if connections is None else connections
+    source, upstreams, listing = _list(spec.sources, most)
+    wanted = spec.filters.select(listing, lambda file: file.path)
+    files = [_expected(file, spec.hashes) for file in wanted]
     if not files:
         raise FetchError(
             f"{spec.source.label}: none of {len(listing)} files match",
-            f"change include = {spec.include!r} or exclude = {spec.exclude!r}",
+            f"change the filters: {spec.filters}",
         )
     # Equal content is fetched once, and in an entry it is one blob.
     groups: dict[str, list[RemoteFile]] = {}
@@ -65,26 +123,30 @@ def fetch_tree(spec: TreeSpec, out: Path) -> None:
         content = file.sha256 or file.git_blob_id
         groups.setdefault(content if spec.integration and content else file.path, []).append(file)
     total = sum(group[0].size or 0 for group in groups.values())
-    check_space(out.parent, total)
-    with Progress(spec.source.label, total) as progress:
+    check_space([(out.parent, total)])
+    with removed_on_failure([out]), Progress(spec.source.label, total) as progress:
         pool = WorkerPool(most, progress)
         if spec.integration:
-            _fetch_entry(source, origins, list(groups.values()), out, pool)
+            _fetch_entry(source, upstreams, list(groups.values()), out, pool)
         else:
             targets = [(file, layout.make_room(out, file.path)) for file in files]
-            pool.run(Download(f, origins, target, pool) for f, target in targets)
+            pool.run(Download(f, upstreams, FileTarget(path), pool) for f, path in targets)
 
 
 def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
     """Check the path of a file that is wanted, and add what is known of its content."""
-    check_repo_path(file.path)
+    check_path(file.path)
     if file.sha256 or file.path not in hashes:
         return file
     return replace(file, sha256=sri_to_hex(hashes[file.path]))
 
 
 def _fetch_entry(
-    source: Source, origins: Upstreams, groups: list[list[RemoteFile]], out: Path, pool: WorkerPool
+    source: Source,
+    upstreams: Upstreams,
+    groups: list[list[RemoteFile]],
+    out: Path,
+    pool: WorkerPool,
 ) -> None:
     layout.start(out)
     laid: dict[str, layout.LaidFile] = {}
@@ -92,15 +154,15 @@ def _fetch_entry(
     def download(number: int, group: list[RemoteFile]) -> Download:
         part = out / "blobs" / f"{number}.part"
 
-        def done(sha256: str) -> None:
-            size = part.stat().st_size
+        def verified(got: Verifier) -> None:
+            sha256 = got.sha256
             part.rename(layout.blob_path(out, sha256))
             for file in group:
                 # Not at the end: with many files, links take as long as downloads.
                 layout.link(out, file.path, sha256)
-                laid[file.path] = layout.LaidFile(sha256, size, file.git_blob_id)
+                laid[file.path] = layout.LaidFile(sha256, got.size, file.git_blob_id)
 
-        return Download(group[0], origins, part, pool, done)
+        return Download(group[0], upstreams, FileTarget(part), pool, verified)
 
     pool.run(download(number, group) for number, group in enumerate(groups))
     layout.finish(out, source, laid)
@@ -123,30 +185,31 @@ def _list(
     first = sources[0]
     able = [s for s in sources if s.has_tree_listing or not first.has_tree_listing]
     for number, source in enumerate(able, 1):
-        origin = Upstream(source, connections)
+        upstream = Upstream(source, connections)
         following = able[number:]
         try:
-            origin.client.tries = TRIES_BEFORE_ANOTHER if following else TRIES
-            resolved, files = source.listing(origin.client)
+            upstream.client.tries = TRIES_BEFORE_ANOTHER if following else TRIES
+            resolved, files = source.listing(upstream.client)
         except (FetchError, StatusError) as error:
             failure = source.explain(error) if isinstance(error, StatusError) else error
             failure = FetchError(f"{source.label}: {failure}", failure.hint)
             if not following:
                 if len(able) < len(sources):
-                    failure.hint += (
-                        "; the fallbacks know no git: a `files` pin does not need the listing"
+                    failure.hint = (
+                        f"{failure.hint}; the fallbacks know no git: a `files` pin does not need "
+                        "the listing"
                     )
                 raise failure from error
             say(f"{failure}; asking {following[0].place} instead")
         else:
-            origin.source = resolved
+            upstream.source = resolved
             others = sources[sources.index(source) + 1 :]
-            origins = [origin, *(Upstream(other.at(resolved), connections) for other in others)]
-            return first.at(resolved), Upstreams(origins), files
+            upstreams = [upstream, *(Upstream(other.at(resolved), connections) for other in others)]
+            return first.at(resolved), Upstreams(upstreams), files
     raise AssertionError  # the last one returns or raises
 
 
-def _max_connections() -> int:
+def max_connections() -> int:
     """Read how many connections to a server this machine may have: AIMODELS_MAX_CONNECTIONS.
 
     Raises:
@@ -159,21 +222,3 @@ def _max_connections() -> int:
             f"unset it for the default of {_MAX_CONNECTIONS}",
         )
     return int(text)
-
-
-def check_space(folder: Path, needed: int) -> None:
-    """Refuse to start what cannot fit.
-
-    Args:
-        folder: Where it will be written.
-        needed: Bytes.
-
-    Raises:
-        FetchError: Less than that is free.
-    """
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise FetchError(
-            f"{folder} has {bytes_text(free)} free, but {bytes_text(needed)} are needed",
-            "free some space (nix-collect-garbage -d), then build again",
-        )

@@ -1,56 +1,34 @@
-"""What may go wrong on the way to a server, sorted into what may pass and what will not."""
+"""What can go wrong on the way to a server: what may pass by itself, and what will not."""
 
 from __future__ import annotations
 
 import re
 import ssl
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from aimodels_fetcher.errors import FetchError, TransientError
+from aimodels_fetcher import xml
+from aimodels_fetcher.errors import FetchError, StatusError, TransientError
+from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PROXY_LOGIN = 407
 """Status of a proxy that wants a password (RFC 9110, 15.5.8)."""
 
-_PORTS = {"http": 80, "https": 443}
+_MAX_DETAIL = 300  # characters of a server's own words
 _SECRETS = re.compile(r"\?\S*|(?<=//)[^/\s@]*@")
-
-
-def public(url: str) -> str:
-    """Cut the parts of an address that may hold a secret: user, password, query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an address that nobody can read"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Give what makes one server: scheme, host and port (RFC 6454, 4).
-
-    Raises:
-        FetchError: The address has none.
-    """
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
-    except ValueError as error:
-        raise FetchError(
-            f"{public(url)} is no address: {error}", "check HF_ENDPOINT and the model's endpoint"
-        ) from error
+_WORD = re.compile(r"[0-9A-Za-z.-]{1,64}")
 
 
 def sorted_fault(url: str, error: Exception, *, crowded: bool) -> FetchError | TransientError:
-    """Give the error to raise for what a library raised when it was asked for `url`.
+    """Return the error to raise for what a library raised when it was asked for `url`.
 
-    Bad addresses and settings are ValueErrors for requests (its exceptions.py), and so are they
-    here; certificates do not get better by waiting; everything else may pass.
+    Bad URLs and settings are ValueErrors for requests (its exceptions.py); certificates do not get
+    better by waiting; everything else may pass.
 
     Args:
-        url: What was asked for.
+        url: The URL of the request.
         error: From requests, urllib3, http.client or ssl.
         crowded: Whether fewer connections at once might help.
     """
@@ -73,15 +51,34 @@ def sorted_fault(url: str, error: Exception, *, crowded: bool) -> FetchError | T
 
 
 def has_cause(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
-    """Say whether it is of one of the kinds, or comes from one that is."""
+    """Return whether an error is of one of the kinds, or comes from one that is."""
     return any(isinstance(cause, kinds) for cause in _causes(error))
 
 
 def proxy_login(url: str) -> FetchError:
-    """Give the error to raise where a proxy wants to know who asks."""
+    """Return the error to raise where a proxy asks for a password."""
     return FetchError(
         f"{public(url)}: HTTP {PROXY_LOGIN} from the proxy on the way, which wants a password",
         "write http://user:password@host:port into http_proxy and https_proxy of nix-daemon",
+    )
+
+
+def refusal(status: int, url: str, headers: Mapping[str, str], body: bytes = b"") -> StatusError:
+    """Return the error for an answer that refuses, with what the server says about it.
+
+    Args:
+        status: HTTP status.
+        url: Where the answer came from.
+        headers: Of the answer.
+        body: Of the answer, or its beginning.
+    """
+    details = _error_details(body)
+    return StatusError(
+        status,
+        headers.get("X-Error-Code") or _word(details.get("Code")),
+        public(url),
+        headers.get("x-amz-bucket-region") or _word(details.get("Region")),
+        _line(headers.get("X-Error-Message") or details.get("Message")),
     )
 
 
@@ -102,3 +99,25 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield inner
         causes = [getattr(inner, "reason", None), *inner.args]
         inner = next((cause for cause in causes if isinstance(cause, BaseException)), None)
+
+
+def _error_details(body: bytes) -> dict[str, str | None]:
+    """Read S3's `<Error><Code>NoSuchKey</Code>...`; nothing where it is none of that.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    if b"<Error" not in body:
+        return {}
+    try:
+        return {child.tag: child.text for child in xml.parse(body)}
+    except ValueError:
+        return {}
+
+
+def _word(text: str | None) -> str:
+    """Return a code or a region, which end up in messages; an empty string for anything else."""
+    return text if text and _WORD.fullmatch(text) else ""
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split())[:_MAX_DETAIL]

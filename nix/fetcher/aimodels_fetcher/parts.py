@@ -1,4 +1,4 @@
-"""Which bytes of a file are there, which are being fetched, and which nobody has taken yet."""
+"""Which bytes of a file are there, which are being fetched, and which no worker has taken yet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 
 UNKNOWN = 1 << 62
-"""Stands for the size of a file whose size nobody has said yet."""
+"""Stands for the size of a file while it is not known."""
 
 _SMALLEST = 4 << 20
 _LARGEST = 64 << 20
@@ -17,7 +17,7 @@ _WORTH_A_REQUEST = 256 << 10
 
 @dataclass(eq=False)
 class Part:
-    """Bytes that one thread is fetching.
+    """Bytes that one worker is fetching.
 
     Args:
         at: The first byte that is missing; grows as they arrive.
@@ -40,11 +40,11 @@ class Part:
 
     @property
     def speed(self) -> float:
-        """Bytes a second so far; never 0, so that one may divide by it."""
+        """Bytes a second so far; never 0, because it is a divisor."""
         return max(self.at - self.start, 1) / max(time.monotonic() - self.since, 1e-3)
 
     def reserve(self, count: int) -> int:
-        """Say that bytes are about to be written, which nobody else may do from then on.
+        """Announce that bytes are about to be written, which no other part may do from then on.
 
         Returns:
             How many of them are still wanted of this part.
@@ -59,10 +59,19 @@ class Parts:
 
     Args:
         size: Bytes of the file, or UNKNOWN.
+        largest: Bytes of the largest part.
+        ahead: How far after the last byte that was `consumed` a part may start, in bytes; None for
+            anywhere.
+
+    Attributes:
+        consumed: Number of bytes, from the first one on, that are no longer needed.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, largest: int = _LARGEST, ahead: int | None = None) -> None:
         self.size = size
+        self.consumed = 0
+        self._largest = largest
+        self._ahead = ahead
         self._pace = 0.0
         self._taken: list[Part] = []
         self._missing: list[tuple[int, int]] = []
@@ -75,7 +84,7 @@ class Parts:
 
     @property
     def wanting(self) -> bool:
-        """Whether there is something to take."""
+        """Whether there are bytes that no worker has taken."""
         return bool(self._missing)
 
     @property
@@ -85,29 +94,33 @@ class Parts:
 
     @property
     def frontier(self) -> int:
-        """Give the number of bytes that are there without a gap, from the first one on."""
+        """Number of bytes that are there without a gap, from the first one on."""
         gaps = [part.at for part in self._taken if part.left]
         gaps += [start for start, _ in self._missing[:1]]
         return min(gaps, default=self.size)
 
+    def too_far(self, at: int) -> bool:
+        """Return whether this is further ahead of what was consumed than it should be."""
+        return self._ahead is not None and at > self.consumed + self._ahead
+
     def take(self, sharers: int | None) -> Part | None:
-        """Take the next part, or None where nothing is left to take.
+        """Take the next part, or None where nothing can be taken at the moment.
 
         Parts get smaller towards the end of a file, so that all sharers are done at about the same
         time (guided self-scheduling: Polychronopoulos and Kuck, 1987). When all are taken, a part
         that will be late at its speed is split.
 
         Args:
-            sharers: How many may be taking parts of this file; None for one that wants no less
-                than there is.
+            sharers: How many may be taking parts of this file; None for one that takes all that is
+                missing at its place.
         """
-        if not self._missing:
+        if not self._missing or self.too_far(self._missing[0][0]):
             return self._split()
         left = sum(end - start for start, end in self._missing)
         start, end = self._missing.pop(0)
         part = Part(start, end)
         if sharers:
-            part.end = min(end, start + min(max(left // (2 * sharers), _SMALLEST), _LARGEST))
+            part.end = min(end, start + min(max(left // (2 * sharers), _SMALLEST), self._largest))
         self._add(part.end, end)
         self._taken.append(part)
         return part
@@ -119,7 +132,7 @@ class Parts:
         seconds = time.monotonic() - slowest.since
         if min(seconds, slowest.left / slowest.speed) < _LONG_SECONDS:
             return None
-        # As if whoever takes the other half were as quick as the last one who was done.
+        # As if whoever takes the other half were as fast as the last one that was done.
         share = slowest.speed / (slowest.speed + max(self._pace, slowest.speed))
         middle = max(slowest.reserved, slowest.at + int(slowest.left * share))
         half = Part(middle, slowest.end)

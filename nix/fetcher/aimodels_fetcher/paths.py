@@ -1,67 +1,56 @@
-"""Paths inside a repository: which are safe to create, and which a filter lets through."""
+"""Paths inside a model: which are safe to create, and which can exist together."""
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import json
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import FetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection
 
-
-HOSTILE = "the listing is hostile or damaged: tell the owner of the repository"
+HOSTILE = "leave it out with exclude, or report it to whoever runs the server"
 """The next step where a listing cannot be right."""
 
+_LONGEST_PART = 255  # bytes: NAME_MAX of Linux's file systems
 
-def check_repo_path(path: str) -> str:
-    """Return `path` if a file of that name stays inside the folder it is created in.
 
-    Everything that a file system can name is let through: spaces, quotes, newlines, any script.
+def check_path(path: str) -> str:
+    """Return `path` if a file of that name stays inside the directory it is created in.
+
+    Everything that a file system can name is accepted: spaces, quotes, newlines, any script.
 
     Raises:
-        FetchError: It is absolute or empty, has `..`, `.`, an empty part or a NUL, or is no text.
+        FetchError: It is absolute or empty, has `..`, `.`, an empty part or a NUL, is not text, or
+            has a part of more than 255 bytes.
     """
-    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
-        raise FetchError(f"the path {path!r} would leave the output", HOSTILE)
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise FetchError(f"the path {path!r} is no text", HOSTILE) from error
+    parts = path.split("/")
+    hostile = "\0" in path or not {"", ".", ".."}.isdisjoint(parts)
+    # JSON can spell lone surrogates, file names cannot.
+    if hostile or path.encode("utf-8", "replace").decode("utf-8") != path:
+        raise FetchError(
+            f"the path {path!r} would leave the output: it could be written outside of the model",
+            HOSTILE,
+        )
+    if any(len(part.encode()) > _LONGEST_PART for part in parts):
+        raise FetchError(f"the path {path!r} is too long for a file system", HOSTILE)
     return path
 
 
-def select(
-    paths: Iterable[str], include: Sequence[str] | None, exclude: Sequence[str]
-) -> list[str]:
-    """Filter paths as huggingface_hub's allow_patterns and ignore_patterns do.
+def check_paths(paths: Collection[str]) -> None:
+    """Refuse paths of one model that no directory can hold together.
 
-    Patterns are fnmatch patterns on the whole path (`*` crosses `/`); one that ends in `/` means
-    everything below, and a backslash is as good as a slash (huggingface_hub, utils/_paths.py,
-    filter_repo_objects).
-
-    Args:
-        paths: Paths as in the repository.
-        include: Patterns of which one must match, or None for all paths.
-        exclude: Patterns of which none may match.
+    Raises:
+        FetchError: One is hostile (`check_path`), or one is the directory of another.
     """
-
-    def matches(path: str, patterns: Iterable[str]) -> bool:
-        return any(fnmatchcase(_slashed(path), pattern) for pattern in patterns)
-
-    wanted = None if include is None else [_pattern(p) for p in include]
-    unwanted = [_pattern(p) for p in exclude]
-    return [
-        path
-        for path in paths
-        if (wanted is None or matches(path, wanted)) and not matches(path, unwanted)
-    ]
-
-
-def _slashed(text: str) -> str:
-    return text.replace("\\", "/")
-
-
-def _pattern(text: str) -> str:
-    return _slashed(text) + "*" if _slashed(text).endswith("/") else _slashed(text)
+    taken = set(map(check_path, paths))
+    for path in paths:
+        parts = path.split("/")
+        for length in range(1, len(parts)):
+            directory = "/".join(parts[:length])
+            if directory in taken:
+                raise FetchError(
+                    f"{path!r} needs a directory where {directory!r} is a file",
+                    f"leave one of them out, as in exclude = {json.dumps([directory])}",
+                )

@@ -7,35 +7,56 @@ import time
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.log import say
+from aimodels_fetcher.wording import bytes_text, duration_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
 
-_INTERVAL = 5.0
-_MINUTE = 60
-_KIB = 1024
+_INTERVAL = 5.0  # seconds
 
 
-class Progress:
+class ByteCounter:
     """Counts the bytes of one fetch, over all its threads.
+
+    Args:
+        arrived: Called with the number of bytes whenever some have arrived; never by two threads
+            at a time. A negative number takes back what was thrown away.
+
+    Attributes:
+        received: Bytes that have arrived, thrown away or not.
+        kept: Bytes that have arrived and were not thrown away.
+    """
+
+    def __init__(self, arrived: Callable[[int], None] = lambda _: None) -> None:
+        self.received = 0
+        self.kept = 0
+        self._arrived = arrived
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        """Count bytes that have arrived; a negative count takes back what was thrown away."""
+        with self._lock:
+            self.kept += count
+            self.received += max(0, count)
+            self._arrived(count)
+
+
+class Progress(ByteCounter):
+    """Counts the bytes of one fetch, and prints how far it is while it is entered.
 
     Args:
         label: What is fetched.
         total: Bytes in all, or None where it is not known.
-
-    Attributes:
-        received: Bytes that have arrived, thrown away or not.
     """
 
     def __init__(self, label: str, total: int | None) -> None:
+        super().__init__()
         self._label = label
         self._total = total
-        self._done = 0
-        self.received = 0
         self._start = time.monotonic()
-        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._report, daemon=True)
 
@@ -50,45 +71,19 @@ class Progress:
         self._thread.join()
         if kind is None:
             seconds = time.monotonic() - self._start
-            rate = self._done / max(seconds, 1e-3)
+            rate = self.kept / max(seconds, 1e-3)
             say(
-                f"fetched {self._label}: {bytes_text(self._done)} in {seconds:.1f} s "
+                f"fetched {self._label}: {bytes_text(self.kept)} in {seconds:.1f} s "
                 f"({bytes_text(rate)}/s)",
             )
 
-    def add(self, count: int) -> None:
-        """Count bytes that have arrived; a negative count takes back what was thrown away."""
-        with self._lock:
-            self._done += count
-            self.received += max(0, count)
-
     def _report(self) -> None:
         while not self._stop.wait(_INTERVAL):
-            rate = self._done / (time.monotonic() - self._start)
-            line = f"{self._label}: {bytes_text(self._done)}"
+            rate = self.kept / (time.monotonic() - self._start)
+            line = f"{self._label}: {bytes_text(self.kept)}"
             if self._total:
-                line = (
-                    f"{self._label}: {self._done / self._total:4.0%} of {bytes_text(self._total)}"
-                )
+                line = f"{self._label}: {self.kept / self._total:4.0%} of {bytes_text(self._total)}"
             line += f", {bytes_text(rate)}/s"
             if self._total and rate:
-                line += f", {duration_text((self._total - self._done) / rate)} left"
+                line += f", {duration_text((self._total - self.kept) / rate)} left"
             say(line)
-
-
-def bytes_text(count: float) -> str:
-    """Write a number of bytes for people: `609 B`, `9.3 GiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < _KIB:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KIB
-    return f"{count:.1f} TiB"
-
-
-def duration_text(seconds: float) -> str:
-    """Write a duration for people: `42 s`, `3 min 5 s`, `2 h 10 min`."""
-    minutes, rest = divmod(int(seconds), _MINUTE)
-    hours, minutes_rest = divmod(minutes, _MINUTE)
-    if hours:
-        return f"{hours} h {minutes_rest} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

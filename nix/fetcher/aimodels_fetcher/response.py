@@ -1,4 +1,4 @@
-"""The body of an answer, read from its socket straight into the reader's buffer."""
+"""The body of an HTTP response, read from its socket straight into the reader's buffer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from aimodels_fetcher.errors import FetchError, TransientError
-from aimodels_fetcher.http_errors import public, sorted_fault
+from aimodels_fetcher.http_errors import sorted_fault
 from aimodels_fetcher.retry import SLOWEST
+from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import requests
 
 _WINDOW_SECONDS = 20.0
@@ -33,10 +36,16 @@ class Response:
 
     Args:
         response: From requests, with stream=True.
+
+    Attributes:
+        url: Where the answer came from, without its query.
+        headers: All of them; names are case-insensitive.
+        total: Size of the whole file in bytes, or None where the answer does not say.
     """
 
     def __init__(self, response: requests.Response) -> None:
         self.url = public(response.url)
+        self.headers: Mapping[str, str] = response.headers
         self.type = response.headers.get("Content-Type", "an unnamed type").partition(";")[0]
         self.validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
         self.encoding = response.headers.get("Content-Encoding", "identity").lower()
@@ -84,17 +93,17 @@ class Response:
 
     @property
     def capped(self) -> bool:
-        """Whether the body has come to the end that its header gave."""
+        """Whether the body has reached the length that its header gave."""
         return self._left == 0
 
     @property
     def next_page(self) -> str | None:
-        """The address of the next page of a listing, maybe a relative one."""
+        """URL of the next page of a listing, possibly relative."""
         link: dict[str, str] = self._response.links.get("next", {})
         return link.get("url")
 
     def discard(self) -> bytes:
-        """Read what is no content, if it is short: a connection is worth more than that.
+        """Read a body that is not content, if it is short: a connection is worth more than that.
 
         Returns:
             What was read.
@@ -111,7 +120,7 @@ class Response:
         return body
 
     def close(self) -> None:
-        """Let go of the connection: to be used again if nothing of the body is left on it."""
+        """Release the connection: it is used again if nothing of the body is left on it."""
         if self._left == 0 or self._http.isclosed():
             self._http.close()
             self._response.raw.release_conn()

@@ -9,8 +9,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.paths import check_repo_path
+from aimodels_fetcher.filters import Filters
+from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.sources import sources_from
 
 if TYPE_CHECKING:
@@ -49,11 +51,12 @@ class TreeSpec(_Spec):
     """All files of a source that the patterns let through, to be fetched and laid out.
 
     Args:
+        filters: The patterns.
+        integration: Whether to lay out an entry of the cache; else plain files.
         hashes: Path -> SRI hash, of files whose content is known beforehand.
     """
 
-    include: list[str] | None
-    exclude: list[str]
+    filters: Filters
     integration: bool
     hashes: dict[str, str]
 
@@ -102,14 +105,29 @@ def _parse(data: dict[str, Any]) -> Spec:
     sources = sources_from(data["sources"])
     mode = data["mode"]
     if mode == "file":
-        return FileSpec(sources, check_repo_path(data["path"]), data["hash"], data["size"])
+        return FileSpec(sources, check_path(data["path"]), _sri(data["hash"]), data["size"])
     if mode == "tree":
-        hashes = data.get("hashes", {})
-        return TreeSpec(sources, data["include"], data["exclude"], data["integration"], hashes)
+        include, exclude = data["include"], data["exclude"]
+        filters = Filters(None if include is None else tuple(include), tuple(exclude))
+        hashes = {path: _sri(sri) for path, sri in data.get("hashes", {}).items()}
+        return TreeSpec(sources, filters, data["integration"], hashes)
     if mode == "assemble":
         files = {
-            check_repo_path(path): StoreFile(f["store"], f["hash"], f["size"], f["lfs"])
+            check_path(path): StoreFile(f["store"], _sri(f["hash"]), f["size"], f["lfs"])
             for path, f in data["files"].items()
         }
         return AssembleSpec(sources, files, data["integration"], data["layout"] == "link")
     raise ValueError(f"mode {mode!r}")
+
+
+def _sri(text: str) -> str:
+    """Return an SRI hash of a sha256.
+
+    Raises:
+        FetchError: It is not one.
+    """
+    try:
+        sri_to_hex(text)
+    except ValueError as error:
+        raise FetchError(str(error), "write it as sha256-<44 base64 characters>") from error
+    return text

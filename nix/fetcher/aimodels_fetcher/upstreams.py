@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aimodels_fetcher.http_client import Client
+    from aimodels_fetcher.http_client import HttpClient
     from aimodels_fetcher.sources.base import Source
 
 
@@ -18,16 +18,17 @@ class Upstream:
     Args:
         source: At its exact revision.
         connections: How many to keep open.
+        client: What connects to it; None to make one when it is first needed.
     """
 
-    def __init__(self, source: Source, connections: int) -> None:
+    def __init__(self, source: Source, connections: int, client: HttpClient | None = None) -> None:
         self.source = source
         self._connections = connections
-        self._client: Client | None = None
+        self._client = client
         self._making = threading.Lock()
 
     @property
-    def client(self) -> Client:
+    def client(self) -> HttpClient:
         """What connects to it.
 
         Raises:
@@ -51,12 +52,12 @@ class Upstreams:
         self._out: set[Upstream] = set()
 
     def first(self, path: str) -> tuple[Upstream, str] | None:
-        """Give the one to begin with that has a file, and the file's address there."""
+        """Return the one to begin with that has a file, and the file's URL there."""
         working = [origin for origin in self._origins if origin not in self._out]
         return _having(path, [*working, *reversed(self._origins)])
 
     def after(self, origin: Upstream, path: str) -> tuple[Upstream, str] | None:
-        """Give the next one that has a file, and the file's address there; None after the last."""
+        """Return the next one that has a file, and the file's URL there; None after the last."""
         return _having(path, self._origins[self._origins.index(origin) + 1 :])
 
     def drop(self, origin: Upstream) -> None:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from aimodels_gen.net.urls import is_address
-from aimodels_gen.nix.store_path import is_repo_part
-from aimodels_gen.sources.base import Client, Source
-from aimodels_gen.sources.huggingface.endpoints import of_the_environment, only, trusted
+import msgspec
+
+from aimodels_fetcher.urls import is_server
+from aimodels_gen.engines.huggingface import is_repo_part
+from aimodels_gen.sources.base import Source
+from aimodels_gen.tables import OneOrMore, Text, about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
 
-    from aimodels_gen.tables import Table
+    from aimodels_gen.sources.base import SourceClient, Warn
+    from aimodels_gen.tables import Place
 
 DEFAULT_REF = "main"
-REPO_TYPES = ("model", "dataset", "space")
+RepoType = Literal["model", "dataset", "space"]
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
-# What git's check-ref-format refuses, and so can be no branch or tag.
+# What git's check-ref-format refuses, and so cannot be a branch or tag.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[/.]|[/.]\Z|/\.|\.lock(?:/|\Z)")
 
 
@@ -29,104 +30,61 @@ def is_commit(text: str) -> bool:
     return bool(_COMMIT.match(text))
 
 
-@dataclass(frozen=True)
-class HuggingFace(Source):
+class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
     """A repository at a ref, or at an exact commit.
 
     Attributes:
         repo: `org/name`, or a bare name for the Hub's oldest models.
         ref: the branch, tag or `refs/pr/N` to follow; it also names the entry's refs/ file.
         rev: the exact commit in 40 hex digits, None before it is resolved.
-        repo_type: one of REPO_TYPES.
-        endpoints: addresses of a Hub and its mirrors without trailing slashes, to try in order;
-            none for HF_ENDPOINT or https://huggingface.co.
+        endpoint: URLs of a Hub and its mirrors without trailing slashes, to try in order; None for
+            HF_ENDPOINT or https://huggingface.co.
     """
 
     kind: ClassVar[str] = "huggingface"
     example: ClassVar[str] = 'source.huggingface = { repo = "org/name" }'
-    names_itself: ClassVar[bool] = True
+    has_repo_id: ClassVar[bool] = True
 
-    repo: str
-    ref: str = DEFAULT_REF
-    rev: str | None = None
-    repo_type: str = "model"
-    endpoints: tuple[str, ...] = ()
+    repo: Annotated[Text, about("The repository, as org/name on the Hub.", add='repo = "org/name"')]
+    ref: Annotated[Text, about("The branch, tag or refs/pr/N to follow.")] = DEFAULT_REF
+    rev: Annotated[Text | None, about("The exact commit, 40 hex digits, instead of ref.")] = None
+    repo_type: Annotated[RepoType, about("What the repository holds.")] = "model"
+    endpoint: Annotated[
+        OneOrMore | None, about("The URL of a mirror, or several to try in order.", role="location")
+    ] = None
 
-    @classmethod
-    def from_toml(cls, table: Table) -> HuggingFace:
-        """Read `source.huggingface` of a manifest; see `Source.from_toml`."""
-        repo, ref, rev = table.string("repo"), table.string("ref"), table.string("rev")
-        if repo is None:
-            table.fail(None, "has no repo", 'add repo = "org/name"')
-        _check_repo(table, repo)
-        if ref is not None and rev is not None:
-            table.fail("rev", "is given together with ref", "keep rev to stay, or ref to follow")
-        if ref is not None and is_commit(ref):
-            ref, rev = None, ref
+    def checked(self, place: Place, given: Collection[str]) -> HuggingFace:
+        """Return it with a commit in `rev` alone; see `Source.checked`."""
+        _check_repo(place, self.repo)
+        ref, rev = self.ref, self.rev
+        if {"ref", "rev"} <= set(given):
+            place.fail("rev", "is given together with ref", "keep rev to stay, or ref to follow")
+        if is_commit(ref):
+            ref, rev = DEFAULT_REF, ref
         if rev is not None and not is_commit(rev):
             hint = "write the full commit in 40 lower-case hex digits; a branch or tag goes in ref"
-            table.fail("rev", f"is {rev!r}", hint)
-        if ref is not None and _BAD_REF.search(ref):
-            table.fail("ref", f"is {ref!r}", "write a branch, a tag or refs/pr/N")
-        return cls(
-            repo=repo,
-            ref=ref or DEFAULT_REF,
-            rev=rev,
-            repo_type=table.choice("repo_type", REPO_TYPES) or "model",
-            endpoints=_endpoints(table),
-        )
+            place.fail("rev", f"is {rev!r}", hint)
+        if _BAD_REF.search(ref):
+            place.fail("ref", f"is {ref!r}", "write a branch, a tag or refs/pr/N")
+        endpoint = _endpoints(place, self.endpoint) if self.endpoint else None
+        return msgspec.structs.replace(self, ref=ref, rev=rev, endpoint=endpoint)
 
-    @classmethod
-    def from_lock(cls, table: Table) -> HuggingFace:
-        """Read `source.huggingface` of a lock, where the exact commit must stand."""
-        repo, rev = table.string("repo"), table.string("rev")
-        if repo is None or rev is None or not is_commit(rev):
-            table.fail(None, "lacks its repo or its 40-digit rev", "restore or delete the lock")
-        return cls(
-            repo=repo,
-            ref=table.string("ref") or DEFAULT_REF,
-            rev=rev,
-            repo_type=table.choice("repoType", REPO_TYPES) or "model",
-            endpoints=table.one_or_more("endpoint") or (),
-        )
-
-    def to_nix(self) -> dict[str, Any]:
-        """Return the attributes of `source.huggingface` in Nix, defaults left out."""
-        defaults = {"ref": DEFAULT_REF, "repoType": "model"}
-        return {
-            name: value
-            for name, value in self.fetcher_spec().items()
-            if value is not None and value != defaults.get(name)
-        }
-
-    def identity(self) -> dict[str, Any]:
-        """Return what decides the content."""
-        facts = {"type": self.kind, **self.fetcher_spec()}
-        del facts["endpoint"]  # a mirror has the same commits
-        return facts
+    def check_pin(self, place: Place) -> None:
+        """Refuse a lock without an exact commit; see `Source.check_pin`."""
+        if not is_commit(self.rev or ""):
+            place.fail(None, "lacks its repo or its 40-digit rev", "restore or delete the lock")
 
     def at(self, rev: str | None) -> HuggingFace:
         """Return this source at an exact commit."""
-        return replace(self, rev=rev)
+        return msgspec.structs.replace(self, rev=rev)
 
-    def resolved_like(self, locked: HuggingFace) -> HuggingFace:
-        """Return this source at the commit of `locked`."""
-        return self.at(locked.rev)
-
-    def fetcher_spec(self, path: str | None = None) -> dict[str, Any]:  # noqa: ARG002 - any
-        """Return every attribute, for the bundled fetcher; a single endpoint is no list."""
-        first, *others = self.endpoints or (None,)
-        return {
-            "repo": self.repo,
-            "ref": self.ref,
-            "rev": self.rev,
-            "repoType": self.repo_type,
-            "endpoint": [first, *others] if others else first,
-        }
+    def at_pinned_revision(self, pinned: HuggingFace) -> HuggingFace:
+        """Return this source at the commit of `pinned`."""
+        return self.at(pinned.rev)
 
     @property
     def label(self) -> str:
-        """Return `org/name`, with the Hub's prefix where it is no model."""
+        """Return `org/name`, with the Hub's prefix where it is not a model."""
         return self.repo if self.repo_type == "model" else f"{self.repo_type}s/{self.repo}"
 
     @property
@@ -135,19 +93,19 @@ class HuggingFace(Source):
         return (self.rev or "")[:7]
 
     @property
-    def followed(self) -> str:
+    def tracked_ref(self) -> str:
         """Return the ref."""
         return self.ref
 
-    def connect(self, warn: Callable[[str], None]) -> Client[Any]:
-        """Import huggingface_hub, which takes longer than all the rest, and return a client."""
-        default = of_the_environment()
-        with only(trusted(default)):
-            module = import_module("aimodels_gen.sources.huggingface.client")
-        return cast("Client[Any]", module.HubClient(default, warn))
+
+def connect(warn: Warn) -> SourceClient[Any]:
+    """Return a client for the Hub and its mirrors."""
+    from aimodels_gen.sources.huggingface.client import HubClient  # noqa: PLC0415 - slow to import
+
+    return HubClient(warn)
 
 
-def _check_repo(table: Table, repo: str) -> None:
+def _check_repo(place: Place, repo: str) -> None:
     parts = repo.split("/")
     if len(parts) <= 2 and all(map(is_repo_part, parts)) and not repo.endswith(".git"):  # noqa: PLR2004 - org/name
         return
@@ -157,18 +115,17 @@ def _check_repo(table: Table, repo: str) -> None:
         hint = f'write repo = "{"/".join(parts[1:3])}" and repo_type = "{kind}"'
     elif "://" in repo:
         hint = f'write only org/name, here "{"/".join(parts[3:5])}"'
-    table.fail("repo", f"is {repo!r}, which is no repository id", hint)
+    place.fail("repo", f"is {repo!r}, which is no repository id", hint)
 
 
-def _endpoints(table: Table) -> tuple[str, ...]:
-    given = table.one_or_more("endpoint") or ()
+def _endpoints(place: Place, given: OneOrMore) -> OneOrMore:
     for number, endpoint in enumerate(given, 1):
-        if not is_address(endpoint):
+        if not is_server(endpoint):
             # It is not quoted, because it may hold a password.
-            place = f" (the one in place {number})" if len(given) > 1 else ""
-            hint = "write an address like https://hub.example.org, without user, password or query"
-            table.fail("endpoint", f"is no http(s) address of a server{place}", hint)
-    return tuple(dict.fromkeys(endpoint.rstrip("/") for endpoint in given))
+            which = f" (the one in place {number})" if len(given) > 1 else ""
+            hint = "write a URL like https://hub.example.org, without user, password or query"
+            place.fail("endpoint", f"is no http(s) address of a server{which}", hint)
+    return OneOrMore(dict.fromkeys(endpoint.rstrip("/") for endpoint in given))
 
 
 SOURCE = HuggingFace

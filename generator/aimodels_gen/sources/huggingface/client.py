@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -12,11 +11,11 @@ from huggingface_hub.errors import GatedRepoError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._http import get_session, hf_raise_for_status
 
+from aimodels_fetcher.digests import Verifier, hex_to_sri
+from aimodels_fetcher.paths import check_path
+from aimodels_fetcher.urls import origin, public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.lock.model import Card
-from aimodels_gen.manifest.filters import check_path
-from aimodels_gen.net.urls import origin, public
-from aimodels_gen.nix.hashes import git_blob_hasher, sri_from_hex
 from aimodels_gen.sources.base import Client, ListedFile, Listing
 from aimodels_gen.sources.huggingface import HuggingFace, is_commit
 from aimodels_gen.sources.huggingface.failover import Failover
@@ -50,7 +49,7 @@ class HubClient(Client[HuggingFace]):
                 "the Hugging Face token holds characters that no token has",
                 "check HF_TOKEN and the token file",
             )
-        self._token_origins: set[str] = set()
+        self._token_origins: set[tuple[str, str | None, int | None]] = set()
         set_up(self._token_origins)
 
     def list(self, source: HuggingFace) -> Listing:
@@ -121,23 +120,21 @@ class HubClient(Client[HuggingFace]):
         return Listing(source.at(info.sha), files, _card(info))
 
     def _read(self, source: HuggingFace, file: ListedFile, endpoint: Endpoint) -> ListedFile:
-        sha256, blob, size = hashlib.sha256(), git_blob_hasher(file.size or 0), 0
+        verifier = Verifier(file.size or 0)
         url, headers = self._download(source, file, endpoint)
         with get_session().stream("GET", url, headers=headers) as answer:
             if answer.is_error:
                 answer.read()  # the body says why
             hf_raise_for_status(answer)
             for chunk in answer.iter_bytes():
-                sha256.update(chunk)
-                blob.update(chunk)
-                size += len(chunk)
-        if size != file.size or blob.hexdigest() != file.blob_id:
+                verifier.update(chunk)
+        if verifier.size != file.size or verifier.git_blob_id != file.blob_id:
             raise SourceError(
-                f"{source.label} sent {size} bytes for {file.path!r} that are not the listed "
-                f"{file.size} bytes with git id {file.blob_id}",
+                f"{source.label} sent {verifier.size} bytes for {file.path!r} that are not the "
+                f"listed {file.size} bytes with git id {file.blob_id}",
                 "try again; if it stays so, a proxy or the server alters the file",
             )
-        return replace(file, sha256=sha256.hexdigest())
+        return replace(file, sha256=verifier.sha256)
 
     def _ask(self, source: HuggingFace, call: Callable[[Endpoint, int], T]) -> T:
         return self._failover.ask(source, call, lambda endpoint: self._request(source, endpoint))
@@ -192,7 +189,7 @@ def _listed(row: RepoFile) -> ListedFile:
     if type(size) is not int or size < 0:
         raise ValueError(f"{size!r} is no size")
     if row.lfs:
-        sri_from_hex(row.lfs.sha256)
+        hex_to_sri(row.lfs.sha256)
     return ListedFile(
         path=check_path(row.path),
         size=size,

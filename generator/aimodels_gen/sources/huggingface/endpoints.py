@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
-from aimodels_gen.net.urls import is_address, origin, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,7 +54,7 @@ def of_the_environment() -> tuple[Endpoint, ...]:
         SourceError: the variable names something else than servers.
     """
     given = os.environ.get(_VARIABLE, "").split() or [_HUB]
-    if not all(is_address(public(url)) for url in given):
+    if not all(is_server(public(url)) for url in given):
         raise SourceError(
             f"{_VARIABLE} holds something else than http(s) addresses of servers",
             "write addresses like https://hub.example.org, separated by spaces, or unset it",

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from aimodels_fetcher.urls import public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.retry import TRIES, TRIES_BEFORE_ANOTHER
-from aimodels_gen.net.urls import public
 from aimodels_gen.sources.huggingface.endpoints import endpoints, trusted
 from aimodels_gen.sources.huggingface.failures import EXPECTED, explain, is_out
 

@@ -6,19 +6,20 @@ import logging
 import os
 import warnings
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from huggingface_hub import constants, get_session, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils._http import default_client_factory
 
+from aimodels_fetcher.urls import origin
 from aimodels_gen.net import retry
-from aimodels_gen.net.urls import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 T = TypeVar("T")
+Origin: TypeAlias = tuple[str, "str | None", "int | None"]
 
 # huggingface_hub derives its error from its HTTP library's own (httpx or httpx2, by version) and
 # from OSError: its bases are what either library raises when there is no answer at all.
@@ -31,7 +32,7 @@ NO_ANSWER: type[Exception] = import_module(TRANSPORT_ERRORS[0].__module__).Trans
 _TIMEOUT = {"connect": 15.0, "read": 60.0, "write": 60.0, "pool": None}
 
 
-def set_up(token_origins: Collection[str]) -> None:
+def set_up(token_origins: Collection[Origin]) -> None:
     """Make huggingface_hub's session ours, and keep its log and warnings off stderr.
 
     `token_origins` is read at every request: the token is dropped from any request to an origin

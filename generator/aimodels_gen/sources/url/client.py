@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
+from aimodels_fetcher.digests import hex_to_sri
+from aimodels_fetcher.urls import public
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.net.pool import run_all
 from aimodels_gen.net.stream_hash import sha256_of
-from aimodels_gen.net.urls import public
-from aimodels_gen.nix.hashes import sri_from_hex
 from aimodels_gen.sources.base import Client, ListedFile, Listing
 from aimodels_gen.sources.url.digests import published, sums
 from aimodels_gen.sources.url.session import Session, explain, length_of, pieces
@@ -190,7 +190,7 @@ def _compare(path: str, facts: Iterable[_Head], head: _Head) -> None:
     """Refuse addresses of one file that say different things about it."""
     for other in facts:
         if None not in {head.sha256, other.sha256} and head.sha256 != other.sha256:
-            ours, theirs = (sri_from_hex(one.sha256 or "") for one in (other, head))
+            ours, theirs = (hex_to_sri(one.sha256 or "") for one in (other, head))
         elif None not in {head.size, other.size} and head.size != other.size:
             ours, theirs = (f"{one.size} bytes" for one in (other, head))
         else:

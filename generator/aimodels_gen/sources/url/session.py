@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from aimodels_fetcher.urls import public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.retry import TRIES, pause_of_status, retrying
 from aimodels_gen.net.stream_hash import CHUNK
-from aimodels_gen.net.urls import public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import Source
 
 
+def names() -> tuple[str, ...]:
+    """Return the kinds that there are, without importing them."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"))
+
+
 def sources_from(data: Sequence[Mapping[str, Any]]) -> tuple[Source, ...]:
     """Make the sources of a spec from a list of objects with one key each, their kind.
 
@@ -35,11 +40,10 @@ def _read(data: Mapping[str, Any]) -> Sequence[Source]:
     kind, *others = data
     if others:
         raise ValueError(f"source kinds {sorted(data)}")
-    kinds = sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base")
-    if kind not in kinds:
+    if kind not in names():
         raise FetchError(
             f"this release cannot fetch from sources of the kind {kind}",
-            f"it knows: {', '.join(kinds)}",
+            f"it knows: {', '.join(names())}",
         )
     read: Sequence[Source] = import_module(f"{__name__}.{kind}").read(data[kind])
     return read

@@ -1,4 +1,4 @@
-"""What every kind of source offers the rest of the fetcher."""
+"""What every kind of source offers the rest of the fetcher, and the generator."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimodels_fetcher.errors import FetchError, StatusError
-    from aimodels_fetcher.http_client import Client
+    from aimodels_fetcher.http_client import HttpClient
 
 
 @dataclass(frozen=True)
 class RemoteFile:
     """A row of a listing.
 
-    Args:
+    Attributes:
         path: Path in the model, as the source spells it. It may be hostile.
         size: Bytes, or None where the source does not say.
         sha256: Hex digest of the content where the source publishes it.
         git_blob_id: Git's id of the content where it publishes that instead.
         lfs: Whether git holds a pointer in its place.
+        etag: A name that the source changes with the content, for sources without git; None where
+            it has none.
+        version: Under which the source keeps this content when it is replaced; None if it does not.
+        pointer_blob_id: Git's id of the LFS pointer, where `lfs`.
     """
 
     path: str
@@ -31,6 +35,14 @@ class RemoteFile:
     sha256: str | None = None
     git_blob_id: str | None = None
     lfs: bool = False
+    etag: str | None = None
+    version: str | None = None
+    pointer_blob_id: str | None = None
+
+    @property
+    def blob_id(self) -> str | None:
+        """What git has at this path: the id of the content, or of the LFS pointer."""
+        return self.pointer_blob_id if self.lfs else self.git_blob_id
 
 
 class Source(ABC):
@@ -50,7 +62,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def place(self) -> str:
-        """Name of where it is, for messages: an address without secrets."""
+        """Name of where it is, for messages: a URL without secrets."""
 
     @property
     def refs(self) -> tuple[str, ...]:
@@ -58,11 +70,11 @@ class Source(ABC):
         return ("main",)
 
     def at(self, resolved: Source) -> Source:  # noqa: ARG002 (most sources have no commits)
-        """Give the same source at the commit of a resolved one, if that is of the same commits."""
+        """Return this source at the commit of a resolved one, if that has the same commits."""
         return self
 
     def commit(self, files: Mapping[str, str]) -> str:
-        """Give the commit that the snapshot is named after, 40 hex digits.
+        """Return the commit that the snapshot is named after, 40 hex digits.
 
         For sources without commits it is made of the content.
 
@@ -73,8 +85,8 @@ class Source(ABC):
         return hashlib.sha1("".join(lines).encode(), usedforsecurity=False).hexdigest()
 
     @abstractmethod
-    def client(self, connections: int) -> Client:
-        """Get ready to connect, with the credentials of the environment.
+    def client(self, connections: int) -> HttpClient:
+        """Return a client with this source's credentials.
 
         Args:
             connections: How many to keep open.
@@ -84,7 +96,7 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def listing(self, client: Client) -> tuple[Source, list[RemoteFile]]:
+    def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:
         """List all files: the source at its exact revision, and a row a file.
 
         Raises:
@@ -93,7 +105,7 @@ class Source(ABC):
 
     @abstractmethod
     def url(self, path: str) -> str | None:
-        """Give the address to GET the content of a file at, or None where it is not here."""
+        """Return the URL of a file's content, or None where it is not here."""
 
     @abstractmethod
     def explain(self, error: StatusError) -> FetchError:

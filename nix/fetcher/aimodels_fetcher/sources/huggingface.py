@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.http_errors import origin, public
 from aimodels_fetcher.parts import UNKNOWN
-from aimodels_fetcher.paths import check_repo_path
+from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.sources.base import RemoteFile, Source
+from aimodels_fetcher.urls import origin, public
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aimodels_fetcher.errors import StatusError
-    from aimodels_fetcher.http_client import Client
+    from aimodels_fetcher.http_client import HttpClient
 
 _MOST_PAGES = 1000  # a page has 1,000 files
 _SHA1 = "[0-9a-f]{40}"
@@ -30,170 +30,50 @@ DEFAULT_ENDPOINT = "https://huggingface.co"
 def read(data: Mapping[str, Any]) -> list[Source]:
     """Read the `source.huggingface` of a spec: the same repository at each endpoint.
 
-    HF_ENDPOINT, which may hold several with white space in between, stands in for a null. A token
-    is for one of them: for the Hub itself where it is among them, else for the first.
+    HF_ENDPOINT, which may hold several with white space in between, stands in for a null.
 
     Raises:
-        FetchError: An endpoint is no address.
+        FetchError: An endpoint is not a valid URL.
     """
-    endpoints = data["endpoint"] or os.environ.get("HF_ENDPOINT", "").split()
-    if isinstance(endpoints, str):
-        endpoints = [endpoints]
-    endpoints = [endpoint.rstrip("/") for endpoint in endpoints or [DEFAULT_ENDPOINT]]
-    origins = [origin(endpoint) for endpoint in endpoints]
-    home = origin(DEFAULT_ENDPOINT) if origin(DEFAULT_ENDPOINT) in origins else origins[0]
+    given = data["endpoint"]
+    urls = endpoints([given] if isinstance(given, str) else given or ())
+    trusted = origin(trusted_endpoint(urls))
     return [
-        HuggingFace(data["repo"], data["rev"], data["ref"], data["repoType"], e, trusted=o == home)
-        for e, o in zip(endpoints, origins, strict=True)
+        HuggingFace(
+            data["repo"], data["rev"], data["ref"], data["repoType"], url, origin(url) == trusted
+        )
+        for url in urls
     ]
 
 
-@dataclass(frozen=True)
-class HuggingFace(Source):
-    """A repository on the Hub.
+def endpoints(given: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the URLs of the Hubs to ask, each once and without a trailing slash.
 
     Args:
-        repo: `org/name`, or `name` for the few old ones without an organisation.
-        rev: Commit, 40 hex digits, or None to resolve `ref` when fetching.
-        ref: Branch, tag or `refs/pr/N` that the commit stands for.
-        repo_type: `model`, `dataset` or `space`.
-        endpoint: Base URL without a trailing slash.
-        trusted: Whether the token is meant for this endpoint.
+        given: Those of a source; if there are none, those of HF_ENDPOINT, or the Hub itself.
     """
-
-    has_tree_listing: ClassVar[bool] = True
-
-    repo: str
-    rev: str | None
-    ref: str
-    repo_type: str
-    endpoint: str
-    trusted: bool
-
-    @property
-    def label(self) -> str:
-        """Name for messages, such as `org/name@01c7f73`."""
-        return f"{self.repo}@{self.rev[:7] if self.rev else self.ref}"
-
-    @property
-    def place(self) -> str:
-        """The endpoint."""
-        return public(self.endpoint)
-
-    @property
-    def refs(self) -> tuple[str, ...]:
-        """`main`, so that a load without a revision finds the snapshot, and the ref itself."""
-        return tuple(dict.fromkeys(["main", check_repo_path(self.ref)]))
-
-    def at(self, resolved: Source) -> HuggingFace:
-        """Give the repository at the commit that another endpoint has for its ref."""
-        if isinstance(resolved, HuggingFace) and resolved.repo == self.repo and self.rev is None:
-            return replace(self, rev=resolved.rev)
-        return self
-
-    def commit(self, files: Mapping[str, str]) -> str:  # noqa: ARG002 (the Hub has commits)
-        """Give the pinned commit.
-
-        Raises:
-            FetchError: There is none.
-        """
-        if self.rev is None:
-            raise FetchError(f"{self.label} has no rev", "pin the commit: rev = <40 hex digits>")
-        return self.rev
-
-    def client(self, connections: int) -> Client:
-        """Get ready to connect; the token goes to the endpoint's own host only."""
-        from aimodels_fetcher.http_client import Client  # noqa: PLC0415 (requests is slow to import)
-
-        token = _token() if self.trusted else None
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return Client(self.endpoint, lambda _: headers, connections)
-
-    def listing(self, client: Client) -> tuple[HuggingFace, list[RemoteFile]]:
-        """Resolve the ref where no commit is pinned, then list recursively over all pages.
-
-        Raises:
-            FetchError: The answers are not those of a Hub, or name paths that no one may create.
-        """
-        base = f"{self.endpoint}/api/{self.repo_type}s/{self.repo}"
-        try:
-            commit = self.rev
-            if commit is None:
-                info, _ = client.get_json(f"{base}/revision/{quote(self.ref, safe='')}")
-                commit = _checked(_SHA1, info["sha"])
-            files: list[RemoteFile] = []
-            page: str | None = f"{base}/tree/{commit}?recursive=True"
-            pages: set[str] = set()
-            while page:
-                if page in pages or len(pages) == _MOST_PAGES:
-                    raise ValueError(page)  # noqa: TRY301 (as any other answer that is not a Hub's)
-                pages.add(page)
-                rows, page = client.get_json(page)
-                files += [_remote_file(row) for row in rows if row["type"] == "file"]
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise FetchError(
-                f"{self.place} does not answer like a Hub",
-                "check HF_ENDPOINT and the model's endpoint",
-            ) from error
-        return replace(self, rev=commit), files
-
-    def url(self, path: str) -> str:
-        """Give the `resolve` URL, which redirects to wherever the bytes are."""
-        prefix = "" if self.repo_type == "model" else f"{self.repo_type}s/"
-        return f"{self.endpoint}/{prefix}{self.repo}/resolve/{self.rev or self.ref}/{quote(path)}"
-
-    def explain(self, error: StatusError) -> FetchError:
-        """Tell gated, private, missing and withdrawn repositories and revisions apart."""
-        prefix = "" if self.repo_type == "model" else f"{self.repo_type}s/"
-        page = f"{self.place}/{prefix}{self.repo}"
-        hint = f"the endpoint is not a Hub, or a proxy interferes: compare with {page}"
-        if error.code == "GatedRepo":
-            hint = f"the repository is gated: ask for access at {page}; {_token_hint()}"
-        elif error.code == "RevisionNotFound":
-            hint = f"there is no such revision (any more): look at {page}/commits/main"
-        elif error.status in {410, 451}:
-            hint = f"it has been withdrawn: look at {page}"
-        elif error.code == "EntryNotFound":
-            hint = "the revision has no such file: lock again"
-        elif error.code == "RepoNotFound" or error.status in {401, 403, 404}:
-            hint = f"missing, renamed or private (see {page}), or a bad token; {_token_hint()}"
-        return FetchError(str(error), hint)
+    urls = tuple(given) or os.environ.get("HF_ENDPOINT", "").split() or [DEFAULT_ENDPOINT]
+    return tuple(dict.fromkeys(url.rstrip("/") for url in urls))
 
 
-def _checked(pattern: str, digest: str) -> str:
-    # It becomes the name of a file or a folder.
-    if not re.fullmatch(pattern, digest):
-        raise ValueError(digest)
-    return digest
+def trusted_endpoint(urls: Sequence[str]) -> str:
+    """Return the one of `endpoints` that may see the token: the Hub itself, or else the first.
+
+    Any other is a mirror, which anybody may run.
+
+    Raises:
+        FetchError: One of them is not a valid URL.
+    """
+    origins = {url: origin(url) for url in urls}
+    return next((url for url in urls if origins[url] == origin(DEFAULT_ENDPOINT)), urls[0])
 
 
-def _size(size: object) -> int:
-    if not isinstance(size, int) or not 0 <= size < UNKNOWN:
-        raise ValueError(size)
-    return size
+def environment_token() -> str | None:
+    """Read the token as huggingface_hub does: HF_TOKEN, then the file that HF_TOKEN_PATH names.
 
-
-def _remote_file(row: Mapping[str, Any]) -> RemoteFile:
-    path = check_repo_path(row["path"])
-    lfs = row.get("lfs")
-    if lfs:
-        sha256 = _checked(_SHA256, lfs["oid"])
-        return RemoteFile(path, _size(lfs["size"]), sha256, lfs=True)
-    return RemoteFile(path, _size(row["size"]), git_blob_id=_checked(_SHA1, row["oid"]))
-
-
-def _token_hint() -> str:
-    # Nix sets this for builds, and the generator runs outside of one.
-    if not os.environ.get("NIX_BUILD_TOP"):
-        return "set HF_TOKEN or run `hf auth login`"
-    return (
-        "builds get the token from nix-daemon's environment, not from your shell: set HF_TOKEN "
-        "(or HF_TOKEN_PATH, a file that the sandbox may read) for the daemon"
-    )
-
-
-def _token() -> str | None:
-    """Read the token as huggingface_hub does: HF_TOKEN, then the file that HF_TOKEN_PATH names."""
+    Raises:
+        FetchError: It cannot be read, or is not a token.
+    """
     token = os.environ.get("HF_TOKEN")
     file = os.environ.get("HF_TOKEN_PATH")
     if not token and file:
@@ -211,3 +91,170 @@ def _token() -> str | None:
             "it must be one line, as copied from https://huggingface.co/settings/tokens",
         )
     return token or None
+
+
+@dataclass(frozen=True)
+class HuggingFace(Source):
+    """A repository on the Hub.
+
+    Args:
+        repo: `org/name`, or `name` for the few old ones without an organisation.
+        rev: Commit, 40 hex digits, or None to resolve `ref` when fetching.
+        ref: Branch, tag or `refs/pr/N` that the commit stands for.
+        repo_type: `model`, `dataset` or `space`.
+        endpoint: Base URL without a trailing slash.
+        trusted: Whether the token is meant for this endpoint.
+        token: Returns the token, if there is one.
+    """
+
+    has_tree_listing: ClassVar[bool] = True
+
+    repo: str
+    rev: str | None
+    ref: str
+    repo_type: str
+    endpoint: str
+    trusted: bool
+    token: Callable[[], str | None] = field(default=environment_token, compare=False, repr=False)
+
+    @property
+    def label(self) -> str:
+        """Name for messages, such as `org/name@01c7f73`."""
+        return f"{self.repo}@{self.rev[:7] if self.rev else self.ref}"
+
+    @property
+    def place(self) -> str:
+        """The endpoint."""
+        return public(self.endpoint)
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """`main`, so that a load without a revision finds the snapshot, and the ref itself."""
+        return tuple(dict.fromkeys(["main", check_path(self.ref)]))
+
+    def at(self, resolved: Source) -> HuggingFace:
+        """Return the repository at the commit that another endpoint has for its ref."""
+        if isinstance(resolved, HuggingFace) and resolved.repo == self.repo and self.rev is None:
+            return replace(self, rev=resolved.rev)
+        return self
+
+    def commit(self, files: Mapping[str, str]) -> str:  # noqa: ARG002 (the Hub has commits)
+        """Return the pinned commit.
+
+        Raises:
+            FetchError: There is none.
+        """
+        if self.rev is None:
+            raise FetchError(f"{self.label} has no rev", "pin the commit: rev = <40 hex digits>")
+        return self.rev
+
+    @property
+    def revision_url(self) -> str:
+        """URL of what the Hub knows of the revision: its commit, card and gate."""
+        return f"{self._api}/revision/{quote(self.rev or self.ref, safe='')}"
+
+    @property
+    def refs_url(self) -> str:
+        """URL of the names of branches and tags."""
+        return f"{self._api}/refs"
+
+    @property
+    def page(self) -> str:
+        """URL of the repository's page."""
+        prefix = "" if self.repo_type == "model" else f"{self.repo_type}s/"
+        return f"{self.endpoint}/{prefix}{self.repo}"
+
+    def client(self, connections: int) -> HttpClient:
+        """Return a client; the token goes to the endpoint's own host only."""
+        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+            HttpClient,
+        )
+
+        token = self.token() if self.trusted else None
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return HttpClient(self.endpoint, lambda _method, _url: headers, connections)
+
+    def listing(self, client: HttpClient) -> tuple[HuggingFace, list[RemoteFile]]:
+        """Resolve the ref where no commit is pinned, then list recursively over all pages.
+
+        Raises:
+            FetchError: The answers are not those of a Hub, or name paths that no one may create.
+        """
+        try:
+            commit = self.rev
+            if commit is None:
+                info, _ = client.get_json(self.revision_url)
+                commit = _checked(_SHA1, info["sha"])
+            files: list[RemoteFile] = []
+            page: str | None = f"{self._api}/tree/{commit}?recursive=True"
+            pages: set[str] = set()
+            while page:
+                if page in pages or len(pages) == _MOST_PAGES:
+                    raise ValueError(page)  # noqa: TRY301 (as any other answer that is not a Hub's)
+                pages.add(page)
+                rows, page = client.get_json(page)
+                files += [_remote_file(row) for row in rows if row["type"] == "file"]
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise FetchError(
+                f"{self.place} does not answer like a Hub",
+                "check HF_ENDPOINT and the model's endpoint",
+            ) from error
+        return replace(self, rev=commit), files
+
+    def url(self, path: str) -> str:
+        """Return the `resolve` URL, which redirects to wherever the bytes are."""
+        return f"{self.page}/resolve/{self.rev or self.ref}/{quote(path)}"
+
+    def explain(self, error: StatusError) -> FetchError:
+        """Tell gated, private, missing and withdrawn repositories and revisions apart."""
+        page = public(self.page)
+        hint = f"the endpoint is not a Hub, or a proxy interferes: compare with {page}"
+        if error.code == "GatedRepo":
+            hint = f"the repository is gated: ask for access at {page}; {_token_hint()}"
+        elif error.code == "RevisionNotFound":
+            hint = f"there is no such revision (any more): look at {page}/commits/main"
+        elif error.status in {410, 451}:
+            hint = f"it has been withdrawn: look at {page}"
+        elif error.code == "EntryNotFound":
+            hint = "the revision has no such file: lock again"
+        elif error.code == "RepoNotFound" or error.status in {401, 403, 404}:
+            hint = f"missing, renamed or private (see {page}), or a bad token; {_token_hint()}"
+        return FetchError(str(error), hint)
+
+    @property
+    def _api(self) -> str:
+        return f"{self.endpoint}/api/{self.repo_type}s/{self.repo}"
+
+
+def _checked(pattern: str, digest: str) -> str:
+    # It becomes the name of a file or a directory.
+    if not re.fullmatch(pattern, digest):
+        raise ValueError(digest)
+    return digest
+
+
+def _size(size: object) -> int:
+    if not isinstance(size, int) or not 0 <= size < UNKNOWN:
+        raise ValueError(size)
+    return size
+
+
+def _remote_file(row: Mapping[str, Any]) -> RemoteFile:
+    path = check_path(row["path"])
+    lfs = row.get("lfs")
+    if lfs:
+        sha256 = _checked(_SHA256, lfs["oid"])
+        oid = row.get("oid")
+        pointer = oid if isinstance(oid, str) and re.fullmatch(_SHA1, oid) else None
+        return RemoteFile(path, _size(lfs["size"]), sha256, lfs=True, pointer_blob_id=pointer)
+    return RemoteFile(path, _size(row["size"]), git_blob_id=_checked(_SHA1, row["oid"]))
+
+
+def _token_hint() -> str:
+    # Nix sets this for builds, and the generator runs outside of one.
+    if not os.environ.get("NIX_BUILD_TOP"):
+        return "set HF_TOKEN or run `hf auth login`"
+    return (
+        "builds get the token from nix-daemon's environment, not from your shell: set HF_TOKEN "
+        "(or HF_TOKEN_PATH, a file that the sandbox may read) for the daemon"
+    )

@@ -1,4 +1,4 @@
-"""Files at addresses of their own, each maybe with mirrors."""
+"""Files at URLs of their own, each possibly with mirrors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aimodels_fetcher.errors import StatusError
-    from aimodels_fetcher.http_client import Client
+    from aimodels_fetcher.http_client import HttpClient
 
 
 def read(data: Mapping[str, Any]) -> list[Source]:
-    """Read the `source.url` of a spec: the first addresses of all files, then the second ones."""
+    """Read the `source.url` of a spec: the first URLs of all files, then the second ones."""
     files: Mapping[str, Sequence[str]] = data["files"]
     return [
         Url({path: urls[place] for path, urls in files.items() if place < len(urls)})
@@ -27,10 +27,10 @@ def read(data: Mapping[str, Any]) -> list[Source]:
 
 @dataclass(frozen=True)
 class Url(Source):
-    """Files by their addresses.
+    """Files by their URLs.
 
     Args:
-        urls: Path -> address; none where no address is wanted.
+        urls: Path -> URL.
     """
 
     urls: Mapping[str, str]
@@ -46,18 +46,20 @@ class Url(Source):
         hosts = (urlsplit(url).netloc.rpartition("@")[2] for url in self.urls.values())
         return ", ".join(dict.fromkeys(hosts))
 
-    def client(self, connections: int) -> Client:
-        """Get ready to connect, without credentials."""
-        from aimodels_fetcher.http_client import Client  # noqa: PLC0415 (requests is slow to import)
+    def client(self, connections: int) -> HttpClient:
+        """Return a client without credentials."""
+        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+            HttpClient,
+        )
 
-        return Client(next(iter(self.urls.values()), ""), lambda _: {}, connections)
+        return HttpClient(next(iter(self.urls.values()), ""), connections=connections)
 
-    def listing(self, client: Client) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002 (none)
-        """Give the files that have an address; what they are shows when they are fetched."""
+    def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002 (none)
+        """Return the files that have a URL; nothing more is known of them yet."""
         return self, [RemoteFile(path) for path in self.urls]
 
     def url(self, path: str) -> str | None:
-        """Give a file's address."""
+        """Return a file's URL."""
         return self.urls.get(path)
 
     def explain(self, error: StatusError) -> FetchError:

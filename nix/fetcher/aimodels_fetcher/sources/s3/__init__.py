@@ -7,30 +7,31 @@ hosts of the regions; the bytes come as they do from everywhere else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote_plus, urlencode
+from urllib.parse import quote, urlencode
 
-from aimodels_fetcher import xml
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.http_errors import origin, public
-from aimodels_fetcher.parts import UNKNOWN
+from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.sources.s3.credentials import find_credentials, signer, variable
 from aimodels_fetcher.sources.s3.failures import explained
+from aimodels_fetcher.sources.s3.hosts import bucket_url
+from aimodels_fetcher.sources.s3.objects import object_facts, parse_page
+from aimodels_fetcher.urls import origin, public
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from xml.etree.ElementTree import Element
+    from collections.abc import Callable, Mapping
 
     from aimodels_fetcher.errors import StatusError
-    from aimodels_fetcher.http_client import Client
+    from aimodels_fetcher.http_client import Document, HttpClient
+    from aimodels_fetcher.sources.s3.objects import ObjectFacts, Page
+
+HOME_REGION = "us-east-1"
+"""Where AWS itself looks, and other servers do not care."""
 
 _MOST_PAGES = 10_000  # a page has 1,000 objects
-# Where AWS itself looks, and other servers do not care.
-_HOME = "us-east-1"
-# Names that may stand before the host; a dot would not be covered by the certificate.
-_HOST_PART = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_OK = 200
 
 
 def read(data: Mapping[str, Any]) -> list[Source]:
@@ -41,12 +42,12 @@ def read(data: Mapping[str, Any]) -> list[Source]:
     second place to ask: a version may have been removed, and the hash decides.
 
     Raises:
-        FetchError: The endpoint is no address.
+        FetchError: The endpoint is not an http(s) URL.
     """
     endpoint = data["endpoint"] or variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     if endpoint and not all(origin(endpoint)):
         raise FetchError(
-            f"the endpoint of s3://{data['bucket']} is no address",
+            f"the endpoint of s3://{data['bucket']} is not an http(s) address",
             "write one like https://s3.example.org, also where it is AWS_ENDPOINT_URL_S3",
         )
     region = data["region"] or variable("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -66,6 +67,7 @@ class S3(Source):
         endpoint: Base URL of another server than Amazon's, without a trailing slash.
         versions: Path -> VersionId.
         pinned: Whether the files are those that have a version; else they are what is there now.
+        credentials: Returns botocore's credentials, or None for requests without.
     """
 
     bucket: str
@@ -74,6 +76,7 @@ class S3(Source):
     endpoint: str | None
     versions: Mapping[str, str]
     pinned: bool
+    credentials: Callable[[], Any] = field(default=find_credentials, compare=False, repr=False)
 
     @property
     def label(self) -> str:
@@ -86,23 +89,44 @@ class S3(Source):
         bucket = f"{public(self.endpoint)}/{self.bucket}" if self.endpoint else self.label
         return bucket if self.pinned or not self.versions else f"{bucket} as it is now"
 
-    def client(self, connections: int) -> Client:
-        """Get ready to connect; requests to the bucket's own host, and no others, are signed.
+    def client(self, connections: int) -> HttpClient:
+        """Return a client; requests to the bucket's own host, and no others, are signed.
 
         Raises:
-            FetchError: There are only parts of credentials, or those wanted cannot be had.
+            FetchError: The credentials are incomplete, or cannot be read.
         """
-        from aimodels_fetcher.http_client import Client  # noqa: PLC0415 (requests is slow to import)
+        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+            HttpClient,
+        )
 
-        credentials = find_credentials()
+        credentials = self.credentials()
         region, base = self.region, self._base
         if not self.endpoint:
-            region = region or _bucket_region(Client(base, lambda _: {}), base)
-            base = self._base_in(region)
-        authorize = signer(credentials, region or _HOME) if credentials else (lambda _: {})
-        return Client(base, authorize, connections, moved=(self._base, base))
+            region = region or self.bucket_region()
+            base = bucket_url(self.bucket, None, region)
+        return HttpClient(
+            base,
+            signer(credentials, region or HOME_REGION),
+            connections,
+            moved=(self._base, base),
+            ca_bundle=variable("AWS_CA_BUNDLE"),
+        )
 
-    def listing(self, client: Client) -> tuple[Source, list[RemoteFile]]:
+    def bucket_region(self) -> str:
+        """Ask Amazon for the bucket's region, which it tells anyone (HeadBucket).
+
+        Raises:
+            FetchError: It does not answer.
+        """
+        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+            HttpClient,
+        )
+
+        client = HttpClient(self._base, ca_bundle=variable("AWS_CA_BUNDLE"))
+        found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region")
+        return found if found and re.fullmatch("[a-z0-9-]+", found) else HOME_REGION
+
+    def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:
         """List the objects over all pages (ListObjectsV2); pinned versions are their own list.
 
         Raises:
@@ -111,23 +135,55 @@ class S3(Source):
         if self.pinned:
             return self, [RemoteFile(path) for path in self.versions]
         files: list[RemoteFile] = []
-        query = {"list-type": "2", "prefix": self.prefix, "encoding-type": "url"}
+        region = self.region
+        token: str | None = None
         for _ in range(_MOST_PAGES):
-            url = f"{self._base}/?{urlencode(query, quote_via=quote)}"
-            (page, token), _ = client.get_document(url, self._page, "a listing of S3")
-            files += page
-            if not token:
+            document = self.page(
+                client, self.prefix, **({"continuation-token": token} if token else {})
+            )
+            page = document.content
+            files += page.files
+            region = document.headers.get("x-amz-bucket-region") or region
+            if not page.token:
                 break
-            if token == query.get("continuation-token"):
+            if page.token == token:
                 raise FetchError(f"{self.place} gives the same page again", "check the endpoint")
-            query["continuation-token"] = token
+            token = page.token
         if not files:
             raise FetchError(f"{self.label} has no objects", "check the bucket and the prefix")
-        return self, files
+        return replace(self, region=region), files
+
+    def page(self, client: HttpClient, prefix: str, **query: str) -> Document[Page]:
+        """Return one page of a listing; its paths are the keys without this source's prefix.
+
+        Args:
+            client: Of this source.
+            prefix: What the keys must begin with.
+            query: More of ListObjectsV2's parameters.
+
+        Raises:
+            StatusError, FetchError: As `HttpClient.get_document`.
+        """
+        asked = {"list-type": "2", "prefix": prefix, "encoding-type": "url", **query}
+        url = f"{self._base}/?{urlencode(asked, quote_via=quote)}"
+        start = self.prefix if prefix == self.prefix else ""
+        return client.get_document(url, lambda body: parse_page(body, start), "a listing of S3")
+
+    def head(self, client: HttpClient, path: str) -> ObjectFacts:
+        """Return what S3 says of an object as it is now (HeadObject).
+
+        Raises:
+            StatusError: It refuses; there is no body, so that the code is often missing.
+            FetchError: It does not answer.
+        """
+        head = client.head(self._address(path))
+        if head.status != _OK:
+            raise refusal(head.status, head.url, head.headers)
+        return object_facts(head.headers)
 
     def url(self, path: str) -> str | None:
-        """Give the address of an object, at its version where one is pinned."""
-        address = f"{self._base}/{quote(self.prefix + path, safe='/~')}"
+        """Return the URL of an object, at its version where one is pinned."""
+        address = self._address(path)
         if not self.versions:
             return address
         version = self.versions.get(path)
@@ -139,50 +195,10 @@ class S3(Source):
         """Say what S3's codes mean."""
         return explained(error, self.bucket, self.region)
 
+    def _address(self, path: str) -> str:
+        return f"{self._base}/{quote(self.prefix + path, safe='/~')}"
+
     @property
     def _base(self) -> str:
-        """The bucket's address; Amazon's has yet to be moved to its region."""
-        return (
-            f"{self.endpoint}/{self.bucket}" if self.endpoint else self._base_on("s3.amazonaws.com")
-        )
-
-    def _base_in(self, region: str) -> str:
-        from botocore.session import Session  # noqa: PLC0415 (slow to import)
-
-        resolver = Session().get_component("endpoint_resolver")
-        return self._base_on(resolver.construct_endpoint("s3", region)["hostname"])
-
-    def _base_on(self, host: str) -> str:
-        if _HOST_PART.fullmatch(self.bucket):
-            return f"https://{self.bucket}.{host}"
-        return f"https://{host}/{self.bucket}"
-
-    def _page(self, body: bytes) -> tuple[list[RemoteFile], str | None]:
-        """Read a page of a listing: its files, and the token for the next one."""
-        root = xml.parse(body)
-        if root.tag != "ListBucketResult":
-            raise ValueError(root.tag)
-        encoded = root.findtext("EncodingType") == "url"
-        files = [self._file(row, encoded=encoded) for row in root.iter("Contents")]
-        truncated = root.findtext("IsTruncated") == "true"
-        token = root.findtext("NextContinuationToken") if truncated else None
-        if truncated and not token:
-            raise ValueError("no token for the next page")
-        return [file for file in files if file], token
-
-    def _file(self, row: Element, *, encoded: bool) -> RemoteFile | None:
-        """Read a row; None for the objects by which tools show empty folders."""
-        key, size = row.findtext("Key") or "", int(row.findtext("Size") or "")
-        if encoded:
-            key = unquote_plus(key, errors="strict")
-        if not key.startswith(self.prefix) or not 0 <= size < UNKNOWN:
-            raise ValueError(key)
-        if key.endswith("/") and not size:
-            return None
-        return RemoteFile(key.removeprefix(self.prefix), size)
-
-
-def _bucket_region(client: Client, base: str) -> str:
-    """Ask Amazon for the region of a bucket, which it tells whoever asks (HeadBucket)."""
-    found = client.head(f"{base}/").get("x-amz-bucket-region")
-    return found if found and re.fullmatch("[a-z0-9-]+", found) else _HOME
+        """The bucket's URL; Amazon's has yet to be moved to its region."""
+        return bucket_url(self.bucket, self.endpoint)

@@ -6,19 +6,19 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.http_errors import public
+from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def variable(*names: str) -> str | None:
-    """Read the first of these variables that is set; Nix sets others to an empty string."""
+    """Return the first of these variables that is set; Nix sets others to an empty string."""
     return next((value for value in map(os.environ.get, names) if value), None)
 
 
 def where() -> str:
-    """Say where to look for credentials."""
+    """Return where to look for credentials."""
     # Nix sets this for builds, and the generator runs outside of one.
     if not os.environ.get("NIX_BUILD_TOP"):
         return "see `aws sts get-caller-identity`"
@@ -28,10 +28,10 @@ def where() -> str:
 def find_credentials() -> Any:  # noqa: ANN401 (botocore has no types)
     """Read credentials: AWS_ACCESS_KEY_ID and its like, else the instance's where that is wanted.
 
-    None for requests without. Files are not looked for: what builds see of them is chance.
+    None for requests without. Files are not read: what builds see of them is chance.
 
     Raises:
-        FetchError: There are only parts of them, or they cannot be had.
+        FetchError: They are incomplete, or cannot be read.
     """
     key, secret = variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")
     if key and secret:
@@ -43,7 +43,7 @@ def find_credentials() -> Any:  # noqa: ANN401 (botocore has no types)
             f"AWS_{'SECRET_ACCESS_KEY' if key else 'ACCESS_KEY_ID'} is not set, its other half is",
             f"set both or none; {where()}",
         )
-    # Amazon's own switch, which is asked for aloud here: anonymous builds should not have to wait
+    # Amazon's own switch, which has to be set on purpose: anonymous builds should not have to wait
     # for a service that is not there.
     if (variable("AWS_EC2_METADATA_DISABLED") or "").lower() == "false":
         return _instance_credentials()
@@ -61,7 +61,7 @@ def _instance_credentials() -> Any:  # noqa: ANN401 (as above)
             timeout=2, num_attempts=3, base_url=address, user_agent="nix-ai-models"
         )
         found = InstanceMetadataProvider(fetcher).load()
-    except BotoCoreError:  # the address is none
+    except BotoCoreError:  # the address is not valid
         found = None
     if found is None:
         raise FetchError(
@@ -71,25 +71,39 @@ def _instance_credentials() -> Any:  # noqa: ANN401 (as above)
     return found
 
 
-def signer(credentials: Any, region: str) -> Callable[[str], dict[str, str]]:  # noqa: ANN401
-    """Give what signs a GET (signature version 4, in headers), so that URLs hold no secret."""
-    from botocore.auth import S3SigV4Auth  # noqa: PLC0415 (slow to import)
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+def signer(credentials: Any, region: str) -> Callable[[str, str], dict[str, str]]:  # noqa: ANN401
+    """Return what gives the headers for a method and a URL of a bucket.
 
+    With credentials they are a signature (version 4), so that URLs hold no secret. A HEAD asks for
+    checksums, too.
+
+    Args:
+        credentials: botocore's; None for requests without.
+        region: Of the bucket.
+    """
     payer = variable("AWS_REQUEST_PAYER")
-    headers = {"x-amz-request-payer": payer} if payer else {}
 
-    def sign(url: str) -> dict[str, str]:
-        request = AWSRequest(method="GET", url=url, headers=headers)
+    def headers_for(method: str) -> dict[str, str]:
+        paying = {"x-amz-request-payer": payer} if payer else {}
+        return {**paying, "x-amz-checksum-mode": "ENABLED"} if method == "HEAD" else paying
+
+    def sign(method: str, url: str) -> dict[str, str]:
+        from botocore.auth import S3SigV4Auth  # noqa: PLC0415 (slow to import)
+        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+        request = AWSRequest(method=method, url=url, headers=headers_for(method))
         try:
             # Anew each time: those of an instance are renewed (botocore's RefreshableCredentials).
             frozen = credentials.get_frozen_credentials()
         except (BotoCoreError, RuntimeError) as error:
             raise FetchError(
-                f"the credentials of the instance cannot be renewed: {error}", "build again later"
+                f"the credentials for S3 cannot be renewed: {error}",
+                "log in again, or build again later",
             ) from error
         S3SigV4Auth(frozen, "s3", region).add_auth(request)
         return dict(request.headers.items())
 
+    if credentials is None:
+        return lambda method, _url: headers_for(method)
     return sign

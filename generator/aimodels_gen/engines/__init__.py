@@ -1,0 +1,1 @@
+"""What each engine wants to see: the names under which it looks for models."""

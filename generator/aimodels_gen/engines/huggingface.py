@@ -1,0 +1,26 @@
+"""The Hugging Face cache: how a model appears in it to every program that reads it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from aimodels_gen.tables import Text, about
+
+# One part of `org/name`: what huggingface_hub's `validate_repo_id` accepts.
+_REPO_PART = re.compile(r"(?=.{1,96}\Z)[0-9A-Za-z_](?:[0-9A-Za-z_.-]*[0-9A-Za-z_])?\Z")
+
+
+class Integration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model appears to the Hugging Face libraries; None means: as its source calls it."""
+
+    enable: Annotated[bool, about("Whether the result is a cache entry or the plain files.")] = True
+    org: Annotated[Text | None, about("The organisation in the cache.")] = None
+    model: Annotated[Text | None, about("The name in the cache.")] = None
+
+
+def is_repo_part(text: str) -> bool:
+    """Return whether `text` can be the org or the name of a repository, and so of a cache entry."""
+    return bool(_REPO_PART.match(text)) and ".." not in text and "--" not in text

@@ -1,0 +1,156 @@
+"""Running the fetcher on what is pinned, or will be, and adding its results to the Nix store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher import fetch, log
+from aimodels_fetcher.spec import FileSpec, TreeSpec
+from aimodels_gen.errors import StoreError
+from aimodels_gen.nix import store, store_path
+from aimodels_gen.nix.hashes import nar_sri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from aimodels_fetcher.sources.base import Source
+    from aimodels_gen.lock.clients import Clients
+    from aimodels_gen.lock.model import FilePin, PinnedSource, Tree
+
+    Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FetchedTree:
+    """A whole model that was fetched.
+
+    Attributes:
+        hash: the SRI sha256 of its Nix archive.
+        size: of its files, in bytes.
+        not_stored: why the store did not take it. Its hash, which may have cost hours, is good
+            all the same.
+    """
+
+    hash: str
+    size: int
+    not_stored: StoreError | None = None
+
+
+@dataclass(frozen=True)
+class PinnedFile:
+    """A file of a `files` pin, and where it is."""
+
+    path: str
+    pin: FilePin
+    sources: Sequence[PinnedSource]
+
+
+def fetch_tree(
+    tree: Tree,
+    published: Mapping[str, str],
+    clients: Clients,
+    report: Report,
+    jobs: int | None = None,
+) -> FetchedTree:
+    """Fetch every byte of a model, put it into the store if there is one, return its hash.
+
+    The path in the store is the one that the model's derivation will have: building it downloads
+    nothing.
+
+    Args:
+        tree: what to fetch.
+        published: by path, the SRI hashes of files, as far as they are known.
+        clients: know the credentials.
+        report: is told what is under way.
+        jobs: how many requests to make at a time; None for what the machine may have.
+
+    Raises:
+        FetchError: the model cannot be fetched.
+        OSError: the temporary directory cannot be written.
+    """
+    sources = _fetcher_sources(tree.sources, clients)
+    spec = TreeSpec(sources, tree.filters, tree.integrate, dict(published))
+    with workspace() as directory, log.redirected(report):
+        output = directory / store_path.tree_name(tree.name, tree.identity())
+        fetch.fetch_tree(spec, output, jobs)
+        report(f"{tree.name}: hashing")
+        fetched = FetchedTree(nar_sri(output), _files_size(output, integrated=tree.integrate))
+        if store.have_nix():
+            report(f"{tree.name}: adding to the store")
+            try:
+                store.add("recursive", output, fetched.hash)
+            except StoreError as error:
+                return replace(fetched, not_stored=error)
+    return fetched
+
+
+def fetch_files(files: Sequence[PinnedFile], clients: Clients, report: Report) -> None:
+    """Fetch files, each into the store under the name of its derivation.
+
+    Raises:
+        FetchError: one cannot be fetched.
+        StoreError: the store failed.
+        OSError: the temporary directory cannot be written.
+    """
+    with workspace() as directory, log.redirected(report):
+        wanted: dict[Path, PinnedFile] = {}
+        specs: list[tuple[FileSpec, Path]] = []
+        for number, file in enumerate(files):
+            # Of its own directory: files of several models may have the same name.
+            output = directory / str(number) / store_path.file_name(file.path)
+            output.parent.mkdir()
+            wanted[output] = file
+            sources = _fetcher_sources(file.sources, clients)
+            specs.append((FileSpec(sources, file.path, file.pin.hash, file.pin.size), output))
+
+        def add(output: Path) -> None:
+            store.add("flat", output, wanted[output].pin.hash)
+            output.unlink()
+
+        fetch.fetch_files(specs, add)
+
+
+@contextlib.contextmanager
+def workspace() -> Iterator[Path]:
+    """Return a temporary directory with room for a model, and remove it at the end of the block.
+
+    That is next to the store if we may write there, on the store's own file system; else in TMPDIR;
+    else in /var/tmp, since /tmp is often in memory.
+    """
+    parents = [str(Path(store.store_dir()).parent), os.environ.get("TMPDIR") or "/var/tmp"]  # noqa: S108 (mkdtemp)
+    parent = next((parent for parent in parents if os.access(parent, os.W_OK)), None)
+    directory = Path(tempfile.mkdtemp(prefix=".aimodels-gen-", dir=parent))
+    try:
+        yield directory
+    finally:
+        _remove(directory)
+
+
+def _fetcher_sources(pinned: Iterable[PinnedSource], clients: Clients) -> tuple[Source, ...]:
+    return tuple(
+        source
+        for one in pinned
+        for source in clients.of(one.source).sources(one.source, one.versions)
+    )
+
+
+def _files_size(output: Path, *, integrated: bool) -> int:
+    """Return the size in bytes of the files that a reader of a model sees."""
+    root = output / "snapshots" if integrated else output
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
+def _remove(directory: Path) -> None:
+    """Remove a tree whose directories may be read-only, as in the store."""
+    for parent, directories, _ in os.walk(directory):
+        for name in directories:
+            path = Path(parent, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)

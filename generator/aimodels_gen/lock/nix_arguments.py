@@ -1,0 +1,72 @@
+"""A pin as the arguments of `fetchModel`, which renderings are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen.lock.model import TreePin
+from aimodels_gen.nix import render as templates
+
+if TYPE_CHECKING:
+    from aimodels_gen.lock.model import FilePin, Lock, LockedModel
+
+_MODULES = ("nixos", "home-manager")
+
+
+def render(lock: Lock, output_format: templates.Format, manifest: str) -> str:
+    """Return the text of a lock in a format; see `nix.render.render`."""
+    describe = definition if output_format in _MODULES else arguments
+    models = {name: describe(model) for name, model in lock.models.items()}
+    return templates.render(models, output_format, manifest)
+
+
+def arguments(model: LockedModel) -> dict[str, Any]:
+    """Return the arguments of `fetchModel` for a model, in reading order, defaults left out."""
+    pin, filters = model.pin, model.filters
+    data: dict[str, Any] = {
+        "name": model.name,
+        "source": {model.source.source.kind: model.source.to_nix()},
+    }
+    if model.fallbacks:
+        data["fallbacks"] = [{one.source.kind: one.to_nix()} for one in model.fallbacks]
+    if isinstance(pin, TreePin):
+        data["hash"] = pin.hash
+        if filters.include is not None:
+            data["include"] = list(filters.include)
+        if filters.exclude:
+            data["exclude"] = list(filters.exclude)
+    else:
+        data["files"] = {path: _file(pin.files[path]) for path in sorted(pin.files)}
+        if model.layout != "copy":
+            data["layout"] = model.layout
+    if model.integration != Integration():
+        data["integration"] = {"huggingface": _integration(model.integration)}
+    return data
+
+
+def definition(model: LockedModel) -> dict[str, Any]:
+    """Return what a module of ours takes as `models.<name>`: the arguments, and the licence.
+
+    The licence is for the modules' `enforceLicenses`, which users switch on. Other formats have
+    none: nixpkgs would judge it as a program's, and refuse to evaluate most models.
+    """
+    data = arguments(model)
+    del data["name"]
+    licenses = model.card.licenses
+    if licenses:
+        data["meta"] = {"license": licenses[0] if len(licenses) == 1 else list(licenses)}
+    return data
+
+
+def _file(file: FilePin) -> dict[str, Any]:
+    return {"hash": file.hash, "size": file.size, **({"lfs": True} if file.lfs else {})}
+
+
+def _integration(integration: Integration) -> dict[str, Any]:
+    values = {
+        "enable": None if integration.enable else False,
+        "org": integration.org,
+        "model": integration.model,
+    }
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,36 @@
+"""How to resolve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aimodels_gen.lock.model import LockedModel
+    from aimodels_gen.manifest.model import Entry, PinKind
+
+DEFAULT_JOBS = 8
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to resolve.
+
+    Attributes:
+        upgrade: the models whose refs to follow again; None is all of them.
+        pin: the kind of pin for entries that do not set one; None keeps what they have.
+        jobs: the maximum number of concurrent requests; None for DEFAULT_JOBS requests about
+            files, and for their content what the machine may have.
+    """
+
+    upgrade: frozenset[str] | None = frozenset()
+    pin: PinKind | None = None
+    jobs: int | None = None
+
+    def upgrades(self, name: str) -> bool:
+        """Return whether to follow the ref of a model again."""
+        return self.upgrade is None or name in self.upgrade
+
+    def pin_kind(self, entry: Entry, old: LockedModel | None) -> PinKind:
+        """Return the kind of pin that a model gets."""
+        return entry.pin or self.pin or (old.pin_kind if old else "files")

@@ -1,0 +1,158 @@
+"""The first two stages of locking: list what the sources have, select the files to take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher.paths import check_paths
+from aimodels_gen.errors import SourceError
+from aimodels_gen.lock.fallbacks import counterparts
+from aimodels_gen.net.pool import results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.lock.clients import Clients
+    from aimodels_gen.lock.failures import Failures
+    from aimodels_gen.manifest.model import Entry
+    from aimodels_gen.net.pool import RequestPool
+    from aimodels_gen.sources.base import Card, Listing, Source
+
+    Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A model to lock.
+
+    Attributes:
+        sources: those to list: as pinned, where all that is new are fallbacks.
+    """
+
+    entry: Entry
+    sources: tuple[Source, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return self.entry.name
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model and what its sources have, in their order."""
+
+    entry: Entry
+    listings: tuple[Listing, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return self.entry.name
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """What one source of a model has of the files that the model takes.
+
+    Attributes:
+        source: at its exact revision.
+    """
+
+    source: Source
+    files: tuple[RemoteFile, ...]
+
+    @property
+    def detects_changes(self) -> bool:
+        """Return whether the source would show it if the content changed."""
+        keys = map(self.source.content_key, self.files)
+        return bool(self.source.version) or all(key is not None for key in keys)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A model with the files that are taken.
+
+    Attributes:
+        sources: what its source has of them, and then what each of its fallbacks has.
+        warnings: for the reader, once all models are locked.
+    """
+
+    entry: Entry
+    card: Card
+    sources: tuple[SourceFiles, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return self.entry.name
+
+
+def list_sources(
+    models: Sequence[Wanted],
+    clients: Clients,
+    pool: RequestPool,
+    failures: Failures,
+    report: Report,
+) -> list[Listed]:
+    """Return the models whose sources could all be listed."""
+    total = sum(len(model.sources) for model in models)
+    report(f"listing {total} sources")
+    asked = [
+        (model, [pool.submit(clients.of(source).list, source) for source in model.sources])
+        for model in models
+    ]
+    listed: list[Listed] = []
+    for done, (model, futures) in enumerate(asked, 1):
+        with failures.collect(model.name):
+            listed.append(Listed(model.entry, tuple(results(futures))))
+        report(f"listed {done} of {len(models)} models")
+    return listed
+
+
+def select_files(
+    models: Sequence[Listed], clients: Clients, pool: RequestPool, failures: Failures
+) -> list[Selected]:
+    """Return the models with the files that their filters take, and what to know about access."""
+    selected = failures.of_each(models, _select)
+    gates = [
+        pool.submit(_gate_warnings, model, clients) if model.card.gated else None
+        for model in selected
+    ]
+    checked: list[Selected] = []
+    for model, gate in zip(selected, gates, strict=True):
+        with failures.collect(model.name):
+            warnings = model.warnings + (gate.result() if gate else ())
+            checked.append(replace(model, warnings=warnings))
+    return checked
+
+
+def _select(model: Listed) -> Selected:
+    entry, (listing, *fallbacks) = model.entry, model.listings
+    paths = [file.path for file in listing.files]
+    files = tuple(entry.filters.select(listing.files, lambda file: file.path))
+    if not files:
+        reason = f"with {entry.filters} takes none of its {len(paths)} files"
+        sample = ", ".join(repr(path) for path in paths[:5]) or "no files at all"
+        raise SourceError(f"{entry.source.label} {reason}", f"it holds {sample}, for example")
+    check_paths([file.path for file in files])
+    first = SourceFiles(listing.source, files)
+    others = (
+        SourceFiles(fallback.source, counterparts(listing.source, files, fallback))
+        for fallback in fallbacks
+    )
+    warnings = tuple(
+        f"{entry.name}: no file matches {pattern!r}" for pattern in entry.filters.unused(paths)
+    )
+    return Selected(entry, listing.card, (first, *others), warnings)
+
+
+def _gate_warnings(model: Selected, clients: Clients) -> tuple[str, ...]:
+    first = model.sources[0]
+    refusal = clients.of(first.source).check_access(first.source, first.files[0])
+    if refusal is None:
+        return ()
+    return (f"{model.name}: {refusal.message}, so building it will fail; {refusal.hint}",)

@@ -1,0 +1,88 @@
+"""The stages that models go through when they are locked anew.
+
+    list → select → complete hashes → prove fallbacks → pin
+
+Each stage works on all models, takes values and returns values: those of the models that did not
+fail. Stages, rather than one thread for each model, keep one bound on the requests and never have a
+worker wait for another. A model that fails in one stage does not hold up the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimodels_gen.lock.clients import Clients
+from aimodels_gen.lock.failures import Failures
+from aimodels_gen.lock.fallbacks import prove
+from aimodels_gen.lock.file_hashes import HashCompleter, known_content
+from aimodels_gen.lock.options import DEFAULT_JOBS
+from aimodels_gen.lock.pinning import Pinning
+from aimodels_gen.lock.selection import Wanted, list_sources, select_files
+from aimodels_gen.net.pool import RequestPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aimodels_gen.lock.model import Lock, LockedModel
+    from aimodels_gen.lock.options import Options
+    from aimodels_gen.lock.selection import Selected
+    from aimodels_gen.manifest.model import Entry
+    from aimodels_gen.sources.base import Source
+
+    Report = Callable[[str], None]
+
+
+def lock_models(
+    entries: Sequence[Entry], old: Lock, options: Options, report: Report, warn: Report
+) -> tuple[dict[str, LockedModel], tuple[str, ...]]:
+    """Return new pins of models, and warnings about them.
+
+    Raises:
+        CombinedError: the models that failed, all of them, each with its reason.
+    """
+    names = [entry.name for entry in entries]
+    failures = Failures()
+    pool = RequestPool(options.jobs or DEFAULT_JOBS)
+    with Clients((source for entry in entries for source in entry.sources), warn) as clients:
+        try:
+            hashes = HashCompleter(clients, pool, options.jobs, failures, report, warn)
+            pinning = Pinning(old, options, clients, report)
+
+            wanted = [Wanted(entry, _sources(entry, old, options)) for entry in entries]
+            listed = list_sources(wanted, clients, pool, failures, report)
+            selected = select_files(listed, clients, pool, failures)
+
+            unmoved = [model for model in selected if pinning.is_unmoved(model)]
+            moved = [model for model in selected if not pinning.is_unmoved(model)]
+            asked = hashes.ask(hashes.recall(moved, known_content(old)))
+            if hashes.announcements(filter(pinning.needs_hashes, asked)):
+                # What is read for hours must not be lost to a spelling mistake in another model.
+                failures.raise_all(names)
+            complete = hashes.download([model for model in asked if pinning.needs_hashes(model)])
+            whole = [model for model in asked if not pinning.needs_hashes(model)]
+
+            proven = failures.of_each(complete, _proven)
+            failures.raise_all(names)
+            # One after the other: each tree uses the whole line.
+            pinned = failures.of_each([*proven, *whole], pinning.pin)
+            failures.raise_all(names)
+        finally:
+            pool.close()
+    warnings = (warning for model in selected for warning in model.warnings)
+    pinned += map(pinning.keep, unmoved)
+    return {model.name: model for model in pinned}, (*warnings, *pinning.warnings)
+
+
+def _sources(entry: Entry, old: Lock, options: Options) -> tuple[Source, ...]:
+    """Return the sources to list: as pinned, where all that is new are fallbacks."""
+    before = old.models.get(entry.name)
+    if before is None or options.upgrades(entry.name) or entry.digest() != before.digest:
+        return entry.sources
+    return (entry.source.at_pinned_revision(before.source.source), *entry.fallbacks)
+
+
+def _proven(model: Selected) -> Selected:
+    first, *fallbacks = model.sources
+    for fallback in fallbacks:
+        prove(first.source, first.files, fallback.source, fallback.files)
+    return model

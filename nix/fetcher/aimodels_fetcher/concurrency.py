@@ -1,0 +1,46 @@
+"""How many connections make a fetch fastest."""
+
+from __future__ import annotations
+
+
+class ConcurrencyController:
+    """How many connections there should be.
+
+    Doubled as long as that makes the fetch faster; halved when a server has enough of us.
+
+    Args:
+        most: Never more than that.
+    """
+
+    _FEW = 2
+    _PAYS = 1.1  # times the speed before
+    _CHANCES = 20  # looks, in which new connections get going
+    _PATIENCE = 100  # looks, until what did not pay is tried again
+
+    def __init__(self, most: int) -> None:
+        self.now = min(self._FEW, most)
+        self._most = most
+        self._before = self.now
+        self._speed = 0.0
+        self._looks = 0
+        self._hold = 0
+
+    def look(self, speed: float) -> None:
+        """Decide from the speed since the last look, in bytes a second."""
+        if not speed:
+            return  # whatever is wrong there, more connections are no answer
+        if self._hold:
+            self._hold -= 1
+            return
+        self._looks += 1
+        if self.now == self._before or speed > self._speed * self._PAYS:
+            self._before, self._speed, self._looks = self.now, speed, 0
+            self.now = min(self._most, self.now * 2)
+        elif self._looks == self._CHANCES:
+            self.now = self._before
+            self._hold = self._PATIENCE
+
+    def back_off(self) -> None:
+        """Use half as many."""
+        self.now = self._before = max(1, self.now // 2)
+        self._hold = self._PATIENCE

@@ -1,0 +1,104 @@
+"""Connections: pooled, through the environment's proxies, without credentials of their own."""
+
+from __future__ import annotations
+
+import http.client
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from aimodels_fetcher.header_deadline import PunctualResponse, watch
+from aimodels_fetcher.http_errors import has_cause, sorted_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 20.0
+# What becomes of connections that have been idle for long, and of those that we have closed.
+_CUTS = (ConnectionResetError, BrokenPipeError, urllib3.exceptions.ClosedPoolError)
+_FAULTS = (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError)
+_CA_VARIABLES = ("NIX_SSL_CERT_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+# What http.client makes of responses, for urllib3's connections of both kinds.
+urllib3.connection.HTTPConnection.response_class = PunctualResponse
+
+
+class Connections:
+    """Sends single requests; safe to use from several threads, because urllib3's pools are.
+
+    Args:
+        most: How many to keep open for each server.
+        ca_bundle: A file with certificates; None for the environment's.
+    """
+
+    def __init__(self, most: int, ca_bundle: str | None = None) -> None:
+        watch()
+        self._most = most
+        self._adapter = self._fresh_adapter()
+        bundles = (ca_bundle, *map(os.environ.get, _CA_VARIABLES))
+        self._verify: str | bool = next((p for p in bundles if p and Path(p).is_file()), True)
+        self._proxies: dict[str, dict[str, str]] = {}
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        sign: Callable[[str, str], Mapping[str, str]] | None = None,
+    ) -> requests.Response:
+        """Return the response to one request; redirects are not followed, the body is not read.
+
+        Args:
+            method: GET or HEAD.
+            url: What to ask for.
+            headers: To send.
+            sign: Returns more headers for the method, and for the URL as it will be sent: a
+                signature is good for one spelling of it.
+
+        Raises:
+            TransientError: Worth another try.
+            FetchError: A bad URL or setting, or a certificate that is not trusted.
+        """
+        for last in (False, True):
+            try:
+                request = requests.Request(method, url, headers).prepare()
+                if sign:
+                    request.headers.update(sign(method, request.url or url))
+                return self._adapter.send(
+                    request,
+                    stream=True,
+                    timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                    verify=self._verify,
+                    proxies=self._proxies_for(url),
+                )
+            except _FAULTS as error:  # noqa: PERF203 (trying again is the point)
+                # Idle connections may be over as well, or be all that the server has room for.
+                self.hang_up()
+                if last or not has_cause(error, _CUTS):
+                    raise sorted_fault(url, error, crowded=True) from error
+        raise AssertionError  # the loop returns or raises
+
+    def hang_up(self) -> None:
+        """Close all idle connections; those in use are closed when they are no longer."""
+        adapter, self._adapter = self._adapter, self._fresh_adapter()
+        # Closing the adapter would leave that to Python's garbage collection.
+        for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
+            for pool in map(manager.pools.get, manager.pools.keys()):
+                if pool:
+                    pool.close()
+
+    def _fresh_adapter(self) -> requests.adapters.HTTPAdapter:
+        # Not a Session, which would take credentials for any host from a .netrc, keep cookies, and
+        # look into redirects itself.
+        return requests.adapters.HTTPAdapter(pool_maxsize=self._most)
+
+    def _proxies_for(self, url: str) -> dict[str, str]:
+        server = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
+        if server not in self._proxies:
+            self._proxies[server] = requests.utils.get_environ_proxies(server)
+        return self._proxies[server]

@@ -1,0 +1,99 @@
+"""Hashing content that no checksum is known of, without keeping it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher.download import Download
+from aimodels_fetcher.errors import AimodelsError
+from aimodels_fetcher.progress import ByteCounter
+from aimodels_fetcher.targets import ScratchTarget
+from aimodels_fetcher.worker_pool import WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from aimodels_fetcher.digests import Verifier
+    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_fetcher.upstreams import Upstreams
+    from aimodels_fetcher.workers import Job
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file whose content has to be read.
+
+    Args:
+        file: What is known of it.
+        upstreams: Servers that have it.
+    """
+
+    file: RemoteFile
+    upstreams: Upstreams
+
+
+def hash_contents(
+    files: Sequence[Unread],
+    scratch: Path,
+    connections: int,
+    *,
+    arrived: Callable[[int], None] = lambda _: None,
+    done: Callable[[], None] = lambda: None,
+) -> list[RemoteFile | AimodelsError]:
+    """Download files, and return each with its size and sha256, or why there is none.
+
+    What is known of a file (its size, sha256 or git blob id) is compared with its content. A
+    failure of one does not stop the others.
+
+    Args:
+        files: What to read.
+        scratch: A directory for temporary files. They have no names and take little space: what has
+            been hashed is given back to the file system.
+        connections: Maximum number of concurrent requests.
+        arrived: Called with the number of bytes whenever some have arrived, by one thread at a
+            time. A negative number takes back what has to be fetched again.
+        done: Called whenever a file is done or has failed, by one thread at a time.
+
+    Returns:
+        As many results, in the order of the files.
+
+    Raises:
+        Exception: Whatever is not about one file.
+    """
+    target = ScratchTarget(scratch)
+    pool = WorkerPool(connections, ByteCounter(arrived))
+    results: dict[int, RemoteFile | AimodelsError] = {}
+    numbers: dict[Job, int] = {}
+    finishing = threading.Lock()
+
+    def finish(number: int, result: RemoteFile | AimodelsError) -> None:
+        with finishing:
+            results[number] = result
+            done()
+
+    def download(number: int, unread: Unread) -> Download:
+        def verified(got: Verifier) -> None:
+            finish(number, replace(unread.file, sha256=got.sha256, size=got.size))
+
+        return Download(unread.file, unread.upstreams, target, pool, verified)
+
+    def downloads() -> Iterator[Download]:
+        for number, unread in enumerate(files):
+            try:
+                job = download(number, unread)
+            except AimodelsError as error:  # noqa: PERF203 (each may fail)
+                finish(number, error)
+            else:
+                numbers[job] = number
+                yield job
+
+    def failed(job: Job, error: Exception) -> None:
+        if not isinstance(error, AimodelsError):
+            raise error
+        finish(numbers[job], error)
+
+    pool.run(downloads(), failed)
+    return [results[number] for number in range(len(files))]

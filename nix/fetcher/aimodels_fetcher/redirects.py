@@ -1,0 +1,131 @@
+"""Requests to one endpoint and to wherever it redirects; credentials are for that endpoint only."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from aimodels_fetcher.errors import FetchError, TransientError
+from aimodels_fetcher.http_errors import PROXY_LOGIN, proxy_login
+from aimodels_fetcher.response import Response
+from aimodels_fetcher.retry import CROWDED_STATUSES, TRANSIENT_STATUSES, RateLimit, asked_wait
+from aimodels_fetcher.urls import origin, public
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import requests
+
+    from aimodels_fetcher.connections import Connections
+
+_HEADERS = {"User-Agent": "nix-ai-models", "Accept": "*/*", "Accept-Encoding": "identity"}
+_MAX_REDIRECTS = 10
+
+
+class Redirects:
+    """Follows redirects by hand, and holds requests back while the server wants that.
+
+    Args:
+        endpoint: Base URL of the only host that may see credentials.
+        authorize: Returns the headers with which to ask that host, for a method and a URL.
+        connections: To send requests with.
+        moved: Two beginnings of URLs: what is wanted from the first is asked of the second.
+        headers: To send with every request, wherever it goes.
+
+    Attributes:
+        origin: Of the endpoint.
+        patience: Seconds; a server that asks for a longer wait does not hold others back.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        authorize: Callable[[str, str], Mapping[str, str]],
+        connections: Connections,
+        moved: tuple[str, str],
+        headers: Mapping[str, str],
+    ) -> None:
+        self.origin = origin(endpoint)
+        self.patience = math.inf
+        self._authorize = authorize
+        self._connections = connections
+        self._moved = moved
+        self._headers = {**_HEADERS, **headers}
+        self._limit = RateLimit()
+
+    def follow(
+        self, url: str, headers: Mapping[str, str], method: str = "GET"
+    ) -> requests.Response:
+        """Return the response that a URL leads to, whatever its status; the body is not read.
+
+        Args:
+            url: What to ask for.
+            headers: To send, beside those of all requests.
+            method: GET or HEAD.
+
+        Raises:
+            TransientError: Worth another try.
+            FetchError: Bad redirects or URLs, or a certificate that is not trusted.
+        """
+        before, after = self._moved
+        if before and url.startswith(f"{before}/"):
+            url = after + url[len(before) :]
+        asked = url
+        for _ in range(_MAX_REDIRECTS):
+            self._limit.wait()
+            trusted = origin(url) == self.origin
+            response = self._connections.send(
+                method, url, {**self._headers, **headers}, self._authorize if trusted else None
+            )
+            if not response.is_redirect:
+                return response
+            Response(response).discard()
+            location = response.headers["location"]
+            target = _target(url, location)
+            if not target:
+                raise FetchError(
+                    f"{public(url)} redirects to {public(location)}, which is not HTTP or no URL",
+                    "the endpoint is not a Hub, or a proxy interferes",
+                )
+            url = target
+        raise FetchError(
+            f"{public(asked)}: more than {_MAX_REDIRECTS} redirects, the last one to {public(url)}",
+            "the endpoint is not a Hub, or a proxy interferes",
+        )
+
+    def raise_transient(self, response: requests.Response, what: str) -> None:
+        """Raise for a status that may be another one next time, and note the wait it asks for.
+
+        Args:
+            response: Of any status.
+            what: The message.
+
+        Raises:
+            TransientError: It may.
+            FetchError: The proxy asks for a password.
+        """
+        status = response.status_code
+        if status == PROXY_LOGIN:
+            raise proxy_login(response.url)
+        if status not in TRANSIENT_STATUSES:
+            return
+        wait = asked_wait(response.headers)
+        if wait and wait <= self.patience:
+            self._limit.note(wait)
+        raise TransientError(what, wait, crowded=status in CROWDED_STATUSES, status=status)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._connections.hang_up()
+
+
+def _target(url: str, location: str) -> str:
+    """Return the URL that a redirect leads to; an empty string where that is not HTTP."""
+    try:
+        # What is not ASCII is UTF-8 in practice, but http.client takes headers for Latin-1.
+        target = urljoin(url, location.encode("latin-1").decode())
+        scheme, host, _ = origin(target)
+    except (ValueError, FetchError):
+        return ""
+    return target if host and scheme in {"http", "https"} else ""

@@ -1,0 +1,32 @@
+"""The URLs of buckets: Amazon's in their region, and other servers'."""
+
+from __future__ import annotations
+
+import re
+
+# Names that may stand before the host: a dot would not be covered by the certificate.
+_HOST_PART = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+
+def bucket_url(bucket: str, endpoint: str | None, region: str | None = None) -> str:
+    """Return the base URL of a bucket.
+
+    Args:
+        bucket: Its name.
+        endpoint: Base URL of another server than Amazon's, without a trailing slash.
+        region: Of a bucket at Amazon; None for the host that only knows where it is.
+    """
+    if endpoint:
+        return f"{endpoint}/{bucket}"
+    host = _host_in(region) if region else "s3.amazonaws.com"
+    return (
+        f"https://{bucket}.{host}" if _HOST_PART.fullmatch(bucket) else f"https://{host}/{bucket}"
+    )
+
+
+def _host_in(region: str) -> str:
+    from botocore.session import Session  # noqa: PLC0415 (slow to import)
+
+    resolver = Session().get_component("endpoint_resolver")
+    host: str = resolver.construct_endpoint("s3", region)["hostname"]
+    return host

@@ -1,0 +1,104 @@
+"""Where downloads are written: to files that stay, or to scratch files that are only read once."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aimodels_fetcher.parts import Parts
+
+if TYPE_CHECKING:
+    from io import FileIO
+    from pathlib import Path
+
+_SCRATCH_PART = 8 << 20  # bytes
+_SCRATCH_AHEAD = 256 << 20  # bytes; as many parts as there can be connections by default
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2  # linux/falloc.h
+
+
+class Target(ABC):
+    """Where the content of a file is written.
+
+    Args:
+        directory: The directory of the file, for messages.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @abstractmethod
+    def open(self) -> FileIO:
+        """Make the file, empty, for reading and writing."""
+
+    def parts(self, size: int) -> Parts:
+        """Return the parts of a file of so many bytes, or of UNKNOWN size."""
+        return Parts(size)
+
+    def room(self) -> int | None:
+        """Return for how many bytes there is space, or None where that does not matter."""
+        return shutil.disk_usage(self.directory).free
+
+    @abstractmethod
+    def discard(self, file: FileIO, start: int, end: int) -> None:
+        """Give up bytes that have been verified, where the file is not to stay."""
+
+
+class FileTarget(Target):
+    """A file that stays.
+
+    Args:
+        path: Its path. A file that is there is overwritten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.parent)
+        self._path = path
+
+    def open(self) -> FileIO:
+        """Make the file, empty, for reading and writing."""
+        return self._path.open("w+b", buffering=0)
+
+    def discard(self, file: FileIO, start: int, end: int) -> None:
+        """Keep the bytes."""
+
+
+class ScratchTarget(Target):
+    """A file without a name, which takes little space on the disk, however large it is.
+
+    Bytes that have been verified are given back to the file system at once (on Linux, where the
+    file system can do that), and parts are not taken far ahead of them.
+    """
+
+    def open(self) -> FileIO:
+        """Make the file, empty, for reading and writing; it is gone once it is closed."""
+        return tempfile.TemporaryFile(buffering=0, dir=self.directory)
+
+    def parts(self, size: int) -> Parts:
+        """Return the parts of a file of so many bytes, or of UNKNOWN size."""
+        return Parts(size, _SCRATCH_PART, _SCRATCH_AHEAD)
+
+    def room(self) -> None:
+        """Return None: the whole file is never there at a time."""
+
+    def discard(self, file: FileIO, start: int, end: int) -> None:
+        """Give the space of these bytes back to the file system."""
+        if punch := _fallocate():
+            # Where the file system cannot do it, the bytes stay: that costs space, nothing else.
+            punch(file.fileno(), _KEEP_SIZE | _PUNCH_HOLE, start, end - start)
+
+
+@cache
+def _fallocate() -> Any:  # noqa: ANN401 (ctypes makes it when it is asked for)
+    """Return the C library's fallocate(2) for large files; None where there is none."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    function = getattr(libc, "fallocate64", None) or getattr(libc, "fallocate", None)
+    if function is not None:
+        function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return function

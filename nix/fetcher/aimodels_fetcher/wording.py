@@ -1,0 +1,29 @@
+"""Numbers for people: sizes in binary units, durations, counts."""
+
+from __future__ import annotations
+
+_KIB = 1024
+_MINUTE = 60
+
+
+def bytes_text(count: float) -> str:
+    """Return a number of bytes for people: `609 B`, `9.3 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < _KIB:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= _KIB
+    return f"{count:.1f} TiB"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration for people: `42 s`, `3 min 5 s`, `2 h 10 min`."""
+    minutes, rest = divmod(int(seconds), _MINUTE)
+    hours, minutes_rest = divmod(minutes, _MINUTE)
+    if hours:
+        return f"{hours} h {minutes_rest} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its noun: `1 file`, `2 files`."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+
+import pytest
+
+from aimodels_fetcher.digests import Verifier, hex_to_sri, sri_to_hex
+
+EMPTY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+
+def test_sri_there_and_back() -> None:
+    digest = hashlib.sha256(b"").digest()
+    assert hex_to_sri(digest.hex()) == EMPTY
+    assert sri_to_hex(EMPTY) == digest.hex()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        EMPTY.removeprefix("sha256-"),
+        EMPTY.replace("sha256", "sha512"),
+        EMPTY[:-1],
+        EMPTY + "=",
+        EMPTY.replace("U=", "V="),  # other padding bits: the same bytes, spelt otherwise
+        "sha256-AAAA",
+        f" {EMPTY}",
+        f"{EMPTY}\n",
+    ],
+)
+def test_bad_sri_is_refused(bad: str) -> None:
+    with pytest.raises(ValueError, match="not an SRI hash"):
+        sri_to_hex(bad)
+
+
+@pytest.mark.parametrize("bad", ["", "00", "zz" * 32, "0" * 40])
+def test_bad_hex_is_refused(bad: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - bytes.fromhex has its own words
+        hex_to_sri(bad)
+
+
+def git_blob_id(content: bytes) -> str:
+    verifier = Verifier(git_size=len(content))
+    verifier.update(content)
+    return verifier.git_blob_id or ""
+
+
+def test_git_blob_ids() -> None:
+    assert git_blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+    git = shutil.which("git")
+    assert git
+    made = subprocess.run(
+        [git, "hash-object", "--stdin"], input=b"hello\n", capture_output=True, check=True
+    )
+    assert git_blob_id(b"hello\n") == made.stdout.decode().strip()
