@@ -10,7 +10,7 @@ import pytest
 
 from aimodels_fetcher import retry
 from support import backends
-from support.nginx import public_folder
+from support.nginx import public_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,8 +30,8 @@ def server_of() -> Iterator[Callable[[type[Backend]], object]]:
         def start(kind: type[Backend]) -> object:
             server = kind.serve.__qualname__
             if server not in running:
-                folder = stack.enter_context(public_folder())
-                running[server] = stack.enter_context(kind.serve(folder))
+                directory = stack.enter_context(public_directory())
+                running[server] = stack.enter_context(kind.serve(directory))
             return running[server]
 
         yield start

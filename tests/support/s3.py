@@ -52,11 +52,11 @@ def client(url: str, service: str = "s3", key: str = KEY, secret: str = SECRET) 
 class Moto(Program):
     """moto's server: everything that AWS does, in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, directory: Path) -> None:
         super().__init__(
             [Path(sys.executable).with_name("moto_server"), "-p", "0"],
             r"Running on (http://[0-9.:]+)",
-            folder,
+            directory,
             {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)},
         )
         self.api = client(self.url)
@@ -116,9 +116,9 @@ class Moto(Program):
 
 
 class Hadro(Program):
-    """hadro: folders as buckets, for those who sign with the key."""
+    """hadro: directories as buckets, for those who sign with the key."""
 
-    def __init__(self, root: Path, folder: Path) -> None:
+    def __init__(self, root: Path, directory: Path) -> None:
         keys = ["--access-key", KEY, "--secret-key", SECRET]
         code = (
             "import runpy; from hadro.api import buckets;"
@@ -127,5 +127,5 @@ class Hadro(Program):
         super().__init__(
             [sys.executable, "-c", code, root, "--port", "0", *keys],
             r"Uvicorn running on (http://[0-9.:]+)",
-            folder,
+            directory,
         )

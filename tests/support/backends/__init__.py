@@ -35,8 +35,8 @@ def backend(name: str) -> type[Backend]:
 
 
 @dataclass(frozen=True)
-class Folder:
-    """A folder that a server shows."""
+class ServedDirectory:
+    """A directory that a server shows."""
 
     root: Path
     recording_proxy: Watched
@@ -70,7 +70,7 @@ class Backend(ABC):
 
     @classmethod
     @abstractmethod
-    def serve(cls, folder: Path) -> AbstractContextManager[object]:
+    def serve(cls, directory: Path) -> AbstractContextManager[object]:
         """Start the server, for many backends."""
 
     @abstractmethod

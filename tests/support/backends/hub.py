@@ -27,7 +27,7 @@ class HubBackend(Backend):
     secret = "hf_secretsecretsecret"
 
     @classmethod
-    def serve(cls, folder: Path) -> AbstractContextManager[object]:  # noqa: ARG003 (a process)
+    def serve(cls, directory: Path) -> AbstractContextManager[object]:  # noqa: ARG003 (a process)
         return Hub(page_size=PAGE)
 
     def __init__(self, server: object, name: str) -> None:
