@@ -5,9 +5,8 @@ from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.filters import Filters
-from aimodels_fetcher.paths import check_path, check_paths
+from aimodels_fetcher.paths import check_path
 
 PATH = st.text("ab./*?[]!-X", min_size=1, max_size=8)
 
@@ -51,5 +50,5 @@ def test_odd_paths_are_fine(path: str) -> None:
     "path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "a\0b", "\ud800"]
 )
 def test_paths_that_leave_the_output_are_refused(path: str) -> None:
-    with pytest.raises(SourceError, match="outside of the model"):
+    with pytest.raises(FetchError, match="outside of the model"):
         check_path(path)

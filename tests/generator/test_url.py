@@ -50,7 +50,7 @@ def parse(files: str, more: str = "") -> Entry:
 )
 def test_an_address_or_several(given: str, expected: list[str]) -> None:
     source = parse(f'{{ "model.gguf" = {given} }}').source
-    assert source.fetcher_spec() == {"files": {"model.gguf": expected}}
+    assert source.to_spec() == {"files": {"model.gguf": expected}}
     assert source.label == URL
 
 

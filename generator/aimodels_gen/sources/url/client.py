@@ -195,3 +195,6 @@ def _compare(path: str, facts: Iterable[_Head], head: _Head) -> None:
             f"{public(head.url)} {theirs}",
             "name URLs of the same file",
         )
+
+
+CLIENT = UrlClient
