@@ -97,7 +97,6 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         return self.ref
 
 
-
 def _check_repo(place: Place, repo: str) -> None:
     parts = repo.split("/")
     if len(parts) <= 2 and all(map(is_repo_part, parts)) and not repo.endswith(".git"):  # noqa: PLR2004 - org/name

@@ -86,7 +86,6 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
         return f"s3://{self.bucket}/{self.prefix}"
 
 
-
 def _split(given: str) -> str:
     """Return the two keys for what a person wrote as a URL, to add to a hint."""
     bucket, _, prefix = given.removeprefix("s3://").strip("/").partition("/")
