@@ -16,10 +16,10 @@
         ] (system: make nixpkgs.legacyPackages.${system} self.packages.${system});
     in
     {
-      # The library: fetchModel, integration. It takes no arguments and is the same for all systems.
+      # The library: fetchModel, integration. It takes no arguments and is the same on all systems.
       lib = import ./nix;
 
-      # Old releases of Nix take no paths for modules here.
+      # Old releases of Nix accept no paths as modules here.
       nixosModules.default.imports = [ ./nix/modules/nixos.nix ];
       homeManagerModules.default.imports = [ ./nix/modules/home-manager.nix ];
 
@@ -27,7 +27,7 @@
 
       packages = eachSystem (
         pkgs: packages: {
-          aimodels-gen = import ./package.nix pkgs;
+          aimodels-gen = pkgs.callPackage ./package.nix { };
           default = packages.aimodels-gen;
         }
       );
@@ -43,7 +43,7 @@
       );
 
       overlays.default = final: _prev: {
-        aimodels-gen = import ./package.nix final;
+        aimodels-gen = final.callPackage ./package.nix { };
         fetchModel = self.lib.fetchModel final;
       };
 
@@ -53,11 +53,11 @@
           inherit (packages) aimodels-gen;
           library = import ./tests/nix/check.nix { inherit pkgs; };
         }
-        # nixpkgs' lib by itself, which some give in place of nixpkgs, has no NixOS.
+        # nixpkgs.lib alone, which some use in place of nixpkgs, has no NixOS.
         // (if nixpkgs.lib ? nixosSystem then import ./tests/checks { inherit self nixpkgs pkgs; } else { })
       );
 
-      # Not among the checks, because it takes a machine with KVM.
+      # Not among the checks, because it requires KVM.
       legacyPackages = eachSystem (
         pkgs: _packages: {
           vm-test = import ./tests/checks/vm.nix { inherit self pkgs; };

@@ -1,9 +1,9 @@
-# aimodels-gen as a package; `pkgs` is nixpkgs.
-{ lib, python3Packages, ... }:
+# aimodels-gen as a package, for `callPackage`.
+{ lib, python3Packages }:
 let
   inherit (builtins.fromTOML (builtins.readFile ./pyproject.toml)) project;
 
-  # What the wheel is made of, so that an edit to the tests rebuilds nothing.
+  # What the wheel is built from: an edit to the tests rebuilds nothing.
   parts = map toString [
     ./generator
     ./nix/fetcher/aimodels_fetcher
@@ -38,6 +38,7 @@ python3Packages.buildPythonApplication {
     python3Packages.click
     python3Packages.huggingface-hub
     python3Packages.jinja2
+    python3Packages.msgspec
     python3Packages.requests
   ];
 

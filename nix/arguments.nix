@@ -1,6 +1,10 @@
-# What is asked for a model, checked and with its defaults: by `fetchModel`, which throws at the
-# first thing that is wrong, and by the modules, which want to tell it as an assertion.
+# The arguments for a model, checked and with their defaults: for `fetchModel`, which throws at the first
+# mistake, and for the modules, which report it as an assertion.
 let
+  inherit (import ./names.nix) mkCacheName;
+  inherit (import ./sources) normalise;
+  inherit (import ./util.nix) checkAttrs;
+
   defaults = {
     hash = null;
     files = null;
@@ -22,15 +26,14 @@ let
     "link"
   ];
 
-  namable = part: part == null || builtins.match "[0-9A-Za-z._-]+" part != null;
+  isName = part: part == null || builtins.match "[0-9A-Za-z._-]+" part != null;
 in
 {
   /**
     Checks the arguments of `fetchModel`, and returns them with defaults: `source` as
     ./sources/default.nix describes it, `sources` with the fallbacks after it, and
     `integration.huggingface` as `enable`, `org`, `model` and `hfCachePath` (null without a cache
-    entry). Hashes are left to those who build: what a model is called can be asked while they are
-    still to be filled in.
+    entry). Hashes are not checked here: names can be evaluated before the hash is known.
 
     # Type
 
@@ -41,8 +44,8 @@ in
     # Arguments
 
     fail
-    : What to do with the message about the first thing that is wrong: `throw` it, or return it as
-      `{ problem = message; }`. That is the result then.
+    : What to do with the message about the first mistake: throw it, or return it as
+      `{ problem = message; }`, which is then the result.
   */
   check =
     fail: given:
@@ -58,11 +61,9 @@ in
         fallbacks
         ;
 
-      inherit (import ./sources) normalise;
       source = normalise fail "source" arguments.source;
       sources = [ source ] ++ map (normalise fail "fallbacks") fallbacks;
-      problems = builtins.filter (one: one ? problem) sources;
-      checkKeys = (import ./keys.nix fail).check;
+      problems = builtins.filter (each: each ? problem) sources;
 
       hf = hfDefaults // integration.huggingface or { };
       org = if hf.org != null then hf.org else source.org;
@@ -73,7 +74,7 @@ in
     else if problems != [ ] then
       builtins.head problems
     else if hash == null && files == null then
-      fail "needs a pin: `hash = \"sha256-…\"` (write \"\" to be told it) or `files = { … }` (from `aimodels-gen lock`)"
+      fail "needs a pin: set `hash = \"sha256-…\"` (with \"\", Nix reports the right one) or `files = { … }` (from `aimodels-gen lock`)"
     else if hash != null && files != null then
       fail "has both `hash` and `files`; keep one"
     else if files == { } then
@@ -81,18 +82,18 @@ in
     else if files != null && source.hasCommits && source.rev == null then
       fail "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`"
     else if files != null && (include != null || exclude != [ ]) then
-      fail "`include` and `exclude` go with `hash`; `files` names the files already"
+      fail "`include` and `exclude` require `hash`; `files` already lists the files"
     else if files == null && layout != "copy" then
-      fail "`layout` goes with `files`; a `hash` pin is one self-contained path"
+      fail "`layout` requires `files`; a `hash` pin is one self-contained path"
     else if !(builtins.elem layout layouts) then
       fail "`layout = \"${layout}\"` is not \"copy\" or \"link\""
-    else if !(namable org && namable model) then
+    else if !(isName org && isName model) then
       fail "`integration.huggingface` names the entry \"${toString org}/${toString model}\": use letters, digits, . _ and -"
     else if hf.enable && (model == null || (org == null && source.model == null)) then
-      fail "`source.${source.type}` has no name of its own for the cache: say `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `enable = false` there for the plain files"
+      fail "`source.${source.type}` has no repository name: set `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `integration.huggingface.enable = false` for plain files"
     else
-      checkKeys "integration" [ "huggingface" ] integration (
-        checkKeys "integration.huggingface" (builtins.attrNames hfDefaults) hf (
+      checkAttrs fail "integration" [ "huggingface" ] integration (
+        checkAttrs fail "integration.huggingface" (builtins.attrNames hfDefaults) hf (
           arguments
           // {
             inherit
@@ -104,7 +105,7 @@ in
             inherit (hf) enable;
             hfCachePath =
               if hf.enable then
-                (import ./integration).mkCacheName {
+                mkCacheName {
                   inherit org model;
                   inherit (source) repoType;
                 }

@@ -1,6 +1,6 @@
 /**
-  Turns a pin into a store path that is a Hugging Face cache entry: link it as
-  `hub/${model.hfCachePath}`, and `from_pretrained` finds it.
+  Turns a pin into a store path that is a Hugging Face cache entry. Linked as
+  `hub/${model.hfCachePath}`, it is found by `from_pretrained`.
 
   # Type
 
@@ -16,39 +16,40 @@
   source
   : Exactly one source. `source.huggingface = { repo; rev ? null; ref ? "main"; repoType ? "model";
     endpoint ? null; }`: `rev` is a commit; `ref` is the branch or tag that it stands for; `endpoint`
-    is the address of a mirror, or a list of addresses to try in order.
+    is the URL of a mirror, or a list of URLs to try in order.
     `source.s3 = { bucket; prefix ? ""; region ? null; endpoint ? null; versions ? { }; }`: the objects
-    in a folder of a bucket; `versions` has the version of each.
-    `source.url.files = { PATH = ADDRESS; }`: single files, each with an address, or a list of addresses
-    to try in order.
+    below a prefix of a bucket; `versions` maps paths to object versions.
+    `source.url.files = { PATH = URL; }`: single files, each with a URL, or a list of URLs to try in
+    order.
 
   fallbacks
-  : More sources, a list, that have the same files. They are asked in order for what those before do
-    not give.
+  : A list of more sources that have the same files. They are tried in order when the sources before
+    them fail.
 
   hash
-  : The `tree` pin: SRI hash of the whole result; "" to be told the right one.
+  : The `tree` pin: SRI hash of the whole result. With "", Nix reports the right one.
 
   files
-  : The `files` pin: path in the repository -> `{ hash; size ? null; lfs ? false; }`. On the Hub it wants
-    `rev`.
+  : The `files` pin: path in the repository -> `{ hash; size ? null; lfs ? false; }`. For the Hub it
+    requires `rev`.
 
   layout
   : With `files`: "copy" makes the result self-contained, "link" makes its blobs symbolic links to
     the store paths of the single files.
 
   include, exclude
-  : With `hash`: fnmatch patterns of the paths to fetch, and of those to leave out.
+  : With `hash`: fnmatch patterns of the paths to fetch, and of paths to leave out.
 
   integration.huggingface
-  : `enable = false` gives the plain files instead of a cache entry; `org` and `model` rename it.
+  : `enable = false` makes the result the plain files instead of a cache entry; `org` and `model`
+    rename the entry.
 
   meta
   : As for any package.
 
   # Result
 
-  `passthru` holds `meta` (the above with `org`, `model`, `sourceType`, `repo` and `rev`),
+  `passthru` contains `meta` (the above with `org`, `model`, `sourceType`, `repo` and `rev`),
   `hfCachePath`, `snapshotPath`, `linked` (the same entry without copies), `copied` (the same without
   references to other store paths) and, for a `files` pin, `blobs`: path -> derivation.
 
@@ -79,11 +80,14 @@ let
   fail = message: throw "nix-ai-models: model \"${name}\": ${message}";
   checked = (import ./arguments.nix).check fail arguments;
   inherit (checked) enable hfCachePath;
+  inherit (pkgs) stdenvNoCC;
+  fetcher = import ./fetcher.nix pkgs;
   names = import ./names.nix;
 
   filesPin = import ./pins/files.nix {
     inherit
-      pkgs
+      stdenvNoCC
+      fetcher
       fail
       name
       enable
@@ -93,7 +97,8 @@ let
 
   treePin = import ./pins/tree.nix {
     inherit
-      pkgs
+      stdenvNoCC
+      fetcher
       fail
       name
       enable
@@ -118,7 +123,7 @@ let
     in
     result;
 
-  # By layout; a tree has but one.
+  # By layout; a tree has only one.
   tree = form treePin.fetch;
   forms =
     if checked.files == null then
@@ -139,8 +144,8 @@ let
     else if checked.source.rev != null then
       "${result}/snapshots/${checked.source.rev}"
     else
-      # The commit is known only once the model is there.
-      "${pkgs.stdenvNoCC.mkDerivation {
+      # The commit is known only after the model is built.
+      "${stdenvNoCC.mkDerivation {
         name = "${names.sanitize name}-snapshot";
         preferLocalBuild = true;
         buildCommand = ''
@@ -150,9 +155,9 @@ let
       }}";
 
   passthru = {
-    # The name of a tree says more, and what people allow by name is this.
+    # The name of a tree pin has a suffix; `allowUnfreePredicate` and the like compare this one.
     pname = names.sanitize name;
-    # nixpkgs puts passthru over the derivation's own attributes, `meta` included.
+    # nixpkgs merges passthru over the derivation's own attributes, `meta` included.
     meta = meta // {
       inherit (checked) org model;
       inherit (checked.source) repo rev;

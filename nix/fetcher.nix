@@ -2,14 +2,14 @@
 pkgs:
 let
   inherit (pkgs) lib;
-  # Builds run where they are made, also when `pkgs` is for another platform.
+  # Builds run on the build platform, also when `pkgs` is for another one.
   inherit (pkgs.buildPackages or pkgs) python3;
 
-  program = import ./program.nix "fetcher" ./fetcher;
+  program = import ./bundle-python.nix "fetcher" ./fetcher;
 in
 {
   /**
-    Attributes that make `stdenvNoCC.mkDerivation` run the fetcher on a spec.
+    Attributes with which `stdenvNoCC.mkDerivation` runs the fetcher on a spec.
 
     # Type
 
@@ -19,8 +19,8 @@ in
   */
   build = spec: {
     spec = builtins.toJSON spec;
-    # A listing of thousands of files does not fit into an environment variable. nixpkgs may be
-    # configured to make structured attributes the default, with which there is no passAsFile.
+    # A listing of thousands of files does not fit into an environment variable. nixpkgs can be
+    # configured to default to structured attributes, which have no passAsFile.
     passAsFile = [ "spec" ];
     __structuredAttrs = false;
     nativeBuildInputs = [ python3 ];
@@ -32,7 +32,8 @@ in
   };
 
   /**
-    Attributes that make it a fixed-output derivation, which may use the network.
+    Attributes that make it a fixed-output derivation, which may use the network. Apply it to the sources
+    once for all files of a model: the Python environment is evaluated then.
 
     # Type
 
@@ -43,7 +44,7 @@ in
     # Arguments
 
     sources
-    : As ./sources/default.nix gives them.
+    : As ./sources/default.nix returns them.
 
     mode
     : "flat" or "recursive".
@@ -51,25 +52,33 @@ in
     hash
     : SRI hash.
   */
-  fixedOutput = sources: mode: hash: {
-    outputHashMode = mode;
-    outputHashAlgo = "sha256";
-    outputHash = hash;
-    nativeBuildInputs = [
-      (python3.withPackages (
-        python: [ python.requests ] ++ builtins.concatMap (source: source.pythonPackages python) sources
-      ))
-    ];
-    # Nix does not ask TLS whether the content is right, but a token must not go to a stranger.
-    SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
-    # These come from the environment of nix-daemon; those that are not set arrive empty.
-    impureEnvVars =
-      lib.fetchers.proxyImpureEnvVars
-      ++ [
-        "AIMODELS_MAX_CONNECTIONS"
-        # Older releases of nixpkgs do not count it among those of proxies.
-        "NIX_SSL_CERT_FILE"
-      ]
-      ++ builtins.concatMap (source: source.impureEnvVars) sources;
-  };
+  fixedOutput =
+    sources:
+    let
+      network = {
+        outputHashAlgo = "sha256";
+        nativeBuildInputs = [
+          (python3.withPackages (
+            python: [ python.requests ] ++ builtins.concatMap (source: source.pythonPackages python) sources
+          ))
+        ];
+        # The hash protects the content, but only TLS keeps a token from strangers.
+        SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
+        # These come from the environment of nix-daemon; unset ones arrive as empty strings.
+        impureEnvVars =
+          lib.fetchers.proxyImpureEnvVars
+          ++ [
+            "AIMODELS_MAX_CONNECTIONS"
+            # Older releases of nixpkgs do not list it among the proxy variables.
+            "NIX_SSL_CERT_FILE"
+          ]
+          ++ builtins.concatMap (source: source.impureEnvVars) sources;
+      };
+    in
+    mode: hash:
+    network
+    // {
+      outputHashMode = mode;
+      outputHash = hash;
+    };
 }

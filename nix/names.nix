@@ -1,7 +1,8 @@
-# Names for the store. The generator has a twin, generator/aimodels_gen/names.py, because it puts
-# tree pins into the store under the name that the derivation will ask for; tests compare the two.
+# Names of cache entries and of store paths. generator/aimodels_gen/nix/store_path.py has the same rules,
+# because the generator adds tree pins to the store under the name of their derivation; tests compare the
+# two.
 let
-  # What is left of a store name (at most 211 characters) beside ".drv".
+  # The maximum of a store name (211 characters) less ".drv".
   maxLength = 207;
 
   dropDots =
@@ -11,7 +12,7 @@ let
     else
       string;
 
-  # The last `length` characters, because an extension says more than a beginning.
+  # The last `length` characters, which keep the extension.
   lastOf =
     length: string:
     let
@@ -19,7 +20,7 @@ let
     in
     if excess > 0 then dropDots (builtins.substring excess length string) else string;
 
-  # Nix refuses derivations of such names.
+  # Nix refuses derivations with such names.
   notADrv =
     string:
     let
@@ -38,6 +39,30 @@ let
 in
 {
   /**
+    Name of the directory in which huggingface_hub keeps a repository, below `hub/`.
+
+    # Type
+
+    ```
+    mkCacheName :: { org :: String | Null ? null, model :: String, repoType :: String ? "model" } -> String
+    ```
+
+    # Example
+
+    ```nix
+    mkCacheName { org = "meta-llama"; model = "Llama-2-7b-hf"; }
+    => "models--meta-llama--Llama-2-7b-hf"
+    ```
+  */
+  mkCacheName =
+    {
+      org ? null,
+      model,
+      repoType ? "model",
+    }:
+    "${repoType}s--${if org == null then "" else "${org}--"}${model}";
+
+  /**
     Turns any string into a name that the store accepts.
 
     # Type
@@ -49,8 +74,8 @@ in
   sanitize = sanitizeTo maxLength;
 
   /**
-    Name of the derivation for one file: its base name, free of repository and revision, so that
-    the store shares equal files between models.
+    Name of the derivation for one file: its base name, without repository and revision, so that the
+    store shares equal files between models.
 
     # Type
 
@@ -61,9 +86,8 @@ in
   fileName = path: sanitizeTo maxLength (baseNameOf path);
 
   /**
-    Name of the derivation for a tree pin. It carries seven digits of a hash of where the tree
-    comes from: a changed source then means another store path, and Nix fetches again even where
-    the old hash was left in place.
+    Name of the derivation for a tree pin, with seven digits of the hash of its source: a changed source
+    changes the store path, and Nix fetches again even if the old hash was not replaced.
 
     # Type
 

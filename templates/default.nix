@@ -1,4 +1,4 @@
-# The flake's `templates.default`. `aimodels-gen init` writes the same files and says the same.
+# The flake's `templates.default`. `aimodels-gen init` writes the same files and prints the same text.
 {
   description = "Models from models.toml as packages, as a Hugging Face cache, and in a development shell";
   path = ./project;

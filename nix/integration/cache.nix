@@ -1,7 +1,7 @@
 /**
-  A cache with nothing but the given models, as a store path: `HF_HOME = "${mkCache pkgs models}"` in
-  images and CI, `HF_HUB_CACHE = "${mkCache pkgs models}/hub"` where the rest of `HF_HOME` is to stay
-  writable. It refers to the models and holds no copy.
+  A cache that contains only these models, as a store path: `HF_HOME = "${mkCache pkgs models}"` in images
+  and CI, `HF_HUB_CACHE = "${mkCache pkgs models}/hub"` if the rest of `HF_HOME` must stay writable. It
+  links to the models and copies nothing.
 
   # Type
 
@@ -12,10 +12,10 @@
   # Arguments
 
   pkgs
-  : nixpkgs, of which it needs `stdenvNoCC`.
+  : nixpkgs. Only its `stdenvNoCC` is used.
 
   models
-  : What `fetchModel` gave: a list or an attribute set.
+  : Models made by `fetchModel`, as a list or an attribute set.
 
   # Example
 

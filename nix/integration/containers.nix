@@ -1,17 +1,17 @@
-# Where containers are to see models, in the words of those who start them.
+# Where containers find models, as mounts and volumes for the programs that start containers.
 let
-  # Colons separate the parts of a volume, and of what NixOS gives systemd-nspawn.
+  # Colons separate the parts of a volume, and of the bind mounts that NixOS passes to systemd-nspawn.
   absolute =
     fail: argument: path:
     if builtins.isString path && builtins.match "/[^:]*" path != null then
       path
     else
-      fail "`${argument}` names a folder in the container: write an absolute path, as a string and without colons";
+      fail "`${argument}` is a directory in the container: write an absolute path, as a string and without colons";
 in
 {
   /**
-    Mounts for NixOS' `containers.<name>.bindMounts`. They refer to other store paths, which these
-    containers see: they have the host's store.
+    Mounts for NixOS' `containers.<name>.bindMounts`. They link to other store paths, which these
+    containers can read because they share the host's store.
 
     # Type
 
@@ -22,7 +22,7 @@ in
     # Arguments
 
     models
-    : What `fetchModel` gave: a list or an attribute set.
+    : Models made by `fetchModel`, as a list or an attribute set.
 
     cacheDir
     : `HF_HOME` in the container.
@@ -60,8 +60,8 @@ in
 
   /**
     Volumes for `docker run -v`, for Podman, and for NixOS'
-    `virtualisation.oci-containers.containers.<name>.volumes`. Each is whole by itself: these
-    containers do not see the store.
+    `virtualisation.oci-containers.containers.<name>.volumes`. Each is self-contained, because these
+    containers cannot read the store.
 
     # Type
 
@@ -72,7 +72,7 @@ in
     # Arguments
 
     models
-    : What `fetchModel` gave: a list or an attribute set.
+    : Models made by `fetchModel`, as a list or an attribute set.
 
     home
     : `HF_HOME` in the container.

@@ -1,6 +1,7 @@
-# Helpers around the entries that `fetchModel` makes; an index of the files beside it.
+# The index of the helpers for the entries that `fetchModel` makes.
 {
-  inherit (import ./names.nix) mkCacheName getModelPath;
+  inherit (import ../names.nix) mkCacheName;
+  inherit (import ./paths.nix) getModelPath;
   inherit (import ./shells.nix) mkLinkScript mkShellHook;
   inherit (import ./containers.nix) mkContainerMounts mkContainerVolumes;
   mkCache = import ./cache.nix;

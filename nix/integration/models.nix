@@ -1,4 +1,4 @@
-# The argument `models` of the helpers: a list or an attribute set of what `fetchModel` gave.
+# The argument `models` of the helpers: a list or an attribute set of models made by `fetchModel`.
 function:
 let
   fail = message: throw "nix-ai-models: integration.${function}: ${message}";
@@ -22,18 +22,18 @@ let
         model = models.${name};
       }) (builtins.attrNames models)
     else
-      fail "`models` is a list or an attribute set of what `fetchModel` gave; for a single one, write `[ model ]`";
+      fail "`models` must be a list or an attribute set of models made by `fetchModel`; for a single one, write `[ model ]`";
 
   entry =
     { name, model }@given:
     if model ? hfCachePath then
       given
     else if model ? snapshotPath then
-      fail "model \"${name}\" is no cache entry, because of `integration.huggingface.enable = false`: drop that, or leave the model out and give programs its path (`integration.getModelPath`)"
+      fail "model \"${name}\" is not a cache entry because of `integration.huggingface.enable = false`: remove that, or leave the model out and pass its path to programs (`integration.getModelPath`)"
     else
-      fail "\"${name}\" is not what `fetchModel` gave: it has no `hfCachePath`";
+      fail "\"${name}\" was not made by `fetchModel`: it has no `hfCachePath`";
 
-  only =
+  unique =
     cacheName: given:
     let
       first = builtins.head given;
@@ -45,10 +45,19 @@ let
       fail "\"${first.name}\" and \"${(builtins.head others).name}\" are both ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`";
 in
 {
+  /**
+    Throws a message with the name of the helper before it.
+
+    # Type
+
+    ```
+    fail :: String -> a
+    ```
+  */
   inherit fail;
 
   /**
-    The models by their names in the cache, of which each is there once.
+    The models by their names in the cache. Two different models with one name are an error.
 
     # Type
 
@@ -58,12 +67,12 @@ in
   */
   byCacheName =
     models:
-    builtins.mapAttrs only (
+    builtins.mapAttrs unique (
       builtins.groupBy (given: given.model.hfCachePath) (map entry (listed models))
     );
 
   /**
-    The form of a model that takes no second copy, and refers to other store paths.
+    The form of a model that stores nothing twice and links to other store paths.
 
     # Type
 
@@ -74,7 +83,7 @@ in
   linked = model: model.linked or model;
 
   /**
-    The form of a model that is whole where no other store path is.
+    The form of a model that is complete without other store paths.
 
     # Type
 

@@ -1,7 +1,7 @@
 # Strings in shell commands.
 {
   /**
-    Double-quoted for a shell that shall still expand `$HOME`.
+    The string in double quotes, in which the shell still expands variables such as `$HOME`.
 
     # Type
 
@@ -13,7 +13,7 @@
     string: "\"${builtins.replaceStrings [ "\\" "\"" "`" ] [ "\\\\" "\\\"" "\\`" ] string}\"";
 
   /**
-    Single-quoted for a shell that shall expand nothing.
+    The string in single quotes, in which the shell expands nothing.
 
     # Type
 

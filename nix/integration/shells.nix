@@ -1,11 +1,11 @@
-# Shell commands that put models where huggingface_hub looks, for any POSIX shell.
+# Commands for any POSIX shell that link models into the cache of huggingface_hub.
 let
   inherit (import ./quote.nix) expandable literal;
 
-  # `ai_models_link NAME TARGET` makes the link in $hub; what may be a user's stays as it is, and is
-  # named in a line on stderr. Another shell may do the same at the same time: then a link is gone for
-  # a moment, or there already. To be used in a subshell, since it sets variables. It says its lines
-  # with printf, because some shells' echo reads backslashes.
+  # `ai_models_link NAME TARGET` creates the link in $hub; files that may be the user's stay as they are
+  # and are reported on stderr. Another shell may do the same at the same time: the link is then missing
+  # for a moment, or exists already. Run it in a subshell, because it sets variables. It prints with
+  # printf, because the echo of some shells interprets backslashes.
   linkFunction = ''
     ai_models_link() {
       link=$hub/$1 how=-sn
@@ -16,23 +16,23 @@ let
           ${literal builtins.storeDir}/*) how=-sfn ;;
           "") ;;
           *)
-            printf '%s\n' "nix-ai-models: $link leads to $there, not into the Nix store: remove the link to use the model from the store" >&2
+            printf '%s\n' "nix-ai-models: $link points to $there, outside the Nix store: remove the link to use the model from the store" >&2
             return 1
             ;;
         esac
       elif [ -e "$link" ]; then
-        printf '%s\n' "nix-ai-models: $link is not a symbolic link, and may hold downloads of yours: move it away to use the model from the Nix store" >&2
+        printf '%s\n' "nix-ai-models: $link is not a symbolic link and may contain your downloads: move it away to use the model from the Nix store" >&2
         return 1
       fi
       said=$(ln "$how" -- "$2" "$link" 2>&1) || [ "$(readlink -- "$link")" = "$2" ] || {
-        printf '%s\n' "nix-ai-models: $link is not made ($said): make its folder writable for you, or choose another cache" >&2
+        printf '%s\n' "nix-ai-models: cannot create $link ($said): make its directory writable for you, or use another cache" >&2
         return 1
       }
     }
   '';
 
-  # As huggingface_hub finds it, also where a variable is set and empty, or begins with `~`. A relative
-  # path would be another folder from each directory.
+  # As huggingface_hub finds it, also if a variable is set but empty, or begins with `~`. A relative path
+  # would depend on the working directory.
   findHub = ''
     cache=''${XDG_CACHE_HOME-'~/.cache'}
     home=''${HF_HOME-''${cache:+$cache/}huggingface}
@@ -47,17 +47,17 @@ let
         ;;
     esac
     said=$(mkdir -p -- "$hub" 2>&1) || {
-      printf '%s\n' "nix-ai-models: models are not linked ($said): set HF_HOME to a folder that you can write to" >&2
+      printf '%s\n' "nix-ai-models: models are not linked ($said): set HF_HOME to a directory that you can write to" >&2
       exit 0
     }
   '';
 in
 {
   /**
-    Shell commands that put a model where huggingface_hub looks. They can be run again and again, and
-    replace only symbolic links into the Nix store: a folder may hold what a user has downloaded, and
-    a link to elsewhere is a user's own. They are a subshell that fails then; nothing leaks into the
-    shell that runs it.
+    Shell commands that link a model into the cache of huggingface_hub. They can be repeated, and replace
+    only symbolic links into the Nix store: a directory may contain downloads, and other links are the
+    user's own. In those cases the commands, which are a subshell, fail. They set nothing in the shell that
+    runs them.
 
     # Type
 
@@ -68,10 +68,10 @@ in
     # Arguments
 
     model
-    : What `fetchModel` gave.
+    : A model made by `fetchModel`.
 
     cacheDir
-    : The `hub` folder. The shell expands variables in it: "$HOME/.cache/huggingface/hub".
+    : The `hub` directory. The shell expands variables in it: "$HOME/.cache/huggingface/hub".
   */
   mkLinkScript =
     { model, cacheDir }:
@@ -89,10 +89,10 @@ in
     '';
 
   /**
-    What `shellHook` of a development shell has to be for programs in it to find the models: links in
-    the cache that huggingface_hub uses there (`HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`, else
-    `~/.cache`). It works as `mkLinkScript` does, says a line for each model that it cannot link, and
-    goes on: the shell starts in any case. It prints nothing where nothing is wrong.
+    The `shellHook` of a development shell whose programs find the models. It links them into the cache
+    that huggingface_hub uses there (`HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`, or else `~/.cache`) under
+    the rules of `mkLinkScript`. It prints one line for each model that it cannot link, and nothing else;
+    the shell always starts.
 
     # Type
 
@@ -103,10 +103,10 @@ in
     # Arguments
 
     models
-    : What `fetchModel` gave: a list or an attribute set.
+    : Models made by `fetchModel`, as a list or an attribute set.
 
     offline
-    : Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, so that no request leaves the machine.
+    : Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, which keep programs from sending requests.
 
     # Example
 

@@ -1,10 +1,10 @@
-# What the NixOS and the Home Manager module have in common: their options, what is wrong with the
-# values, and how the linker is run.
+# What the NixOS and the Home Manager module share: options, checks of their values, and the commands that
+# run the linker.
 {
   lib,
   pkgs,
   config,
-  # The path of the module's options, as in "services.ai-models".
+  # The path of the module's options, such as "services.ai-models".
   path,
 }:
 let
@@ -18,7 +18,7 @@ let
   allowed = (pkgs.config or { }) // (if settings == null then { } else settings);
   allowsUnfree = allowed.allowUnfree or false;
 
-  # The form that takes no second copy, unless a copy is asked for.
+  # Linked, so that nothing is stored twice, unless a copy is asked for.
   forms = import ../integration/models.nix path;
   entryOf = model: (if model.layout == "copy" then forms.copied else forms.linked) model.package;
 
@@ -32,7 +32,7 @@ let
         lib.optional (model.checked ? problem) model.checked.problem
         ++ lib.optional (isRefused model) (
           "its licence (${licenses.nameOf model.meta.license}) is unfree: allow that with "
-          + "`nixpkgs.config.allowUnfree = true`, or say `${path}.enforceLicenses = false`"
+          + "`nixpkgs.config.allowUnfree = true`, or set `${path}.enforceLicenses = false`"
         )
       )
     ) cfg.models
@@ -54,9 +54,18 @@ let
     } ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`"
   ) (lib.filterAttrs (_cacheName: names: builtins.length names > 1) byCacheName);
 
-  linker = import ../program.nix "linker" ../linker;
+  linker = import ../bundle-python.nix "linker" ../linker;
 in
 {
+  /**
+    The options that both modules declare.
+
+    # Type
+
+    ```
+    options :: AttrSet
+    ```
+  */
   options = {
     enable = lib.mkEnableOption "AI models from the Nix store";
 
@@ -68,7 +77,7 @@ in
         }
       );
       default = { };
-      description = "The models by their names, each as the arguments of `fetchModel`.";
+      description = "The models by their names, each with the arguments of `fetchModel`.";
       example = lib.literalExpression ''
         {
           llama-2-7b = {
@@ -91,8 +100,8 @@ in
       ) cfg.models;
       defaultText = lib.literalMD "paths in the Nix store";
       description = ''
-        For each model, the folder that has its files by their names: what `from_pretrained` and the
-        options of servers take in the place of a repository's name.
+        For each model, the directory that contains its files by their names. `from_pretrained` and the
+        options of servers accept it in place of a repository name.
       '';
     };
 
@@ -100,8 +109,8 @@ in
       type = types.bool;
       default = false;
       description = ''
-        Whether to refuse models whose `meta.license` is unfree, or not known to be free, where
-        `nixpkgs.config.allowUnfree` is not set. Models without `meta.license` are not refused.
+        Whether to refuse models whose `meta.license` is unfree, or not known to be free, unless
+        `nixpkgs.config.allowUnfree` is set. Models without `meta.license` are not refused.
       '';
     };
 
@@ -109,7 +118,7 @@ in
       enable = mkOption {
         type = types.bool;
         default = true;
-        description = "Whether to put the models where Hugging Face programs look for them.";
+        description = "Whether to link the models into the Hugging Face cache, where programs find them.";
       };
 
       mode = mkOption {
@@ -119,10 +128,10 @@ in
         ];
         default = "link";
         description = ''
-          How a model is put there. `link`: as a link to the store path, which nothing can write to.
-          `directory`: as a folder of links, for programs that also go online: they can follow the branch
-          to newer commits, reuse the files that have not changed, and fetch files that the pin leaves out.
-          What they have downloaded stays when the model is updated or removed.
+          How a model is linked. `link`: as one link to the store path, which is read-only. `directory`: as a
+          directory of links, for programs that also go online. They can follow the branch to newer commits,
+          reuse unchanged files, and fetch files that the pin leaves out. Their downloads stay when the model
+          is updated or removed.
         '';
       };
 
@@ -131,15 +140,14 @@ in
         default = false;
         description = ''
           Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, for system services on NixOS and for
-          the user's session in Home Manager: programs then use what is there, and ask no server whether
-          there is something newer.
+          the user's session in Home Manager. Programs then load models from the cache and send no requests.
         '';
       };
     };
   };
 
   /**
-    Store paths of all models, whether they are linked or not.
+    Store paths of all models, linked or not.
 
     # Type
 
@@ -150,7 +158,7 @@ in
   entries = map entryOf (lib.attrValues cfg.models);
 
   /**
-    What is wrong with the models, and with where they are to go.
+    Problems of the models, and of the directory that they are linked in.
 
     # Type
 
@@ -160,11 +168,15 @@ in
 
     # Arguments
 
-    folder
-    : The folder of the cache that the module writes to; `name` is its option.
+    directory
+    : The directory of the cache that the module writes to; `name` is its option.
   */
   assertions =
-    { name, folder }:
+    { name, directory }:
+    let
+      text = toString directory;
+      given = "${path}.integration.huggingface.${name} = \"${text}\"";
+    in
     map
       (message: {
         assertion = false;
@@ -174,23 +186,20 @@ in
         wrong
         ++ lib.optionals hf.enable (
           conflicts
-          ++ lib.optional (lib.hasPrefix "${builtins.storeDir}/" "${toString folder}/") (
-            "${path}.integration.huggingface.${name} = \"${toString folder}\" is inside the Nix store, "
-            + "where nothing can be put: name a folder outside, as a string"
+          ++ lib.optional (lib.hasPrefix "${builtins.storeDir}/" "${text}/") (
+            "${given} is inside the Nix store, which is read-only: set a directory outside, as a string"
           )
-          ++ lib.optional (builtins.match "(/+[^/$\n\r]+)+/*" (toString folder) == null) (
-            "${path}.integration.huggingface.${name} = \"${toString folder}\" is not the path of a folder: "
-            + "write an absolute one out, without variables"
+          ++ lib.optional (builtins.match "(/+[^/$\n\r]+)+/*" text == null) (
+            "${given} is not the path of a directory: write an absolute path, without variables"
           )
-          ++ lib.optional (lib.elem ".." (lib.splitString "/" (toString folder))) (
-            "${path}.integration.huggingface.${name} = \"${toString folder}\" leads back with `..`: "
-            + "write the path without"
+          ++ lib.optional (lib.elem ".." (lib.splitString "/" text)) (
+            "${given} contains `..`: write the path without it"
           )
         )
       );
 
   /**
-    What is probably not meant.
+    Settings that contradict each other.
 
     # Type
 
@@ -200,16 +209,25 @@ in
   */
   warnings = lib.optional (hf.enable && hf.offline && hf.mode == "directory") (
     "${path}.integration.huggingface: `mode = \"directory\"` is for programs that go online, which "
-    + "`offline = true` forbids; leave one of them out"
+    + "`offline = true` prevents; remove one of them"
   );
 
+  /**
+    Environment variables for the programs that load models.
+
+    # Type
+
+    ```
+    environment :: AttrSet
+    ```
+  */
   environment = lib.optionalAttrs (hf.enable && hf.offline) {
     HF_HUB_OFFLINE = "1";
     TRANSFORMERS_OFFLINE = "1";
   };
 
   /**
-    Command lines that put the models into a hub folder, and take them out again.
+    Command lines that link the models into a hub directory, and remove the links again.
 
     # Type
 
@@ -220,10 +238,10 @@ in
     # Arguments
 
     hub
-    : The `hub` folder.
+    : The `hub` directory.
 
     state
-    : The file in which the linker keeps what it has made.
+    : The file in which the linker records the links that it has made.
   */
   commands =
     { hub, state }:
@@ -251,7 +269,7 @@ in
           cp "$specPath" "$out"
         '';
       };
-      # Isolated: users have Python modules and settings of their own.
+      # Isolated from users' own Python modules and settings.
       run = command: "${pkgs.python3}/bin/python3 -I -B -X utf8 ${linker} ${command} ${spec}";
     in
     {

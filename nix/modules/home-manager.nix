@@ -16,7 +16,7 @@ let
     path = "programs.ai-models";
   };
 
-  # Session variables are for a shell to expand; of these it is known what they will be.
+  # Shells expand session variables; the values of these are known here.
   known = {
     HOME = config.home.homeDirectory;
     USER = config.home.username;
@@ -47,31 +47,31 @@ let
     if value == null then default else expand (toString value);
 
   hub = toString hf.hubDir;
-  # In a terminal of a service, such as a notebook's, that variable is about the service.
+  # In a terminal that a service has started, such as a notebook's, this variable is the service's.
   commands = lib.mapAttrs (_name: command: "RUNTIME_DIRECTORY= ${command}") (
     common.commands {
       inherit hub;
-      # Not in the cache, whose parts may be anywhere.
+      # Not in the cache, whose parts may be in different places.
       state = "${config.xdg.stateHome}/nix-ai-models/links.json";
     }
   );
 
-  # What is to be done by the next generation if it has no models. The name is its.
+  # A program that the next generation runs if it has no models. That generation knows its name only.
   undo = "ai-models-unlink";
 in
 {
   options.programs.ai-models = lib.recursiveUpdate common.options {
     integration.huggingface.hubDir = mkOption {
-      # What session variables say may be none; that is asserted.
+      # The default comes from session variables and may not be a path, which an assertion reports.
       type = types.either types.path types.str // {
         description = "absolute path";
       };
       default = variable "HF_HUB_CACHE" "${variable "HF_HOME" "${variable "XDG_CACHE_HOME" config.xdg.cacheHome}/huggingface"}/hub";
       defaultText = lib.literalMD ''
-        as huggingface_hub finds it, by `home.sessionVariables`: `HF_HUB_CACHE`, else `hub` below `HF_HOME`,
-        else `huggingface/hub` below `XDG_CACHE_HOME` or `xdg.cacheHome`
+        as huggingface_hub finds it, from `home.sessionVariables`: `HF_HUB_CACHE`, or else `hub` below
+        `HF_HOME`, or else `huggingface/hub` below `XDG_CACHE_HOME` or `xdg.cacheHome`
       '';
-      description = "The folder that the models are linked in.";
+      description = "The directory in which the models are linked.";
     };
   };
 
@@ -79,7 +79,7 @@ in
     (mkIf enable {
       assertions = common.assertions {
         name = "hubDir";
-        folder = hf.hubDir;
+        directory = hf.hubDir;
       };
       inherit (common) warnings;
       home.extraDependencies = common.entries;
@@ -88,7 +88,7 @@ in
     (mkIf (enable && hf.enable) {
       home.sessionVariables = common.environment;
 
-      # A problem with the cache is told, and is none of the other steps.
+      # A problem with the cache is reported, but does not stop the other steps.
       home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] ''
         ${commands.link} ''${DRY_RUN+--dry-run} || true
       '';

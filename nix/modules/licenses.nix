@@ -1,8 +1,8 @@
-# Which licences nixpkgs would call unfree. A licence is what `meta.license` of a package takes, or a
-# name as the Hub has it: SPDX, in lower case.
+# Which licences are unfree for nixpkgs. A licence is a value for `meta.license` of a package, or a name as
+# on the Hub: SPDX, in lower case.
 lib:
 let
-  # The Hub names families, too.
+  # The Hub has names of families, too.
   families = [
     "bsd"
     "gfdl"
@@ -10,7 +10,7 @@ let
     "lgpl"
   ];
 
-  # The Hub names GNU licences as SPDX did once.
+  # The Hub uses the older SPDX names of GNU licences.
   spellings =
     license:
     let
@@ -45,7 +45,7 @@ let
 in
 {
   /**
-    Whether a licence is unfree. What nobody knows to be free is not.
+    Whether a licence is unfree. One that is not known to be free counts as unfree.
 
     # Type
 
@@ -56,7 +56,7 @@ in
   inherit isUnfree;
 
   /**
-    What to call it in a message.
+    The name of a licence in messages.
 
     # Type
 

@@ -1,4 +1,4 @@
-# The type of `models.<name>`: the arguments of `fetchModel`, and the package that it makes of them.
+# The type of `models.<name>`: the arguments of `fetchModel`, and the package that it makes from them.
 {
   lib,
   pkgs,
@@ -6,12 +6,12 @@
 }:
 let
   inherit (lib) literalMD mkOption types;
-  inherit (import ../.) fetchModel;
+  fetchModel = import ../fetch-model.nix;
   check = (import ../arguments.nix).check (problem: {
     inherit problem;
   });
 
-  # Merged as a whole: a submodule for each of thousands of files would take seconds.
+  # Merged as a whole: submodules for thousands of files would take seconds.
   file = lib.mkOptionType {
     name = "file";
     description = "`{ hash; size; lfs; }`";
@@ -20,12 +20,13 @@ let
     merge = lib.mergeEqualOption;
   };
 
-  nullOr = import ./null-or.nix lib;
+  nullable = import ../nullable.nix lib;
 
-  # Exactly one kind; `fetchModel` says so where it is not.
+  # Exactly one kind, which `fetchModel` checks.
   source = types.submodule {
     options = builtins.mapAttrs (
-      _name: kind: nullOr (types.submodule { options = kind.options lib; }) kind.description kind.example
+      _name: kind:
+      nullable (types.submodule { options = kind.options lib; }) kind.description kind.example
     ) (import ../sources).kinds;
   };
 in
@@ -37,7 +38,7 @@ types.submodule (
     ...
   }:
   let
-    # By anything but the default.
+    # A definition with a higher priority than the default.
     packageIsGiven = options.package.highestPrio < (lib.mkOptionDefault null).priority;
 
     arguments = {
@@ -60,7 +61,7 @@ types.submodule (
         { inherit (config.package) hfCachePath; }
       else
         {
-          problem = "`package` is no cache entry, as `fetchModel` makes it (it has no `hfCachePath`); give it one, or say `integration.huggingface.enable = false`";
+          problem = "`package` is not a cache entry made by `fetchModel` (it has no `hfCachePath`): use one, or set `integration.huggingface.enable = false`";
         };
   in
   {
@@ -68,16 +69,16 @@ types.submodule (
       source = mkOption {
         type = source;
         default = { };
-        description = "Where the model is: exactly one kind of source.";
+        description = "Where the model comes from: exactly one kind of source.";
       };
 
       fallbacks = mkOption {
-        # No submodules, whose options would be described twice: what is wrong shows with the source.
+        # No submodules, whose options would be documented twice; mistakes are reported with the source's.
         type = types.listOf (types.attrsOf types.attrs);
         default = [ ];
         description = ''
-          More sources that have the same files, each written as `source` is. They are asked in order for what
-          those before do not give.
+          More sources that have the same files, each written like `source`. They are tried in order when the
+          sources before them fail.
         '';
         example = [
           {
@@ -90,13 +91,13 @@ types.submodule (
       };
 
       hash =
-        nullOr types.str
-          "The `tree` pin: one hash for the whole cache entry. With `\"\"` the build fails and tells the right one."
+        nullable types.str
+          "The `tree` pin: one hash for the whole cache entry. With `\"\"`, the build fails and reports the right one."
           "sha256-8/vd8tNIuGWaztWgMDlmuw9Q+S4+PiPG9aTTHViyXjo=";
 
       files =
-        nullOr (types.attrsOf file)
-          "The `files` pin, as `aimodels-gen lock` writes it: for each path in the repository the SRI hash, the size in bytes, and `lfs = true` where git holds a pointer in its place."
+        nullable (types.attrsOf file)
+          "The `files` pin, as `aimodels-gen lock` writes it: for each path in the repository the SRI hash, the size in bytes, and `lfs = true` if git stores a pointer instead of the file."
           {
             "config.json" = {
               hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -105,8 +106,8 @@ types.submodule (
           };
 
       include =
-        nullOr (types.listOf types.str)
-          "With `hash`: patterns of the paths to fetch. Null means all. `*` crosses directories."
+        nullable (types.listOf types.str)
+          "With `hash`: patterns of the paths to fetch. Null means all. `*` also matches `/`."
           [
             "*.safetensors"
             "*.json"
@@ -115,7 +116,7 @@ types.submodule (
       exclude = mkOption {
         type = types.listOf types.str;
         default = [ ];
-        description = "With `hash`: patterns of those paths to leave out.";
+        description = "With `hash`: patterns of the paths to leave out.";
         example = [ "*.bin" ];
       };
 
@@ -126,8 +127,7 @@ types.submodule (
         ];
         default = "link";
         description = ''
-          With `files`: whether the entry links to the store paths of its files, or is a copy that refers to
-          nothing else.
+          With `files`: whether the entry links to the store paths of its files, or is a self-contained copy.
         '';
       };
 
@@ -136,24 +136,21 @@ types.submodule (
           type = types.bool;
           default = true;
           description = ''
-            Whether the model is an entry of the cache. If not, it is the plain files, and linked nowhere: for
-            programs that take a path (`modelPaths`).
+            Whether the model is a cache entry. If not, it is a directory with the plain files, which is not
+            linked into the cache: for programs that accept a path (`modelPaths`).
           '';
         };
-        org =
-          nullOr types.str "The organisation's name in the cache. Null means that of the source."
-            "my-org";
+        org = nullable types.str "The organisation in the cache. Null means that of the source." "my-org";
         model =
-          nullOr types.str "The model's name in the cache. Null means that of the source."
-            "fine-tuned-llama";
+          nullable types.str "The model in the cache. Null means that of the source." "fine-tuned-llama";
       };
 
       meta = mkOption {
         type = types.attrsOf types.raw;
         default = { };
         description = ''
-          What `meta` is for any package. `license` may also be a name as the Hub has it, and has effect with
-          `enforceLicenses` only.
+          The `meta` of the package. `license` may also be a name as on the Hub, and takes effect only with
+          `enforceLicenses`.
         '';
         example = {
           license = "llama2";
@@ -169,11 +166,11 @@ types.submodule (
             meta = removeAttrs config.meta (lib.optional (!enforceLicenses) "license");
           }
         );
-        defaultText = literalMD "what `fetchModel pkgs` makes of the other options";
-        description = "The model. What is given here takes the place of `source` and pin.";
+        defaultText = literalMD "`fetchModel pkgs`, applied to the other options";
+        description = "The model. It replaces `source` and the pin.";
       };
 
-      # What the modules need of a model without instantiating it.
+      # What the modules read of a model without instantiating it.
       checked = mkOption {
         type = types.raw;
         internal = true;

@@ -18,7 +18,7 @@ let
   cacheDir = toString hf.cacheDir;
   commands = common.commands {
     hub = "${cacheDir}/hub";
-    # Beside the links, so that both are lost together.
+    # Next to the links, so that both are lost together.
     state = "${cacheDir}/.nix-ai-models.json";
   };
 
@@ -31,10 +31,10 @@ let
   }
   // common.environment;
 
-  # Where nix-daemon finds the token, made from `tokenFile`.
+  # Where nix-daemon reads the token, written from `tokenFile`.
   tokenEnvironment = "ai-models-token/environment";
 
-  # Programs of the group may write, too, where programs are to write.
+  # If programs write to the cache, those of the group may, too.
   forPrograms = hf.mode == "directory";
   access = if forPrograms then "2775" else "0755";
 
@@ -44,8 +44,8 @@ let
       type = types.str;
       default = "root";
       description = ''
-        The ${what} that the cache belongs to, and as which it is kept. With `mode = "directory"`, the one
-        whose programs write to it. A folder that is there already keeps its owner.
+        The ${what} that owns the cache, and as which `ai-models.service` runs. With `mode = "directory"`, the
+        ${what} whose programs write to it. An existing directory keeps its owner.
       '';
     };
 in
@@ -64,12 +64,11 @@ in
       default = null;
       example = "/run/secrets/hf-token";
       description = ''
-        A file with a token for the Hub, and nothing else, for building gated and private models. It is
-        read when nix-daemon starts and given to its builds, not to any other service.
+        A file that contains only a token for the Hub, for building gated and private models. It is read when
+        nix-daemon starts and passed to its builds, not to any other service.
 
-        The daemon that builds a configuration is that of the configuration before it: add the token first,
-        and switch, then add the models. After the file has changed, restart `ai-models-token.service` and
-        `nix-daemon.service`.
+        A configuration is built by the daemon of the previous one: add the token and switch first, then add
+        the models. After the file has changed, restart `ai-models-token.service` and `nix-daemon.service`.
       '';
     };
 
@@ -78,7 +77,7 @@ in
         type = types.path;
         default = "/var/cache/huggingface";
         description = ''
-          The cache: `HF_HOME` of system services. The models are linked below `hub/` in it.
+          The cache, which is `HF_HOME` of system services. The models are linked in its `hub/`.
         '';
       };
 
@@ -92,29 +91,29 @@ in
       {
         assertions = common.assertions {
           name = "cacheDir";
-          folder = hf.cacheDir;
+          directory = hf.cacheDir;
         };
         inherit (common) warnings;
         system.extraDependencies = common.entries;
       }
 
       (mkIf hf.enable {
-        # For services, but not for what users run: below a home of root's they could not log in to
-        # the Hub, nor keep datasets or remote code. NixOS writes it into each unit, and what user@
-        # has is in the sessions of all users.
+        # For services, but not for users' programs: with an HF_HOME that root owns, users could not log in
+        # to the Hub, nor keep datasets or remote code. NixOS writes it into each unit, and the environment
+        # of user@ is that of all users' sessions.
         systemd.globalEnvironment = environment;
         systemd.services."user@".environment = lib.mapAttrs (_name: _value: lib.mkDefault null) environment;
 
-        # The colons leave alone what is there.
+        # With the colons, existing directories keep mode and owner.
         systemd.tmpfiles.rules =
-          map (folder: "d ${quoted folder} :${access} :${hf.user} :${hf.group} - -")
+          map (directory: "d ${quoted directory} :${access} :${hf.user} :${hf.group} - -")
             [
               cacheDir
               "${cacheDir}/hub"
             ];
 
-        # Links are there as long as the unit is active, so that they go with a configuration that
-        # does not have it. It is reloaded when models change: none is missing for a moment.
+        # The links exist while the unit is active, so that they are removed with a configuration without
+        # it. It is reloaded when models change, so that no model is missing meanwhile.
         systemd.services.ai-models = {
           description = "Links to AI models in the Nix store";
           wantedBy = [ "sysinit.target" ];
@@ -139,7 +138,7 @@ in
             RemainAfterExit = true;
             User = hf.user;
             Group = hf.group;
-            # Which cache it is, in case that another configuration has another one.
+            # It records which cache this is, because the next configuration may use another one.
             RuntimeDirectory = "ai-models";
             ExecStart = commands.link;
             ExecReload = commands.link;
@@ -152,7 +151,7 @@ in
       })
 
       (mkIf (cfg.tokenFile != null) {
-        # A unit of its own, so that a token that cannot be read does not keep nix-daemon from starting.
+        # A separate unit, because nix-daemon must start even if the token cannot be read.
         systemd.services.ai-models-token = {
           description = "Hugging Face token for builds by nix-daemon";
           wantedBy = [ "nix-daemon.service" ];
@@ -173,7 +172,7 @@ in
             token=''${token%$'\r'}
             case $token in
               "" | *[!0-9A-Za-z._~+/-]*)
-                echo "error: the first line of $file is no token: write nothing else into services.ai-models.tokenFile" >&2
+                echo "error: the first line of $file is not a token: services.ai-models.tokenFile must contain nothing else" >&2
                 exit 1
                 ;;
             esac

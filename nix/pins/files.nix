@@ -1,6 +1,7 @@
-# The `files` pin: a fixed-output derivation a file, then an assembly that needs no network.
+# The `files` pin: a fixed-output derivation for each file, then an assembly without network.
 {
-  pkgs,
+  stdenvNoCC,
+  fetcher,
   fail,
   name,
   sources,
@@ -8,10 +9,8 @@
   enable,
 }:
 let
-  inherit (import ../hash.nix pkgs.lib fail) sri;
-  inherit (import ../keys.nix fail) check;
+  inherit (import ../util.nix) checkAttrs sri;
   names = import ../names.nix;
-  fetcher = import ../fetcher.nix pkgs;
 
   known = [
     "hash"
@@ -24,28 +23,30 @@ let
     let
       where = "files.\"${path}\"";
     in
-    check where known file (
+    checkAttrs fail where known file (
       if !(file ? hash) then
         fail "`${where}.hash` is missing"
       else
         {
-          hash = sri "${where}.hash" file.hash;
+          hash = sri fail "${where}.hash" file.hash;
           size = file.size or null;
           lfs = file.lfs or false;
         }
     )
   ) files;
 
+  fixedOutput = fetcher.fixedOutput sources "flat";
+
   blobs = builtins.mapAttrs (
     path: file:
-    pkgs.stdenvNoCC.mkDerivation (
+    stdenvNoCC.mkDerivation (
       fetcher.build {
         mode = "file";
         sources = map (source: source.spec [ path ]) sources;
         inherit path;
         inherit (file) hash size;
       }
-      // fetcher.fixedOutput sources "flat" file.hash
+      // fixedOutput file.hash
       // {
         name = names.fileName path;
       }
@@ -53,14 +54,37 @@ let
   ) checked;
 in
 {
+  /**
+    The derivation of each file, by its path in the model.
+
+    # Type
+
+    ```
+    blobs :: AttrSet
+    ```
+  */
   inherit blobs;
 
+  /**
+    The derivation of the entry that these files make, with more attributes for it.
+
+    # Type
+
+    ```
+    assemble :: String -> AttrSet -> Derivation
+    ```
+
+    # Arguments
+
+    layout
+    : "copy" or "link".
+  */
   assemble =
     layout: extra:
-    pkgs.stdenvNoCC.mkDerivation (
+    stdenvNoCC.mkDerivation (
       fetcher.build {
         mode = "assemble";
-        # Whose entry it is; nobody is asked.
+        # It names the entry; no request is made.
         sources = [ ((builtins.head sources).spec [ ]) ];
         integration = enable;
         inherit layout;

@@ -1,6 +1,7 @@
 # The `hash` pin: the whole entry as one fixed-output derivation.
 {
-  pkgs,
+  stdenvNoCC,
+  fetcher,
   fail,
   name,
   sources,
@@ -10,21 +11,29 @@
   enable,
 }:
 let
-  inherit (import ../hash.nix pkgs.lib fail) sri;
+  inherit (import ../util.nix) sri;
   names = import ../names.nix;
-  fetcher = import ../fetcher.nix pkgs;
 in
 {
+  /**
+    The derivation of the entry, with more attributes for it.
+
+    # Type
+
+    ```
+    fetch :: AttrSet -> Derivation
+    ```
+  */
   fetch =
     extra:
-    pkgs.stdenvNoCC.mkDerivation (
+    stdenvNoCC.mkDerivation (
       fetcher.build {
         mode = "tree";
         sources = map (source: source.spec null) sources;
         integration = enable;
         inherit include exclude;
       }
-      // fetcher.fixedOutput sources "recursive" (sri "hash" hash)
+      // fetcher.fixedOutput sources "recursive" (sri fail "hash" hash)
       // {
         name = names.treeName name (
           (builtins.head sources).identity

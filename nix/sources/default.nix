@@ -1,27 +1,27 @@
-# Source kinds: one file each, named by the attribute under `source`; that it is here is all that it
-# takes. docs/adding-a-source.md walks through one. Each is an attribute set of
+# Kinds of sources: one file each, named by the attribute under `source` and found by being here.
+# docs/adding-a-source.md walks through one. Each is an attribute set of
 #
 #   description     of the modules' option `source.<kind>`
-#   example         for it
-#   options         a function of nixpkgs' lib to the options that it has there
+#   example         for that option
+#   options         a function from nixpkgs' lib to the options below it
 #   impureEnvVars   variables that its builds see
-#   pythonPackages  a function of Python's packages to those that its builds want beside requests
-#   normalise       a function of `fail` and what was given to
+#   pythonPackages  a function from Python's packages to those that its builds need besides requests
+#   normalise       a function from `fail` and the caller's arguments to
 #
-#     type       the kind, as `passthru.meta.sourceType` gives it
-#     org model  names for the cache entry, null where the source has none
-#     repo rev   for `passthru.meta`; rev is null until fetched where no commit is pinned
+#     type       the kind, for `passthru.meta.sourceType`
+#     org model  names for the cache entry, null if the source has none
+#     repo rev   for `passthru.meta`; rev is null if no commit is pinned
 #     repoType   "model", "dataset" or "space"
 #     hasCommits whether a `files` pin needs rev
 #     identity   what decides the content, for the names of tree pins
-#     spec       a function to the arguments as the bundled fetcher takes them: of null, or of a list of
-#                paths if nothing is wanted but these files
+#     spec       a function to the arguments for the bundled fetcher: from null, or from a list of paths
+#                to fetch only these files
 let
   kinds = builtins.listToAttrs (
     builtins.concatMap (
       file:
       let
-        # Editors leave files of other names here.
+        # Editors leave files with other names here.
         name = builtins.match "([a-z0-9-]+)[.]nix" file;
       in
       if name == null || file == "default.nix" then
@@ -37,10 +37,19 @@ let
   );
 in
 {
+  /**
+    The kinds by their names, each as described above.
+
+    # Type
+
+    ```
+    kinds :: AttrSet
+    ```
+  */
   inherit kinds;
 
   /**
-    Checks `source` and turns it into the form above, with what its kind wants of builds.
+    Checks `source` and turns it into the form above, with what its builds need.
 
     # Type
 
@@ -51,13 +60,13 @@ in
     # Arguments
 
     fail
-    : Throws a message with the name of the model before it.
+    : What to do with a message: throw it, or return it as the result.
 
     where
     : The name of the argument: "source", "fallbacks".
 
     source
-    : What the caller gave: exactly one attribute, a kind.
+    : The caller's argument: exactly one attribute, a kind.
   */
   normalise =
     fail: where: source:
@@ -65,13 +74,13 @@ in
       names = builtins.attrNames source;
       kind = builtins.head names;
       quoted = builtins.concatStringsSep ", " (builtins.attrNames kinds);
-      # Kinds speak of `source.<kind>`.
+      # Messages of a kind name `source.<kind>`.
       failHere = if where == "source" then fail else message: fail "in `${where}`: ${message}";
     in
     if builtins.length names != 1 then
       fail "`${where}` must have exactly one attribute (one of: ${quoted}), but has ${toString (builtins.length names)}"
     else if !(kinds ? ${kind}) then
-      fail "`${where}.${kind}` is not a kind of source; there is: ${quoted}"
+      fail "`${where}.${kind}` is not a kind of source; use one of: ${quoted}"
     else
       {
         inherit (kinds.${kind}) impureEnvVars pythonPackages;

@@ -1,6 +1,7 @@
-# `source.huggingface`: a repository on the Hub or on mirrors of it.
+# `source.huggingface`: a repository on the Hub or its mirrors.
 let
-  inherit (import ../addresses.nix) isServer;
+  inherit (import ../urls.nix) isServer;
+  inherit (import ../util.nix) checkAttrs;
 
   known = [
     "repo"
@@ -23,7 +24,7 @@ in
     lib:
     let
       inherit (lib) mkOption types;
-      nullOr = import ../modules/null-or.nix lib;
+      nullable = import ../nullable.nix lib;
     in
     {
       repo = mkOption {
@@ -32,8 +33,8 @@ in
         example = "meta-llama/Llama-2-7b-hf";
       };
       rev =
-        nullOr types.str
-          "The commit, of 40 hex digits. Without it the hash decides which state of `ref` is right."
+        nullable types.str
+          "The commit, as 40 hex digits. If it is null, `hash` decides which commit of `ref` is right."
           "01c7f73d771dfac7d292323805ebc428287df4f9";
       ref = mkOption {
         type = types.str;
@@ -43,11 +44,11 @@ in
       repoType = mkOption {
         type = types.enum repoTypes;
         default = "model";
-        description = "What kind of repository it is.";
+        description = "The kind of repository.";
       };
       endpoint =
-        nullOr (types.either types.str (types.listOf types.str))
-          "The address of a mirror, or of several to try in order. Null: `HF_ENDPOINT` of the process that builds, else the Hub."
+        nullable (types.either types.str (types.listOf types.str))
+          "The URL of a mirror, or several URLs to try in order. Null means `HF_ENDPOINT` of the building process, or else the Hub."
           "https://hub.example.org";
     };
 
@@ -61,7 +62,6 @@ in
   normalise =
     fail: args:
     let
-      inherit (import ../keys.nix fail) check;
       rev = args.rev or null;
       ref = args.ref or "main";
       repoType = args.repoType or "model";
@@ -77,13 +77,13 @@ in
         else
           [ endpoint ];
     in
-    check where known args (
+    checkAttrs fail where known args (
       if !(args ? repo) then
         fail "`${where}.repo` is missing: write \"org/name\" as on the Hub"
       else if parts == null then
         fail "`${where}.repo = \"${args.repo}\"` is not a repository: write \"org/name\" as on the Hub"
       else if rev != null && builtins.match "[0-9a-f]{40}" rev == null then
-        fail "`${where}.rev = \"${rev}\"` is not a commit of 40 hex digits; a branch or tag goes into `ref`"
+        fail "`${where}.rev = \"${rev}\"` is not a commit of 40 hex digits; set `ref` for a branch or tag"
       else if !(builtins.elem repoType repoTypes) then
         fail "`${where}.repoType = \"${repoType}\"` is not one of: ${builtins.concatStringsSep ", " repoTypes}"
       else if endpoint == [ ] then
@@ -93,9 +93,9 @@ in
       else if builtins.elem "" endpoints then
         fail "`${where}.endpoint` is empty: name a server, or leave it out"
       else if !(builtins.all isServer endpoints) then
-        # It is not quoted, because it may hold a password.
+        # It is not quoted, because it may contain a password.
         fail
-          "`${where}.endpoint` is no http(s) address of a server: write one like https://hub.example.org, without user, password or query"
+          "`${where}.endpoint` is not the http(s) URL of a server: write one like https://hub.example.org, without user, password or query"
       else
         {
           type = "huggingface";
@@ -104,7 +104,7 @@ in
           inherit (args) repo;
           inherit rev repoType;
           hasCommits = true;
-          # The endpoint is left out: a mirror serves the same content.
+          # Without the endpoint: a mirror serves the same content.
           identity = {
             type = "huggingface";
             inherit (args) repo;

@@ -1,7 +1,7 @@
-# `source.s3`: the objects below a prefix of a bucket. What they are called in a cache is for
-# `integration.huggingface` to say.
+# `source.s3`: the objects below a prefix of a bucket. `integration.huggingface` names them in a cache.
 let
-  inherit (import ../addresses.nix) isServer;
+  inherit (import ../urls.nix) isServer;
+  inherit (import ../util.nix) checkAttrs selectAttrs;
 
   known = [
     "bucket"
@@ -12,7 +12,7 @@ let
   ];
 in
 {
-  description = "Objects in a bucket of Amazon S3, or of a server like it. `integration.huggingface` must say what they are called in the cache.";
+  description = "Objects in a bucket of Amazon S3 or a compatible server. They have no repository name: set `integration.huggingface`.";
   example = {
     bucket = "my-models";
     prefix = "fine-tuned/llama/";
@@ -22,7 +22,7 @@ in
     lib:
     let
       inherit (lib) mkOption types;
-      nullOr = import ../modules/null-or.nix lib;
+      nullable = import ../nullable.nix lib;
     in
     {
       bucket = mkOption {
@@ -33,21 +33,21 @@ in
       prefix = mkOption {
         type = types.str;
         default = "";
-        description = "The folder in it, or nothing for all of it.";
+        description = "The directory in the bucket. Empty means the whole bucket.";
         example = "fine-tuned/llama/";
       };
       region =
-        nullOr types.str
-          "The region of the bucket. Null: `AWS_REGION` of the process that builds, else that one finds out."
+        nullable types.str
+          "The region of the bucket. Null means `AWS_REGION` of the building process, or else the region is looked up."
           "eu-central-1";
       endpoint =
-        nullOr types.str
-          "The address of a server other than Amazon's. Null: `AWS_ENDPOINT_URL_S3` of the process that builds, else Amazon."
+        nullable types.str
+          "The URL of a server other than Amazon's. Null means `AWS_ENDPOINT_URL_S3` of the building process, or else Amazon."
           "https://s3.example.org";
       versions = mkOption {
         type = types.attrsOf types.str;
         default = { };
-        description = "The version of each file below the prefix, for buckets that keep versions.";
+        description = "The object version of each file below the prefix, for buckets with versioning.";
         example = {
           "config.json" = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY";
         };
@@ -71,28 +71,27 @@ in
   normalise =
     fail: args:
     let
-      inherit (import ../keys.nix fail) check;
       region = args.region or null;
       endpoint = args.endpoint or null;
       versions = args.versions or { };
       given = args.prefix or "";
-      # As a folder, so that "llama" does not take "llama-2" along.
+      # A directory, because "llama" would match "llama-2" too.
       prefix = if given == "" || builtins.match ".*/" given != null then given else "${given}/";
       where = "source.s3";
     in
-    check where known args (
+    checkAttrs fail where known args (
       if !(args ? bucket) then
         fail "`${where}.bucket` is missing: name the bucket"
       else if builtins.match "[0-9A-Za-z][0-9A-Za-z._-]{1,61}[0-9A-Za-z]" args.bucket == null then
-        fail "`${where}.bucket = \"${args.bucket}\"` is not the name of a bucket: no address, no path"
+        fail "`${where}.bucket = \"${args.bucket}\"` is not a bucket name: write the name alone, without URL or path"
       else if builtins.match "(.*/)?[.][.]?/.*" prefix != null then
-        fail "`${where}.prefix = \"${given}\"` has a part `.` or `..`, which no request can be made for"
+        fail "`${where}.prefix = \"${given}\"` contains `.` or `..` as a part, which cannot be requested: remove it"
       else if region != null && builtins.match "[0-9A-Za-z-]+" region == null then
-        fail "`${where}.region = \"${region}\"` is no region: write one like eu-central-1"
+        fail "`${where}.region = \"${region}\"` is not a region: write one like eu-central-1"
       else if endpoint != null && !(isServer endpoint) then
-        # It is not quoted, because it may hold a password.
+        # It is not quoted, because it may contain a password.
         fail
-          "`${where}.endpoint` is no http(s) address of a server: write one like https://s3.example.org, without user, password or query"
+          "`${where}.endpoint` is not the http(s) URL of a server: write one like https://s3.example.org, without user, password or query"
       else
         {
           type = "s3";
@@ -102,7 +101,7 @@ in
           rev = null;
           repoType = "model";
           hasCommits = false;
-          # The region and the endpoint are left out: they say how to reach the same objects.
+          # Without region and endpoint, which only decide how the same objects are reached.
           identity = {
             type = "s3";
             inherit (args) bucket;
@@ -112,7 +111,7 @@ in
             s3 = {
               inherit (args) bucket;
               inherit prefix region endpoint;
-              versions = import ../only.nix paths versions;
+              versions = selectAttrs paths versions;
             };
           };
         }

@@ -1,14 +1,14 @@
-# `source.url`: files at addresses of their own. What they are called in a cache is for
-# `integration.huggingface` to say.
+# `source.url`: files with a URL each. `integration.huggingface` names them in a cache.
 let
-  inherit (import ../addresses.nix) isFile holdsSecret;
+  inherit (import ../urls.nix) isFile hasSecret;
+  inherit (import ../util.nix) checkAttrs selectAttrs;
 
   known = [ "files" ];
 
   listed = urls: if builtins.isList urls then urls else [ urls ];
 in
 {
-  description = "Single files at any addresses. `integration.huggingface` must say what they are called in the cache.";
+  description = "Single files with a URL each. They have no repository name: set `integration.huggingface`.";
   example.files."model.gguf" = "https://example.org/models/llama-2-7b.Q4_K_M.gguf";
 
   options =
@@ -19,7 +19,7 @@ in
     {
       files = mkOption {
         type = types.attrsOf (types.either types.str (types.listOf types.str));
-        description = "For each path in the model its address, or several to try in order.";
+        description = "The URL of each path in the model, or several URLs to try in order.";
         example = {
           "model.gguf" = [
             "https://example.org/models/llama-2-7b.Q4_K_M.gguf"
@@ -35,13 +35,12 @@ in
   normalise =
     fail: args:
     let
-      inherit (import ../keys.nix fail) check;
       where = "source.url";
       files = builtins.mapAttrs (_path: listed) args.files;
       paths = builtins.attrNames files;
       first = map (path: builtins.head files.${path}) paths;
 
-      # The first that is wrong, with what to do. Addresses may hold passwords, and are not quoted.
+      # The first mistake, with a hint. URLs may contain passwords and are not quoted.
       wrong =
         if !(args ? files) || !(builtins.isAttrs args.files) || args.files == { } then
           "`${where}.files` is missing or empty: write files.\"model.gguf\" = \"https://…\""
@@ -57,14 +56,14 @@ in
             else if urls == [ ] || !(builtins.all builtins.isString urls) then
               "${here} must be a string, or a list of strings to try in order"
             else if !(builtins.all isFile urls) then
-              "${here} is no http(s) address of a file: write one like https://example.org/model.gguf, without user, password or fragment"
-            else if builtins.any holdsSecret urls then
-              "${here} holds a signature or a token, which everybody could read in the store: name an address without"
+              "${here} is not the http(s) URL of a file: write one like https://example.org/model.gguf, without user, password or fragment"
+            else if builtins.any hasSecret urls then
+              "${here} contains a signature or a token, which everybody could read in the store: use a URL without it"
             else
               null
           ) null paths;
     in
-    check where known args (
+    checkAttrs fail where known args (
       if wrong != null then
         fail wrong
       else
@@ -76,12 +75,12 @@ in
           rev = null;
           repoType = "model";
           hasCommits = false;
-          # Mirrors are left out: they serve the same content.
+          # Without mirrors, which serve the same content.
           identity = {
             type = "url";
             files = builtins.mapAttrs (_path: builtins.head) files;
           };
-          spec = paths: { url.files = import ../only.nix paths files; };
+          spec = paths: { url.files = selectAttrs paths files; };
         }
     );
 }

@@ -24,15 +24,15 @@
           "aarch64-darwin"
         ] (system: make system nixpkgs.legacyPackages.${system});
 
-      # What models.toml asks for, as `nix run .#lock` has pinned it.
+      # The models of models.toml, as `nix run .#lock` has pinned them.
       modelsFor = pkgs: import ./models.nix { inherit pkgs fetchModel; };
 
-      # Those for a Hugging Face cache: not the ones with `integration.huggingface.enable = false`.
+      # Those that are cache entries: not the ones with `integration.huggingface.enable = false`.
       entriesFor = pkgs: lib.filterAttrs (_name: model: model ? hfCachePath) (modelsFor pkgs);
     in
     {
-      # `nix build .#NAME` is a model; `nix build` is a cache with all of them, for programs that are
-      # started with HF_HUB_CACHE=$PWD/result/hub.
+      # `nix build .#NAME` builds one model; `nix build` a cache with all of them, for programs that run
+      # with HF_HUB_CACHE=$PWD/result/hub.
       packages = eachSystem (
         _system: pkgs:
         {
@@ -48,8 +48,8 @@
         // modelsFor pkgs
       );
 
-      # `nix run .#lock` pins new models of models.toml, `nix run .#lock -- --upgrade` follows the
-      # branches of all. `nix run` is aimodels-gen, which can do more.
+      # `nix run .#lock` pins new models of models.toml, `nix run .#lock -- --upgrade` updates the pins of
+      # all. `nix run` is aimodels-gen, which has more commands.
       apps = eachSystem (
         system: pkgs:
         let
@@ -59,17 +59,17 @@
           default = aimodels-gen;
           lock = {
             type = "app";
-            # Online even from the shell below.
+            # Online, also from the shell below.
             program = "${pkgs.writeShellScript "lock" ''
               unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
               exec ${aimodels-gen.program} lock models.toml --output models.nix "$@"
             ''}";
-            meta.description = "Pin what models.toml asks for";
+            meta.description = "Pin the models of models.toml";
           };
         }
       );
 
-      # `nix develop` is a shell in which programs find the models, offline.
+      # `nix develop` starts a shell in which programs find the models, offline.
       devShells = eachSystem (
         system: pkgs: {
           default = pkgs.mkShell {

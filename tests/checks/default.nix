@@ -1,5 +1,5 @@
-# What `nix flake check` evaluates and builds of the modules with the real nixpkgs and Home Manager:
-# nothing here can be had from a stand-in.
+# The checks of the modules in `nix flake check`: configurations that need the real nixpkgs and Home
+# Manager, not a stand-in.
 {
   self,
   nixpkgs,

@@ -1,4 +1,4 @@
-# A cache entry that is made without network: `test/tiny`, with a model that `files` makes.
+# A cache entry without network: `test/tiny`, with the files that the commands in `files` write.
 {
   pkgs,
   files ? ''

@@ -1,5 +1,5 @@
-# A Home Manager configuration, whole. Home Manager is no input of the flake, so that it is in nobody's
-# lock.
+# A complete Home Manager configuration. Home Manager is not an input of the flake, because it would be in
+# the lock file of every consumer.
 {
   self,
   nixpkgs,

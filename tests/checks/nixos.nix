@@ -1,4 +1,4 @@
-# A NixOS configuration, whole. The machine is a container, so that there is no kernel to build.
+# A complete NixOS configuration. The machine is a container, which needs no kernel.
 {
   self,
   nixpkgs,

@@ -1,5 +1,5 @@
-# A machine that boots, and a service of its own user that loads a model with transformers, offline.
-# It takes KVM: `nix build .#legacyPackages.x86_64-linux.vm-test`.
+# A machine that boots, with a service under its own user that loads a model with transformers, offline.
+# It requires KVM: `nix build .#legacyPackages.x86_64-linux.vm-test`.
 { self, pkgs }:
 let
   python = pkgs.python3.withPackages (packages: [

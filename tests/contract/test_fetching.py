@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimodels_gen.lock.model import FilesPin
 from support.fake_repo import BigFile, sha256
 from support.loopback import HangUp, Response
 from support.specs import EVERYTHING, file_pin, sri
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.backend_fixtures import Locking
+    from support.fake_repo import Content
     from support.fetcher import Fetch
     from support.loopback import Request
 
 WEIGHTS = BigFile(24 << 20, 7)  # enough for several parts
-FILES = {
+FILES: dict[str, Content] = {
     "config.json": b'{"a": 1}\n',
     "a b+c/ü?#%.txt": b"odd",
     "same.json": b'{"a": 1}\n',
@@ -37,7 +39,7 @@ def locked(locking: Locking) -> Locking:
 
 
 # What makes a source one that a person has written.
-UNPINNED = {"rev": None, "versions": {}}
+UNPINNED: dict[str, Any] = {"rev": None, "versions": {}}
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -87,7 +89,9 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
     """Hashes of trees do not depend on how an entry was made."""
     tree = fetch("tree", locked.spec(), env=locked.backend.env, **EVERYTHING)
     files: dict[str, Any] = {}
-    for number, (path, file) in enumerate(locked.project.locked().pin.files.items()):
+    pin = locked.project.locked().pin
+    assert isinstance(pin, FilesPin)
+    for number, (path, file) in enumerate(pin.files.items()):
         blob = fetch("file", locked.spec(), env=locked.backend.env, **file_pin(path, FILES[path]))
         store = blob.out.rename(tmp_path / f"store-{number}")
         files[path] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import backends
 from support.fake_repo import BigFile
 from support.loopback import HangUp, Response
 from support.specs import sri
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from support.backend_fixtures import Locking
     from support.backends import Backend
+    from support.fake_repo import Content
     from support.loopback import Request
 
-FILES = {
+FILES: dict[str, Content] = {
     "config.json": b'{"a": 1}\n',
     "sub/dir/vocab.txt": b"a\nb\n",
     "empty.txt": b"",
@@ -44,7 +46,7 @@ ODD_NAMES = [
 MANY = 1234  # a page has a thousand
 
 
-def pins(files: Mapping[str, bytes | BigFile]) -> dict[str, str]:
+def pins(files: Mapping[str, Content]) -> dict[str, str]:
     return {path: sri(content) for path, content in files.items()}
 
 
@@ -61,14 +63,14 @@ def test_every_file_is_pinned(locking: Locking) -> None:
 
 
 def test_odd_names(locking: Locking) -> None:
-    files: dict[str, bytes | BigFile] = {name: name.encode() for name in ODD_NAMES}
+    files: dict[str, Content] = {name: name.encode() for name in ODD_NAMES}
     locking.backend.fill(files)
     locking.ok()
     assert locking.pins == pins(files)
 
 
 def test_many_files(locking: Locking) -> None:
-    files: dict[str, bytes | BigFile] = {f"part-{n:04}": b"%d" % n for n in range(MANY)}
+    files: dict[str, Content] = {f"part-{n:04}": b"%d" % n for n in range(MANY)}
     locking.backend.fill(files)
     locking.ok("-j", "32")
     assert locking.pins == pins(files)
@@ -194,13 +196,9 @@ def test_hostile_names(locking: Locking) -> None:
         assert not locking.project.lock_file.exists()
 
 
+@pytest.mark.parametrize("backend", backends.names(file_and_directory=True), indirect=True)
 def test_a_file_where_another_has_its_folder(locking: Locking) -> None:
-    if locking.backend.kind == "huggingface":
-        pytest.skip("git has no such trees")
-    try:
-        locking.backend.fill({"a": b"file", "a/b": b"file below"})
-    except OSError:
-        pytest.skip("nor has a file system")
+    locking.backend.fill({"a": b"file", "a/b": b"file below"})
     said = locking.fails()
     assert "'a/b' needs a directory where 'a' is a file" in said
     locking.ok(settings='exclude = ["a"]')

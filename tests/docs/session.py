@@ -64,7 +64,7 @@ class Session:
     container: dict[str, str] = field(default_factory=dict)
 
     def run(self, *command: str) -> str:
-        """Run what has to succeed; give what it prints."""
+        """Run a command that must succeed; return its output."""
         done = self.attempt(*command)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

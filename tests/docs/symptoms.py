@@ -69,7 +69,7 @@ def _pattern(quote: str) -> str:
 
 
 def symptoms() -> dict[str, Symptom]:
-    """Give the sections, by the names of their tests."""
+    """Return the sections by the names of their tests."""
     text = (CHECKOUT / PAGE).read_text()
     headings = [(each.start(), each[1]) for each in re.finditer(r"^### (.+)$", text, re.MULTILINE)]
     found = {_name(heading): Symptom() for _, heading in headings}

@@ -199,7 +199,7 @@ def test_something_is_left_alone(machine: Machine, symptom: Symptom) -> None:
     assert entry.is_symlink()
 
 
-def test_a_folder_stays_where_a_link_should_be(machine: Machine, symptom: Symptom) -> None:
+def test_a_directory_stays_where_a_link_should_be(machine: Machine, symptom: Symptom) -> None:
     follows(machine)
     (said,) = machine.link().err
     symptom.seen(said, machine.shown)

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import pytest
 
@@ -371,7 +371,8 @@ TRUSTED = [
 def test_the_one_that_may_see_the_token(urls: list[str], trusted: str) -> None:
     assert fetched.trusted_endpoint(fetched.endpoints(urls)) == trusted
     spec = {**HuggingFace("org/name").to_spec(), "endpoint": urls}
-    assert [s.endpoint for s in fetched.read(spec) if s.trusted] == [trusted]
+    sources = cast("list[fetched.HuggingFace]", fetched.read(spec))
+    assert [s.endpoint for s in sources if s.trusted] == [trusted]
 
 
 def test_the_hub_spelt_in_another_way() -> None:

@@ -15,14 +15,16 @@ from support.loopback import Response
 from support.specs import sri
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from support.fake_repo import Content
     from support.hub import Hub, Repo
     from support.project import Project
     from support.recording_proxy import RecordingProxy
     from support.s3 import Moto
 
-FILES = {
+FILES: dict[str, Content] = {
     "config.json": b"{}",
     "sub/vocab.txt": b"a\n",
     "model.safetensors": BigFile(1 << 20, 4),
@@ -45,7 +47,7 @@ def repo(hub: Hub, hub_project: Project, moto: Moto, recording_proxy: RecordingP
     return hub.add_repo("org/name", FILES, lfs=["*.safetensors"])
 
 
-def fill(moto: Moto, files: dict[str, Any], checksum: str | None = "SHA256") -> None:
+def fill(moto: Moto, files: Mapping[str, Content], checksum: str | None = "SHA256") -> None:
     for row in moto.api.list_objects_v2(Bucket="mirror").get("Contents", ()):
         moto.api.delete_object(Bucket="mirror", Key=row["Key"])
     moto.put("mirror", {f"name/{p}": content for p, content in files.items()}, checksum=checksum)

@@ -5,8 +5,9 @@ from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimodels_fetcher.filters import Filters, check_path
-from aimodels_gen.errors import SourceError
+from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.filters import Filters
+from aimodels_fetcher.paths import check_path, check_paths
 
 PATH = st.text("ab./*?[]!-X", min_size=1, max_size=8)
 
@@ -50,5 +51,22 @@ def test_odd_paths_are_fine(path: str) -> None:
     "path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "a\0b", "\ud800"]
 )
 def test_paths_that_leave_the_output_are_refused(path: str) -> None:
-    with pytest.raises(SourceError, match="outside of the model"):
+    with pytest.raises(FetchError, match="outside of the model"):
         check_path(path)
+
+
+@pytest.mark.parametrize("path", ["x" * 255, "é" * 127, "x" * 255 + "/" + "y" * 255])
+def test_paths_as_long_as_a_file_system_can_hold(path: str) -> None:
+    assert check_path(path) == path
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "é" * 128, "日" * 86, "a/" + "x" * 256 + "/b"])
+def test_the_length_of_a_path_is_counted_in_bytes(path: str) -> None:
+    with pytest.raises(FetchError, match="too long for a file system"):
+        check_path(path)
+
+
+def test_a_file_cannot_be_the_directory_of_another() -> None:
+    check_paths(["a/b", "a/c", "ab"])
+    with pytest.raises(FetchError, match="'a/b/c' needs a directory where 'a/b' is a file"):
+        check_paths(["a/b/c", "a/b"])

@@ -154,7 +154,7 @@ def test_json_holds_the_arguments() -> None:
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_order_does_not_depend_on_the_manifest(output_format: Any) -> None:
     models = samples.lock().models
-    backwards = Lock(dict(reversed(models.items())))
+    backwards = Lock(dict(reversed([*models.items()])))
     text = render(samples.lock(), output_format, "m.toml")
     assert render(backwards, output_format, "m.toml") == text
 
@@ -163,7 +163,7 @@ def test_order_does_not_depend_on_the_manifest(output_format: Any) -> None:
 def test_no_models_at_all(output_format: Any, tmp_path: Path) -> None:
     text = render(Lock(), output_format, "models.toml")
     found = read_back(text, "f: f { pkgs = null; fetchModel = null; }", tmp_path)
-    models = {"ai-models": {"models": {}}}
+    models: dict[str, Any] = {"ai-models": {"models": {}}}
     by_format = {
         "packages": {},
         "nixos": {"services": models},

@@ -58,8 +58,8 @@ def test_a_bucket_has_no_name_for_the_cache(integration: str) -> None:
 
 @pytest.fixture
 def llamas(moto: Moto, bucket: str) -> str:
-    keys = ("models/llama/a", "models/llama-2/b", "models/llama/", "models/one.gguf", "top")
-    keys += ("models/empty/",)
+    files = ("models/llama/a", "models/llama-2/b", "models/one.gguf", "top")
+    keys = (*files, "models/llama/", "models/empty/")
     moto.put(bucket, {key: b"" if key.endswith("/") else key.encode() for key in keys})
     return bucket
 

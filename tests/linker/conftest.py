@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def linker(tmp_path: Path) -> Linker:
-    """The linker, for a hub folder that is not there yet, below one that is."""
+    """The linker, for a hub directory that is not there yet, below one that is."""
     (tmp_path / "cache").mkdir()
     return Linker(tmp_path)
 
@@ -30,8 +30,8 @@ def either(request: pytest.FixtureRequest, linker: Linker) -> Linker:
 
 
 @pytest.fixture
-def folders(linker: Linker) -> Linker:
-    """The linker, making folders."""
+def directories(linker: Linker) -> Linker:
+    """The linker, making directories."""
     return linker.but(mode="directory")
 
 

@@ -1,4 +1,4 @@
-"""What people and their programs do in a hub folder."""
+"""What people and their programs do in a hub directory."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def follow(line: str) -> None:
 
 
 def add_download(
-    folder: Path, commit: str, path: str, content: bytes, name: str | None = None
+    directory: Path, commit: str, path: str, content: bytes, name: str | None = None
 ) -> dict[str, tuple[object, ...]]:
-    """Put a file into a folder as huggingface_hub would; give what has to be there then."""
-    blob = folder / "blobs" / (name or sha256(content))
-    link = folder / "snapshots" / commit / path
+    """Put a file into a directory as huggingface_hub would; give what has to be there then."""
+    blob = directory / "blobs" / (name or sha256(content))
+    link = directory / "snapshots" / commit / path
     for place in (blob, link):
         place.parent.mkdir(parents=True, exist_ok=True)
     blob.write_bytes(content)
     link.symlink_to(f"{'../' * (2 + path.count('/'))}blobs/{blob.name}")
     mine = [place for last in (blob, link) for place in (last, *last.parents)]
-    there = contents(folder)
-    return {p: there[p] for p in (str(m)[len(f"{folder}/") :] for m in mine) if p in there}
+    there = contents(directory)
+    return {p: there[p] for p in (str(m)[len(f"{directory}/") :] for m in mine) if p in there}

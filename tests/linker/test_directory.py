@@ -1,4 +1,4 @@
-"""Mode "directory": a folder of links, to which programs add what they download."""
+"""Mode "directory": a directory of links, to which programs add what they download."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def repo() -> Repo:
     return repo
 
 
-def folder_of(path: Path) -> dict[str, tuple[object, ...]]:
-    """What a folder that stands for an entry has to have, and nothing else."""
+def directory_of(path: Path) -> dict[str, tuple[object, ...]]:
+    """What a directory that stands for an entry has to have, and nothing else."""
     found = contents(path)
     for blob in [place for place in found if place.startswith("blobs/")]:
         found[blob] = ("link", f"{path}/{blob}")
@@ -39,333 +39,335 @@ def folder_of(path: Path) -> dict[str, tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("layout", ["link", "copy"])
-def test_the_folder_is_the_entry_with_links_for_blobs(
-    folders: Linker, repo: Repo, layout: str
+def test_the_directory_is_the_entry_with_links_for_blobs(
+    directories: Linker, repo: Repo, layout: str
 ) -> None:
-    path = folders.entry(repo, refs=("main", "v1.0/rc 1"), layout=layout)
-    run = folders.link({A: path})
+    path = directories.entry(repo, refs=("main", "v1.0/rc 1"), layout=layout)
+    run = directories.link({A: path})
     assert (run.status, run.err) == (0, [])
-    assert run.out == [f"ai-models: linked 1 in {folders.hub}"]
-    assert contents(folders.hub) == {
-        A: ("folder",),
-        **{f"{A}/{place}": node for place, node in folder_of(path).items()},
+    assert run.out == [f"ai-models: linked 1 in {directories.hub}"]
+    assert contents(directories.hub) == {
+        A: ("directory",),
+        **{f"{A}/{place}": node for place, node in directory_of(path).items()},
     }
-    assert (folders.hub / A / "refs/v1.0/rc 1").read_bytes() == repo.sha.encode()
+    assert (directories.hub / A / "refs/v1.0/rc 1").read_bytes() == repo.sha.encode()
     assert (
-        folders.hub / A / "snapshots" / repo.sha / "sub dir/tokenizer.json"
+        directories.hub / A / "snapshots" / repo.sha / "sub dir/tokenizer.json"
     ).read_bytes() == b"t"
 
 
-def test_what_is_missing_is_made_again(folders: Linker, repo: Repo) -> None:
-    path = folders.entry(repo)
-    folders.link({A: path})
-    made = contents(folders.hub / A)
+def test_what_is_missing_is_made_again(directories: Linker, repo: Repo) -> None:
+    path = directories.entry(repo)
+    directories.link({A: path})
+    made = contents(directories.hub / A)
     for place in made:
-        broken = folders.hub / A / place
+        broken = directories.hub / A / place
         if broken.is_dir():
             shutil.rmtree(broken)
         else:
             broken.unlink()
-        assert folders.link({A: path}).status == 0
-        assert contents(folders.hub / A) == made
+        assert directories.link({A: path}).status == 0
+        assert contents(directories.hub / A) == made
 
 
-def test_an_update_without_downloads(folders: Linker, repo: Repo) -> None:
-    first = folders.entry(repo)
+def test_an_update_without_downloads(directories: Linker, repo: Repo) -> None:
+    first = directories.entry(repo)
     repo.commit(SECOND)
-    second = folders.entry(repo)
+    second = directories.entry(repo)
     for path in (first, second, first):
-        run = folders.link({A: path})
-        assert run.out == [f"ai-models: linked 1 in {folders.hub}"]
-        assert contents(folders.hub / A) == folder_of(path)
+        run = directories.link({A: path})
+        assert run.out == [f"ai-models: linked 1 in {directories.hub}"]
+        assert contents(directories.hub / A) == directory_of(path)
 
 
-def test_other_files_of_the_same_commit(folders: Linker, repo: Repo) -> None:
-    full, part = folders.entry(repo), folders.entry(repo, ["w.bin"])
+def test_other_files_of_the_same_commit(directories: Linker, repo: Repo) -> None:
+    full, part = directories.entry(repo), directories.entry(repo, ["w.bin"])
     for path in (full, part, full):
-        folders.link({A: path})
-        assert contents(folders.hub / A) == folder_of(path)
+        directories.link({A: path})
+        assert contents(directories.hub / A) == directory_of(path)
 
 
-def test_other_refs_of_the_same_commit(folders: Linker, repo: Repo) -> None:
+def test_other_refs_of_the_same_commit(directories: Linker, repo: Repo) -> None:
     for refs in (("main",), ("main", "v1.0"), ("main", "v2.0/x"), ("main",)):
-        path = folders.entry(repo, refs=refs)
-        folders.link({A: path})
-        assert contents(folders.hub / A) == folder_of(path)
+        path = directories.entry(repo, refs=refs)
+        directories.link({A: path})
+        assert contents(directories.hub / A) == directory_of(path)
 
 
 @pytest.mark.parametrize("how", ["unlink", "link nothing", "mode link"])
-def test_nothing_of_ours_stays(folders: Linker, repo: Repo, how: str) -> None:
-    path = folders.entry(repo)
-    folders.link({A: path})
-    missing = folders.hub / A / ".no_exist" / repo.sha / "sub/added_tokens.json"
+def test_nothing_of_ours_stays(directories: Linker, repo: Repo, how: str) -> None:
+    path = directories.entry(repo)
+    directories.link({A: path})
+    missing = directories.hub / A / ".no_exist" / repo.sha / "sub/added_tokens.json"
     missing.parent.mkdir(parents=True)
     missing.touch()
     if how == "mode link":
-        assert folders.but(mode="link").link({A: path}).err == []
-        assert contents(folders.hub) == {A: ("link", str(path))}
+        assert directories.but(mode="link").link({A: path}).err == []
+        assert contents(directories.hub) == {A: ("link", str(path))}
         return
-    run = folders.unlink() if how == "unlink" else folders.link({})
-    assert run.out == [f"ai-models: removed 1 in {folders.hub}"]
-    assert contents(folders.root / "cache") == {"hub": ("folder",)}
+    run = directories.unlink() if how == "unlink" else directories.link({})
+    assert run.out == [f"ai-models: removed 1 in {directories.hub}"]
+    assert contents(directories.root / "cache") == {"hub": ("directory",)}
 
 
-def test_both_modes_by_turns(folders: Linker, repo: Repo) -> None:
-    path = folders.entry(repo)
+def test_both_modes_by_turns(directories: Linker, repo: Repo) -> None:
+    path = directories.entry(repo)
     for _ in range(2):
-        folders.but(mode="link").link({A: path})
-        assert contents(folders.hub) == {A: ("link", str(path))}
-        assert folders.link({A: path}).status == 0
-        assert contents(folders.hub / A) == folder_of(path)
+        directories.but(mode="link").link({A: path})
+        assert contents(directories.hub) == {A: ("link", str(path))}
+        assert directories.link({A: path}).status == 0
+        assert contents(directories.hub / A) == directory_of(path)
 
 
 class TestWithDownloads:
     """What programs have added stays, and works."""
 
-    def test_an_update(self, folders: Linker, repo: Repo) -> None:
-        folders.link({A: folders.entry(repo)})
-        mine = add_download(folders.hub / A, repo.sha, "extra.bin", b"extra")
+    def test_an_update(self, directories: Linker, repo: Repo) -> None:
+        directories.link({A: directories.entry(repo)})
+        mine = add_download(directories.hub / A, repo.sha, "extra.bin", b"extra")
         repo.commit(SECOND)
-        path = folders.entry(repo)
-        assert folders.link({A: path}).err == []
-        assert contents(folders.hub / A) == {**folder_of(path), **mine}
+        path = directories.entry(repo)
+        assert directories.link({A: path}).err == []
+        assert contents(directories.hub / A) == {**directory_of(path), **mine}
 
-    def test_removing_the_model(self, folders: Linker, repo: Repo) -> None:
-        path = folders.entry(repo)
-        folders.link({A: path})
-        mine = add_download(folders.hub / A, repo.sha, "extra.bin", b"extra")
-        before = touched(folders.hub / A / f"blobs/{sha256(b'extra')}")
-        assert folders.link({}).status == 0
+    def test_removing_the_model(self, directories: Linker, repo: Repo) -> None:
+        path = directories.entry(repo)
+        directories.link({A: path})
+        mine = add_download(directories.hub / A, repo.sha, "extra.bin", b"extra")
+        before = touched(directories.hub / A / f"blobs/{sha256(b'extra')}")
+        assert directories.link({}).status == 0
         # Without the ref, nobody would find the file that is there.
-        refs = {"refs": ("folder",), "refs/main": ("file", repo.sha.encode())}
-        assert contents(folders.hub / A) == {**mine, **refs}
-        assert touched(folders.hub / A / f"blobs/{sha256(b'extra')}") == before
-        again = touched(folders.root / "cache")
-        assert folders.link({}).out == []
-        assert touched(folders.root / "cache") == again
+        refs = {"refs": ("directory",), "refs/main": ("file", repo.sha.encode())}
+        assert contents(directories.hub / A) == {**mine, **refs}
+        assert touched(directories.hub / A / f"blobs/{sha256(b'extra')}") == before
+        again = touched(directories.root / "cache")
+        assert directories.link({}).out == []
+        assert touched(directories.root / "cache") == again
 
-        assert folders.link({A: path}).err == []
-        assert contents(folders.hub / A) == {**folder_of(path), **mine}
+        assert directories.link({A: path}).err == []
+        assert contents(directories.hub / A) == {**directory_of(path), **mine}
 
-    def test_the_folder_is_ours_until_it_goes(self, folders: Linker, repo: Repo) -> None:
-        path = folders.entry(repo)
-        folders.link({A: path})
-        add_download(folders.hub / A, repo.sha, "extra.bin", b"extra")
-        folders.unlink()
-        shutil.rmtree(folders.hub / A)
-        assert folders.unlink().out == []
-        assert not folders.state.exists()
+    def test_the_directory_is_ours_until_it_goes(self, directories: Linker, repo: Repo) -> None:
+        path = directories.entry(repo)
+        directories.link({A: path})
+        add_download(directories.hub / A, repo.sha, "extra.bin", b"extra")
+        directories.unlink()
+        shutil.rmtree(directories.hub / A)
+        assert directories.unlink().out == []
+        assert not directories.state.exists()
 
-    def test_mode_link_leaves_the_folder_and_keeps_it_working(
-        self, folders: Linker, repo: Repo
+    def test_mode_link_leaves_the_directory_and_keeps_it_working(
+        self, directories: Linker, repo: Repo
     ) -> None:
-        path = folders.entry(repo)
-        folders.link({A: path})
-        mine = add_download(folders.hub / A, repo.sha, "extra.bin", b"extra")
+        path = directories.entry(repo)
+        directories.link({A: path})
+        mine = add_download(directories.hub / A, repo.sha, "extra.bin", b"extra")
         repo.commit(SECOND)
-        path = folders.entry(repo)
-        linking = folders.but(mode="link")
+        path = directories.entry(repo)
+        linking = directories.but(mode="link")
         run = linking.link({A: path})
         assert run.status == 0
         (warning,) = run.err
         assert "has downloads in it" in warning
-        assert contents(folders.hub / A) == {**folder_of(path), **mine}
+        assert contents(directories.hub / A) == {**directory_of(path), **mine}
         assert linking.link({A: path}).out == []
         follow(warning)
         assert linking.link({A: path}).err == []
-        assert (folders.hub / A).readlink() == path
+        assert (directories.hub / A).readlink() == path
 
-    def test_files_in_the_place_of_ours(self, folders: Linker, repo: Repo) -> None:
+    def test_files_in_the_place_of_ours(self, directories: Linker, repo: Repo) -> None:
         """As `force_download` leaves them, and systems without links."""
-        path = folders.entry(repo)
-        folders.link({A: path})
-        blob = folders.hub / A / f"blobs/{sha256(b'weights')}"
-        file = folders.hub / A / f"snapshots/{repo.sha}/config.json"
+        path = directories.entry(repo)
+        directories.link({A: path})
+        blob = directories.hub / A / f"blobs/{sha256(b'weights')}"
+        file = directories.hub / A / f"snapshots/{repo.sha}/config.json"
         for place, content in ((blob, b"weights"), (file, b"1")):
             place.unlink()
             place.write_bytes(content)
-        before = touched(folders.hub / A)
-        assert folders.link({A: path}).out == []
-        assert touched(folders.hub / A) == before
-        folders.link({})
-        assert (folders.hub / A / f"snapshots/{repo.sha}/w.bin").read_bytes() == b"weights"
+        before = touched(directories.hub / A)
+        assert directories.link({A: path}).out == []
+        assert touched(directories.hub / A) == before
+        directories.link({})
+        assert (directories.hub / A / f"snapshots/{repo.sha}/w.bin").read_bytes() == b"weights"
         assert file.read_bytes() == b"1"
         assert touched(blob) == {".": before[f"blobs/{sha256(b'weights')}"]}
 
-    def test_links_to_what_is_gone_are_replaced(self, folders: Linker, repo: Repo) -> None:
-        path = folders.entry(repo)
-        folders.link({A: path})
+    def test_links_to_what_is_gone_are_replaced(self, directories: Linker, repo: Repo) -> None:
+        path = directories.entry(repo)
+        directories.link({A: path})
         for place in (f"blobs/{sha256(b'weights')}", f"snapshots/{repo.sha}/config.json"):
-            link = folders.hub / A / place
+            link = directories.hub / A / place
             link.unlink()
             link.symlink_to("../blobs/gone")
-        folders.link({A: path})
-        assert contents(folders.hub / A) == folder_of(path)
+        directories.link({A: path})
+        assert contents(directories.hub / A) == directory_of(path)
 
-    def test_links_to_other_blobs_that_work_stay(self, folders: Linker, repo: Repo) -> None:
+    def test_links_to_other_blobs_that_work_stay(self, directories: Linker, repo: Repo) -> None:
         """As of a program that has downloaded a file before it was pinned."""
-        path = folders.entry(repo)
-        folders.link({A: path})
-        (folders.hub / A / "snapshots" / repo.sha / "config.json").unlink()
-        add_download(folders.hub / A, repo.sha, "config.json", b"1", name="gitsha1")
-        before = touched(folders.hub / A)
-        folders.link({A: path})
-        assert touched(folders.hub / A) == before
+        path = directories.entry(repo)
+        directories.link({A: path})
+        (directories.hub / A / "snapshots" / repo.sha / "config.json").unlink()
+        add_download(directories.hub / A, repo.sha, "config.json", b"1", name="gitsha1")
+        before = touched(directories.hub / A)
+        directories.link({A: path})
+        assert touched(directories.hub / A) == before
 
 
 class TestAMovedBranch:
     """A program goes online, finds a newer commit, and takes over the blobs that are in it."""
 
     @pytest.fixture
-    def path(self, folders: Linker, repo: Repo) -> Path:
-        path = folders.entry(repo)
-        folders.link({A: path})
-        add_download(folders.hub / A, "c" * 40, "config.json", b"3")
-        snapshot = folders.hub / A / "snapshots" / ("c" * 40)
+    def path(self, directories: Linker, repo: Repo) -> Path:
+        path = directories.entry(repo)
+        directories.link({A: path})
+        add_download(directories.hub / A, "c" * 40, "config.json", b"3")
+        snapshot = directories.hub / A / "snapshots" / ("c" * 40)
         (snapshot / "w.bin").symlink_to(f"../../blobs/{sha256(b'weights')}")
-        (folders.hub / A / "refs/main").write_text("c" * 40)
+        (directories.hub / A / "refs/main").write_text("c" * 40)
         return path
 
-    def test_it_stays_moved(self, folders: Linker, path: Path) -> None:
-        before = touched(folders.hub)
-        assert folders.link({A: path}).out == []
-        assert touched(folders.hub) == before
+    def test_it_stays_moved(self, directories: Linker, path: Path) -> None:
+        before = touched(directories.hub)
+        assert directories.link({A: path}).out == []
+        assert touched(directories.hub) == before
 
-    def test_it_stays_moved_over_a_reboot(self, folders: Linker, path: Path) -> None:
-        before = contents(folders.hub)
-        folders.unlink()
-        folders.link({A: path})
-        assert contents(folders.hub) == before
+    def test_it_stays_moved_over_a_reboot(self, directories: Linker, path: Path) -> None:
+        before = contents(directories.hub)
+        directories.unlink()
+        directories.link({A: path})
+        assert contents(directories.hub) == before
 
-    def test_a_new_pin_moves_it(self, folders: Linker, repo: Repo, path: Path) -> None:
+    def test_a_new_pin_moves_it(self, directories: Linker, repo: Repo, path: Path) -> None:
         repo.commit(SECOND)
-        new = folders.entry(repo)
+        new = directories.entry(repo)
         assert new != path
-        folders.link({A: new})
-        assert (folders.hub / A / "refs/main").read_text() == repo.sha
-        files = {place.name: place.read_bytes() for place in self.snapshot(folders).iterdir()}
+        directories.link({A: new})
+        assert (directories.hub / A / "refs/main").read_text() == repo.sha
+        files = {place.name: place.read_bytes() for place in self.snapshot(directories).iterdir()}
         assert files == {"config.json": b"3", "w.bin": b"weights"}
-        blob = folders.hub / A / "blobs" / sha256(b"weights")
+        blob = directories.hub / A / "blobs" / sha256(b"weights")
         assert str(blob.readlink()).startswith(f"{new}/"), "it would go with the old path"
 
     def test_its_blobs_stay_without_the_model(
-        self, folders: Linker, repo: Repo, path: Path
+        self, directories: Linker, repo: Repo, path: Path
     ) -> None:
-        folders.link({})
-        files = {place.name: place.read_bytes() for place in self.snapshot(folders).iterdir()}
+        directories.link({})
+        files = {place.name: place.read_bytes() for place in self.snapshot(directories).iterdir()}
         assert files == {"config.json": b"3", "w.bin": b"weights"}
-        assert (folders.hub / A / "refs/main").read_text() == "c" * 40
-        assert not (folders.hub / A / "snapshots" / repo.sha).exists()
-        assert not (folders.hub / A / "trees").exists()
-        assert len(list((folders.hub / A / "blobs").iterdir())) == 2, path
+        assert (directories.hub / A / "refs/main").read_text() == "c" * 40
+        assert not (directories.hub / A / "snapshots" / repo.sha).exists()
+        assert not (directories.hub / A / "trees").exists()
+        assert len(list((directories.hub / A / "blobs").iterdir())) == 2, path
         # When the program's commit goes, nothing needs our link any more.
-        shutil.rmtree(self.snapshot(folders))
-        (folders.hub / A / "refs/main").unlink()
-        (folders.hub / A / "blobs" / sha256(b"3")).unlink()
-        assert folders.link({}).out == [f"ai-models: removed 1 in {folders.hub}"]
-        assert contents(folders.root / "cache") == {"hub": ("folder",)}
+        shutil.rmtree(self.snapshot(directories))
+        (directories.hub / A / "refs/main").unlink()
+        (directories.hub / A / "blobs" / sha256(b"3")).unlink()
+        assert directories.link({}).out == [f"ai-models: removed 1 in {directories.hub}"]
+        assert contents(directories.root / "cache") == {"hub": ("directory",)}
 
     def test_a_ref_to_what_is_gone_is_set_again(
-        self, folders: Linker, repo: Repo, path: Path
+        self, directories: Linker, repo: Repo, path: Path
     ) -> None:
-        shutil.rmtree(self.snapshot(folders))
-        folders.link({A: path})
-        assert (folders.hub / A / "refs/main").read_text() == repo.sha
+        shutil.rmtree(self.snapshot(directories))
+        directories.link({A: path})
+        assert (directories.hub / A / "refs/main").read_text() == repo.sha
 
     @pytest.mark.parametrize("state", ["lost", "damaged"])
-    def test_without_the_state(self, folders: Linker, repo: Repo, path: Path, state: str) -> None:
+    def test_without_the_state(
+        self, directories: Linker, repo: Repo, path: Path, state: str
+    ) -> None:
         """What is downloaded has a file of its own; the configuration has the last word."""
         repo.commit(SECOND)
-        new = folders.entry(repo)
+        new = directories.entry(repo)
         if state == "lost":
-            folders.state.unlink()
+            directories.state.unlink()
         else:
-            folders.state.write_text("{")
-        assert folders.link({A: new}).status == 0
-        commits = {place.name for place in (folders.hub / A / "snapshots").iterdir()}
+            directories.state.write_text("{")
+        assert directories.link({A: new}).status == 0
+        commits = {place.name for place in (directories.hub / A / "snapshots").iterdir()}
         assert commits == {repo.sha, "c" * 40}, path
-        assert (folders.hub / A / "refs/main").read_text() == repo.sha
+        assert (directories.hub / A / "refs/main").read_text() == repo.sha
 
     @staticmethod
-    def snapshot(folders: Linker) -> Path:
-        return folders.hub / A / "snapshots" / ("c" * 40)
+    def snapshot(directories: Linker) -> Path:
+        return directories.hub / A / "snapshots" / ("c" * 40)
 
 
-def test_a_ref_that_a_program_made_goes_with_the_commit(folders: Linker, repo: Repo) -> None:
-    """It would make huggingface_hub take the whole folder for damaged."""
-    folders.link({A: folders.entry(repo)})
-    (folders.hub / A / "refs/v1").write_text(repo.sha)
+def test_a_ref_that_a_program_made_goes_with_the_commit(directories: Linker, repo: Repo) -> None:
+    """It would make huggingface_hub take the whole directory for damaged."""
+    directories.link({A: directories.entry(repo)})
+    (directories.hub / A / "refs/v1").write_text(repo.sha)
     repo.commit(SECOND)
-    path = folders.entry(repo)
-    folders.link({A: path})
-    assert contents(folders.hub / A) == folder_of(path)
+    path = directories.entry(repo)
+    directories.link({A: path})
+    assert contents(directories.hub / A) == directory_of(path)
 
 
 @pytest.mark.parametrize("then", ["an update", "nothing", "mode link"])
-def test_the_old_path_may_have_been_collected(folders: Linker, repo: Repo, then: str) -> None:
-    old = folders.entry(repo)
-    folders.link({A: old})
-    old.rename(folders.store / "collected")
+def test_the_old_path_may_have_been_collected(directories: Linker, repo: Repo, then: str) -> None:
+    old = directories.entry(repo)
+    directories.link({A: old})
+    old.rename(directories.store / "collected")
     repo.commit(SECOND)
-    path = folders.entry(repo)
+    path = directories.entry(repo)
     if then == "an update":
-        folders.link({A: path})
-        assert contents(folders.hub / A) == folder_of(path)
+        directories.link({A: path})
+        assert contents(directories.hub / A) == directory_of(path)
     elif then == "nothing":
-        folders.link({})
-        assert contents(folders.hub) == {}
+        directories.link({})
+        assert contents(directories.hub) == {}
     else:
-        folders.but(mode="link").link({A: path})
-        assert contents(folders.hub) == {A: ("link", str(path))}
+        directories.but(mode="link").link({A: path})
+        assert contents(directories.hub) == {A: ("link", str(path))}
 
 
-def test_a_path_that_is_no_entry(folders: Linker, entry: Callable[..., Path]) -> None:
-    plain = folders.store / "plain"
+def test_a_path_that_is_no_entry(directories: Linker, entry: Callable[..., Path]) -> None:
+    plain = directories.store / "plain"
     plain.mkdir(parents=True)
     (plain / "config.json").write_text("{}")
-    gone = folders.store / "gone"
-    run = folders.link({A: plain, B: entry("b"), "models--org--c": gone})
+    gone = directories.store / "gone"
+    run = directories.link({A: plain, B: entry("b"), "models--org--c": gone})
     assert run.status == 1
     assert [line.partition(": ")[0] for line in run.err] == ["error", "error"]
-    assert f"{plain} is no entry of a cache" in run.err[0]
+    assert f"{plain} is not a cache entry: " in run.err[0]
     assert str(gone) in run.err[1]
-    assert run.out == [f"ai-models: linked 1 in {folders.hub}"]
-    assert set(json.loads(folders.state.read_text())["hubs"][str(folders.hub)]) == {B}
+    assert run.out == [f"ai-models: linked 1 in {directories.hub}"]
+    assert set(json.loads(directories.state.read_text())["hubs"][str(directories.hub)]) == {B}
 
 
 @pytest.mark.parametrize("place", ["blobs", "snapshots", "refs", "trees"])
 @pytest.mark.parametrize("thing", ["a link", "a file"])
-def test_what_is_in_the_way_of_our_folders(
-    folders: Linker, repo: Repo, entry: Callable[..., Path], place: str, thing: str
+def test_what_is_in_the_way_of_our_directories(
+    directories: Linker, repo: Repo, entry: Callable[..., Path], place: str, thing: str
 ) -> None:
-    path, other = folders.entry(repo), entry("b")
-    folders.link({A: path})
-    away = (folders.hub / A / place).rename(folders.root / "away")
+    path, other = directories.entry(repo), entry("b")
+    directories.link({A: path})
+    away = (directories.hub / A / place).rename(directories.root / "away")
     before = touched(away)
     if thing == "a link":
-        (folders.hub / A / place).symlink_to(away)
+        (directories.hub / A / place).symlink_to(away)
     else:
-        (folders.hub / A / place).write_text("mine")
+        (directories.hub / A / place).write_text("mine")
     for _ in range(2):
-        run = folders.link({A: path, B: other})
+        run = directories.link({A: path, B: other})
         assert run.status == 0
         (warning,) = run.err
-        assert warning.startswith(f"warning: {folders.hub}/{A}/{place} is {thing}")
+        assert warning.startswith(f"warning: {directories.hub}/{A}/{place} is {thing}")
         assert "'a' of services.ai-models" in warning
-        assert (folders.hub / B / "refs/main").exists()
+        assert (directories.hub / B / "refs/main").exists()
         assert touched(away) == before
     follow(warning)
-    (folders.hub / A / f"{place}.old").unlink()
-    folders.link({A: path, B: other})
-    assert contents(folders.hub / A) == folder_of(path)
+    (directories.hub / A / f"{place}.old").unlink()
+    directories.link({A: path, B: other})
+    assert contents(directories.hub / A) == directory_of(path)
 
 
-def test_a_folder_in_the_place_of_a_file(folders: Linker, repo: Repo) -> None:
-    path = folders.entry(repo)
-    folders.link({A: path})
-    main = folders.hub / A / "refs/main"
+def test_a_directory_in_the_place_of_a_file(directories: Linker, repo: Repo) -> None:
+    path = directories.entry(repo)
+    directories.link({A: path})
+    main = directories.hub / A / "refs/main"
     main.unlink()
     main.mkdir()
-    (warning,) = folders.link({A: path}).err
-    assert warning.startswith(f"warning: {main} is a folder")
-    assert {p.name for p in folders.hub.iterdir()} == {A}
+    (warning,) = directories.link({A: path}).err
+    assert warning.startswith(f"warning: {main} is a directory")
+    assert {p.name for p in directories.hub.iterdir()} == {A}

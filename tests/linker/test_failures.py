@@ -1,4 +1,4 @@
-"""What cannot be done: told in one line with the next step, and the rest is done."""
+"""What cannot be done is reported on one line with the next step, and the rest is done."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_linker.messages import explain
 from aimodels_linker.spec import read_spec
 from aimodels_linker.sync import link, unlink
-from aimodels_linker.words import failure
 from linker.helpers import A, follow
 from support.disk import fill, small_disk
 from support.linker import contents, touched
@@ -49,9 +49,9 @@ class TestTwoUsers:
         owners = {status.st_uid for path in either.hub.rglob("*") if (status := path.lstat())}
         assert owners == {either.hub.stat().st_uid} == {_NOBODY}
         assert either.unlink(launcher=prefix()).status == 0
-        assert contents(either.root / "cache") == {"hub": ("folder",)}
+        assert contents(either.root / "cache") == {"hub": ("directory",)}
 
-    def test_a_hub_folder_of_another_user(self, either: Linker, models: dict[str, Path]) -> None:
+    def test_a_hub_directory_of_another_user(self, either: Linker, models: dict[str, Path]) -> None:
         either.hub.mkdir()
         before = touched(either.hub)
         run = either.link(models, launcher=prefix())
@@ -60,15 +60,15 @@ class TestTwoUsers:
         (error,) = run.err
         assert error == (
             f"error: {either.hub}/{place}: Permission denied: {either.hub} belongs to root, and "
-            f"this runs as nobody: give it away (sudo chown -R nobody -- {either.hub}), or choose "
-            "another folder in services.ai-models"
+            f"this runs as nobody: change the owner (sudo chown -R nobody -- {either.hub}), or "
+            "choose another directory in services.ai-models"
         )
         assert touched(either.hub) == before
         os.chown(either.hub, _NOBODY, _NOBODY)
         assert either.link(models, launcher=prefix()).err == []
 
     @pytest.mark.parametrize("closed", [True, False])
-    def test_a_missing_hub_folder_in_one_of_another_user(
+    def test_a_missing_hub_directory_in_one_of_another_user(
         self, linker: Linker, models: dict[str, Path], *, closed: bool
     ) -> None:
         """Which nobody should give away: it may be /var/cache."""
@@ -79,20 +79,20 @@ class TestTwoUsers:
         (error,) = run.err
         command = f"sudo install -d -o nobody -- '{odd.hub}'"
         assert error.endswith(
-            f"nobody, who may not make {odd.hub}: make it ({command}), or choose another folder in "
-            "services.ai-models"
+            f"nobody, who may not make {odd.hub}: make it ({command}), or choose another directory "
+            "in services.ai-models"
         )
         subprocess.run(["sh", "-euc", command.removeprefix("sudo ")], check=True)
         assert odd.link(models, launcher=prefix()).err == []
 
-    def test_a_former_hub_folder_of_another_user(
+    def test_a_former_hub_directory_of_another_user(
         self, linker: Linker, models: dict[str, Path]
     ) -> None:
         """Not a link in it is given away: that would be the store path. And it is not forgotten."""
-        folder = linker.root / "run"
-        folder.mkdir()
-        os.chown(folder, _NOBODY, _NOBODY)
-        env = {"RUNTIME_DIRECTORY": str(folder)}
+        directory = linker.root / "run"
+        directory.mkdir()
+        os.chown(directory, _NOBODY, _NOBODY)
+        env = {"RUNTIME_DIRECTORY": str(directory)}
         linker.link(models, launcher=prefix(), env=env)
         os.chown(linker.hub, 0, 0)
         there = linker.root / "cache"
@@ -101,7 +101,7 @@ class TestTwoUsers:
             run = moved.link({A: models[A]}, launcher=prefix(), env=env)
             assert (moved.hub / A).is_symlink()
             assert run.status == 1
-            assert f"give it away (sudo chown nobody -- {linker.hub})" in run.err[0]
+            assert f"change the owner (sudo chown nobody -- {linker.hub})" in run.err[0]
         os.chown(linker.hub, _NOBODY, _NOBODY)
         run = moved.link({A: models[A]}, launcher=prefix(), env=env)
         assert (run.out, run.err) == ([f"ai-models: removed 3 in {linker.hub}"], [])
@@ -115,22 +115,22 @@ class TestTwoUsers:
         run = either.link(models, launcher=prefix())
         assert (run.status, run.out, run.err) == (0, [], [])
 
-    def test_one_entry_of_another_user(self, folders: Linker, models: dict[str, Path]) -> None:
-        folders.link(models, launcher=prefix())
-        (blob,) = (p for p in (folders.hub / B / "blobs").iterdir() if p.read_bytes() == b"b")
+    def test_one_entry_of_another_user(self, directories: Linker, models: dict[str, Path]) -> None:
+        directories.link(models, launcher=prefix())
+        (blob,) = (p for p in (directories.hub / B / "blobs").iterdir() if p.read_bytes() == b"b")
         blob.unlink()
-        (folders.hub / C).joinpath("refs/main").unlink()
-        os.chown(folders.hub / B / "blobs", 0, 0)
-        run = folders.link(models, launcher=prefix())
+        (directories.hub / C).joinpath("refs/main").unlink()
+        os.chown(directories.hub / B / "blobs", 0, 0)
+        run = directories.link(models, launcher=prefix())
         assert run.status == 1
         (error,) = run.err
         assert error.startswith(
-            f"error: {blob}: Permission denied: {folders.hub}/{B}/blobs belongs"
+            f"error: {blob}: Permission denied: {directories.hub}/{B}/blobs belongs"
         )
-        assert run.out == [f"ai-models: linked 1 in {folders.hub}"]
+        assert run.out == [f"ai-models: linked 1 in {directories.hub}"]
 
     @pytest.mark.parametrize("command", [link, unlink])
-    def test_folders_that_the_user_may_not_enter(
+    def test_directories_that_the_user_may_not_enter(
         self, linker: Linker, models: dict[str, Path], command: Callable[..., bool]
     ) -> None:
         linker.root.chmod(0o700)
@@ -139,12 +139,12 @@ class TestTwoUsers:
         try:
             with pytest.raises(PermissionError) as caught:
                 command(spec, dry_run=False)
-            said = failure(caught.value, spec)
+            message = explain(caught.value, spec).message
         finally:
             os.seteuid(0)
-        assert said.startswith(f"{linker.root}/cache: Permission denied: this runs as nobody")
+        assert message.startswith(f"{linker.root}/cache: Permission denied: this runs as nobody")
 
-    def test_a_state_in_a_folder_of_another_user(
+    def test_a_state_in_a_directory_of_another_user(
         self, linker: Linker, models: dict[str, Path]
     ) -> None:
         """Nothing is made that could not be recorded."""
@@ -160,7 +160,7 @@ class TestTwoUsers:
 
 @pytest.mark.parametrize("part", ["hub", "its parent"])
 @pytest.mark.parametrize("thing", ["a file", "a link to nowhere"])
-def test_no_folder_where_the_hub_folder_belongs(
+def test_no_directory_where_the_hub_directory_belongs(
     linker: Linker, models: dict[str, Path], part: str, thing: str
 ) -> None:
     odd = linker.but(hub=linker.root / "x y/hub")
@@ -174,16 +174,20 @@ def test_no_folder_where_the_hub_folder_belongs(
     assert (run.status, run.out) == (1, [])
     (error,) = run.err
     assert error.startswith("error: ")
-    assert "where a folder is needed" in error
+    assert "where a directory is needed" in error
     follow(error)
     assert odd.link(models).status == 0
 
 
 @pytest.fixture
 def read_only(linker: Linker) -> Iterator[Callable[[], None]]:
-    """Make the hub folder one of a file system of its own, which can be made read-only."""
-    with small_disk(linker.hub, 1 << 20) as disk:
-        yield lambda: subprocess.run(["mount", "-o", "remount,ro", disk], check=True) and None
+    """Make the hub directory one of a file system of its own, which can be made read-only."""
+
+    def remount() -> None:
+        subprocess.run(["mount", "-o", "remount,ro", linker.hub], check=True)
+
+    with small_disk(linker.hub, 1 << 20):
+        yield remount
 
 
 def test_a_read_only_file_system(
@@ -213,18 +217,18 @@ def test_a_file_system_without_links(
     assert "Operation not permitted: the file system refuses it" in run.err[0]
 
 
-def test_a_full_disk(folders: Linker, models: dict[str, Path]) -> None:
-    with small_disk(folders.hub, 1 << 20) as disk:
+def test_a_full_disk(directories: Linker, models: dict[str, Path]) -> None:
+    with small_disk(directories.hub, 1 << 20) as disk:
         fill(disk)
-        run = folders.link(models)
+        run = directories.link(models)
         assert run.status == 1
         assert [line.count("No space left on device: free some") for line in run.err] == [1]
         (disk / "filler").unlink()
-        run = folders.link(models)
+        run = directories.link(models)
         assert (run.status, run.err) == (0, [])
-        assert {path.name for path in folders.hub.iterdir()} == set(models)
-        folders.unlink()
-        assert contents(folders.hub) == {}
+        assert {path.name for path in directories.hub.iterdir()} == set(models)
+        directories.unlink()
+        assert contents(directories.hub) == {}
 
 
 def test_a_full_disk_under_the_state(linker: Linker, models: dict[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""A hub folder that belongs to somebody who wants the linker, run as root, to write elsewhere."""
+"""A hub directory whose owner wants the linker, run as root, to write elsewhere."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def versions(linker: Linker) -> tuple[Path, Path]:
 
 
 def swap(linker: Linker, place: str, outside: Path) -> None:
-    """Put a folder of an entry elsewhere, and a link in its place."""
-    folder = linker.hub / A
-    commit = next((folder / "snapshots").iterdir()).name
-    missing = folder / ".no_exist" / commit
+    """Put a directory of an entry elsewhere, and a link in its place."""
+    directory = linker.hub / A
+    commit = next((directory / "snapshots").iterdir()).name
+    missing = directory / ".no_exist" / commit
     missing.mkdir(parents=True, exist_ok=True)
     (missing / "tokens.json").touch()
-    swapped = folder / place.replace("COMMIT", commit)
+    swapped = directory / place.replace("COMMIT", commit)
     swapped.rename(outside)
     swapped.symlink_to(outside)
 
@@ -48,34 +48,41 @@ def swap(linker: Linker, place: str, outside: Path) -> None:
 @pytest.mark.parametrize("then", ["update", "remove", "mode link"])
 @pytest.mark.parametrize("early", [True, False], ids=["before", "meanwhile"])
 def test_nothing_outside_is_touched(
-    folders: Linker, versions: tuple[Path, Path], place: str, then: str, *, early: bool
+    directories: Linker, versions: tuple[Path, Path], place: str, then: str, *, early: bool
 ) -> None:
-    """Also where a folder is swapped between our looking at it and our writing to it."""
-    folders.link({A: versions[0]})
-    linking = folders.but(mode="link") if then == "mode link" else folders
+    """Also where a directory is swapped between our looking at it and our writing to it."""
+    directories.link({A: versions[0]})
+    linking = directories.but(mode="link") if then == "mode link" else directories
     models = {} if then == "remove" else {A: versions[1]}
     with pytest.MonkeyPatch.context() as patch:
-        outside = folders.root / "outside"
+        outside = directories.root / "outside"
         before: dict[str, object] = {}
 
         def attack() -> None:
             if not before:
-                swap(folders, place, outside)
+                swap(directories, place, outside)
                 before.update(touched(outside))
 
         save = State.save  # comes after looking, and before writing
-        patch.setattr(State, "save", lambda state: (save(state), attack()))
+
+        def save_and_attack(state: State) -> None:
+            save(state)
+            attack()
+
+        patch.setattr(State, "save", save_and_attack)
         if early:
             attack()
         linking.link(models)
         run = linking.link(models)
     assert all(line.startswith("warning: ") for line in run.err)
-    folders.unlink()
+    directories.unlink()
     assert touched(outside) == before
 
 
 @pytest.mark.parametrize("name", [".nix-ai-models.tmp", ".nix-ai-models.new"])
-@pytest.mark.parametrize("thing", ["a link to a folder", "a link to a file", "a folder of links"])
+@pytest.mark.parametrize(
+    "thing", ["a link to a directory", "a link to a file", "a directory of links"]
+)
 def test_names_for_what_is_unfinished(
     either: Linker, versions: tuple[Path, Path], name: str, thing: str
 ) -> None:
@@ -84,7 +91,7 @@ def test_names_for_what_is_unfinished(
     (outside / "file").write_text("precious")
     either.hub.mkdir()
     trap = either.hub / name
-    if thing == "a link to a folder":
+    if thing == "a link to a directory":
         trap.symlink_to(outside)
     elif thing == "a link to a file":
         trap.symlink_to(outside / "file")
@@ -99,34 +106,36 @@ def test_names_for_what_is_unfinished(
     assert [path.name for path in either.hub.iterdir()] == [A]
 
 
-def test_pipes_are_not_waited_for(folders: Linker, versions: tuple[Path, Path]) -> None:
-    folders.link({A: versions[0]})
-    main = folders.hub / A / "refs/main"
+def test_pipes_are_not_waited_for(directories: Linker, versions: tuple[Path, Path]) -> None:
+    directories.link({A: versions[0]})
+    main = directories.hub / A / "refs/main"
     main.unlink()
     os.mkfifo(main)
-    os.mkfifo(folders.hub / B)
-    run = folders.link({A: versions[1], B: versions[1]}, env={})
-    assert [line.partition(" is a file ")[0] for line in run.err] == [f"warning: {folders.hub}/{B}"]
+    os.mkfifo(directories.hub / B)
+    run = directories.link({A: versions[1], B: versions[1]}, env={})
+    assert [line.partition(" is a file ")[0] for line in run.err] == [
+        f"warning: {directories.hub}/{B}"
+    ]
     assert main.read_text()
 
 
-def test_folders_without_end(folders: Linker, versions: tuple[Path, Path]) -> None:
-    folders.link({A: versions[0], B: versions[0]})
-    deep = os.open(folders.hub / A / "blobs", os.O_RDONLY)
+def test_directories_without_end(directories: Linker, versions: tuple[Path, Path]) -> None:
+    directories.link({A: versions[0], B: versions[0]})
+    deep = os.open(directories.hub / A / "blobs", os.O_RDONLY)
     for _ in range(3000):
         os.mkdir("d", dir_fd=deep)
         deeper = os.open("d", os.O_RDONLY, dir_fd=deep)
         os.close(deep)
         deep = deeper
     os.close(deep)
-    run = folders.link({A: versions[1], B: versions[1]})
+    run = directories.link({A: versions[1], B: versions[1]})
     # Before pytest tries to, by recursion.
-    subprocess.run(["rm", "-rf", folders.hub / A], check=True)
+    subprocess.run(["rm", "-rf", directories.hub / A], check=True)
     assert run.status == 1
     assert len(run.err) == 1
-    assert run.err[0].endswith("File name too long: look what is there, and activate again")
+    assert run.err[0].endswith("File name too long: check what is there, and activate again")
     assert len(run.err[0]) < 10_000
-    assert run.out == [f"ai-models: linked 1 in {folders.hub}"]
+    assert run.out == [f"ai-models: linked 1 in {directories.hub}"]
 
 
 @pytest.mark.parametrize("part", ["hub", "its parent"])
@@ -149,6 +158,6 @@ def test_root_follows_only_its_own_links(
     run = either.but(hub=trap / "hub").link({A: versions[0]})
     assert run.status == 1
     assert [line.startswith(f"error: {link} is a link to ") for line in run.err] == [True]
-    assert contents(outside) == {"hub": ("folder",)}
+    assert contents(outside) == {"hub": ("directory",)}
     os.lchown(link, 0, 0)
     assert either.but(hub=trap / "hub").link({A: versions[0]}).status == 0

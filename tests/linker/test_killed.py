@@ -108,24 +108,24 @@ def _entries(linker: Linker, names: tuple[str, ...]) -> dict[str, Path]:
 
 def online(linker: Linker) -> None:
     """What a program does: it downloads a file of the pinned commit, and follows a branch."""
-    folder = linker.hub / A
-    commit = (folder / "refs/main").read_text()
-    add_download(folder, commit, "extra.bin", b"extra")
-    add_download(folder, "c" * 40, "config.json", b"theirs")
-    weights = next(p for p in (folder / "snapshots" / commit).iterdir() if p.name == "w.bin")
-    (folder / "snapshots" / ("c" * 40) / "w.bin").symlink_to(weights.readlink())
+    directory = linker.hub / A
+    commit = (directory / "refs/main").read_text()
+    add_download(directory, commit, "extra.bin", b"extra")
+    add_download(directory, "c" * 40, "config.json", b"theirs")
+    weights = next(p for p in (directory / "snapshots" / commit).iterdir() if p.name == "w.bin")
+    (directory / "snapshots" / ("c" * 40) / "w.bin").symlink_to(weights.readlink())
 
 
 CHANGES: dict[str, tuple[list[Act], Act]] = {
     "links": ([], links("old", "b")),
     "other links": ([links("old", "b")], links("new", "c")),
-    "folders": ([], directory("old")),
-    "a folder for a link": ([links("old", "b")], directory("new")),
-    "a link for a folder": ([directory("old")], links("new")),
+    "directories": ([], directory("old")),
+    "a directory for a link": ([links("old", "b")], directory("new")),
+    "a link for a directory": ([directory("old")], links("new")),
     "another commit": ([directory("old")], directory("new")),
     "another commit, with downloads": ([directory("old"), online], directory("new")),
-    "no folders": ([directory("old")], unlinked),
-    "no folders, with downloads": ([directory("old"), online], unlinked),
+    "no directories": ([directory("old")], unlinked),
+    "no directories, with downloads": ([directory("old"), online], unlinked),
     "links, with downloads": ([directory("old"), online], links("new")),
     "a moved hub": ([directory("old"), online], moved("new")),
 }
@@ -169,7 +169,7 @@ def _outcome(linker: Linker, acts: list[Act]) -> dict[str, tuple[object, ...]]:
 
 
 def _known(state: dict[str, Any]) -> tuple[object, ...]:
-    """What the state says, but for refs that were in doubt when a folder lost its model."""
+    """What the state says, but for refs that were in doubt when a directory lost its model."""
     for records in state["hubs"].values():
         for record in records.values():
             if not record.get("snapshots"):

@@ -29,7 +29,7 @@ THINGS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a link to elsewhere": (link_to("/mnt/models/a"), "is a link to /mnt/models/a "),
     "a relative link": (link_to("../../nix/store/x"), "is a link to ../../nix/store/x "),
     "a link out of the store": (link_to("STORE/../x"), "is a link to STORE/../x "),
-    "an empty folder": (lambda path: path.mkdir(), "is a folder "),
+    "an empty directory": (lambda path: path.mkdir(), "is a directory "),
     "a file": (lambda path: path.write_text("mine"), "is a file "),
 }
 
@@ -51,7 +51,7 @@ def test_it_stays_and_the_message_says_how_to_go_on(
         assert warning.startswith(f"warning: {either.hub}/{A} {said}")
         assert "left alone" in warning
         assert "'a' of services.ai-models" in warning
-        assert ("mode = " in warning) == (thing == "an empty folder")
+        assert ("mode = " in warning) == (thing == "an empty directory")
         assert touched(either.hub)[A] == before
         assert (either.hub / B / "refs/main").exists()
     either.link({})
@@ -93,7 +93,7 @@ def test_downloads_survive_untouched(either: Linker, entry: Callable[..., Path],
     assert found == str(either.hub / A / "snapshots" / repo.sha)
 
 
-def test_a_folder_in_the_place_of_our_link_is_not_taken_for_ours(
+def test_a_directory_in_the_place_of_our_link_is_not_taken_for_ours(
     linker: Linker, entry: Callable[..., Path]
 ) -> None:
     """Not even a copy of the entry, whose blobs are links into the store as well."""

@@ -16,7 +16,7 @@ A, B, C = (f"models--org--{name}" for name in "abc")
 
 
 def links(linker: Linker) -> dict[str, str]:
-    """What is in the hub folder; all of it has to be links."""
+    """What is in the hub directory; all of it has to be links."""
     return {path.name: str(path.readlink()) for path in linker.hub.iterdir()}
 
 
@@ -62,7 +62,7 @@ def test_nothing_is_made_for_no_models(linker: Linker) -> None:
     assert contents(linker.root / "cache") == {}
 
 
-def test_missing_folders_are_made(linker: Linker, entry: Callable[..., Path]) -> None:
+def test_missing_directories_are_made(linker: Linker, entry: Callable[..., Path]) -> None:
     new = linker.but(hub=linker.root / "x/y/hub", state=linker.root / "z/state.json")
     a = entry()
     assert new.link({A: a}).status == 0
@@ -71,7 +71,7 @@ def test_missing_folders_are_made(linker: Linker, entry: Callable[..., Path]) ->
     assert new.state.exists()
 
 
-def test_the_hub_folder_may_be_a_link(linker: Linker, entry: Callable[..., Path]) -> None:
+def test_the_hub_directory_may_be_a_link(linker: Linker, entry: Callable[..., Path]) -> None:
     disk = linker.root / "disk"
     disk.mkdir()
     linker.hub.symlink_to(disk)
@@ -110,12 +110,12 @@ def test_other_links_into_the_store_are_not_touched(
     either.hub.mkdir()
     (either.hub / B).symlink_to(b)
     (either.hub / "other").symlink_to(b)
-    before = (either.hub / B).lstat(), (either.hub / "other").lstat()
+    before = {name: touched(either.hub)[name] for name in (B, "other")}
     either.link({A: a})
     either.link({})
     either.unlink()
     assert links(either) == {B: str(b), "other": str(b)}
-    assert ((either.hub / B).lstat(), (either.hub / "other").lstat()) == before
+    assert {name: touched(either.hub)[name] for name in (B, "other")} == before
 
 
 def test_what_took_the_place_of_our_link_is_not_removed(

@@ -46,12 +46,12 @@ def foreign(linker: Linker) -> dict[str, Node]:
 
 
 def expected(linker: Linker, models: dict[str, Path]) -> dict[str, Node]:
-    """What has to be in the hub folder for these models."""
+    """What has to be in the hub directory for these models."""
     if linker.mode == "link":
         return {name: ("link", str(path)) for name, path in models.items()}
     found: dict[str, Node] = {}
     for name, path in models.items():
-        found[name] = ("folder",)
+        found[name] = ("directory",)
         for place, node in contents(path).items():
             blob = place.startswith("blobs/")
             found[f"{name}/{place}"] = ("link", f"{path}/{place}") if blob else node
@@ -71,7 +71,7 @@ def test_many_models(either: Linker) -> None:
     assert either.link(models).out == []
     assert touched(either.root / "cache") == before
     assert either.unlink().out == [f"ai-models: removed {_MANY} in {either.hub}"]
-    assert contents(either.root / "cache") == {"hub": ("folder",)}
+    assert contents(either.root / "cache") == {"hub": ("directory",)}
 
 
 @pytest.mark.parametrize("modes", ["link link", "directory directory", "link directory"])

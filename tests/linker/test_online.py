@@ -1,4 +1,4 @@
-"""Folders of links, used by the real huggingface_hub with a Hub that goes on."""
+"""Directories of links, used by the real huggingface_hub with a Hub that goes on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from support.linker import Linker
 
 WEIGHTS = BigFile(1 << 20, 1)
-FIRST = {"config.json": b"1", "sub/w.safetensors": WEIGHTS, "extra.bin": b"extra"}
+FIRST: dict[str, bytes | BigFile] = {
+    "config.json": b"1",
+    "sub/w.safetensors": WEIGHTS,
+    "extra.bin": b"extra",
+}
 PINNED = ("config.json", "sub/w.safetensors")
 _HF = Path(sys.executable).with_name("hf")
 
@@ -35,25 +39,25 @@ def repo(hub: Hub) -> Repo:
 
 
 @pytest.fixture
-def path(folders: Linker, repo: Repo, hub: Hub) -> Path:
+def path(directories: Linker, repo: Repo, hub: Hub) -> Path:
     """The entry, linked: all but one file of the first commit."""
-    path = folders.entry(repo, PINNED)
-    folders.link({A: path})
+    path = directories.entry(repo, PINNED)
+    directories.link({A: path})
     hub.clear()
     return path
 
 
 @pytest.fixture
-def load(folders: Linker, hub: Hub) -> Callable[..., dict[str, bytes]]:
+def load(directories: Linker, hub: Hub) -> Callable[..., dict[str, bytes]]:
     """Load a snapshot; offline, unless told otherwise. Afterwards, all is well in the cache."""
 
     def load(revision: str = "main", *, online: bool = False) -> dict[str, bytes]:
         options: dict[str, Any] = {"endpoint": hub.url, "local_files_only": not online}
         _IN_MEMORY_TREE_CACHE.clear()  # as in a new process
         found = Path(
-            snapshot_download("org/a", revision=revision, cache_dir=folders.hub, **options)
+            snapshot_download("org/a", revision=revision, cache_dir=directories.hub, **options)
         )
-        assert scan_cache_dir(folders.hub).warnings == []
+        assert scan_cache_dir(directories.hub).warnings == []
         return {
             str(file.relative_to(found)): file.read_bytes()
             for file in found.rglob("*")
@@ -83,16 +87,16 @@ def test_offline(path: Path, hub: Hub, load: Callable[..., dict[str, bytes]]) ->
 
 
 def test_online_when_nothing_has_moved(
-    folders: Linker, path: Path, hub: Hub, load: Callable[..., dict[str, bytes]]
+    directories: Linker, path: Path, hub: Hub, load: Callable[..., dict[str, bytes]]
 ) -> None:
-    before = touched(folders.hub)
+    before = touched(directories.hub)
     assert load(online=True) == pinned(FIRST), path
     assert fetched(hub) == set()
-    assert touched(folders.hub) == before
+    assert touched(directories.hub) == before
 
 
 def test_a_moved_branch_is_followed_and_the_weights_are_reused(
-    folders: Linker, repo: Repo, path: Path, hub: Hub, load: Callable[..., dict[str, bytes]]
+    directories: Linker, repo: Repo, path: Path, hub: Hub, load: Callable[..., dict[str, bytes]]
 ) -> None:
     first = repo.sha
     second = repo.commit({**FIRST, "config.json": b"2", "new.bin": b"new"})
@@ -101,60 +105,62 @@ def test_a_moved_branch_is_followed_and_the_weights_are_reused(
     assert load(online=True) == new
     assert fetched(hub) == {sha256(b"new"), sha256(b"extra")}
 
-    before = touched(folders.hub)
-    assert folders.link({A: path}).out == []
-    assert touched(folders.hub) == before
+    before = touched(directories.hub)
+    assert directories.link({A: path}).out == []
+    assert touched(directories.hub) == before
     assert load() == new
     assert load(first) == pinned(FIRST)
 
     # A pin that is newer still: what was downloaded stays.
     files = {**FIRST, "config.json": b"3", "sub/w.safetensors": BigFile(1 << 20, 2)}
     repo.commit(files)
-    newest = folders.entry(repo, PINNED)
-    assert folders.link({A: newest}).err == []
+    newest = directories.entry(repo, PINNED)
+    assert directories.link({A: newest}).err == []
     hub.clear()
     assert load() == pinned(files)
     assert load(second) == new
     assert not hub.log
     # And without any pin.
-    assert folders.link({}).status == 0
+    assert directories.link({}).status == 0
     assert load(second) == new
-    assert not (folders.hub / A / "refs").exists(), "it would name a commit that is gone"
+    assert not (directories.hub / A / "refs").exists(), "it would name a commit that is gone"
 
 
 def test_a_file_that_the_pin_leaves_out(
-    folders: Linker, repo: Repo, path: Path, load: Callable[..., dict[str, bytes]], hub: Hub
+    directories: Linker, repo: Repo, path: Path, load: Callable[..., dict[str, bytes]], hub: Hub
 ) -> None:
     def get(*, online: bool = False) -> bytes:
         options: dict[str, Any] = {"endpoint": hub.url, "local_files_only": not online}
         return Path(
-            hf_hub_download("org/a", "extra.bin", cache_dir=folders.hub, **options)
+            hf_hub_download("org/a", "extra.bin", cache_dir=directories.hub, **options)
         ).read_bytes()
 
     first = repo.sha
     assert get(online=True) == b"extra"
     assert load() == {**pinned(FIRST), "extra.bin": b"extra"}
-    before = touched(folders.hub)
-    assert folders.link({A: path}).out == []
-    assert touched(folders.hub) == before
+    before = touched(directories.hub)
+    assert directories.link({A: path}).out == []
+    assert touched(directories.hub) == before
 
-    folders.link({})
+    directories.link({})
     assert get() == b"extra"
-    folders.link({A: path})
+    directories.link({A: path})
     assert load() == {**pinned(FIRST), "extra.bin": b"extra"}
     repo.commit({**FIRST, "config.json": b"2"})
-    folders.link({A: folders.entry(repo, PINNED)})
+    directories.link({A: directories.entry(repo, PINNED)})
     assert load(first) == {"extra.bin": b"extra"}
     assert load() == pinned({**FIRST, "config.json": b"2"})
 
 
-def test_files_that_do_not_exist_are_no_downloads(folders: Linker, path: Path, hub: Hub) -> None:
-    """huggingface_hub notes them, in the folder of the model."""
+def test_files_that_do_not_exist_are_no_downloads(
+    directories: Linker, path: Path, hub: Hub
+) -> None:
+    """huggingface_hub notes them, in the directory of the model."""
     with pytest.raises(Exception, match="404"):
-        hf_hub_download("org/a", "added_tokens.json", endpoint=hub.url, cache_dir=folders.hub)
-    assert (folders.hub / A / ".no_exist").is_dir(), path
-    folders.link({})
-    assert list(folders.hub.glob("models--*")) == []
+        hf_hub_download("org/a", "added_tokens.json", endpoint=hub.url, cache_dir=directories.hub)
+    assert (directories.hub / A / ".no_exist").is_dir(), path
+    directories.link({})
+    assert list(directories.hub.glob("models--*")) == []
 
 
 class TestCacheCommands:
@@ -164,7 +170,7 @@ class TestCacheCommands:
     def owned(
         self, request: pytest.FixtureRequest, linker: Linker, repo: Repo
     ) -> tuple[Linker, dict[str, Path]]:
-        """The linker, when its hub folder belongs to that user, with the models."""
+        """The linker, when its hub directory belongs to that user, with the models."""
         owned = linker.but(mode=request.param)
         models = {A: owned.entry(repo, PINNED)}
         owned.link(models)
@@ -210,7 +216,7 @@ class TestCacheCommands:
 
     def test_deleting_one_of_two_revisions(
         self,
-        folders: Linker,
+        directories: Linker,
         repo: Repo,
         path: Path,
         load: Callable[..., dict[str, bytes]],
@@ -218,13 +224,13 @@ class TestCacheCommands:
         first = repo.sha
         second = repo.commit({**FIRST, "config.json": b"2"})
         load(online=True)
-        before = touched(folders.store)
-        scan_cache_dir(folders.hub).delete_revisions(first).execute()
-        assert touched(folders.store) == before
+        before = touched(directories.store)
+        scan_cache_dir(directories.hub).delete_revisions(first).execute()
+        assert touched(directories.store) == before
         assert load()["sub/w.safetensors"] == bytes_of(WEIGHTS)
-        folders.link({A: path})
+        directories.link({A: path})
         assert load(first) == pinned(FIRST)
-        scan_cache_dir(folders.hub).delete_revisions(second).execute()
-        assert touched(folders.store) == before
-        folders.link({A: path})
+        scan_cache_dir(directories.hub).delete_revisions(second).execute()
+        assert touched(directories.store) == before
+        directories.link({A: path})
         assert load() == pinned(FIRST)

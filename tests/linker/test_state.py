@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from typing import TYPE_CHECKING
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,12 +15,11 @@ from support.linker import contents, touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from support.linker import Linker
 
 A, B = "models--org--a", "models--org--b"
-_FOLDER = '{"mode": "directory", "refs": {}, "made": true, "snapshots": {"..": ["x"]}}'
+_DIRECTORY = '{"mode": "directory", "refs": {}, "made": true, "snapshots": {"..": ["x"]}}'
 
 
 def test_the_state_is_sorted_and_versioned(either: Linker, entry: Callable[..., Path]) -> None:
@@ -30,7 +32,7 @@ def test_the_state_is_sorted_and_versioned(either: Linker, entry: Callable[..., 
     assert text == json.dumps(data, sort_keys=True, indent=1) + "\n"
 
 
-def test_a_moved_hub_folder(either: Linker, entry: Callable[..., Path]) -> None:
+def test_a_moved_hub_directory(either: Linker, entry: Callable[..., Path]) -> None:
     models = {A: entry("a"), B: entry("b")}
     either.link(models)
     (either.hub / "models--my--own").mkdir()
@@ -40,13 +42,13 @@ def test_a_moved_hub_folder(either: Linker, entry: Callable[..., Path]) -> None:
         f"ai-models: removed 2 in {either.hub}",
         f"ai-models: linked 2 in {moved.hub}",
     ]
-    assert contents(either.hub) == {"models--my--own": ("folder",)}
+    assert contents(either.hub) == {"models--my--own": ("directory",)}
     assert (moved.hub / A / "refs/main").exists()
     assert list(json.loads(moved.state.read_text())["hubs"]) == [str(moved.hub)]
     assert moved.link(models).out == []
 
 
-def test_a_moved_hub_folder_that_is_gone(either: Linker, entry: Callable[..., Path]) -> None:
+def test_a_moved_hub_directory_that_is_gone(either: Linker, entry: Callable[..., Path]) -> None:
     models = {A: entry("a")}
     either.link(models)
     either.hub.rename(either.root / "away")
@@ -87,7 +89,7 @@ def test_what_cannot_be_cleaned_is_remembered(linker: Linker, entry: Callable[..
         b'{"version": 1, "hubs": {"/": {"etc": {"mode": "link"}}}}',
         b'{"version": 1, "hubs": {"/": {"../a--b": {"mode": "link"}}}}',
         b'{"version": 1, "hubs": {"/": {"a--b": {"mode": "directory"}}}}',
-        b'{"version": 1, "hubs": {"/": {"a--b": %b}}}' % _FOLDER.encode(),
+        b'{"version": 1, "hubs": {"/": {"a--b": %b}}}' % _DIRECTORY.encode(),
         b'{"version": 1, "hubs": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001,
     ],
 )
@@ -113,7 +115,7 @@ def test_a_damaged_state_is_told_once(linker: Linker) -> None:
     assert contents(linker.root / "cache") == {}
 
 
-def test_a_folder_in_its_place(linker: Linker, entry: Callable[..., Path]) -> None:
+def test_a_directory_in_its_place(linker: Linker, entry: Callable[..., Path]) -> None:
     linker.state.mkdir()
     for run in (linker.link({A: entry("a")}), linker.unlink()):
         assert run.status == 1
@@ -164,14 +166,14 @@ def test_a_pipe_in_its_place_is_not_waited_for(linker: Linker, entry: Callable[.
     assert linker.state.is_file()
 
 
-class TestUnitsFolder:
-    """systemd gives a unit a folder that lasts from one run to the next: $RUNTIME_DIRECTORY."""
+class TestUnitsDirectory:
+    """systemd gives a unit a directory that lasts from one run to the next: $RUNTIME_DIRECTORY."""
 
     @pytest.fixture
     def env(self, linker: Linker) -> dict[str, str]:
-        folder = linker.root / "run"
-        folder.mkdir()
-        return {"RUNTIME_DIRECTORY": f"{folder}:/run/another"}
+        directory = linker.root / "run"
+        directory.mkdir()
+        return {"RUNTIME_DIRECTORY": f"{directory}:/run/another"}
 
     def test_a_moved_cache(
         self, either: Linker, entry: Callable[..., Path], env: dict[str, str]
@@ -183,7 +185,7 @@ class TestUnitsFolder:
             f"ai-models: removed 2 in {either.hub}",
             f"ai-models: linked 1 in {moved.hub}",
         ]
-        assert contents(either.root / "cache") == {"hub": ("folder",)}
+        assert contents(either.root / "cache") == {"hub": ("directory",)}
         before = touched(either.root / "run")
         assert moved.link({A: models[A]}, env=env).out == []
         assert touched(either.root / "run") == before
@@ -197,8 +199,110 @@ class TestUnitsFolder:
         assert moved.unlink("--dry-run", env=env).out == [f"would remove {linker.hub}/{A}"]
         assert moved.unlink(env=env).out == [f"ai-models: removed 1 in {linker.hub}"]
 
-    def test_a_folder_that_cannot_be_used(self, linker: Linker, entry: Callable[..., Path]) -> None:
-        run = linker.link({A: entry("a")}, env={"RUNTIME_DIRECTORY": "/nonexistent/folder"})
+    def test_a_directory_that_cannot_be_used(
+        self, linker: Linker, entry: Callable[..., Path]
+    ) -> None:
+        run = linker.link({A: entry("a")}, env={"RUNTIME_DIRECTORY": "/nonexistent/directory"})
         assert run.status == 1
         assert [line.partition(" ")[0] for line in run.err] == ["error:"]
         assert (linker.hub / A).is_symlink()
+
+
+class TestPowerLoss:
+    """What is linked is recorded on the disk: the record is there first, whatever happens then."""
+
+    @pytest.fixture
+    def calls(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+        """What is synced, renamed and linked, in this order."""
+        calls: list[tuple[str, str]] = []
+        fsync, rename, symlink = os.fsync, os.rename, os.symlink
+
+        def record_fsync(descriptor: int) -> None:
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            calls.append(("fsync", path.name))
+            if path.is_file():
+                assert json.loads(path.read_bytes())["version"] == 1, "it is not yet written"
+            fsync(descriptor)
+
+        def record_rename(old: str, new: str, **options: Any) -> None:
+            calls.append(("rename", new))
+            rename(old, new, **options)
+
+        def record_symlink(target: str, name: str, *arguments: Any, **options: Any) -> None:
+            calls.append(("symlink", name))
+            symlink(target, name, *arguments, **options)
+
+        for function in (record_fsync, record_rename, record_symlink):
+            monkeypatch.setattr(os, function.__name__.removeprefix("record_"), function)
+        return calls
+
+    def test_the_record_of_a_link(
+        self, linker: Linker, entry: Callable[..., Path], calls: list[tuple[str, str]]
+    ) -> None:
+        a = entry()
+        calls.clear()
+        linker.link({A: a})
+        assert calls == [
+            ("fsync", ".nix-ai-models.tmp"),
+            ("rename", linker.state.name),
+            ("fsync", "cache"),
+            ("symlink", A),
+        ]
+
+    def test_the_record_of_a_directory(
+        self, linker: Linker, entry: Callable[..., Path], calls: list[tuple[str, str]]
+    ) -> None:
+        """It is written again when the directory is there; its content needs not be on the disk."""
+        a = entry()
+        calls.clear()
+        linker.but(mode="directory").link({A: a})
+        saving = [
+            ("fsync", ".nix-ai-models.tmp"),
+            ("rename", linker.state.name),
+            ("fsync", "cache"),
+        ]
+        assert (calls[:3], calls[-4:]) == (saving, [("rename", A), *saving])
+        assert sum(call == "fsync" for call, _ in calls) == 4
+
+    @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP])
+    def test_file_systems_that_cannot_sync_directories(
+        self,
+        linker: Linker,
+        entry: Callable[..., Path],
+        monkeypatch: pytest.MonkeyPatch,
+        code: int,
+    ) -> None:
+        self.fail_to_sync(monkeypatch, code, directories=True)
+        run = linker.link({A: entry()})
+        assert (run.status, run.err) == (0, [])
+        assert (linker.hub / A).is_symlink()
+
+    @pytest.mark.parametrize("directories", [False, True])
+    def test_a_disk_that_fails(
+        self,
+        linker: Linker,
+        entry: Callable[..., Path],
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        directories: bool,
+    ) -> None:
+        a = entry()
+        self.fail_to_sync(monkeypatch, errno.EIO, directories=directories)
+        run = linker.link({A: a})
+        assert run.status == 1
+        place = linker.root / "cache" if directories else linker.state
+        assert run.err == [
+            f"error: {place}: Input/output error: check what is there, and activate again"
+        ]
+        assert not (linker.hub / A).exists()
+
+    @staticmethod
+    def fail_to_sync(monkeypatch: pytest.MonkeyPatch, code: int, *, directories: bool) -> None:
+        fsync = os.fsync
+
+        def fail(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode) == directories:
+                raise OSError(code, os.strerror(code))
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fail)

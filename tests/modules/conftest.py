@@ -1,4 +1,4 @@
-"""Stores and machines for what our modules evaluate to."""
+"""Stores and machines for the configurations of our modules."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[NixEnv]:
-    """The machine's own Nix, with a store that the tests of a file share."""
+    """Return the machine's Nix, with a store that the tests of a file share."""
     with nixes.available("host") as environment:
         yield environment
 
 
 @pytest.fixture(scope="module")
 def models_hub() -> Iterator[Hub]:
-    """A Hub for the tests of a file."""
+    """Return a Hub for the tests of a file."""
     with Hub() as server:
         yield server
 
@@ -40,10 +40,10 @@ class Install(Protocol):
 
 @pytest.fixture
 def install(store: NixEnv) -> Iterator[Install]:
-    """Install machines, which are gone after the test."""
+    """Install machines, which are removed after the test."""
     # Not a pytest directory: those are closed to other users.
-    folder = Path(tempfile.mkdtemp(prefix="aimodels-machine-"))
-    folder.chmod(0o755)
+    directory = Path(tempfile.mkdtemp(prefix="aimodels-machine-"))
+    directory.chmod(0o755)
     names = iter("abc")
-    yield lambda system: machine.install(folder / next(names), system, store)
-    shutil.rmtree(folder)
+    yield lambda system: machine.install(directory / next(names), system, store)
+    shutil.rmtree(directory)

@@ -1,4 +1,4 @@
-# Without what would take more packages than the stand-in has.
+# Without modules that need packages which the stand-in lacks.
 {
   home.version.revision = null;
   manual.manpages.enable = false;

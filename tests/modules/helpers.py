@@ -1,4 +1,4 @@
-"""Configurations for the tests of our modules, and what is in a hub folder because of them."""
+"""Configurations for the tests of our modules, and the resulting content of a hub directory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DIRECTORY = 'integration.huggingface.mode = "directory";'
 
 
 class Configurations:
-    """What is built of modules, once of each.
+    """Builds of modules, each built once.
 
     Args:
         options: The path of our options.
@@ -27,7 +27,7 @@ class Configurations:
         self.of = functools.lru_cache(maxsize=None)(build)
 
     def __call__(self, settings: str = "", **models: str) -> Path:
-        """With these settings of ours, and models: name -> content."""
+        """Build our module with these settings, and models: name -> content."""
         settings += "".join(
             f"models.{name}.package = {entry(name, content)};" for name, content in models.items()
         )
@@ -35,7 +35,7 @@ class Configurations:
 
 
 def found(hub: Path) -> dict[str, str]:
-    """What programs find: the content of each model."""
+    """Return what programs find: the content of each model."""
     return {
         entry.name.removeprefix("models--org--"): content(entry) for entry in hub.glob("models--*")
     }

@@ -14,7 +14,7 @@ in
   inherit pkgs;
   configuration.imports = [
     ours
-    # Not what it would import.
+    # Not the packages that it would import.
     { _module.args.pkgs = lib.mkForce pkgs; }
     {
       home = {
@@ -23,7 +23,7 @@ in
         stateVersion = lib.mkDefault "26.05";
       };
     }
-    # Others of its modules set options of these.
+    # Other modules set its options.
     (home-manager + "/modules/programs/fish.nix")
   ]
   ++ modules;

@@ -1,4 +1,4 @@
-# What the machine of tests/support/machine.py has beside our module.
+# What the machine of tests/support/machine.py has besides our module.
 {
   systemd.services = {
     # For builds of its users, as on NixOS.

@@ -1,4 +1,4 @@
-# The `config` of NixOS with our module, as far as our module sets it.
+# The `config` of NixOS with our module: the part that our module sets.
 {
   # Of the real nixpkgs.
   lib,

@@ -38,16 +38,16 @@ LATER = "Activating linkGeneration"  # a step of Home Manager's own
 @pytest.fixture(scope="module")
 def homes(store: NixEnv) -> Iterator[Path]:
     # Not a pytest directory: those are closed to other users.
-    folder = Path(tempfile.mkdtemp(prefix="aimodels-home-"))
-    folder.chmod(0o755)
+    directory = Path(tempfile.mkdtemp(prefix="aimodels-home-"))
+    directory.chmod(0o755)
     with daemon(store):
-        yield folder
-    shutil.rmtree(folder)
+        yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture
 def alice(homes: Path, store: NixEnv) -> Home:
-    """A user who is new, and in no list of users."""
+    """Return a new user, who is in no list of users."""
     return Home.new(homes / "alice", 31337, store)
 
 
@@ -60,12 +60,12 @@ def configurations(store: NixEnv, home: Path) -> Configurations:
 
 @pytest.fixture(scope="module")
 def generations(homes: Path, store: NixEnv) -> Configurations:
-    """Generations of alice's."""
+    """Return generations of alice's."""
     return configurations(store, homes / "alice")
 
 
 def add_download(home: Home, hub: str = HUB) -> None:
-    """Have a model in a cache that the user has downloaded."""
+    """Add a model that the user has downloaded to a cache."""
     download(home.own(f"{hub}/models--org--mine"))
     home.give(home.path)
 
@@ -115,7 +115,7 @@ def test_without_models(alice: Home, generations: Configurations, mode: str, wit
 def test_a_dry_run_says_what_it_would_do(
     alice: Home, generations: Configurations, value: str
 ) -> None:
-    """Home Manager asks whether the variable is set, and not to what."""
+    """Home Manager tests whether the variable is set, and ignores its value."""
     first, second = generations(a="1", b="1"), generations(a="2")
     off = generations.of("{ }")
 
@@ -134,7 +134,7 @@ def test_a_dry_run_says_what_it_would_do(
 
 
 def told(done: subprocess.CompletedProcess[str], kind: str) -> list[str]:
-    """Lines of the linker's, after which the activation has gone on."""
+    """Return the linker's lines, after which the activation must have continued."""
     assert LATER in done.stdout
     return re.findall(f"^{kind}: (.*)$", done.stderr, re.MULTILINE)
 
@@ -159,7 +159,7 @@ def test_what_is_in_the_way_stays(alice: Home, generations: Configurations, mode
     assert now == before
     assert content(places["z"]) == "1"
 
-    # What people are told to do does it.
+    # The hint in the message works.
     for warning in warnings:
         assert alice.run("sh", "-c", warning.rpartition(": ")[2]).returncode == 0
     assert told(alice.activate(generations(mode, **models)), "warning") == []
@@ -168,7 +168,7 @@ def test_what_is_in_the_way_stays(alice: Home, generations: Configurations, mode
 
 
 def test_a_cache_that_may_not_be_written(alice: Home, generations: Configurations) -> None:
-    """As after a `sudo` that has kept HOME."""
+    """As with a `sudo` that keeps HOME."""
     if os.geteuid() != 0:
         pytest.skip("giving files away takes root")
     alice.activate(generations(a="1"))
@@ -178,7 +178,7 @@ def test_a_cache_that_may_not_be_written(alice: Home, generations: Configuration
     assert f"{alice.own(HUB)} belongs to root, and this runs as {alice.number}" in line
     assert found(alice.own(HUB)) == {"a": "1"}
 
-    # What people are told to do does it.
+    # The hint in the message works.
     (advice,) = re.findall(r"\(sudo (chown -R .* -- .*?)\)", line)
     subprocess.run(["sh", "-euc", advice], check=True)
     assert told(alice.activate(generations(a="2", b="2")), "error") == []
@@ -205,7 +205,7 @@ def test_a_cache_that_moves(alice: Home, generations: Configurations) -> None:
 
 
 def test_a_cache_on_another_disk(alice: Home, generations: Configurations) -> None:
-    """For which people put a link in its place."""
+    """The user has replaced it with a link."""
     alice.own("disk").mkdir()
     alice.own(".cache").mkdir()
     alice.own(CACHE).symlink_to(alice.own("disk"))
@@ -218,10 +218,10 @@ def test_a_cache_on_another_disk(alice: Home, generations: Configurations) -> No
 
 
 def test_another_mode(alice: Home, generations: Configurations) -> None:
-    links, folders = generations("", a="1", b="1"), generations(DIRECTORY, a="1", b="1")
+    links, directories = generations("", a="1", b="1"), generations(DIRECTORY, a="1", b="1")
     a, b = (alice.own(f"{HUB}/models--org--{name}") for name in "ab")
     alice.activate(links)
-    alice.activate(folders)
+    alice.activate(directories)
     assert not a.is_symlink()
     assert found(alice.own(HUB)) == {"a": "1", "b": "1"}
     (a / "blobs/more").write_text("a download")
@@ -249,7 +249,7 @@ def test_two_users(alice: Home, generations: Configurations, homes: Path, store:
 
 
 def test_the_environment_of_the_user(alice: Home, generations: Configurations) -> None:
-    """Where activation runs in a terminal, that is anything."""
+    """In a terminal that runs the activation, that can be anything."""
     alice.own("json.py").write_text("raise SystemExit('not this one')")
     alice.own("state").write_text("of a service")
     alice.give(alice.path)
@@ -268,7 +268,7 @@ def test_the_environment_of_the_user(alice: Home, generations: Configurations) -
 
 
 def test_a_generation_keeps_its_models(alice: Home, generations: Configurations) -> None:
-    """Whether they are in the cache or not: nothing that it names is garbage."""
+    """In the cache or not: the generation keeps all of its models."""
     not_linked = "integration.huggingface.enable = false;"
     for settings in ("", not_linked):
         built = generations(settings, a="1")
@@ -287,7 +287,7 @@ class TestPrograms:
         return models_hub.add_repo(self.REPO, self.FIRST, lfs=["*.safetensors"])
 
     def load(self, home: Home, hub: Hub) -> str:
-        """Load the model in a shell of the user; the answer is what its configuration says."""
+        """Load the model in a shell of the user, and return its configuration."""
         hub.clear()
         program = (
             "import huggingface_hub as h, pathlib as p;"
@@ -313,9 +313,9 @@ class TestPrograms:
     def test_online(
         self, alice: Home, generations: Configurations, models_hub: Hub, repo: Repo
     ) -> None:
-        """A branch is followed past the pin, and back again where the pin says so."""
+        """A program follows the branch past the pin; a newer pin brings it back."""
         first = generations(f"{DIRECTORY} models.bert = {pinned(models_hub, repo)};")
-        folder = alice.own(f"{HUB}/models--google-bert--bert-base-uncased")
+        directory = alice.own(f"{HUB}/models--google-bert--bert-base-uncased")
         alice.activate(first)
         assert self.load(alice, models_hub) == "1"
 
@@ -323,14 +323,14 @@ class TestPrograms:
         assert self.load(alice, models_hub) == "2"
         assert not any("/cdn/" in request.path for request in models_hub.log), "the weights"
         alice.activate(first)
-        assert (folder / "refs/main").read_text() == downloaded
+        assert (directory / "refs/main").read_text() == downloaded
 
         newest = repo.commit({**self.FIRST, "config.json": b"3"})
         alice.activate(generations(f"{DIRECTORY} models.bert = {pinned(models_hub, repo)};"))
-        assert (folder / "refs/main").read_text() == newest
+        assert (directory / "refs/main").read_text() == newest
         assert self.load(alice, models_hub) == "3"
 
         alice.activate(generations(DIRECTORY))
-        mine = folder / "snapshots" / downloaded
+        mine = directory / "snapshots" / downloaded
         assert (mine / "config.json").read_text() == "2"
         assert [path.name for path in mine.parent.iterdir()] == [downloaded]

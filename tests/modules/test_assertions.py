@@ -1,4 +1,4 @@
-"""What the modules say about configurations that cannot be meant, and only about those."""
+"""The modules report mistakes in configurations, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ RENAME = (
     'model = "…"; }`'
 )
 NO_PIN = (
-    'needs a pin: `hash = "sha256-…"` (write "" to be told it) or `files = { … }` (from '
-    "`aimodels-gen lock`)"
+    'needs a pin: set `hash = "sha256-…"` (with "", Nix reports the right one) or `files = { … }` '
+    "(from `aimodels-gen lock`)"
 )
 NO_NAME = (
-    "`source.s3` has no name of its own for the cache: say `integration.huggingface = { org = "
-    '"…"; model = "…"; }`, or `enable = false` there for the plain files'
+    '`source.s3` has no repository name: set `integration.huggingface = { org = "…"; model = "…"; '
+    "}`, or `integration.huggingface.enable = false` for plain files"
 )
 NO_ENTRY = (
-    "`package` is no cache entry, as `fetchModel` makes it (it has no `hfCachePath`); give it one, "
-    "or say `integration.huggingface.enable = false`"
+    "`package` is not a cache entry made by `fetchModel` (it has no `hfCachePath`): use one, or "
+    "set `integration.huggingface.enable = false`"
 )
 NO_SOURCE = "`source` must have exactly one attribute (one of: huggingface, s3, url), but has "
 
@@ -46,7 +46,7 @@ ONE_MODEL = {
     f'{SOURCE} hash = ""; {FILES}': "has both `hash` and `files`; keep one",
     f"{SOURCE} {FILES}": "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`",
     f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; {FILES} exclude = [ "*" ];': (
-        "`include` and `exclude` go with `hash`; `files` names the files already"
+        "`include` and `exclude` require `hash`; `files` already lists the files"
     ),
     'hash = "";': f"{NO_SOURCE}0",
     f'{SOURCE} source.s3.bucket = "bucket"; hash = "";': f"{NO_SOURCE}2",
@@ -55,17 +55,17 @@ ONE_MODEL = {
         '`source.huggingface.repo = "a/b/c"` is not a repository: write "org/name" as on the Hub'
     ),
     'source.huggingface = { repo = "org/m"; rev = "main"; }; hash = "";': (
-        '`source.huggingface.rev = "main"` is not a commit of 40 hex digits; a branch or tag goes '
-        "into `ref`"
+        '`source.huggingface.rev = "main"` is not a commit of 40 hex digits; set `ref` for '
+        "a branch or tag"
     ),
     f'{SOURCE} hash = ""; integration.huggingface.org = "a b";': (
         '`integration.huggingface` names the entry "a b/m": use letters, digits, . _ and -'
     ),
     f'{SOURCE} hash = ""; fallbacks = [ {{ s4 = {{ }}; }} ];': (
-        "`fallbacks.s4` is not a kind of source; there is: huggingface, s3, url"
+        "`fallbacks.s4` is not a kind of source; use one of: huggingface, s3, url"
     ),
     f'{SOURCE} hash = ""; fallbacks = [ {{ url.files.a = "ftp://b/a"; }} ];': (
-        'in `fallbacks`: `source.url.files."a"` is no http(s) address of a file: write one like '
+        'in `fallbacks`: `source.url.files."a"` is not the http(s) URL of a file: write one like '
         "https://example.org/model.gguf, without user, password or fragment"
     ),
 }
@@ -85,19 +85,19 @@ GOOD_MODELS = [
     ),
     f'{{ {SOURCE} hash = ""; fallbacks = [ {{ s3.bucket = "bucket"; }} ]; }}',
     f'{{ {LICENSED} "llama2"; }}',
-    f'{{ {SOURCE} hash = "sha256-..."; }}',  # as guides have it; building is what tells
+    f'{{ {SOURCE} hash = "sha256-..."; }}',  # as in guides; the build reports it
 ]
 
 
 def problems(nix: NixEnv, config: str) -> list[str]:
-    """Messages of the assertions that fail."""
+    """Return the messages of the assertions that fail."""
     try:
         found: list[str] = nix.eval(
             f"let c = {config}; in map (a: a.message)"
             " (builtins.filter (a: !a.assertion) c.assertions)"
         )
     except NixError as error:
-        # Home Manager itself looks at them first.
+        # Home Manager itself checks them first.
         text = str(error).partition("Failed assertions:\n")[2]
         found = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip()]
         if not found:
@@ -114,7 +114,7 @@ def test_a_model_that_is_wrong(store: NixEnv, model: str, problem: str) -> None:
 
 
 def test_home_manager_says_the_same(store: NixEnv) -> None:
-    """Once is enough: it has no code of its own for it."""
+    """Once is enough, because both modules share the code."""
     config = home_manager(
         f'{{ programs.ai-models = {{ enable = true; models."a b" = {{ {SOURCE} }}; }}; }}'
     )
@@ -143,7 +143,7 @@ def test_models_with_one_name(store: NixEnv) -> None:
     assert problems(store, nixos(f"{{ {config} }}")) == [
         f'services.ai-models.models: "a" and "b c" and "d" are all models--org--m{RENAME}'
     ]
-    # Where nothing is linked there is no conflict.
+    # Without links there is no conflict.
     off = "services.ai-models.integration.huggingface.enable = false;"
     assert problems(store, nixos(f"{{ {config} {off} }}")) == []
 
@@ -162,7 +162,7 @@ def test_a_package_instead(store: NixEnv) -> None:
 
 UNFREE = (
     "services.ai-models.models.a: its licence ({}) is unfree: allow that with "
-    "`nixpkgs.config.allowUnfree = true`, or say `services.ai-models.enforceLicenses = false`"
+    "`nixpkgs.config.allowUnfree = true`, or set `services.ai-models.enforceLicenses = false`"
 )
 
 
@@ -217,26 +217,26 @@ def test_a_licence_that_is_not_enforced_is_not_told_to_nixpkgs(store: NixEnv) ->
 
 
 @pytest.mark.parametrize(
-    ("folder", "problem"),
+    ("directory", "problem"),
     [
-        ("builtins.storeDir", "is inside the Nix store, where nothing can be put: name a folder"),
-        ('"${builtins.storeDir}/x"', "is inside the Nix store, where nothing can be put"),
-        ('builtins.toFile "x" ""', "is inside the Nix store, where nothing can be put"),
-        ('"/srv/../srv/hf"', "leads back with `..`: write the path without"),
-        ('"/"', "is not the path of a folder"),
-        ('"/home/$USER/hf"', "is not the path of a folder: write an absolute one out"),
+        ("builtins.storeDir", "is inside the Nix store, which is read-only: set a directory"),
+        ('"${builtins.storeDir}/x"', "is inside the Nix store, which is read-only"),
+        ('builtins.toFile "x" ""', "is inside the Nix store, which is read-only"),
+        ('"/srv/../srv/hf"', "contains `..`: write the path without it"),
+        ('"/"', "is not the path of a directory"),
+        ('"/home/$USER/hf"', "is not the path of a directory: write an absolute path"),
         ('"/srv/a b/%"', None),
         ("/srv/models", None),
         ('"/srv//models/"', None),
         ('"${builtins.storeDir}-of-mine"', None),
     ],
 )
-def test_where_the_cache_is(store: NixEnv, folder: str, problem: str | None) -> None:
+def test_where_the_cache_is(store: NixEnv, directory: str, problem: str | None) -> None:
     for path, option, make in (
         ("services.ai-models", "cacheDir", nixos),
         ("programs.ai-models", "hubDir", home_manager),
     ):
-        config = f"enable = true; integration.huggingface.{option} = {folder};"
+        config = f"enable = true; integration.huggingface.{option} = {directory};"
         found = problems(store, make(f"{{ {path} = {{ {config} }}; }}"))
         if problem is None:
             assert found == []
@@ -247,10 +247,10 @@ def test_where_the_cache_is(store: NixEnv, folder: str, problem: str | None) -> 
 
 
 def test_a_path_of_two_lines(store: NixEnv) -> None:
-    """One line would be a rule of its own for systemd-tmpfiles."""
+    """The second line would be another rule for systemd-tmpfiles."""
     config = 'enable = true; integration.huggingface.cacheDir = "/srv/a\\nb";'
     (message,) = problems(store, nixos(f"{{ services.ai-models = {{ {config} }}; }}"))
-    assert "is not the path of a folder" in message
+    assert "is not the path of a directory" in message
 
 
 def test_offline_in_a_mode_for_programs_that_go_online(store: NixEnv) -> None:
@@ -259,5 +259,5 @@ def test_offline_in_a_mode_for_programs_that_go_online(store: NixEnv) -> None:
         (warning,) = store.eval(f"{make(f'{{ {path} = {{ {config} }}; }}')}.warnings")
         assert warning == (
             f'{path}.integration.huggingface: `mode = "directory"` is for programs that go online, '
-            "which `offline = true` forbids; leave one of them out"
+            "which `offline = true` prevents; remove one of them"
         )

@@ -1,4 +1,4 @@
-"""A machine that boots with our NixOS module: what its services find, and what its users have."""
+"""A machine that boots with our NixOS module: the view of its services and of its users."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ SERVICE = f"""{{
 }}"""
 
 
-def names(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()]
+def names(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_a_service_loads_a_model(install: Install, offline: Path) -> None:
         assert {f"HF_HOME={CACHE}", "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1"} <= {*said}
         assert "llama" in said
         assert machine.run("systemctl", "--failed", "--quiet").stdout == ""
-        # As the documentation tells people.
+        # As in the documentation.
         loaded = machine.login(
             f'HF_HUB_CACHE={CACHE}/hub HF_HUB_OFFLINE=1 {sys.executable} -c "{LOAD}"'
         )
@@ -91,7 +91,7 @@ def test_users_keep_their_own_cache(install: Install, plain: Path) -> None:
             assert "HF_" not in variables
         refused = machine.login(f"ln -sfn /dev/null {ONE}", check=False)
         assert "Permission denied" in refused.stderr
-    # What the administrator says about all sessions is still said.
+    # The administrator's settings for all sessions remain.
     machine.path("/etc/environment").write_text("HF_HOME=/srv/hf\n")
     with machine.booted():
         assert "HF_HOME=/srv/hf" in machine.login("systemctl --user show-environment").stdout
@@ -104,7 +104,7 @@ def test_links_are_there_while_the_unit_is(install: Install, plain: Path) -> Non
         with machine.booted():
             assert machine.run("cat", f"{ONE}/refs/main").stdout
             assert (link.lstat().st_uid, stat.S_IMODE(link.parent.stat().st_mode)) == (0, 0o755)
-            # Nothing is done again.
+            # Nothing is repeated.
             before = link.lstat()
             machine.run("systemctl", "reload", "ai-models")
             assert link.lstat() == before
@@ -158,27 +158,27 @@ def test_a_cache_of_any_name_and_user(
     with machine.booted():
         assert f"linked 1 in {cache}/hub\n" in machine.log("ai-models")
         assert f"HF_HOME={cache}\n" in machine.log("probe")
-        for folder in (machine.path(cache), machine.path(f"{cache}/hub")):
-            status = folder.stat()
+        for directory in (machine.path(cache), machine.path(f"{cache}/hub")):
+            status = directory.stat()
             assert (status.st_uid, status.st_gid) == (500, 1000)
             assert stat.S_IMODE(status.st_mode) == access
         assert machine.run("cat", f"{cache}/hub/models--org--one/refs/main").stdout
-        # The group's programs add models where that is what the mode is for.
+        # The group's programs add models only in the mode for that.
         added = machine.login(f"mkdir {shlex.quote(cache)}/hub/models--org--mine", check=False)
         assert (added.returncode == 0) == (mode == "directory")
 
 
 def test_a_folder_that_is_there_keeps_its_owner(install: Install, plain: Path) -> None:
     machine = install(plain)
-    folder = machine.path(CACHE)
-    (folder / "hub").mkdir(parents=True)
-    (folder / "token").write_text("hf_mine")
-    for path in (folder, folder / "hub", folder / "token"):
+    directory = machine.path(CACHE)
+    (directory / "hub").mkdir(parents=True)
+    (directory / "token").write_text("hf_mine")
+    for path in (directory, directory / "hub", directory / "token"):
         os.chown(path, 1000, 1000)
         path.chmod(0o700)
     with machine.booted():
         assert machine.path(ONE).is_symlink()
-    for path in (folder, folder / "hub", folder / "token"):
+    for path in (directory, directory / "hub", directory / "token"):
         status = path.stat()
         assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1000, 1000, 0o700)
 

@@ -1,4 +1,4 @@
-"""The guide's configurations, letter by letter: pasted, told their hashes, built and used."""
+"""The guide's configurations, letter by letter: pasted, completed with hashes, built and used."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ NO_HASH = '`hash = "sha256-..."` is not an SRI hash: write sha256-<44 characters
 
 @pytest.fixture
 def told(store: NixEnv, models_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Repository -> the hash that a build names, from a Hub that has the guide's models."""
+    """Repository -> the hash that a build reports, from a Hub with the guide's models."""
     monkeypatch.setenv("HF_ENDPOINT", models_hub.url)
     names = re.findall('repo = "(.*)"', NIXOS + HOME_MANAGER)
     repos = [models_hub.add_repo(name, {"config.json": name.encode()}) for name in names]

@@ -1,4 +1,4 @@
-"""What our module makes of a configuration, among the real ones of Home Manager."""
+"""The configuration that our module makes among the real modules of Home Manager."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ REPORT = """config: {
 SOURCE = 'source.huggingface.repo = "org/a";'
 HUB = "/home/alice/.cache/huggingface/hub"
 NOT_ABSOLUTE = (
-    'programs.ai-models.integration.huggingface.hubDir = "{}" is not the path of a folder: '
-    "write an absolute one out, without variables"
+    'programs.ai-models.integration.huggingface.hubDir = "{}" is not the path of a directory: '
+    "write an absolute path, without variables"
 )
 
 
@@ -58,7 +58,7 @@ NO_PLACES = {
 
 
 def reports(store: NixEnv, *settings: str) -> list[dict[str, Any]]:
-    """What comes of settings, in one evaluation."""
+    """Evaluate many settings at once."""
     configs = "".join(f"({home_manager(f'{{ {ENABLED} {each} }}')})" for each in settings)
     values: list[dict[str, Any]] = store.eval(f"map ({REPORT}) [ {configs} ]")
     return values
@@ -114,25 +114,25 @@ def test_other_platforms(store: NixEnv, platform: str) -> None:
 
 
 def test_licences_are_those_of_nixpkgs(store: NixEnv) -> None:
-    """Whose settings are null unless somebody has some."""
+    """Its settings are null by default."""
     enforced = f"""
       programs.ai-models.enforceLicenses = true;
       programs.ai-models.models.a = {{ {SOURCE} hash = ""; meta.license = "llama2"; }};
     """
     with pytest.raises(NixError, match=r"models\.a: its licence \(llama2\) is unfree"):
         reports(store, enforced)
-    folder = CHECKOUT / "tests" / "modules" / "nixpkgs"
+    directory = CHECKOUT / "tests" / "modules" / "nixpkgs"
     (allowed,) = reports(store, f"{enforced} nixpkgs.config.allowUnfree = true;")
     assert allowed["problems"] == []
-    # As where Home Manager is part of NixOS, and has its packages.
-    pkgs = f"import {folder} {{ inherit lib; }} // {{ config.allowUnfree = true; }}"
+    # As if Home Manager were part of NixOS and used its packages.
+    pkgs = f"import {directory} {{ inherit lib; }} // {{ config.allowUnfree = true; }}"
     module = f"{{ lib, ... }}: {{ _module.args.pkgs = lib.mkOverride 10 ({pkgs}); }}"
     config = home_manager(f"{{ {ENABLED} {enforced} }}", module)
     assert all(store.eval(f"map (each: each.assertion) {config}.assertions"))
 
 
 def test_disabled_is_as_if_it_were_not_there(store: NixEnv) -> None:
-    """But for the step that takes out what was there before."""
+    """Except for the step that removes the links of the generation before."""
     disabled = f"""{{
       programs.ai-models.models.a = {{ {SOURCE} hash = ""; }};
       programs.ai-models.integration.huggingface.offline = true;

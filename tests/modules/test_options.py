@@ -1,4 +1,4 @@
-"""Our options as other modules and people meet them."""
+"""Our options for other modules and for users."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PINNED = f"""
   files."config.json" = {{ hash = ""; size = 2; }};
 """
 HUGGINGFACE = {"enable": True, "mode": "link", "offline": False}
-MODEL = {
+MODEL: dict[str, object] = {
     "exclude": [],
     "fallbacks": [],
     "files": None,
@@ -35,7 +35,7 @@ MODEL = {
 
 @pytest.fixture(scope="module")
 def declared(store: NixEnv) -> dict[str, dict[str, Any]]:
-    """Module -> option -> what is said about it."""
+    """Module -> option -> its documentation."""
     lib = registry.flake("nixpkgs") / "lib"
     found = store.eval(f"import ./tests/docs/options.nix {{ lib = import {lib}; }}")
     return {module: {each["name"]: each for each in options} for module, options in found.items()}
@@ -109,7 +109,7 @@ def test_disabled_is_as_if_it_were_not_there(store: NixEnv) -> None:
 
 
 def test_what_is_kept_and_where_it_is(store: NixEnv) -> None:
-    """In the form that takes no second copy, unless a copy is asked for."""
+    """In the linked form, unless a copy is requested."""
     found = store.eval(f"""
       let
         config = {

@@ -1,4 +1,4 @@
-"""Switching between systems: models come, change, move and go, and nothing else does."""
+"""Switching between systems: models are added, changed, moved and removed, and nothing else."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def test_another_cache(install: Install, systems: Configurations) -> None:
 
 
 def test_another_mode(install: Install, systems: Configurations) -> None:
-    links, folders = systems("", a="1", b="1"), systems(DIRECTORY, a="1", b="1")
+    links, directories = systems("", a="1", b="1"), systems(DIRECTORY, a="1", b="1")
     machine = install(links)
     a, b = (machine.path(f"{CACHE}/hub/models--org--{name}") for name in "ab")
     with machine.booted():
-        machine.switch(folders)
+        machine.switch(directories)
         assert a.is_dir()
         assert not a.is_symlink()
         assert found(machine) == {"a": "1", "b": "1"}
@@ -110,7 +110,7 @@ def test_what_is_in_the_way_stays(install: Install, systems: Configurations) -> 
         assert (hub / "models--org--b").read_text() == "a file"
         assert (hub / "models--org--c").readlink() == Path("/srv/mine")
         assert content(hub / "models--org--z") == "2"
-        # What people are told to do does it.
+        # The hint in the message works.
         commands = re.findall("mv -- .*$", machine.log("ai-models"), re.MULTILINE)
         assert len(commands) == 3
         for command in commands:
@@ -129,10 +129,10 @@ def test_a_cache_that_gets_another_user(install: Install, systems: Configuration
     with machine.booted():
         machine.switch(systems('integration.huggingface.user = "hf";', a="2", b="2"))
         assert found(machine) == {"a": "1"}
-        # What people are told to do does it.
-        for folder in (CACHE, f"{CACHE}/hub"):
+        # The hint in the message works.
+        for directory in (CACHE, f"{CACHE}/hub"):
             *_, advice = re.findall(r"\(sudo (chown .* -- .*?)\)", machine.log("ai-models"))
-            assert advice.endswith(f" -- {folder}")
+            assert advice.endswith(f" -- {directory}")
             machine.run("sh", "-c", advice)
             machine.run("systemctl", "restart", "ai-models", check=False)
         assert found(machine) == {"a": "2", "b": "2"}

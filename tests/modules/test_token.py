@@ -1,4 +1,4 @@
-"""The token of `tokenFile`: nix-daemon builds gated models with it, and nothing else has it."""
+"""The token of `tokenFile`: nix-daemon builds gated models with it, and nothing else reads it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def machine(install: Install, with_token: Path) -> Machine:
 
 @pytest.fixture(scope="module")
 def gated(store: NixEnv, models_hub: Hub) -> str:
-    """The derivation of a gated model."""
+    """Return the derivation of a gated model."""
     repo = models_hub.add_repo("org/gated", {"config.json": b"{}"}, gated="manual")
     models_hub.allow(TOKEN, repo.id)
     return store.run("nix-instantiate", "-E", files_pin(models_hub, repo)).stdout.strip()
@@ -53,7 +53,7 @@ def give(machine: Machine, content: str) -> None:
 def test_a_user_builds_a_gated_model(machine: Machine, gated: str, store: NixEnv) -> None:
     build = f"nix-store --realise {gated}"
     with machine.booted():
-        # There is none yet: builds that need none go on.
+        # There is no token yet; builds that need none work.
         assert machine.state("nix-daemon") == "active"
         assert machine.state("ai-models-token") == "failed"
         refused = machine.login(f"HF_TOKEN={TOKEN} {build}", check=False)
@@ -62,7 +62,7 @@ def test_a_user_builds_a_gated_model(machine: Machine, gated: str, store: NixEnv
         give(machine, f"{TOKEN}\n")
         machine.run("systemctl", "restart", *UNITS)
         assert machine.login(build).stdout.startswith(f"{store.store}/")
-        # Nobody else gets to know it.
+        # Nothing else can read it.
         assert machine.login(f"cat {ENVIRONMENT}", check=False).returncode != 0
         assert TOKEN not in machine.login("env; systemctl show --all nix-daemon").stdout
         assert TOKEN not in machine.run("journalctl", "--no-pager").stdout
@@ -73,7 +73,7 @@ def test_a_user_builds_a_gated_model(machine: Machine, gated: str, store: NixEnv
 
 
 def holders(machine: Machine) -> set[str]:
-    """The programs in whose environment it is."""
+    """Return the programs that have it in their environment."""
     script = f"cd /proc; grep -l {TOKEN} [0-9]*/environ 2>/dev/null | while read file; do"
     script += ' cat "${file%environ}comm"; done'
     return {*machine.run("sh", "-c", script).stdout.split()}
@@ -122,7 +122,7 @@ def test_what_is_no_token(machine: Machine) -> None:
             done = machine.run("systemctl", "restart", "ai-models-token", check=False)
             assert done.returncode != 0, content
             said = machine.log("ai-models-token")
-            assert said.count(f"the first line of {FILE} is no token"), content
+            assert said.count(f"the first line of {FILE} is not a token"), content
             assert TOKEN not in said
             assert machine.run("cat", ENVIRONMENT, check=False).returncode != 0
             assert machine.state("nix-daemon") == "active"

@@ -1,4 +1,4 @@
-"""What tests of flakes need."""
+"""Fixtures for tests of flakes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def standin(tmp_path: Path) -> Path:
-    """The stand-in for nixpkgs, as a flake that has the Python packages of this environment."""
+    """Return the stand-in for nixpkgs, as a flake with the Python packages of this environment."""
     standin = tmp_path / "pkgs"
     shutil.copytree(CHECKOUT / "tests/nix/pkgs", standin)
     (standin / "site-packages").write_text(sysconfig.get_path("purelib"))

@@ -1,4 +1,4 @@
-# What one of our modules makes of a generated file, without the modules that it is among elsewhere.
+# What one of our modules makes of a generated file, without the other modules of NixOS or Home Manager.
 {
   # Of the real nixpkgs.
   lib,
@@ -15,7 +15,7 @@ let
 
   # The options of other modules that ours reads; those that it sets are of any type.
   surroundings = {
-    # Each for itself, since what is set depends on what is read.
+    # Declared one by one, because what is set depends on what is read.
     options.home = lib.genAttrs [
       "activation"
       "extraBuilderCommands"

@@ -1,4 +1,4 @@
-"""What a real Nix builds in its sandbox: both pins, both layouts, against a Hub of ours."""
+"""Builds by a real Nix in its sandbox: both pins and both layouts, from the test Hub."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pytest
 
 from support.environment import CHECKOUT
 from support.expressions import fetch_model, files_pin, got
-from support.fake_repo import sha256
-from support.hub import BigFile
+from support.fake_repo import BigFile, chunks, sha256
 from support.nix import NixError
 from support.specs import sri
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.fake_repo import Content
     from support.hub import Hub, Repo
     from support.nix import NixEnv
 
-MODEL = {
+MODEL: dict[str, Content] = {
     "config.json": b"{}",
     "a b/ü 'q\" ${x} $y\\z.txt": b"weird",
     "line\nbreak": b"newline",
@@ -38,10 +38,7 @@ def repo(hub: Hub) -> Repo:
     return hub.add_repo("org/model", MODEL, lfs=["*.safetensors"])
 
 
-EXPECTED = {
-    path: content if isinstance(content, bytes) else b"".join(content.chunks(0, content.size))
-    for path, content in MODEL.items()
-}
+EXPECTED = {path: b"".join(chunks(content)) for path, content in MODEL.items()}
 
 
 @pytest.mark.parametrize("layout", ["copy", "link"])
@@ -55,7 +52,7 @@ def test_files_pin(nix: NixEnv, hub: Hub, repo: Repo, layout: str) -> None:
     files = [p for p in out.rglob("*") if p.is_file() and not p.is_symlink()]
     assert {p.stat().st_mode & 0o777 for p in files} == {0o444}
     references = nix.run("nix-store", "-q", "--references", nix.store / out.name).stdout.split()
-    # A copy stands alone, so that it can be mounted into a container by itself.
+    # A copy is self-contained and can be mounted into a container alone.
     assert len(references) == (len(blobs) if layout == "link" else 0)
 
 
@@ -190,7 +187,7 @@ def test_the_link_script(host_nix: NixEnv, hub: Hub, repo: Repo, tmp_path: Path)
     def script(arguments: str = "") -> str:
         model = files_pin(hub, repo, arguments)
         out = host_nix.build(model)
-        text = host_nix.eval(
+        text: str = host_nix.eval(
             "(import ./nix).integration.mkLinkScript"
             f' {{ model = {model}; cacheDir = "$HOME/a b/hub"; }}'
         )
@@ -214,7 +211,7 @@ def test_the_link_script(host_nix: NixEnv, hub: Hub, repo: Repo, tmp_path: Path)
     first = link.readlink()
     stat = link.lstat()
     run(copy)
-    assert link.lstat() == stat  # nothing was done again
+    assert link.lstat() == stat  # nothing was repeated
     run(linked)
     assert link.readlink() != first
 
@@ -242,9 +239,9 @@ def test_what_lies_about_in_a_checkout_changes_no_path(
 
     before = path()
     fetcher = checkout / "nix/fetcher"
-    for folder in (fetcher / "__pycache__", fetcher / ".mypy_cache/3.10"):
-        folder.mkdir(parents=True)
-        (folder / "x.py").write_text("")
+    for directory in (fetcher / "__pycache__", fetcher / ".mypy_cache/3.10"):
+        directory.mkdir(parents=True)
+        (directory / "x.py").write_text("")
     (fetcher / "aimodels_fetcher/.errors.py.swp").write_text("")
     assert path() == before
     (fetcher / "aimodels_fetcher/new.py").write_text("")

@@ -1,4 +1,4 @@
-"""What evaluates without building: the cases, and the messages of wrong calls."""
+"""Evaluation without building: the cases, and the messages for wrong calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_cases(nix: NixEnv) -> None:
 
 
 def test_a_wrong_case_is_reported(host_nix: NixEnv) -> None:
-    """The cases above could not fail if comparing were broken."""
+    """The cases above could not fail if the comparison were broken."""
     report = host_nix.eval('(import ./tests/nix/cases/names.nix)."names.sanitize".noLeadingDot')
     assert report["expr"] == report["expected"] == "hidden"
     assert report["expr"] != "..hidden"
@@ -62,7 +62,7 @@ FILES = '{ "a".hash = ""; }'
                 "source.huggingface.rev": REV,
                 "include": '[ "*.json" ]',
             },
-            ["`include` and `exclude` go with `hash`"],
+            ["`include` and `exclude` require `hash`"],
         ),
         ({"hash": '"0000"'}, ['`hash = "0000"` is not an SRI hash']),
         (
@@ -70,7 +70,7 @@ FILES = '{ "a".hash = ""; }'
             ['`files."a".hash = "x"` is not an SRI hash'],
         ),
         ({"integration.huggingface.org": '"a/b"'}, ['names the entry "a/b/model"']),
-        ({"layout": '"link"'}, ["`layout` goes with `files`"]),
+        ({"layout": '"link"'}, ["`layout` requires `files`"]),
         (
             {
                 "hash": None,
@@ -106,10 +106,10 @@ FILES = '{ "a".hash = ""; }'
                 '[ "https://hub.example" null ]': "must be a string, or a list of strings",
                 '""': "is empty: name a server",
                 '[ "https://hub.example" "" ]': "is empty: name a server",
-                '"hub.example"': "is no http(s) address of a server",
-                '[ "https://hub.example" "ftp://hub.example" ]': "is no http(s) address",
-                '"https://a.example https://b.example"': "is no http(s) address",
-                '"https://user:secret@hub.example"': "is no http(s) address of a server",
+                '"hub.example"': "is not the http(s) URL of a server",
+                '[ "https://hub.example" "ftp://hub.example" ]': "is not the http(s) URL",
+                '"https://a.example https://b.example"': "is not the http(s) URL",
+                '"https://user:secret@hub.example"': "is not the http(s) URL of a server",
             }.items()
         ],
         ({"integration.ollama.enable": "true"}, ["`integration.ollama` is not known"]),

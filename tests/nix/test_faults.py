@@ -1,8 +1,9 @@
-"""What goes wrong in a real build, in Nix's sandbox, with the fetcher's own patience."""
+"""Faults during a real build in Nix's sandbox, with the fetcher's own retries."""
 
 from __future__ import annotations
 
 import bz2
+import itertools
 import re
 import signal
 import threading
@@ -71,15 +72,15 @@ MODEL: dict[str, Content] = {"config.json": b"{}", "model.safetensors": LARGE}
 
 
 def spoiled(hub: Hub, names: list[str]) -> Repo:
-    """A model with a fault in each file."""
+    """Return a model with a fault in each file."""
     files: dict[str, Content] = {}
     for number, name in enumerate(names):
         size = LARGE.size if name == "another file after the first part" else (9 << 20) + number
         size = size if BY_NAME[name].ranges else 300_000 + number
         files[f"{number:02}.safetensors"] = BigFile(size, seed=number)
     repo = hub.add_repo("org/model", files, lfs=["*"])
-    rules = zip((about(*file) for file in files.items()), map(BY_NAME.get, names), strict=True)
-    spoil(hub, rules=rules)
+    faults = map(BY_NAME.__getitem__, names)
+    spoil(hub, rules=zip(itertools.starmap(about, files.items()), faults, strict=True))
     return repo
 
 
@@ -91,12 +92,12 @@ def hub(hub: Hub) -> Hub:
 
 @pytest.fixture(autouse=True)
 def _token(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 (it cleans first)
-    """Without a daemon, builds take what Nix calls impure from the environment of nix-build."""
+    """Without a daemon, builds read impure variables from the environment of nix-build."""
     monkeypatch.setenv("HF_TOKEN", TOKEN)
 
 
 def tree_pin(hub: Hub, repo: Repo, nix: NixEnv) -> str:
-    """A model pinned as a whole; the Hub is well while its hash is found out.
+    """Return a model pinned as a whole; the Hub has no faults while its hash is computed.
 
     Nix keeps what it has built then, whose name has to be another.
     """
@@ -131,7 +132,7 @@ def test_what_a_tree_survives(
 def test_what_is_refused(
     nix: NixEnv, hub: Hub, record_property: Callable[[str, object], None]
 ) -> None:
-    """Every file fails, and says why; none of them becomes valid."""
+    """Every file fails with a reason, and none of them becomes valid."""
     repo = spoiled(hub, REFUSABLE)
     command = ("nix-build", "--no-out-link", "--keep-going", "-E", files_pin(hub, repo))
     failed = nix.run(*command, check=False)
@@ -147,7 +148,7 @@ def test_what_is_refused(
 
 
 def valid(nix: NixEnv) -> list[str]:
-    """The store paths that Nix holds to be complete."""
+    """Return the store paths that are valid for Nix."""
     return nix.run("nix", "path-info", "--all").stdout.splitlines()
 
 
@@ -219,7 +220,7 @@ def test_a_full_disk(
 def test_a_proxy_and_a_ca_of_the_users_own(
     nix: NixEnv, record_property: Callable[[str, object], None], tmp_path: Path
 ) -> None:
-    """As the daemon's environment names them; the file has to be seen in the sandbox."""
+    """From the daemon's environment; the file must be visible in the sandbox."""
     authority = Authority.make(tmp_path)
     with Hub(tls=authority.server()) as hub, closing(Proxy()) as proxy:
         hub.allow(TOKEN)
@@ -237,7 +238,7 @@ def test_a_proxy_and_a_ca_of_the_users_own(
 
 
 class Sampler(threading.Thread):
-    """Looks at the command lines of all processes, as anyone on the machine can."""
+    """Read the command lines of all processes, as every user of the machine can."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -288,9 +289,9 @@ def test_the_token_is_nowhere_to_be_found(nix: NixEnv, hub: Hub, pin: str) -> No
     assert not list(files_with(TOKEN.encode(), nix.real))
 
 
-def files_with(text: bytes, folder: Path) -> Iterator[Path]:
+def files_with(text: bytes, directory: Path) -> Iterator[Path]:
     """Not grep: it would put the text on a command line."""
-    for path in folder.rglob("*"):
+    for path in directory.rglob("*"):
         if path.is_file() and not path.is_symlink():
             content = path.read_bytes()
             # As Nix keeps logs.

@@ -1,4 +1,4 @@
-"""Every output of the flake, evaluated, and built where the machine can."""
+"""Every output of the flake, evaluated, and built if the machine can."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYSTEMS = {"aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux"}
 
 @pytest.fixture
 def options(standin: Path) -> list[str]:
-    """The flake's own checkout, with the stand-in in nixpkgs' place."""
+    """Return the options that replace nixpkgs with the stand-in."""
     return ["--override-input", "nixpkgs", f"path:{standin}", "--no-write-lock-file"]
 
 
@@ -32,7 +32,7 @@ def test_outputs(nix: NixEnv, options: list[str]) -> None:
     shown = json.loads(
         nix.run("nix", "flake", "show", "--json", f"git+file://{CHECKOUT}", *options).stdout
     )
-    # Newer releases put the outputs below a key of their own.
+    # Newer releases nest the outputs below a key.
     shown = shown.get("inventory", shown)
     assert set(shown) == {
         "apps",
@@ -98,6 +98,24 @@ def test_the_overlay(host_nix: NixEnv, options: list[str]) -> None:
         "nix", "eval", "--impure", "--raw", flake("overlays.default"), "--apply", apply, *options
     )
     assert name.stdout == "models--a--b"
+
+
+def test_the_package_can_be_overridden(host_nix: NixEnv, options: list[str]) -> None:
+    """As any package of nixpkgs, with other packages than the flake's."""
+    applied = """package: let
+          inherit (import ./tests/nix/pkgs { system = "x86_64-linux"; }) python3Packages;
+          python' = python3Packages // {
+            buildPythonApplication = arguments:
+              python3Packages.buildPythonApplication (arguments // { version = "0-mine"; });
+          };
+          mine = package.override { python3Packages = python'; };
+        in [ package.name mine.name (mine.override { inherit python3Packages; }).name ]"""
+    extra = ("--impure", "--json", *options)
+    for attribute in ("aimodels-gen", "default"):
+        shown = host_nix.run("nix", "eval", flake(attribute), "--apply", applied, *extra)
+        ours, mine, again = json.loads(shown.stdout)
+        assert mine == "aimodels-gen-0-mine"
+        assert ours == again != mine
 
 
 def test_the_packaged_program_works(host_nix: NixEnv, options: list[str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `lib.integration` makes: shells that a real Nix starts, caches; and wrong calls."""
+"""`lib.integration`: shells that a real Nix starts, caches, and the messages for wrong calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IN_THE_SHELL = "echo $HF_HUB_OFFLINE; cat $XDG_CACHE_HOME/huggingface/hub/*/snap
 
 @pytest.fixture
 def model(hub: Hub) -> str:
-    """A model that can be built."""
+    """Return the expression of a model that can be built."""
     return files_pin(hub, hub.add_repo("org/model", {"config.json": b"{}"}))
 
 
@@ -106,7 +106,7 @@ def test_a_cache_of_models_loads_where_nothing_can_be_written(
 def test_remote_code_is_kept_below_hf_home_or_where_it_is_told(
     host_nix: NixEnv, model: str, unprivileged: Runner, *, elsewhere: bool
 ) -> None:
-    """What docs/shells.md and docs/containers.md say of HF_MODULES_CACHE."""
+    """As docs/shells.md and docs/containers.md describe for HF_MODULES_CACHE."""
     cache = host_nix.build(f"{LIBRARY} integration.mkCache pkgs [ ({model}) ]")
     code = (
         "import os\n"
@@ -119,7 +119,7 @@ def test_remote_code_is_kept_below_hf_home_or_where_it_is_told(
 
 
 def test_a_cache_of_thousands_of_models(host_nix: NixEnv) -> None:
-    """Their links are more than an environment variable holds."""
+    """Their links do not fit into an environment variable."""
     cache = host_nix.build(
         f"{LIBRARY} integration.mkCache pkgs (builtins.genList (number:"
         ' { outPath = "/nowhere/${toString number}"; hfCachePath = "models--${toString number}"; }'
@@ -144,13 +144,13 @@ CALLS = {
 @pytest.mark.parametrize(
     ("models", "say"),
     [
-        ('model "x"', ["is a list or an attribute set", "write `[ model ]`"]),
-        ('"/nix/store/x"', ["is a list or an attribute set"]),
-        ("null", ["is a list or an attribute set"]),
+        ('model "x"', ["must be a list or an attribute set", "write `[ model ]`"]),
+        ('"/nix/store/x"', ["must be a list or an attribute set"]),
+        ("null", ["must be a list or an attribute set"]),
         (f"[ ({PLAIN}) ]", ['model "plain-', "enable = false", "getModelPath"]),
         (f"{{ mine = {PLAIN}; }}", ['model "mine"', "enable = false"]),
-        ('[ (model "x") "/nix/store/x" ]', ['"number 2" is not what `fetchModel` gave']),
-        ("{ default = pkgs.cacert; }", ['"default" is not what `fetchModel` gave']),
+        ('[ (model "x") "/nix/store/x" ]', ['"number 2" was not made by `fetchModel`']),
+        ("{ default = pkgs.cacert; }", ['"default" was not made by `fetchModel`']),
         (
             '{ a = model "x"; b = model "y"; c = (model "y") // { outPath = "/nix/store/z"; }; }',
             ['"b" and "c" are both models--org--y', "integration.huggingface = {"],
@@ -172,17 +172,17 @@ def test_a_wrong_model_for_a_link_says_what_to_do(host_nix: NixEnv) -> None:
     assert 'integration.mkLinkScript: model "plain-' in str(caught.value)
 
 
-@pytest.mark.parametrize("folder", ['"models"', "/models", '"/a:b"', "null"])
+@pytest.mark.parametrize("directory", ['"models"', "/models", '"/a:b"', "null"])
 @pytest.mark.parametrize(
     ("function", "argument"), [("mkContainerMounts", "cacheDir"), ("mkContainerVolumes", "home")]
 )
 def test_a_wrong_folder_says_what_to_do(
-    host_nix: NixEnv, function: str, argument: str, folder: str
+    host_nix: NixEnv, function: str, argument: str, directory: str
 ) -> None:
     models = 'models = [ (model "x") ];'
     with pytest.raises(NixError) as caught:
-        host_nix.eval(f"{LIBRARY} integration.{function} {{ {models} {argument} = {folder}; }}")
-    message = f"integration.{function}: `{argument}` names a folder in the container: write an abs"
+        host_nix.eval(f"{LIBRARY} integration.{function} {{ {models} {argument} = {directory}; }}")
+    message = f"integration.{function}: `{argument}` is a directory in the container: write an abs"
     assert message in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Each Nix builds in its sandbox, in the store that it was given."""
+"""Each Nix builds in its sandbox and in its own store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""With the lib of the real nixpkgs: what our small stand-in for it must not hide."""
+"""With the lib of the real nixpkgs, because the small stand-in may hide mistakes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_generated_files_are_for_our_modules(
 
 
 def has(values: dict[str, Any], given: dict[str, Any]) -> bool:
-    """Whether the given ones are among the values, at any depth."""
+    """Return whether the given values are among the others, at any depth."""
     return all(
         has(values[key], value) if isinstance(value, dict) else values[key] == value
         for key, value in given.items()

@@ -1,4 +1,4 @@
-"""What the shell commands of `lib.integration` do to a user's cache, in each shell there is."""
+"""The effect of the shell commands of `lib.integration` on a user's cache, in every shell."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HUB_OF_THE_SCRIPT = '`"\\'  # below the home
 
 @dataclass(frozen=True)
 class Scripts:
-    """What the library wrote for a store, and what it is to do."""
+    """The commands for a store, and their expected effect."""
 
     store: str
     hook: str
@@ -47,7 +47,7 @@ class Scripts:
 
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[Scripts]:
-    """Nothing is built for them: no command looks at what a link leads to."""
+    """Nothing is built for them: no command reads the target of a link."""
     names = " ".join(map(literal, NAMES))
     with nixes.available("host") as nix:
         value = nix.eval(
@@ -71,7 +71,7 @@ def shell(request: pytest.FixtureRequest) -> Sequence[str]:
 def run(
     command: Sequence[str | Path], env: Mapping[str, str], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """In an environment that has nothing but what is given."""
+    """Run a command with only these variables."""
     return subprocess.run(
         command,
         check=False,
@@ -86,7 +86,7 @@ def run(
 def enter(
     text: str, env: Mapping[str, str], shell: Sequence[str] = ("sh",), cwd: Path | None = None
 ) -> str:
-    """What a shell says that runs the hook; it must get to its end, as `nix develop` wants it."""
+    """Return the stderr of a shell that runs the hook, which must succeed as in `nix develop`."""
     done = run(
         [*shell, "-euc", 'eval "$HOOK"; echo "entered $HF_HUB_OFFLINE$TRANSFORMERS_OFFLINE"'],
         {"HOOK": text, **env},
@@ -100,9 +100,9 @@ def links(hub: Path) -> dict[str, str]:
     return {link.name: str(link.readlink()) for link in hub.iterdir()}
 
 
-def state(folder: Path) -> dict[Path, tuple[int, int]]:
-    """What would show that something was made, or made again."""
-    stats = {path: path.lstat() for path in [folder, *folder.rglob("*")]}
+def state(directory: Path) -> dict[Path, tuple[int, int]]:
+    """Return what changes if a file is created or replaced."""
+    stats = {path: path.lstat() for path in [directory, *directory.rglob("*")]}
     return {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in stats.items()}
 
 
@@ -238,11 +238,11 @@ def test_without_a_home_the_shell_starts(
 def test_another_users_cache_is_left_alone(
     shell: Sequence[str], scripts: Scripts, home: Path
 ) -> None:
-    """As nobody, who may read it: no cache, one that is right, one that lacks a model."""
+    """As nobody, who can only read: no cache, a complete one, one that lacks a model."""
     nobody = [*unprivileged.prefix(), *shell]
     said = enter(scripts.hook, {"HOME": str(home)}, nobody)
     assert said.count("\n") == 1
-    assert "set HF_HOME to a folder that you can write to" in said
+    assert "set HF_HOME to a directory that you can write to" in said
 
     assert enter(scripts.hook, {"HOME": str(home)}, shell) == ""
     hub = home / ".cache/huggingface/hub"
@@ -252,7 +252,7 @@ def test_another_users_cache_is_left_alone(
     before = state(home)
     said = enter(scripts.hook, {"HOME": str(home)}, nobody)
     assert said.count("\n") == 1
-    assert f"{hub}/models--org--two is not made" in said
+    assert f"cannot create {hub}/models--org--two" in said
     assert state(home) == before
     assert enter(scripts.hook, {"HOME": str(home)}, shell) == ""
     assert links(hub) == scripts.targets
@@ -268,10 +268,10 @@ def a_file(link: Path, _store: str) -> None:
 
 
 def a_link_to_elsewhere(link: Path, _store: str) -> None:
-    folder = link.parents[1] / "elsewhere"
-    folder.mkdir()
-    (folder / "downloads").write_text("mine")
-    link.symlink_to(folder)
+    directory = link.parents[1] / "elsewhere"
+    directory.mkdir()
+    (directory / "downloads").write_text("mine")
+    link.symlink_to(directory)
 
 
 def a_dangling_link(link: Path, _store: str) -> None:

@@ -12,10 +12,11 @@ from support.nix import NixError
 
 if TYPE_CHECKING:
     from support.backend_fixtures import Locking
+    from support.fake_repo import Content
     from support.hub import Hub
     from support.nix import NixEnv
 
-FILES = {
+FILES: dict[str, Content] = {
     "config.json": b'{"a": 1}\n',
     "a b+c/ü?#%.txt": b"odd",
     "model.safetensors": BigFile(9 << 20, 7),
@@ -50,7 +51,7 @@ def test_an_entry(nix: NixEnv, locking: Locking, settings: str) -> None:
 
 
 def test_what_is_refused(host_nix: NixEnv, locking: Locking) -> None:
-    """The build log says why and what to do, and holds no secret."""
+    """The build log has a reason and a hint, and no secret."""
     locking.backend.fill(FILES)
     locking.ok()
     locking.backend.refuse()
@@ -76,7 +77,7 @@ def test_the_snapshot_of_a_pin_without_a_commit(host_nix: NixEnv, locking: Locki
 def test_a_fallback(
     host_nix: NixEnv, hub: Hub, locking: Locking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The Hub is down when it comes to building; the entry is the Hub's all the same."""
+    """The Hub is down during the build; the entry is still the Hub's."""
     locking.backend.fill(FILES)
     hub.add_repo("org/name", FILES, lfs=["*.safetensors"])
     source, _, names = locking.backend.source().partition("\n")

@@ -37,7 +37,7 @@ def _served(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def inputs(standin: Path) -> list[str]:
-    """What makes the template's flake take its inputs from here."""
+    """Return the options with which the template's flake reads its inputs from here."""
     return [
         *("--override-input", "nixpkgs", f"path:{standin}"),
         *("--override-input", "nix-ai-models", f"git+file://{CHECKOUT}"),
@@ -53,7 +53,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def project(nix: NixEnv, directory: Path) -> Path:
-    """A project in a repository, where Nix sees only what git knows."""
+    """Return a project in a repository, of which Nix reads only tracked files."""
     git_init(directory)
     flake_init(nix, directory)
     return directory
@@ -69,12 +69,12 @@ def flake_init(nix: NixEnv, directory: Path) -> str:
 
 
 def lock(project: Path) -> None:
-    """Lock from outside; `nix run .#lock`, which builds aimodels-gen, has a test of its own."""
+    """Lock from outside; `nix run .#lock`, which builds aimodels-gen, has its own test."""
     aimodels_gen("lock", "--output", "models.nix", cwd=project)
 
 
 def words(text: str) -> str:
-    """Without what Nix makes of Markdown for a terminal."""
+    """Return the text without the rendering of Markdown by Nix."""
     return " ".join(re.findall(r"[^\s`|│]+", text))
 
 
@@ -159,7 +159,7 @@ def test_as_typed(
     host_nix: NixEnv, directory: Path, inputs: list[str], home: Path, *, in_git: bool
 ) -> None:
     """Three commands, without a `git add` in a repository of its own; then the shell."""
-    # What builds aimodels-gen over the stand-in.
+    # These let the stand-in build aimodels-gen.
     options = [*inputs, "--option", "extra-sandbox-paths", sysconfig.get_path("purelib")]
     if in_git:
         git_init(directory)

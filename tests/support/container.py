@@ -22,14 +22,14 @@ _LINKS = ("bin", "lib", "lib64", "sbin")
 
 @dataclass(frozen=True)
 class Container:
-    """A root file system of its own: its /usr is the debootstrapped one, all else is its own."""
+    """A root file system that shares only the debootstrapped /usr."""
 
     root: Path
     usr: Path
 
     @classmethod
     def make(cls, root: Path, debian: Path) -> Container:
-        """In an empty folder; the test is skipped, with the reason, where containers cannot run."""
+        """Create one in an empty directory; the test is skipped if containers cannot run."""
         shutil.copytree(debian / "etc", root / "etc", symlinks=True)
         for name in _LINKS:
             (root / name).symlink_to(f"usr/{name}")
@@ -51,7 +51,7 @@ class Container:
         mounts: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command with folders of the host (where -> what), read-only, and no network."""
+        """Run a command without network; host directories (target -> source) are read-only."""
         binds = {"/usr": str(self.usr), _SITE: sysconfig.get_path("purelib"), **(mounts or {})}
         return subprocess.run(
             [
@@ -66,6 +66,6 @@ class Container:
             check=False,
             capture_output=True,
             text=True,
-            # Stores of tests lie below /tmp, which is to be the root's own.
+            # Stores of tests are below /tmp, which must be that of the root.
             env={**os.environ, "SYSTEMD_NSPAWN_TMPFS_TMP": "0"},
         )

@@ -1,7 +1,7 @@
-"""A user's home folder, in which generations of Home Manager become active.
+"""A user's home directory, in which generations of Home Manager become active.
 
-As on a machine of several users, the store belongs to root, and a daemon serves it. Where the tests
-do not run as root, the user is the one who runs them.
+As on a multi-user machine, root owns the store, and a daemon serves it. If the tests do not run as
+root, the user is the one who runs them.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Home:
     """The home of a user.
 
     Args:
-        path: The folder, which has the name of the user.
-        number: The user's.
-        nix: Whose store the generations are in.
+        path: The directory, which is named after the user.
+        number: The user's id.
+        nix: The Nix whose store contains the generations.
     """
 
     path: Path
@@ -42,25 +42,25 @@ class Home:
 
     @classmethod
     def new(cls, path: Path, number: int, nix: NixEnv) -> Home:
-        """Make an empty one, for a user who has not used Nix so far."""
+        """Create an empty home, for a user who has not used Nix before."""
         home = cls(path, number if os.geteuid() == 0 else os.geteuid(), nix)
-        for folder in (path, nix.dir / "var/profiles/per-user" / path.name):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            home.give(folder)
+        for directory in (path, nix.dir / "var/profiles/per-user" / path.name):
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(parents=True)
+            home.give(directory)
         return home
 
     def own(self, path: str) -> Path:
-        """Where one of its paths lies."""
+        """Return the path of a file in it."""
         return self.path / path
 
-    def give(self, folder: Path) -> None:
-        """Make a folder the user's, with all that is in it."""
-        for path in (folder, *folder.rglob("*")):
+    def give(self, directory: Path) -> None:
+        """Make the user the owner of a directory and its content."""
+        for path in (directory, *directory.rglob("*")):
             os.chown(path, self.number, self.number, follow_symlinks=False)
 
     def activate(self, generation: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Do what `home-manager switch` does with a generation once it is built."""
+        """Activate a built generation, as `home-manager switch` does."""
         done = self.run(generation / "activate", reads_all=False, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
@@ -70,7 +70,7 @@ class Home:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as the user, who has logged in."""
         client = {**self.nix.variables(), "NIX_REMOTE": "daemon"}
-        del client["XDG_CACHE_HOME"]  # huggingface_hub's is to be where it is without Nix
+        del client["XDG_CACHE_HOME"]  # huggingface_hub must use its default
         return subprocess.run(
             [*unprivileged.prefix(self.number, reads_all=reads_all), *command],
             check=False,

@@ -1,4 +1,4 @@
-"""The linker, on a store and a hub folder of a test's own."""
+"""The linker, on a store and a hub directory of a test's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.assemble import assemble
-from aimodels_fetcher.spec import read_spec
+from aimodels_fetcher.spec import AssembleSpec, read_spec
 from aimodels_linker.cli import main
 from support.environment import CACHE, CHECKOUT
 from support.fake_repo import Repo, chunks, sha256
@@ -45,7 +45,7 @@ class Linker:
     """Runs the linker.
 
     Args:
-        root: Gets a store, a hub folder, and the rest.
+        root: Gets a store, a hub directory, and the rest.
         hub: Where entries go.
         state: What it keeps.
         mode: "link" or "directory".
@@ -106,7 +106,9 @@ class Linker:
         if not out.exists():
             file = self.root / "assemble.json"
             file.write_text(json.dumps(spec))
-            assemble(read_spec(file), out)  # type: ignore[arg-type]
+            parsed = read_spec(file)
+            assert isinstance(parsed, AssembleSpec)
+            assemble(parsed, out)
             _protect(out)
         return out
 
@@ -171,16 +173,16 @@ class Linker:
         return Run(done.returncode, done.stdout.splitlines(), done.stderr.splitlines())
 
 
-def contents(folder: Path) -> dict[str, Node]:
-    """Everything below a folder: the texts of links, the bytes of files, and folders."""
-    return {str(path.relative_to(folder)): _node(path) for path in _all(folder)}
+def contents(directory: Path) -> dict[str, Node]:
+    """Everything below a directory: the texts of links, the bytes of files, and directories."""
+    return {str(path.relative_to(directory)): _node(path) for path in _all(directory)}
 
 
-def touched(folder: Path) -> dict[str, Node]:
+def touched(directory: Path) -> dict[str, Node]:
     """The same with all that changes when somebody writes to it."""
     return {
-        str(path.relative_to(folder)): (*_node(path), *_times(path))
-        for path in [folder, *_all(folder)]
+        str(path.relative_to(directory)): (*_node(path), *_times(path))
+        for path in [directory, *_all(directory)]
     }
 
 
@@ -195,10 +197,10 @@ def _times(path: Path) -> tuple[int, ...]:
     )
 
 
-def _all(folder: Path) -> list[Path]:
+def _all(directory: Path) -> list[Path]:
     found = []
-    for path, folders, files in os.walk(folder):
-        found += [Path(path, name) for name in (*folders, *files)]
+    for path, directories, files in os.walk(directory):
+        found += [Path(path, name) for name in (*directories, *files)]
     return found
 
 
@@ -208,7 +210,7 @@ def _node(path: Path) -> Node:
         return ("link", str(path.readlink()))
     if stat.S_ISREG(mode):
         return ("file", path.read_bytes())
-    return ("folder",) if stat.S_ISDIR(mode) else ("other",)
+    return ("directory",) if stat.S_ISDIR(mode) else ("other",)
 
 
 def _protect(entry: Path) -> None:

@@ -1,4 +1,4 @@
-"""A machine that is booted by the real systemd: in systemd-nspawn, with the programs of the host.
+"""A machine that the real systemd boots in systemd-nspawn, with the programs of the host.
 
 Its /etc is its own, and has what a system of tests/modules/nixos.nix brings, as on NixOS.
 """
@@ -30,10 +30,10 @@ _OPTIONS = (
     *("--boot", "--quiet", "--register=no", "--console=pipe"),
     *("--link-journal=no", "--resolv-conf=off", "--timezone=off"),
 )
-_SHUT_DOWN = signal.SIGRTMIN + 4  # as systemd takes it
+_SHUT_DOWN = signal.SIGRTMIN + 4  # systemd's signal for it
 _PATIENCE = 60  # seconds; a boot takes one
 _ROOTS = ("bin", "lib", "lib64", "sbin")
-_FOLDERS = ("home/alice", "etc/pam.d", "etc/systemd", "root", "tmp", "usr", "var")
+_DIRECTORIES = ("home/alice", "etc/pam.d", "etc/systemd", "root", "tmp", "usr", "var")
 _PAM = (
     "auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_systemd.so\n"
 )
@@ -51,20 +51,20 @@ _FILES = {
     "shadow": "root:*:1::::::\nhf:*:1::::::\nalice:*:1::::::\nnobody:*:1::::::\n",
     "hosts": "127.0.0.1 localhost\n",
     "machine-id": "",
-    # Where the host has old cgroups, it may not be told that a unit's last process has ended.
+    # With old cgroups, systemd may not learn that the last process of a unit has ended.
     "systemd/system.conf": "[Manager]\nDefaultTimeoutStopSec=2s\n",
 }
 
 
 @dataclass
 class Machine:
-    """One that can be booted, again and again.
+    """A machine that can be booted repeatedly.
 
     Args:
-        root: Its root folder, as the host sees it.
-        binds: Folders of the host that it has, too.
-        system: What it has in /etc.
-        leader: Its process 1, as the host sees it.
+        root: The path of its root directory on the host.
+        binds: Directories of the host that are mounted in it.
+        system: The system whose units are in its /etc.
+        leader: The process id of its process 1 on the host.
     """
 
     root: Path
@@ -74,7 +74,7 @@ class Machine:
 
     @contextlib.contextmanager
     def booted(self) -> Iterator[Machine]:
-        """Boot, and shut down in the end."""
+        """Boot it, and shut it down at the end."""
         with _cgroup() as start:
             process = subprocess.Popen(
                 [
@@ -89,7 +89,7 @@ class Machine:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                # What is in the machine's /tmp is to be there for us.
+                # The tests read the machine's /tmp.
                 env={**os.environ, "SYSTEMD_NSPAWN_TMPFS_TMP": "0"},
             )
             try:
@@ -119,23 +119,23 @@ class Machine:
         return done
 
     def login(self, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command of the shell, as alice who has logged in."""
+        """Run a shell command in a login shell of alice."""
         return self.run("su", "--login", "alice", "--command", command, check=check)
 
     def state(self, unit: str) -> str:
         return self.run("systemctl", "is-active", unit, check=False).stdout.strip()
 
     def log(self, unit: str) -> str:
-        """What a unit has said so far."""
+        """Return the log of a unit."""
         self.run("journalctl", "--sync")
         return self.run("journalctl", "--output=cat", "--no-pager", f"--unit={unit}").stdout
 
     def path(self, path: str) -> Path:
-        """Where one of its paths lies for us."""
+        """Return the path on the host of one of its paths."""
         return self.root / path.lstrip("/")
 
     def switch(self, system: Path) -> None:
-        """Switch to another system, in the order in which NixOS does it."""
+        """Switch to another system, in the order of NixOS."""
         old, new = _units(self.system), _units(system)
         changed = {name for name in old.keys() & new.keys() if old[name] != new[name]}
         reloaded = {name for name in changed if "X-ReloadIfChanged=true" in new[name]}
@@ -151,7 +151,7 @@ class Machine:
         self.run("systemctl", "start", "multi-user.target", check=False)
 
     def put_in_place(self) -> None:
-        """Have the system in /etc."""
+        """Link the system into /etc."""
         for name in ("systemd/system", "tmpfiles.d"):
             link = self.root / "etc" / name
             link.parent.mkdir(exist_ok=True)
@@ -160,7 +160,7 @@ class Machine:
 
 
 def install(root: Path, system: Path, nix: NixEnv) -> Machine:
-    """Install one with a Nix's store, for whose daemon the system has a unit.
+    """Install a machine with a Nix's store; the system has a unit for its daemon.
 
     The test is skipped, with the reason, where none can run.
     """
@@ -168,7 +168,7 @@ def install(root: Path, system: Path, nix: NixEnv) -> Machine:
         pytest.skip("no systemd-nspawn on this machine; install Debian's systemd-container")
     if os.geteuid() != 0:
         pytest.skip("booting a container takes root")
-    for name in _FOLDERS:
+    for name in _DIRECTORIES:
         (root / name).mkdir(parents=True)
     for name in _ROOTS:
         (root / name).symlink_to(f"usr/{name}")
@@ -177,10 +177,10 @@ def install(root: Path, system: Path, nix: NixEnv) -> Machine:
         (root / "etc" / name).write_text(text)
     (root / "tmp").chmod(0o1777)
     os.chown(root / "home/alice", 1000, 1000)
-    for folder in (root, root / "home/alice"):
-        folder.chmod(0o755)
+    for directory in (root, root / "home/alice"):
+        directory.chmod(0o755)
     client = {**nix.variables(), "NIX_REMOTE": "daemon"}
-    del client["XDG_CACHE_HOME"]  # huggingface_hub's is to be where it is without Nix
+    del client["XDG_CACHE_HOME"]  # huggingface_hub must use its default
     (root / "etc/profile").write_text(
         "".join(f"export {shlex.join([f'{key}={value}'])}\n" for key, value in client.items())
     )
@@ -191,7 +191,7 @@ def install(root: Path, system: Path, nix: NixEnv) -> Machine:
 
 @contextlib.contextmanager
 def _cgroup() -> Iterator[list[str]]:
-    """How to start systemd-nspawn, so that each machine has a cgroup of its own."""
+    """Return how to start systemd-nspawn with a separate cgroup for each machine."""
     if Path("/run/systemd/system").is_dir():
         yield [_NSPAWN]  # systemd will make one
         return
@@ -203,16 +203,16 @@ def _cgroup() -> Iterator[list[str]]:
         if kind == "cgroup2" or "name=systemd" in options.split(",")
     ]
     try:
-        for folder in own:
-            folder.mkdir()
+        for directory in own:
+            directory.mkdir()
     except OSError as error:
         pytest.skip(f"no cgroup for a container here: {error}")
     join = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs"; shift; done; shift; exec "$@"'
     try:
         yield ["sh", "-c", join, "sh", *map(str, own), "--", _NSPAWN, "--keep-unit"]
     finally:
-        for folder in own:
-            for path, _, _ in os.walk(folder, topdown=False):
+        for directory in own:
+            for path, _, _ in os.walk(directory, topdown=False):
                 Path(path).rmdir()
 
 
@@ -221,7 +221,7 @@ def _units(system: Path) -> dict[str, str]:
 
 
 def _leader(process: subprocess.Popen[str]) -> int:
-    """Wait for systemd as the container's process 1."""
+    """Wait for systemd as process 1 of the container, and return its process id."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     for _ in range(_PATIENCE * 20):
         if process.poll() is not None:

@@ -1,7 +1,7 @@
-"""Our modules in what they are for: Nix expressions of the whole `config`, and what is built of it.
+"""Our modules in whole configurations: Nix expressions of the `config`, and their builds.
 
 NixOS is the module system of the real nixpkgs and the options that we set; Home Manager is the real
-one. Where the flake registry does not have them, the test is skipped and says so.
+one. If the flake registry does not have them, the test is skipped with the reason.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from support.hub import Hub, Repo
     from support.nix import NixEnv
 
-_FOLDER = CHECKOUT / "tests" / "modules"
+_DIRECTORY = CHECKOUT / "tests" / "modules"
 
-# A module for Home Manager, where a generation is to be made.
-GENERATION = f"{_FOLDER}/generation.nix"
+# A module for Home Manager, for building generations.
+GENERATION = f"{_DIRECTORY}/generation.nix"
 
-# A service of NixOS that tells its environment.
+# A service of NixOS that prints its environment.
 PROBE = """{
   systemd.services.probe = {
     wantedBy = [ "multi-user.target" ];
@@ -36,46 +36,46 @@ PROBE = """{
 
 
 def nixos(*modules: str) -> str:
-    """Of NixOS with these modules beside ours: Nix expressions, or paths."""
+    """Return the `config` of NixOS with our module and these: Nix expressions, or paths."""
     lib = registry.flake("nixpkgs") / "lib"
-    return f"(import {_FOLDER}/nixos.nix {{ lib = import {lib}; modules = {_list(modules)}; }})"
+    return f"(import {_DIRECTORY}/nixos.nix {{ lib = import {lib}; modules = {_list(modules)}; }})"
 
 
 def home_manager(*modules: str, platform: str = "x86_64-linux") -> str:
-    """Of Home Manager for a user `alice`, with these modules beside ours."""
+    """Return the `config` of Home Manager for a user `alice`, with our module and these."""
     lib, source = registry.flake("nixpkgs") / "lib", registry.flake("home-manager")
     return (
-        f"(import {_FOLDER}/home-manager.nix {{ lib = import {lib}; home-manager = {source};"
+        f"(import {_DIRECTORY}/home-manager.nix {{ lib = import {lib}; home-manager = {source};"
         f' system = "{platform}"; modules = {_list(modules)}; }})'
     )
 
 
 def system(nix: NixEnv, *modules: str) -> Path:
-    """A system with these modules beside ours, and with that Nix's daemon."""
+    """Build a system with our module and these, and with the daemon of that Nix."""
     environment = "".join(f"{key} = {literal(value)};" for key, value in nix.variables().items())
     daemon = f"{{ systemd.services.nix-daemon.environment = {{ {environment} }}; }}"
-    modules = (daemon, f"{_FOLDER}/machine.nix", *modules)
+    modules = (daemon, f"{_DIRECTORY}/machine.nix", *modules)
     return nix.build(f"{nixos(*modules)}.system.build.toplevel")
 
 
 def generation(nix: NixEnv, *modules: str) -> Path:
-    """A generation of Home Manager with these modules beside ours."""
+    """Build a generation of Home Manager with our module and these."""
     return nix.build(
-        f"{home_manager(f'{_FOLDER}/generation.nix', *modules)}.home.activationPackage"
+        f"{home_manager(f'{_DIRECTORY}/generation.nix', *modules)}.home.activationPackage"
     )
 
 
 def entry(name: str, content: str = "1") -> str:
-    """A package that is the cache entry `models--org--NAME`, made without network."""
+    """Return a package that is the cache entry `models--org--NAME`, built without network."""
     lib = registry.flake("nixpkgs") / "lib"
     return (
-        f"(import {_FOLDER}/entry.nix {{ lib = import {lib}; name = {literal(name)};"
+        f"(import {_DIRECTORY}/entry.nix {{ lib = import {lib}; name = {literal(name)};"
         f" content = {literal(content)}; }})"
     )
 
 
 def pinned(hub: Hub, repo: Repo) -> str:
-    """A model of the test Hub, as `models.<name>` takes it."""
+    """Return a model of the test Hub, as a value for `models.<name>`."""
     source = f'repo = "{repo.id}"; rev = "{repo.sha}"; endpoint = "{hub.url}";'
     return f"{{ source.huggingface = {{ {source} }}; files = {files(repo)}; }}"
 

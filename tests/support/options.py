@@ -17,7 +17,7 @@ Generated from the declarations in `nix/modules` by `AIMODELS_UPDATE_DOCS=1 scri
 do not edit.
 
 The options of [NixOS](nixos.md) are below `services.ai-models`, those of
-[Home Manager](home-manager.md) below `programs.ai-models`. Names are given from there on.
+[Home Manager](home-manager.md) below `programs.ai-models`. The names here follow these prefixes.
 """
 
 _OF_MODEL = "models.<name>."
@@ -26,7 +26,7 @@ _WIDTH = 105
 
 @dataclass(frozen=True)
 class Option:
-    """What there is to say about an option; values are Nix, or Markdown where no Nix says it."""
+    """The documentation of an option; values are Nix expressions, or Markdown."""
 
     name: str
     description: str
@@ -37,7 +37,7 @@ class Option:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Option:
-        """Take what tests/docs/options.nix gives."""
+        """Parse an option of tests/docs/options.nix."""
         return cls(
             data["name"],
             "\n\n".join(_filled(part) for part in data["description"].split("\n\n")),
@@ -49,7 +49,7 @@ class Option:
 
 
 def page(data: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Give the text of the page; what both modules have is in it once."""
+    """Return the text of the page, with shared options once."""
     nixos, home = ([Option.parse(each) for each in data[key]] for key in ("nixos", "home-manager"))
     shared = [option for option in nixos if option in home]
     of_models = [option for option in shared if option.name.startswith(_OF_MODEL)]
@@ -76,7 +76,7 @@ def page(data: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def anchor(heading: str) -> str:
-    """Give the name by which GitHub links to a heading."""
+    """Return the anchor of a heading on GitHub."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimodels_fetcher.sources.base import RemoteFile
-    from aimodels_gen.lock.selection import SourceFiles
     from aimodels_gen.sources.base import Listing, Source
 
 _NAMED = 5  # files in a message
@@ -43,16 +42,18 @@ def counterparts(
     return found
 
 
-def prove(first: SourceFiles, fallback: SourceFiles) -> None:
+def prove(
+    source: Source, files: Sequence[RemoteFile], fallback: Source, others: Sequence[RemoteFile]
+) -> None:
     """Compare the hashes of a model's files with those of their counterparts.
 
     Raises:
         SourceError: two differ.
     """
-    for file, other in zip(first.files, fallback.files, strict=True):
+    for file, other in zip(files, others, strict=True):
         if file.sha256 != other.sha256:
             ours, theirs = (hex_to_sri(one.sha256 or "") for one in (file, other))
-            raise _difference(file, ours, first.source, theirs, fallback.source.label)
+            raise _difference(file, ours, source, theirs, fallback.label)
 
 
 def _difference(

@@ -88,5 +88,5 @@ def _sources(entry: Entry, old: Lock, options: Options) -> tuple[Source, ...]:
 def _proven(model: Selected) -> Selected:
     first, *fallbacks = model.sources
     for fallback in fallbacks:
-        prove(first, fallback)
+        prove(first.source, first.files, fallback.source, fallback.files)
     return model

@@ -1,19 +1,29 @@
-"""What can go wrong, in the kinds that matter to the caller."""
+"""The errors that a run reports."""
 
 from __future__ import annotations
 
 
 class LinkError(Exception):
-    """A failure, said in one line: what is wrong and where, and what to do about it."""
+    """A failure to report to the user.
+
+    Args:
+        message: What is wrong and where, on one line.
+        hint: The next step for the user, or None where there is none.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
 class InTheWayError(LinkError):
-    """Something of somebody else's is where something of ours belongs.
+    """A file, link or directory of someone else is where one of ours belongs.
 
     Args:
-        path: What is in the way, as an absolute path.
+        path: Its absolute path.
     """
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"{path} is in the way: move it away, and activate again")
+        super().__init__(f"{path} is in the way", "move it away, and activate again")
         self.path = path

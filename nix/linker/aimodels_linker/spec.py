@@ -1,4 +1,4 @@
-"""The JSON that says what is to be in a hub folder. Nix writes it."""
+"""The spec: a JSON file, written by Nix, of what has to be in a hub directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Entry:
     """A model.
 
     Args:
-        name: What the configuration calls it.
+        name: Its name in the configuration.
         path: Its store path.
     """
 
@@ -31,15 +31,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Spec:
-    """What is to be where.
+    """What has to be in a hub directory.
 
     Args:
-        store: The folder of the Nix store. A link to a place below it is ours to replace.
-        hub: The folder in which huggingface_hub keeps repositories.
-        state: The file in which we keep what we have made.
-        mode: Whether an entry is a link, or a folder of links that programs may add to.
-        option: Where in the configuration this comes from, for messages.
-        entries: By the name of the repository's folder.
+        store: The directory of the Nix store. Links to paths below it may be replaced.
+        hub: The directory where huggingface_hub keeps repositories.
+        state: The file that records what we made.
+        mode: Whether an entry is a link, or a directory of links that programs may add to.
+        option: The option in the configuration that the models come from, for messages.
+        entries: Directory name of a repository -> model.
     """
 
     store: str
@@ -49,9 +49,9 @@ class Spec:
     option: str
     entries: Mapping[str, Entry]
 
-    def owns(self, text: str) -> bool:
-        """Whether a link with this text leads into the store."""
-        return text.startswith(f"{self.store}/") and ".." not in text.split("/")
+    def in_store(self, target: str) -> bool:
+        """Whether the target of a link is in the Nix store."""
+        return target.startswith(f"{self.store}/") and ".." not in target.split("/")
 
 
 def read_spec(path: str) -> Spec:
@@ -67,8 +67,8 @@ def read_spec(path: str) -> Spec:
         raise LinkError(f"cannot read the spec {path}: {error.strerror}") from error
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise LinkError(
-            f"{path} is not a spec of this linker ({type(error).__name__}: {error}): "
-            "take nix/ and its linker from one release"
+            f"{path} is not a spec of this linker ({type(error).__name__}: {error})",
+            "use nix/ and its linker from the same release",
         ) from error
 
 
@@ -89,16 +89,16 @@ def _parse(data: dict[str, Any]) -> Spec:
     if spec.mode not in get_args(Mode):
         raise ValueError(f"mode {spec.mode!r}")
     for entry in spec.entries.values():
-        if not spec.owns(entry.path):
+        if not spec.in_store(entry.path):
             raise ValueError(f"{entry.path} is not below {spec.store}")
     return spec
 
 
 def check_name(name: str) -> str:
-    """Return the name of an entry if it is that of a repository's folder in a hub.
+    """Return the name of an entry, if it is a valid directory name of a repository in a hub.
 
     Raises:
-        ValueError: It could be anything else.
+        ValueError: The name is not valid.
     """
     if "--" not in name or name.startswith((".", "-")) or "/" in name or "\0" in name:
         raise ValueError(f"entry {name!r}")

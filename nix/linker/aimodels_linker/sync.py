@@ -1,4 +1,4 @@
-"""Making hub folders as a spec says, and recording what was made."""
+"""Making hub directories match a spec, and recording what was made."""
 
 from __future__ import annotations
 
@@ -7,92 +7,102 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
+from aimodels_linker.dirfd import open_directory
 from aimodels_linker.errors import InTheWayError, LinkError
-from aimodels_linker.folders import TEMPORARY, UNFINISHED, Put, open_folder
-from aimodels_linker.log import fail, tell, warn
+from aimodels_linker.log import print_error, print_result, print_warning
+from aimodels_linker.messages import explain, in_the_way
+from aimodels_linker.plan import Planner, Step
+from aimodels_linker.remove import remove_all
 from aimodels_linker.state import State, read_state
-from aimodels_linker.steps import Decider, Step
-from aimodels_linker.words import failure, in_the_way
+from aimodels_linker.write import TEMPORARY, UNFINISHED, Write, write_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimodels_linker.folders import Folder
+    from aimodels_linker.dirfd import Directory
     from aimodels_linker.spec import Entry, Spec
     from aimodels_linker.state import Record
 
-# What is so at one place is so at all others.
-_EVERYWHERE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-_LAST_STATE = "state"
-_LONGEST_PATH = 1 << 12
+# Errors that every other entry would meet as well.
+_COMMON_TO_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_FORMER_STATE = "state"
+_MAX_PATH = 1 << 12  # bytes
 
 
 def link(spec: Spec, *, dry_run: bool) -> bool:
-    """Put the models of a spec into its hub folder, and take out those that have left it.
+    """Link the models of a spec in its hub directory, and remove those that have left it.
 
     Returns:
-        Whether all has been done; if not, it was said what has not.
+        Whether everything was done. If not, the errors were printed.
     """
-    fine = _after_another(spec, dry_run=dry_run, last=spec.state)
-    return _sync(spec, spec.state, {spec.hub: spec.entries}, dry_run=dry_run) and fine
+    complete = _unlink_former(spec, dry_run=dry_run, current=spec.state)
+    return _sync(spec, spec.state, {spec.hub: spec.entries}, dry_run=dry_run) and complete
 
 
 def unlink(spec: Spec, *, dry_run: bool) -> bool:
-    """Take out all models that the state file of a spec says were put there.
+    """Remove all models that the state file of a spec records.
 
     Returns:
-        Whether all has been done; if not, it was said what has not.
+        Whether everything was done. If not, the errors were printed.
     """
-    fine = _after_another(spec, dry_run=dry_run)
-    return _sync(spec, spec.state, {}, dry_run=dry_run) and fine
+    complete = _unlink_former(spec, dry_run=dry_run)
+    return _sync(spec, spec.state, {}, dry_run=dry_run) and complete
 
 
-def _after_another(spec: Spec, *, dry_run: bool, last: str | None = None) -> bool:
-    """Take out what a run with another state file has put somewhere, and note our state file.
+def _unlink_former(spec: Spec, *, dry_run: bool, current: str | None = None) -> bool:
+    """Remove what an earlier run with another state file has made.
 
-    systemd keeps a folder for a unit, from one run to the next.
+    systemd keeps a directory for a unit from one run to the next. A file there has the path of the
+    state file that was used last.
     """
     path = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     if not path:
         return True
     try:
-        with open_folder(path) as folder:
-            noted = os.fsdecode(folder.read(_LAST_STATE, _LONGEST_PATH) or b"")
-            fine = noted in {"", spec.state} or _sync(spec, noted, {}, dry_run=dry_run)
-            # What could not be taken out is tried again by the next run.
-            if fine and last and last != noted and not dry_run:
-                folder.put([Put(_LAST_STATE, os.fsencode(last), over=True)], folder)
+        with open_directory(path) as directory:
+            former = os.fsdecode(directory.read(_FORMER_STATE, _MAX_PATH) or b"")
+            complete = former in {"", spec.state} or _sync(spec, former, {}, dry_run=dry_run)
+            # The next run tries again if something could not be removed.
+            if complete and current and current != former and not dry_run:
+                write = Write(_FORMER_STATE, os.fsencode(current), replace=True)
+                write_nodes(directory, [write], directory)
     except OSError as error:
-        fail(failure(error, spec))
+        print_error(explain(error, spec))
         return False
-    return fine
+    return complete
 
 
 def _sync(
     spec: Spec, path: str, wanted: Mapping[str, Mapping[str, Entry]], *, dry_run: bool
 ) -> bool:
-    """Make all hubs that a state file or the configuration knows as they are to be.
+    """Make all hub directories of a state file and of the configuration as they have to be.
+
+    Args:
+        spec: What mode entries have, and what is said in messages.
+        path: The path of the state file.
+        wanted: Hub directory -> its entries. In those of the state file alone, none is wanted.
+        dry_run: Whether to print what would be done, and change nothing.
 
     Raises:
-        LinkError: See `open_folder`.
-        OSError: The state file is where we may not go.
+        LinkError: See `open_directory`.
+        OSError: The state file is in a directory that we may not enter.
     """
     state = read_state(path)
     if not dry_run:
-        state.tidy()
+        state.clean_up()
     hubs = [*sorted(state.hubs.keys() - wanted.keys()), *wanted]
-    done = [_Hub(spec, hub, state, dry_run=dry_run).sync(wanted.get(hub, {})) for hub in hubs]
+    done = [_HubSync(spec, hub, state, dry_run=dry_run).run(wanted.get(hub, {})) for hub in hubs]
     return all(done)
 
 
-class _Hub:
-    """One run for one hub folder.
+class _HubSync:
+    """One run for one hub directory.
 
     Args:
-        spec: How entries are to be.
-        path: Of the hub folder.
-        state: Says what we have made there, and is told what we make.
-        dry_run: Whether to say what would be done, and do nothing.
+        spec: What mode entries have, and what is said in messages.
+        path: The path of the hub directory.
+        state: The record of what we made there; it is updated.
+        dry_run: Whether to print what would be done, and change nothing.
     """
 
     def __init__(self, spec: Spec, path: str, state: State, *, dry_run: bool) -> None:
@@ -100,93 +110,94 @@ class _Hub:
         self._path = path
         self._state = state
         self._dry_run = dry_run
-        self._folder: Folder | None = None
-        self._fine = True
+        self._hub: Directory | None = None
+        self._complete = True
 
-    def sync(self, wanted: Mapping[str, Entry]) -> bool:
-        """Make it have these entries, and none of those that we made before beside them.
+    def run(self, wanted: Mapping[str, Entry]) -> bool:
+        """Put these entries there, and remove all others that we have made.
 
         Returns:
-            Whether all has been done.
+            Whether everything was done.
         """
         try:
-            self._sync(wanted)
+            self._run(wanted)
         except LinkError as error:
-            self._failed(str(error))
+            self._fail(error)
         except OSError as error:
-            self._failed(failure(error, self._spec))
-        return self._fine
+            self._fail(explain(error, self._spec))
+        return self._complete
 
-    def _sync(self, wanted: Mapping[str, Entry]) -> None:
+    def _run(self, wanted: Mapping[str, Entry]) -> None:
         known = self._state.hubs.get(self._path, {})
         if not wanted and not known:
             return
-        with self._open(make=bool(wanted) and not self._dry_run) as self._folder:
-            decider = Decider(self._spec, self._path, self._folder)
+        with self._open(create=bool(wanted) and not self._dry_run) as self._hub:
+            planner = Planner(self._spec, self._path, self._hub)
             steps = [
-                self._decide(decider, name, wanted.get(name), known.get(name))
+                self._plan(planner, name, wanted.get(name), known.get(name))
                 for name in sorted({*wanted, *known})
             ]
             if self._dry_run:
                 for step in steps:
-                    if step.acts:
-                        tell(f"would {step.says}")
+                    if step.actions:
+                        print_result(f"would {step.summary}")
                 return
-            self._record({step.name: step.meanwhile for step in steps})
-            if self._folder is not None:
-                self._act(self._folder, steps)
+            self._record({step.name: step.during for step in steps})
+            if self._hub is not None:
+                self._execute(self._hub, steps)
 
-    def _open(self, *, make: bool) -> contextlib.AbstractContextManager[Folder | None]:
+    def _open(self, *, create: bool) -> contextlib.AbstractContextManager[Directory | None]:
         try:
-            return open_folder(self._path, make=make)
+            return open_directory(self._path, create=create)
         except FileNotFoundError:
-            if make:
+            if create:
                 raise
             return contextlib.nullcontext()
 
-    def _decide(
-        self, decider: Decider, name: str, entry: Entry | None, before: Record | None
+    def _plan(
+        self, planner: Planner, name: str, entry: Entry | None, before: Record | None
     ) -> Step:
         try:
-            return decider.step(name, entry, before)
+            return planner.step(name, entry, before)
         except InTheWayError as error:
-            warn(in_the_way(error.path, entry, self._spec))
+            print_warning(in_the_way(error.path, entry, self._spec))
         except LinkError as error:
-            self._failed(f"the model {entry.name!r}: {error}" if entry else str(error))
+            model = f"the model {entry.name!r}: " if entry else ""
+            self._fail(LinkError(f"{model}{error.message}", error.hint))
         except OSError as error:
-            if self._concerns_all(error):
+            if self._is_common_to_all(error):
                 raise
-            self._failed(failure(error, self._spec))
+            self._fail(explain(error, self._spec))
         return Step(name, entry, before, before)
 
-    def _act(self, hub: Folder, steps: list[Step]) -> None:
+    def _execute(self, hub: Directory, steps: list[Step]) -> None:
         records = {step.name: step.before for step in steps}
         counts = {"linked": 0, "removed": 0}
         try:
-            hub.remove(TEMPORARY)
-            hub.remove(UNFINISHED)
+            remove_all(hub, TEMPORARY)
+            remove_all(hub, UNFINISHED)
             for step in steps:
-                records[step.name] = step.meanwhile
-                if self._do(hub, step):
-                    records[step.name] = step.record
-                    counts[step.does] += bool(step.acts)
+                records[step.name] = step.during
+                if self._execute_step(hub, step):
+                    records[step.name] = step.after
+                    counts[step.result] += bool(step.actions)
         except OSError as error:
-            self._failed(failure(error, self._spec))
+            self._fail(explain(error, self._spec))
         self._record(records)
-        if done := ", ".join(f"{does} {count}" for does, count in counts.items() if count):
-            tell(f"ai-models: {done} in {hub.path}")
+        if done := ", ".join(f"{result} {count}" for result, count in counts.items() if count):
+            print_result(f"ai-models: {done} in {hub.path}")
 
-    def _do(self, hub: Folder, step: Step) -> bool:
-        """Do it; say whether that went well."""
+    def _execute_step(self, hub: Directory, step: Step) -> bool:
+        """Return whether the step was done; if not, the reason was printed."""
         try:
-            for act in step.acts:
+            for act in step.actions:
                 act(hub)
         except InTheWayError as error:
-            warn(in_the_way(error.path, step.entry, self._spec))
+            print_warning(in_the_way(error.path, step.entry, self._spec))
         except OSError as error:
-            if self._concerns_all(error):
+            if self._is_common_to_all(error):
                 raise
-            self._failed(failure(error, self._spec))
+            self._fail(explain(error, self._spec))
         else:
             return True
         return False
@@ -195,10 +206,10 @@ class _Hub:
         self._state.hubs[self._path] = {n: record for n, record in records.items() if record}
         self._state.save()
 
-    def _concerns_all(self, error: OSError) -> bool:
-        unwritable = self._folder is not None and not self._folder.writable
-        return unwritable or error.errno in _EVERYWHERE
+    def _is_common_to_all(self, error: OSError) -> bool:
+        unwritable = self._hub is not None and not self._hub.writable
+        return unwritable or error.errno in _COMMON_TO_ALL
 
-    def _failed(self, line: str) -> None:
-        fail(line)
-        self._fine = False
+    def _fail(self, error: LinkError) -> None:
+        print_error(error)
+        self._complete = False

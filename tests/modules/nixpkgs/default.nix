@@ -1,4 +1,4 @@
-# What modules need of nixpkgs, over the stand-in.
+# The parts of nixpkgs that modules need, over the stand-in.
 {
   # Of the real nixpkgs.
   lib,
@@ -90,7 +90,7 @@ pkgs
   lndir = runCommand "no-lndir" { } "mkdir $out";
   glibcLocales = runCommand "no-locales" { version = "2.40"; } "mkdir $out";
 
-  # Of settings that nothing here sets.
+  # For settings that are not set here.
   formats = lib.genAttrs [ "gitIni" "ini" "json" "keyValue" "toml" "yaml" ] (
     _name: _options: { type = lib.types.anything; }
   );

@@ -35,7 +35,7 @@ in
     };
     returnsWhatTheCallerMakesOfAProblem = {
       expr = collect { inherit source; };
-      expected.problem = "needs a pin: `hash = \"sha256-…\"` (write \"\" to be told it) or `files = { … }` (from `aimodels-gen lock`)";
+      expected.problem = "needs a pin: set `hash = \"sha256-…\"` (with \"\", Nix reports the right one) or `files = { … }` (from `aimodels-gen lock`)";
     };
     namesWhileTheHashIsToBeFilledIn = {
       expr =
@@ -58,7 +58,7 @@ in
         hash = "";
         integration.huggingface.nmae = "x";
       };
-      expected.problem = "`integration.huggingface.nmae` is not known; there is: enable, model, org";
+      expected.problem = "`integration.huggingface.nmae` is not known; use one of: enable, model, org";
     };
     namesForABucketWithout = {
       expr =
@@ -78,7 +78,7 @@ in
         hash = "";
         integration.huggingface.model = "fine-tuned-llama";
       };
-      expected.problem = "`source.s3` has no name of its own for the cache: say `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `enable = false` there for the plain files";
+      expected.problem = "`source.s3` has no repository name: set `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `integration.huggingface.enable = false` for plain files";
     };
     aPinOfFilesOutsideOfGitNeedsNoCommit = {
       expr =
@@ -125,9 +125,9 @@ in
             [ { s3.bukket = "bucket"; } ]
           ];
       expected = [
-        "`fallbacks.s4` is not a kind of source; there is: huggingface, s3, url"
+        "`fallbacks.s4` is not a kind of source; use one of: huggingface, s3, url"
         "`fallbacks` must be a list of sources"
-        "in `fallbacks`: `source.s3.bukket` is not known; there is: bucket, prefix, region, endpoint, versions"
+        "in `fallbacks`: `source.s3.bukket` is not known; use one of: bucket, prefix, region, endpoint, versions"
       ];
     };
     plainFilesNeedNoNames = {

@@ -4,12 +4,15 @@ let
   library = import ../../../nix;
 in
 import ./names.nix
-// import ./keys.nix
-// import ./addresses.nix
-// import ./only.nix
-// import ./hash.nix { inherit pkgs; }
+// import ./urls.nix
+// import ./util.nix { inherit pkgs; }
+// import ./nullable.nix
+// import ./bundle-python.nix
 // import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix
 // import ./arguments.nix
+// import ./quote.nix
+// import ./models.nix
+// import ./licenses.nix { inherit pkgs; }
 // import ./integration.nix { inherit pkgs library; }
 // import ./fetch-model.nix { inherit pkgs library; }

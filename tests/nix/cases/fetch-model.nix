@@ -4,7 +4,7 @@ let
   commit = "01c7f73d771dfac7d292323805ebc428287df4f9";
   hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
-  # As the guide has it.
+  # As in the guide.
   llama = fetchModel {
     name = "llama-2-7b";
     source.huggingface.repo = "meta-llama/Llama-2-7b-hf";
@@ -166,7 +166,7 @@ in
       expected = true;
     };
 
-    # Otherwise Nix would take the old content for that of the new source.
+    # Otherwise Nix would reuse the content of the old source.
     anotherSourceIsAnotherPath = {
       expr =
         let

@@ -38,29 +38,17 @@ let
 in
 {
   "integration.mkCacheName" = {
-    ofAModel = {
+    isThatOfTheLibrary = {
       expr = integration.mkCacheName {
         org = "meta-llama";
         model = "Llama-2-7b-hf";
       };
       expected = "models--meta-llama--Llama-2-7b-hf";
     };
-    withoutAnOrganisation = {
-      expr = integration.mkCacheName { model = "gpt2"; };
-      expected = "models--gpt2";
-    };
-    ofADataset = {
-      expr = integration.mkCacheName {
-        org = "org";
-        model = "data";
-        repoType = "dataset";
-      };
-      expected = "datasets--org--data";
-    };
   };
 
   "integration.mkLinkScript" = {
-    # What it does is shown by running it: ../test_build.py.
+    # ../test_build.py runs it.
     leavesVariablesToTheShell = {
       expr = contains "hub=\"[$]HOME/.cache/huggingface/hub\"" (
         integration.mkLinkScript {
@@ -73,7 +61,7 @@ in
   };
 
   "integration.mkShellHook" = {
-    # What it does: ../test_shells.py.
+    # ../test_shells.py runs it.
     goesOnlineWhereThatIsWanted = {
       expr = contains "OFFLINE" (
         integration.mkShellHook {
@@ -107,7 +95,7 @@ in
   };
 
   "integration.mkCache" = {
-    # What is in it: ../test_shells.py.
+    # ../test_integration.py builds it.
     isADerivation = {
       expr = (integration.mkCache pkgs both).type;
       expected = "derivation";
@@ -136,7 +124,7 @@ in
         };
       };
     };
-    inAnotherFolder = {
+    inAnotherDirectory = {
       expr = builtins.attrNames (
         integration.mkContainerMounts {
           models = [ model ];
@@ -155,7 +143,7 @@ in
         "${whisper.copied}:/models/hub/models--openai--whisper-tiny:ro"
       ];
     };
-    inAnotherFolder = {
+    inAnotherDirectory = {
       expr = integration.mkContainerVolumes {
         models = [ model ];
         home = "/srv/hf";

@@ -3,6 +3,28 @@ let
   long = builtins.concatStringsSep "" (builtins.genList (_: "0123456789") 30);
 in
 {
+  "names.mkCacheName" = {
+    ofAModel = {
+      expr = names.mkCacheName {
+        org = "meta-llama";
+        model = "Llama-2-7b-hf";
+      };
+      expected = "models--meta-llama--Llama-2-7b-hf";
+    };
+    withoutAnOrganisation = {
+      expr = names.mkCacheName { model = "gpt2"; };
+      expected = "models--gpt2";
+    };
+    ofADataset = {
+      expr = names.mkCacheName {
+        org = "org";
+        model = "data";
+        repoType = "dataset";
+      };
+      expected = "datasets--org--data";
+    };
+  };
+
   "names.sanitize" = {
     keepsWhatTheStoreTakes = {
       expr = names.sanitize "aZ09+._?=-";

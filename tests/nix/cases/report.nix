@@ -1,9 +1,9 @@
-# The outcome of all cases, as data: what failed, how many there are, which functions have none.
+# The results of all cases, as data: failures, their number, and exported functions without a case.
 { pkgs }:
 let
   cases = import ./. { inherit pkgs; };
 
-  # `expr` and `expected` of a case are compared, so that both stay lazy where it passes.
+  # Only `expr` and `expected` are compared; a case that passes evaluates nothing else.
   failures = builtins.concatMap (
     symbol:
     builtins.concatMap (
@@ -15,7 +15,7 @@ let
     ) (builtins.attrNames cases.${symbol})
   ) (builtins.attrNames cases);
 
-  # Every function that a file of the library exports to another or to users.
+  # Every function that a file of the library exports to others or to users.
   exported =
     path: value:
     if builtins.isAttrs value then
@@ -27,17 +27,21 @@ let
     exported [ ] (import ../../../nix)
     ++ exported [ "names" ] (import ../../../nix/names.nix)
     ++ exported [ "sources" ] { inherit (import ../../../nix/sources) normalise; }
-    ++ exported [ "addresses" ] (import ../../../nix/addresses.nix)
-    ++ exported [ "only" ] (import ../../../nix/only.nix)
-    ++ exported [ "hash" ] (import ../../../nix/hash.nix pkgs.lib throw)
+    ++ exported [ "urls" ] (import ../../../nix/urls.nix)
+    ++ exported [ "util" ] (import ../../../nix/util.nix)
     ++ exported [ "arguments" ] (import ../../../nix/arguments.nix)
-    ++ exported [ "keys" ] (import ../../../nix/keys.nix throw)
-    ++ exported [ "fetcher" ] (import ../../../nix/fetcher.nix pkgs);
+    ++ exported [ "fetcher" ] (import ../../../nix/fetcher.nix pkgs)
+    ++ exported [ "quote" ] (import ../../../nix/integration/quote.nix)
+    ++ exported [ "models" ] (import ../../../nix/integration/models.nix "helper")
+    ++ exported [ "licenses" ] (import ../../../nix/modules/licenses.nix pkgs.lib)
+    ++ exported [ "bundlePython" ] (import ../../../nix/bundle-python.nix)
+    ++ exported [ "nullable" ] (import ../../../nix/nullable.nix);
 in
 {
   inherit failures;
   count = builtins.foldl' (
     sum: symbol: sum + builtins.length (builtins.attrNames cases.${symbol})
   ) 0 (builtins.attrNames cases);
+  inherit symbols;
   untested = builtins.filter (symbol: !(cases ? ${symbol})) symbols;
 }

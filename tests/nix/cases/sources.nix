@@ -2,7 +2,7 @@ let
   normalise = (import ../../../nix/sources).normalise throw "source";
   commit = "01c7f73d771dfac7d292323805ebc428287df4f9";
 
-  # Without what is the same for all of a kind.
+  # Without the attributes that all sources of a kind share.
   facts =
     source:
     removeAttrs source [
@@ -144,7 +144,7 @@ in
           };
         }).identity;
     };
-    aPrefixIsAFolder = {
+    aPrefixIsADirectory = {
       expr =
         (normalise {
           s3 = {

@@ -1,12 +1,30 @@
-# A stand-in for nixpkgs over the programs of the machine, so that the library is built and its
-# outputs used where no nixpkgs can be had. It has what the library and the flake use, by the same
-# names and with the same meaning, and nothing else; the sandbox must show /bin, /usr, /lib, /lib64.
+# A stand-in for nixpkgs over the programs of the machine, with which tests build the library's outputs
+# on machines without nixpkgs. It has what the library and the flake use, by the same names and with the
+# same meaning, and nothing else. The sandbox must show /bin, /usr, /lib and /lib64.
 {
   system,
-  # The real one can be given, to see that the two agree.
+  # Tests pass the real one, to check that the two agree.
   lib ? import ./lib.nix,
 }:
 let
+  # A function's result for these arguments, with `override` to change some of them.
+  makeOverridable =
+    function: arguments:
+    function arguments
+    // {
+      override = changes: makeOverridable function (arguments // changes);
+    };
+
+  # The arguments that a package declares, from here unless they are passed.
+  callPackage =
+    path: arguments:
+    let
+      function = import path;
+    in
+    makeOverridable function (
+      builtins.intersectAttrs (builtins.functionArgs function) pkgs // arguments
+    );
+
   mkDerivation =
     attrs:
     let
@@ -34,7 +52,7 @@ let
 
   runtimeShell = "/bin/bash";
 
-  # Its bin/ is /usr/bin, and its packages are those of the machine.
+  # Its bin/ is /usr/bin, and its packages are the machine's.
   hostPython = "/usr";
 
   python3 = {
@@ -48,80 +66,87 @@ let
         transformers = "";
       }) hostPython;
   };
+
+  pkgs = {
+    inherit
+      callPackage
+      lib
+      python3
+      system
+      ;
+
+    buildPackages = { inherit python3; };
+
+    inherit runtimeShell;
+
+    runCommand =
+      name: environment: buildCommand:
+      mkDerivation ({ inherit name buildCommand; } // environment);
+
+    writeShellScript =
+      name: text:
+      mkDerivation {
+        inherit name;
+        text = "#!${runtimeShell}\n${text}\n";
+        buildCommand = ''
+          printf %s "$text" > $out
+          chmod +x $out
+        '';
+      };
+
+    writeShellScriptBin =
+      name: text:
+      mkDerivation {
+        inherit name;
+        text = "#!${runtimeShell}\n${text}\n";
+        buildCommand = ''
+          mkdir -p $out/bin
+          printf %s "$text" > $out/bin/$name
+          chmod +x $out/bin/$name
+        '';
+      };
+
+    stdenvNoCC = {
+      inherit mkDerivation;
+      hostPlatform = { inherit system; };
+    };
+
+    # `nix develop` and `nix-shell` look for `outputs` and `stdenv` in its environment.
+    mkShell =
+      attrs:
+      mkDerivation (
+        {
+          name = "shell";
+          outputs = [ "out" ];
+          stdenv = mkDerivation {
+            name = "stdenv";
+            buildCommand = ''
+              mkdir $out
+              echo 'export PATH=/usr/bin:/bin; runHook() { eval "''${!1}"; }' > $out/setup
+            '';
+          };
+          buildCommand = "export > $out";
+        }
+        // attrs
+      );
+
+    dockerTools.streamLayeredImage = import ./image.nix { inherit mkDerivation runtimeShell; };
+
+    python3Packages = import ./python.nix { inherit mkDerivation; };
+
+    # nixpkgs puts the bundle at this path of the package, too.
+    cacert = mkDerivation {
+      name = "host-cacert";
+      buildCommand = ''
+        mkdir -p $out/etc/ssl/certs
+        cat /usr/share/ca-certificates/mozilla/*.crt > $out/etc/ssl/certs/ca-bundle.crt
+      '';
+    };
+
+    nixfmt-tree = mkDerivation {
+      name = "no-nixfmt-tree";
+      buildCommand = "mkdir $out";
+    };
+  };
 in
-{
-  inherit lib python3 system;
-
-  buildPackages = { inherit python3; };
-
-  inherit runtimeShell;
-
-  runCommand =
-    name: environment: buildCommand:
-    mkDerivation ({ inherit name buildCommand; } // environment);
-
-  writeShellScript =
-    name: text:
-    mkDerivation {
-      inherit name;
-      text = "#!${runtimeShell}\n${text}\n";
-      buildCommand = ''
-        printf %s "$text" > $out
-        chmod +x $out
-      '';
-    };
-
-  writeShellScriptBin =
-    name: text:
-    mkDerivation {
-      inherit name;
-      text = "#!${runtimeShell}\n${text}\n";
-      buildCommand = ''
-        mkdir -p $out/bin
-        printf %s "$text" > $out/bin/$name
-        chmod +x $out/bin/$name
-      '';
-    };
-
-  stdenvNoCC = {
-    inherit mkDerivation;
-    hostPlatform = { inherit system; };
-  };
-
-  # `nix develop` and `nix-shell` look for `outputs` and `stdenv` in its environment.
-  mkShell =
-    attrs:
-    mkDerivation (
-      {
-        name = "shell";
-        outputs = [ "out" ];
-        stdenv = mkDerivation {
-          name = "stdenv";
-          buildCommand = ''
-            mkdir $out
-            echo 'export PATH=/usr/bin:/bin; runHook() { eval "''${!1}"; }' > $out/setup
-          '';
-        };
-        buildCommand = "export > $out";
-      }
-      // attrs
-    );
-
-  dockerTools.streamLayeredImage = import ./image.nix { inherit mkDerivation runtimeShell; };
-
-  python3Packages = import ./python.nix { inherit mkDerivation; };
-
-  # nixpkgs puts the bundle at this path of the package, too.
-  cacert = mkDerivation {
-    name = "host-cacert";
-    buildCommand = ''
-      mkdir -p $out/etc/ssl/certs
-      cat /usr/share/ca-certificates/mozilla/*.crt > $out/etc/ssl/certs/ca-bundle.crt
-    '';
-  };
-
-  nixfmt-tree = mkDerivation {
-    name = "no-nixfmt-tree";
-    buildCommand = "mkdir $out";
-  };
-}
+pkgs

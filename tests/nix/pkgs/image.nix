@@ -1,6 +1,6 @@
-# An image, as a script that writes it to its standard output. The real one writes what Docker loads;
-# this one two archives, one after the other: what `extraCommands` has made, and the closure of
-# `config`, with the image's name and configuration as `image.json`.
+# An image, as a script that writes it to its standard output. The real one writes an archive for Docker;
+# this one two archives, one after the other: the files of `extraCommands`, and the closure of `config`,
+# with the image's name and configuration as `image.json`.
 { mkDerivation, runtimeShell }:
 {
   name,
@@ -37,7 +37,7 @@ mkDerivation {
     description
   ];
   buildCommand = ''
-    # Beside paths it names the derivations that have made them.
+    # Besides paths it lists their derivations.
     paths=$(grep "^$NIX_STORE/" closure | grep --invert-match '[.]drv$' | sort --unique | cut --characters 2-)
     cat > $out << END
     #!${runtimeShell}

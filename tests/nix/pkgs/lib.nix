@@ -1,5 +1,15 @@
-# The functions of nixpkgs' lib that the library and the flake use.
+# The functions of nixpkgs' lib that the library, the flake and the modules' licences use.
+let
+  letters =
+    string: builtins.genList (n: builtins.substring n 1 string) (builtins.stringLength string);
+in
 {
+  inherit (builtins) any attrValues concatMap;
+
+  concatMapStringsSep =
+    separator: function: list:
+    builtins.concatStringsSep separator (map function list);
+
   fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
   fetchers.proxyImpureEnvVars = [
@@ -35,4 +45,20 @@
     spdxId = "MIT";
     free = true;
   };
+
+  optionals = condition: list: if condition then list else [ ];
+
+  removeSuffix =
+    suffix: string:
+    let
+      length = builtins.stringLength string - builtins.stringLength suffix;
+    in
+    if length >= 0 && builtins.substring length (-1) string == suffix then
+      builtins.substring 0 length string
+    else
+      string;
+
+  toLower = builtins.replaceStrings (letters "ABCDEFGHIJKLMNOPQRSTUVWXYZ") (
+    letters "abcdefghijklmnopqrstuvwxyz"
+  );
 }

@@ -1,5 +1,5 @@
-# Python packages of the stand-in. Libraries come from a folder of installed ones: a file
-# `site-packages` beside this one, which tests write, names it.
+# Python packages of the stand-in. Libraries come from a directory with installed ones, whose path is in
+# a file `site-packages` next to this one; tests write it.
 { mkDerivation }:
 let
   file = ./site-packages;
@@ -7,9 +7,9 @@ let
     if builtins.pathExists file then
       builtins.readFile file
     else
-      throw "the stand-in for nixpkgs has no Python packages: write their folder into ${toString file}";
+      throw "the stand-in for nixpkgs has no Python packages: write the path of their directory to ${toString file}";
 
-  # Named, so that a misspelt dependency is an error here too.
+  # By name, because a misspelt dependency must be an error here, too.
   library = name: { pname = name; };
 in
 {
@@ -18,6 +18,7 @@ in
   hatchling = library "hatchling";
   huggingface-hub = library "huggingface-hub";
   jinja2 = library "jinja2";
+  msgspec = library "msgspec";
   requests = library "requests";
 
   # Builds the wheel with the backend that pyproject.toml names, and installs it.

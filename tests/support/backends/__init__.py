@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from support.loopback import Request, Watched
 
 
-def names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+def names(*, file_and_directory: bool = False) -> list[str]:
+    """Return the names of all backends.
+
+    Args:
+        file_and_directory: Only of those where one name can be both.
+    """
+    modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in modules if not file_and_directory or backend(name).file_and_directory]
 
 
 def backend(name: str) -> type[Backend]:
@@ -43,6 +49,7 @@ class Backend(ABC):
         kind: of the source.
         keeps_replaced: whether what was pinned can still be fetched when it has been replaced.
         hostile: names of files that it can be made to have, and that no one may create.
+        file_and_directory: whether it can have a file `a` beside a file `a/b`.
         publishes: whether it says the sha256 of files that are not tiny.
         env: what clients need in their environment.
         secret: what of that must be nowhere else.
@@ -51,6 +58,7 @@ class Backend(ABC):
 
     kind: ClassVar[str]
     keeps_replaced: ClassVar[bool] = False
+    file_and_directory: ClassVar[bool] = False
     publishes: ClassVar[bool] = False
     hostile: ClassVar[tuple[str, ...]] = ()
 

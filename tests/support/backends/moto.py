@@ -29,6 +29,7 @@ class _Guarded:
 
 class MotoBackend(Backend):
     kind = "s3"
+    file_and_directory = True
     publishes = True
     hostile = ("/evil", "a//b", "a/")
     versions = False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 class NginxBackend(Backend):
     kind = "url"
+    file_and_directory = True
     hostile = ("../evil", "/evil", "a//b", "a/./b", "..")
 
     @classmethod

@@ -1,4 +1,4 @@
-# By the name of nixpkgs' own: services of a kind that nothing here declares.
+# At the path of nixpkgs' own file: for a kind of services that is not declared here.
 { lib }:
 {
   configure = _: { serviceSubmodule = lib.types.raw; };

@@ -1,4 +1,4 @@
-# By the name of nixpkgs' own, with the same options.
+# At the path of nixpkgs' own file, with the same options.
 { lib, ... }:
 {
   options = {

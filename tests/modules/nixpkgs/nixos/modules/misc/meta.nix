@@ -1,4 +1,4 @@
-# By the name of nixpkgs' own. What modules say of themselves is of no interest here.
+# At the path of nixpkgs' own file. The metadata of modules is not used here.
 { lib, ... }:
 {
   options.meta = lib.mkOption {

@@ -1,5 +1,5 @@
-# By the name of nixpkgs' own, with the same options and types as far as they are set by our module, and
-# with what NixOS makes of them.
+# At the path of nixpkgs' own file: the options that our module sets, with the same types, and the units
+# that NixOS makes from them.
 {
   config,
   lib,
@@ -10,7 +10,7 @@ let
   inherit (lib) mkOption types;
   cfg = config.systemd;
 
-  # A list is a line for each; what is defined twice has to be the same, or lists.
+  # A list becomes one line for each element; two definitions must be equal, or lists.
   value = lib.mkOptionType {
     name = "systemd option";
     merge =
@@ -74,7 +74,7 @@ let
 
   service = types.submodule {
     imports = [ unit ];
-    # Those of tests and documents set more.
+    # Services of tests and documents set more.
     freeformType = types.attrsOf types.anything;
     options = {
       serviceConfig = section;
@@ -207,7 +207,7 @@ in
       };
     };
 
-    # What would be in /etc.
+    # The content of /etc.
     system.build.toplevel =
       pkgs.runCommand "nixos-system"
         {
@@ -221,7 +221,7 @@ in
         ''
           mkdir -p $out/systemd/system $out/tmpfiles.d
           cp "$tmpfilesPath" $out/tmpfiles.d/00-nixos.conf
-          # Debian's, which would empty /tmp.
+          # Without Debian's file, which would empty /tmp.
           ln -s /dev/null $out/tmpfiles.d/tmp.conf
           cp "$extraDependenciesPath" $out/extra-dependencies
           cd $out/systemd/system

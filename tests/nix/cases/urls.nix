@@ -1,10 +1,10 @@
 let
-  addresses = import ../../../nix/addresses.nix;
+  urls = import ../../../nix/urls.nix;
 in
 {
-  "addresses.isServer" = {
+  "urls.isServer" = {
     some = {
-      expr = map addresses.isServer [
+      expr = map urls.isServer [
         "https://hub.example.org"
         "http://[::1]:8090/hub/"
         "https://me:secret@hub.example.org"
@@ -23,9 +23,9 @@ in
     };
   };
 
-  "addresses.isFile" = {
+  "urls.isFile" = {
     some = {
-      expr = map addresses.isFile [
+      expr = map urls.isFile [
         "https://example.org/a b"
         "https://example.org/a%20b?download=true"
         "https://example.org/@scope/model.gguf"
@@ -46,9 +46,9 @@ in
     };
   };
 
-  "addresses.holdsSecret" = {
+  "urls.hasSecret" = {
     some = {
-      expr = map addresses.holdsSecret [
+      expr = map urls.hasSecret [
         "https://example.org/a?download=true&response-content-disposition=x"
         "https://example.org/token=a/b"
         "https://example.org/a?monkey=1"

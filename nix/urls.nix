@@ -1,4 +1,4 @@
-# Addresses of servers that may stand in a derivation, where everybody may read them.
+# Which URLs may be part of a derivation, which everybody can read.
 let
   letters =
     string: builtins.genList (n: builtins.substring n 1 string) (builtins.stringLength string);
@@ -7,12 +7,12 @@ let
     letters "abcdefghijklmnopqrstuvwxyz"
   );
 
-  # What signs a request, or stands for a login. The generator has a twin, addresses.py.
+  # Parameters that sign a request or replace a login. generator/aimodels_gen/net/urls.py has the same.
   secrets = "x-amz-(signature|credential|security-token)|x-goog-(signature|credential)|signature|sig|([a-z]+[-_])?token|api[-_]?key|key|secret|password|auth|jwt";
 in
 {
   /**
-    Whether a string is the http(s) address of a server, without user, password or query.
+    Whether a string is the http(s) URL of a server, without user, password or query.
 
     # Type
 
@@ -23,8 +23,8 @@ in
   isServer = text: builtins.match "https?://[^[:space:]/@?#]+(/[^[:space:]@?#]*)?" text != null;
 
   /**
-    Whether a string is the http(s) address of a file, without user or password. It may have a query,
-    but see `holdsSecret`.
+    Whether a string is the http(s) URL of a file, without user or password. It may have a query; see
+    `hasSecret`.
 
     # Type
 
@@ -35,13 +35,13 @@ in
   isFile = text: builtins.match "https?://[^[:space:]/@?#]+/[^[:space:]#]+" text != null;
 
   /**
-    Whether a query has a parameter whose value must be nobody's to read.
+    Whether the query of a URL has a parameter whose value must stay secret.
 
     # Type
 
     ```
-    holdsSecret :: String -> Bool
+    hasSecret :: String -> Bool
     ```
   */
-  holdsSecret = text: builtins.match "[^?]*[?](.*&)?(${secrets})=.*" (lower text) != null;
+  hasSecret = text: builtins.match "[^?]*[?](.*&)?(${secrets})=.*" (lower text) != null;
 }

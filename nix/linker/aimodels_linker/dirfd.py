@@ -1,0 +1,192 @@
+"""Directories held open by a file descriptor, for places where others may write at the same time.
+
+An open directory stays the same one, whatever happens to its path. Paths are relative to it, and
+nothing is written through a symbolic link, so root can work in the directory of a hostile user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aimodels_linker.errors import InTheWayError, LinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+NO_FOLLOW = _DIRECTORY | os.O_NOFOLLOW
+"""Flags of `os.open` for a directory that is not the target of a link."""
+
+# O_NONBLOCK: opening a pipe does not wait for its writer.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_TAKEN = {errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY}
+_NO_FILE = {errno.ENOENT, errno.ELOOP, errno.ENXIO}
+
+
+class Kind(Enum):
+    """What a name can stand for, apart from a link."""
+
+    DIRECTORY = 1
+    FILE = 2
+
+
+class Directory:
+    """An open directory.
+
+    Args:
+        descriptor: Its file descriptor; closed at the end of a `with` block.
+        path: Its path, for messages.
+    """
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self.descriptor = descriptor
+        self.path = path
+
+    def __enter__(self) -> Directory:  # noqa: PYI034 (Self is new in Python 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+
+    @property
+    def writable(self) -> bool:
+        """Whether names in this directory can be created and removed."""
+        return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor)
+
+    def look_up(self, name: str) -> str | Kind | None:
+        """Return what a name stands for: the target of a link, a kind, or None for nothing."""
+        with self.errors_at(name):
+            try:
+                mode = os.lstat(name, dir_fd=self.descriptor).st_mode
+                if stat.S_ISLNK(mode):
+                    return os.readlink(name, dir_fd=self.descriptor)
+            except FileNotFoundError:
+                return None
+        return Kind.DIRECTORY if stat.S_ISDIR(mode) else Kind.FILE
+
+    def open_child(self, name: str, *, create: bool = False) -> Directory:
+        """Open a directory in this one, or create it first.
+
+        Raises:
+            InTheWayError: It is not a directory, or exists although it should be created.
+        """
+        with self.errors_at(name):
+            if create:
+                os.mkdir(name, dir_fd=self.descriptor)
+            descriptor = os.open(name, NO_FOLLOW, dir_fd=self.descriptor)
+        return Directory(descriptor, f"{self.path}/{name}")
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return the first bytes of a regular file, or None if there is none.
+
+        Args:
+            path: A path below this directory. A link is not followed in its last part.
+            limit: The maximum number of bytes.
+        """
+        with self.errors_at(path):
+            try:
+                descriptor = os.open(path, _READ, dir_fd=self.descriptor)
+            except OSError as error:
+                if error.errno in _NO_FILE:
+                    return None
+                raise
+            with os.fdopen(descriptor, "rb") as file:
+                regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+                return file.read(limit) if regular else None
+
+    def exists(self, path: str) -> bool:
+        """Whether a path exists; the target of a link, if the path is one."""
+        try:
+            os.stat(path, dir_fd=self.descriptor)
+        except OSError:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def open_below(self, path: str, *, create: bool = False) -> Iterator[int]:
+        """Open a directory below this one, part by part, and yield its descriptor.
+
+        Args:
+            path: Its path; "" for this directory.
+            create: Whether to create what is missing of the path.
+
+        Raises:
+            InTheWayError: A part of the path is not a directory.
+        """
+        descriptor = os.dup(self.descriptor)
+        try:
+            reached = ""
+            for part in path.split("/") if path else ():
+                reached = f"{reached}/{part}" if reached else part
+                with self.errors_at(reached):
+                    inner = _open_no_follow(descriptor, part, create=create)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def errors_at(self, path: str) -> Iterator[None]:
+        """Raise errors with the absolute path at which they occurred."""
+        try:
+            yield
+        except OSError as error:
+            raise self.error_at(path, error) from error
+
+    def error_at(self, path: str, error: OSError) -> InTheWayError | OSError:
+        """Return an error of the operating system with the absolute path of a path."""
+        absolute = f"{self.path}/{path}" if path else self.path
+        if error.errno in _TAKEN:
+            return InTheWayError(absolute)
+        return OSError(error.errno, error.strerror, absolute)
+
+
+def open_directory(path: str, *, create: bool = False) -> Directory:
+    """Open a directory by its path, which may be a link, or lead through links.
+
+    Args:
+        path: An absolute path.
+        create: Whether to create it and its parents if they are missing.
+
+    Raises:
+        LinkError: As root, at a link that another user has made: it could lead anywhere.
+    """
+    if os.geteuid() == 0:
+        _check_links(path)
+    if create:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    return Directory(os.open(path, _DIRECTORY), path)
+
+
+def _open_no_follow(descriptor: int, name: str, *, create: bool) -> int:
+    try:
+        return os.open(name, NO_FOLLOW, dir_fd=descriptor)
+    except FileNotFoundError:
+        if not create:
+            raise
+    with contextlib.suppress(FileExistsError):  # another program may create it at the same time
+        os.mkdir(name, dir_fd=descriptor)
+    return os.open(name, NO_FOLLOW, dir_fd=descriptor)
+
+
+def _check_links(path: str) -> None:
+    parts = path.split("/")
+    for count in range(2, len(parts) + 1):
+        part = "/".join(parts[:count])
+        try:
+            status = os.lstat(part)
+        except OSError:
+            return
+        if stat.S_ISLNK(status.st_mode) and status.st_uid != 0:
+            raise LinkError(
+                f"{part} is a link to {Path(part).readlink()} that root did not make, so root "
+                "does not follow it",
+                "make it as root, or configure the directory that it leads to",
+            )

@@ -1,0 +1,256 @@
+"""Link trees: directories of links to an entry in the store, to which programs may add downloads.
+
+A link tree has what huggingface_hub would have made, except that its blobs are links:
+
+    blobs/<sha256>                  a link to the blob of the entry in the store
+    snapshots/<commit>/<path>       relative links to the blobs
+    refs/<ref>  trees/<commit>.json files with the same bytes as in the store
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from aimodels_linker.dirfd import open_directory
+from aimodels_linker.errors import LinkError
+from aimodels_linker.state import DirectoryRecord
+from aimodels_linker.walk import walk
+from aimodels_linker.write import Write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from aimodels_linker.dirfd import Directory
+
+Wanted: TypeAlias = "Mapping[str, str | bytes]"
+"""What has to be in a link tree: path -> the target of a link, or the bytes of a file."""
+
+InStore: TypeAlias = "Callable[[str], bool]"
+"""Whether the target of a link is in the Nix store."""
+
+_MAX_SIZE = 1 << 28  # bytes of a listing or a ref; real ones have a few MiB at most
+_BLOB = re.compile(r"(?:\.\./)+(blobs/[^/]+)")
+
+# A ref that is there has its snapshot, and a link in a snapshot has its blob.
+_WRITE_ORDER = ("blobs", "trees", "snapshots", "refs")
+_REMOVE_ORDER = ("refs", "snapshots", "trees", ".no_exist", "blobs")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What to do to a link tree.
+
+    Args:
+        writes: In this order.
+        removals: Paths of links and files to remove after that, in this order.
+        empty: Directories to remove after that.
+        remains: Whether anything is left in the end.
+    """
+
+    writes: list[Write]
+    removals: list[str]
+    empty: set[str]
+    remains: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.writes or self.removals or self.empty or not self.remains)
+
+
+def read_entry(path: str) -> Wanted:
+    """Return what has to be in the link tree of an entry in the store.
+
+    Raises:
+        LinkError: The path is not an entry of a cache.
+    """
+    wanted: dict[str, str | bytes] = {}
+    with open_directory(path) as directory:
+        for node, target in walk(directory).nodes.items():
+            top = _top(node)
+            if top == "blobs":
+                wanted[node] = f"{path}/{node}"
+            elif top == "snapshots" and target is not None:
+                wanted[node] = target
+            elif top in {"refs", "trees"}:
+                wanted[node] = directory.read(node, _MAX_SIZE) or b""
+    if not _by_commit(wanted):
+        raise LinkError(
+            f"{path} is not a cache entry: it has no snapshots", "use a path that fetchModel built"
+        )
+    return wanted
+
+
+def record_of(wanted: Wanted) -> DirectoryRecord:
+    """Return the record of a link tree that has what it needs."""
+    refs = {
+        path.removeprefix("refs/"): _commit(content)
+        for path, content in wanted.items()
+        if isinstance(content, bytes) and _top(path) == "refs"
+    }
+    return DirectoryRecord(refs, _by_commit(wanted), made=True)
+
+
+def sort_writes(writes: Iterable[Write]) -> list[Write]:
+    """Sort writes so that what a link or a ref leads to is written before it."""
+    return sorted(writes, key=lambda write: (_WRITE_ORDER.index(_top(write.path)), write.path))
+
+
+def is_link_tree(directory: Directory, in_store: InStore) -> bool:
+    """Whether a directory looks like a link tree of ours, for when there is no record of it."""
+    return any(
+        _top(path) == "blobs"
+        and target is not None
+        and in_store(target)
+        and target.endswith(f"/{path}")
+        for path, target in walk(directory).nodes.items()
+    )
+
+
+def compare(
+    directory: Directory, wanted: Wanted, record: DirectoryRecord | None, in_store: InStore
+) -> Changes:
+    """Return what to change in a link tree of ours.
+
+    Args:
+        directory: The link tree.
+        wanted: What has to be in it; nothing if its model has left the configuration.
+        record: What we made of it, or None if that is not known.
+        in_store: Whether the target of a link is in the Nix store.
+    """
+    return _Comparison(directory, wanted, record, in_store).changes()
+
+
+class _Comparison:
+    def __init__(
+        self,
+        directory: Directory,
+        wanted: Wanted,
+        record: DirectoryRecord | None,
+        in_store: InStore,
+    ) -> None:
+        self._directory = directory
+        self._nodes, self._directories = walk(directory)
+        self._wanted = wanted
+        self._in_store = in_store
+        self._record = record or self._guess_record()
+
+    def changes(self) -> Changes:
+        writes = [
+            Write(path, content, replace=path in self._nodes)
+            for path, content in self._wanted.items()
+            if path not in self._nodes or self._is_outdated(path, content)
+        ]
+        ours = {
+            f"snapshots/{commit}/{path}"
+            for commit, paths in self._record.snapshots.items()
+            for path in paths
+        }
+        withdrawn = ours - self._wanted.keys()
+        links = {path for path in withdrawn if self._leads_to_store(path)}
+        removals = links | self._useless(self._nodes.keys() - links)
+        remaining = self._wanted.keys() | (self._nodes.keys() - removals)
+        # A killed run may have left directories empty.
+        may_be_empty = withdrawn or removals
+        empty = set(self._directories) - _parents(remaining) if may_be_empty else set()
+        return Changes(
+            sort_writes(writes),
+            sorted(removals, key=lambda path: (_REMOVE_ORDER.index(_top(path)), path)),
+            empty,
+            bool(remaining),
+        )
+
+    def _is_outdated(self, path: str, content: str | bytes) -> bool:
+        """Whether to replace a node; one that somebody else has put there stays if it works."""
+        target = self._nodes[path]
+        if isinstance(content, str):
+            if target is None or target == content:
+                return False
+            return self._in_store(target) or not self._directory.exists(path)
+        if _top(path) == "refs":
+            # A program may move a ref; it stays moved until the configuration has a new commit.
+            configured = self._record.refs.get(path.removeprefix("refs/"))
+            if configured == _commit(content):
+                return f"snapshots/{self._commit_at(path)}" not in self._directories
+        return self._directory.read(path, len(content) + 1) != content
+
+    def _useless(self, remaining: Iterable[str]) -> set[str]:
+        """Return the nodes that nothing needs if only these links remain."""
+        kept = _by_commit(self._wanted)
+        withdrawn = self._record.snapshots.keys() - kept.keys()
+        gone = withdrawn - _by_commit(remaining).keys()
+        used = {_blob(self._nodes[path]) for path in remaining if path not in self._wanted}
+
+        def is_useless(path: str) -> bool:
+            top, _, name = path.partition("/")
+            if top == "blobs":
+                target = self._nodes[path]
+                return path not in used and target is not None and self._in_store(target)
+            if top == "trees":
+                # Even if others have files of that commit: the listing would have ours as missing.
+                return name.removesuffix(".json") in withdrawn
+            if top == ".no_exist":
+                return name.partition("/")[0] in gone
+            if top == "refs":
+                commit = self._commit_at(path)
+                return commit in gone or (name in self._record.refs and commit in kept)
+            return False
+
+        return {path for path in remaining if path not in self._wanted and is_useless(path)}
+
+    def _guess_record(self) -> DirectoryRecord:
+        """Return a record for a lost one: what programs have downloaded has a file of its own."""
+        commits = _by_commit(self._nodes)
+        return DirectoryRecord(
+            {},
+            {
+                commit: paths
+                for commit, paths in commits.items()
+                if all(self._leads_to_store(f"snapshots/{commit}/{path}") for path in paths)
+            },
+        )
+
+    def _leads_to_store(self, path: str) -> bool:
+        """Whether a path in a snapshot is a link to a blob that is in the store, or missing."""
+        blob = _blob(self._nodes.get(path))
+        if blob is None:
+            return False
+        target = self._nodes.get(blob, "")
+        return blob not in self._nodes or (target is not None and self._in_store(target))
+
+    def _commit_at(self, ref: str) -> str:
+        return _commit(self._directory.read(ref, _MAX_SIZE))
+
+
+def _commit(ref: bytes | None) -> str:
+    return (ref or b"").decode("ascii", "replace")
+
+
+def _blob(target: str | None) -> str | None:
+    """Return the path of the blob that a link in a snapshot leads to."""
+    match = _BLOB.fullmatch(target) if target is not None else None
+    return match[1] if match else None
+
+
+def _by_commit(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the paths in snapshots, by commit."""
+    commits: dict[str, list[str]] = {}
+    for node in sorted(paths):
+        top, _, rest = node.partition("/")
+        commit, _, path = rest.partition("/")
+        if top == "snapshots" and path:
+            commits.setdefault(commit, []).append(path)
+    return commits
+
+
+def _parents(paths: Iterable[str]) -> set[str]:
+    """Return all directories that paths lead through."""
+    parents = set()
+    for path in paths:
+        parts = path.split("/")
+        parents |= {"/".join(parts[:count]) for count in range(1, len(parts))}
+    return parents
+
+
+def _top(path: str) -> str:
+    return path.partition("/")[0]

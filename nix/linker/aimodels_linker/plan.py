@@ -1,0 +1,168 @@
+"""Planning what to do about one entry of a hub directory, before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from aimodels_linker.dirfd import Directory, Kind
+from aimodels_linker.link_tree import compare, is_link_tree, read_entry, record_of, sort_writes
+from aimodels_linker.log import print_warning
+from aimodels_linker.messages import left_alone, stays_directory
+from aimodels_linker.remove import remove_directory, remove_empty, remove_nodes
+from aimodels_linker.state import DirectoryRecord, LinkRecord, merge_records
+from aimodels_linker.write import UNFINISHED, Write, move, write_nodes
+
+if TYPE_CHECKING:
+    from aimodels_linker.link_tree import Changes, Wanted
+    from aimodels_linker.spec import Entry, Spec
+    from aimodels_linker.state import Record
+
+Action: TypeAlias = Callable[[Directory], None]
+"""Changes something in the hub directory that it is given."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do about an entry.
+
+    Args:
+        name: The name of the entry in the hub directory.
+        entry: The model, or None if the configuration has none of that name.
+        before: The record of what we made so far.
+        after: The record of what we made when this is done.
+        result: What to count the step as.
+        summary: For messages; begins with a verb.
+        actions: In this order.
+    """
+
+    name: str
+    entry: Entry | None
+    before: Record | None
+    after: Record | None = None
+    result: Literal["linked", "removed"] = "linked"
+    summary: str = ""
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def during(self) -> Record | None:
+        """The record for the time until this is done."""
+        return merge_records(self.before, self.after) if self.actions else self.after
+
+
+class Planner:
+    """Plans the steps for the entries of one hub directory.
+
+    Args:
+        spec: What has to be in the hub directory.
+        path: The path of the hub directory.
+        hub: The open directory, or None if it does not exist.
+    """
+
+    def __init__(self, spec: Spec, path: str, hub: Directory | None) -> None:
+        self._spec = spec
+        self._path = path
+        self._hub = hub
+
+    def step(self, name: str, entry: Entry | None, before: Record | None) -> Step:
+        """Return what to do about an entry.
+
+        Args:
+            name: The name of the entry in the hub directory.
+            entry: The model that has to be there, if any.
+            before: The record of what we made so far.
+
+        Raises:
+            LinkError: The model's path is not an entry.
+            InTheWayError: What is there was replaced meanwhile.
+        """
+        found = self._hub.look_up(name) if self._hub else None
+        if self._hub and found is Kind.DIRECTORY:
+            with self._hub.open_child(name) as directory:
+                if self._is_ours(directory, entry, before):
+                    return self._step_of_tree(name, entry, before, directory)
+        replace = isinstance(found, str) and self._spec.in_store(found)
+        path = f"{self._path}/{name}"
+        if entry is None:
+            actions = (partial(_unlink, name),) if replace else ()
+            return Step(name, None, before, None, "removed", f"remove {path}", actions)
+        if found is not None and not replace:
+            print_warning(left_alone(path, found, entry, self._spec))
+            return Step(name, entry, before)
+        if self._spec.mode == "directory":
+            wanted = read_entry(entry.path)
+            summary = f"fill {path} with links to {entry.path}"
+            create = partial(_create_tree, name, wanted, replace=replace)
+            return Step(name, entry, before, record_of(wanted), "linked", summary, (create,))
+        summary = f"link {path} to {entry.path}"
+        link = partial(_link, name, entry.path, replace=replace)
+        actions = () if found == entry.path else (link,)
+        return Step(name, entry, before, LinkRecord(), "linked", summary, actions)
+
+    def _is_ours(self, directory: Directory, entry: Entry | None, before: Record | None) -> bool:
+        """Whether we have made a directory; not if the record has a link of ours in its place."""
+        if isinstance(before, DirectoryRecord):
+            return before.made or is_link_tree(directory, self._spec.in_store)
+        return before is None and entry is not None and is_link_tree(directory, self._spec.in_store)
+
+    def _step_of_tree(
+        self, name: str, entry: Entry | None, before: Record | None, directory: Directory
+    ) -> Step:
+        """Return what to do about a link tree that we have made."""
+        record = before if isinstance(before, DirectoryRecord) else None
+        path = f"{self._path}/{name}"
+        if entry is None or self._spec.mode == "link":
+            changes = compare(directory, {}, record, self._spec.in_store)
+            clear = partial(_change_tree, name, changes)
+            if entry is None:
+                summary = f"remove the links in {path}"
+                actions = (clear,) if changes else ()
+                after = _record_of_rest(record, changes)
+                return Step(name, None, before, after, "removed", summary, actions)
+            if not changes.remains:
+                summary = f"replace {path} by a link to {entry.path}"
+                link = partial(_link, name, entry.path, replace=False)
+                return Step(name, entry, before, LinkRecord(), "linked", summary, (clear, link))
+            print_warning(stays_directory(path, entry, self._spec))
+        wanted = read_entry(entry.path)
+        changes = compare(directory, wanted, record, self._spec.in_store)
+        summary = f"update the links in {path} to {entry.path}"
+        actions = (partial(_change_tree, name, changes),) if changes else ()
+        return Step(name, entry, before, record_of(wanted), "linked", summary, actions)
+
+
+def _record_of_rest(record: DirectoryRecord | None, changes: Changes) -> DirectoryRecord | None:
+    """Return the record of a link tree whose model has left the configuration.
+
+    It keeps the refs that were configured last, because the model may come back: all models leave
+    when the system shuts down.
+    """
+    return DirectoryRecord(record.refs if record else {}, made=True) if changes.remains else None
+
+
+def _link(name: str, path: str, hub: Directory, *, replace: bool) -> None:
+    write_nodes(hub, [Write(name, path, replace)], hub)
+
+
+def _unlink(name: str, hub: Directory) -> None:
+    remove_nodes(hub, [name])
+
+
+def _create_tree(name: str, wanted: Wanted, hub: Directory, *, replace: bool) -> None:
+    writes = sort_writes(Write(path, content, replace=False) for path, content in wanted.items())
+    with hub.open_child(UNFINISHED, create=True) as tree:
+        write_nodes(tree, writes, hub)
+    if replace:
+        remove_nodes(hub, [name])  # a directory cannot replace a link at once
+    move(hub, UNFINISHED, hub.descriptor, name)
+
+
+def _change_tree(name: str, changes: Changes, hub: Directory) -> None:
+    with hub.open_child(name) as tree:
+        write_nodes(tree, changes.writes, hub)
+        remove_nodes(tree, changes.removals)
+        remove_empty(tree, changes.empty)
+    if not changes.remains:
+        remove_directory(hub, name)
