@@ -38,7 +38,7 @@ def receive(
         TransientError: The body ended early, or its connection broke.
         DiskFullError, StopWorker: As `PartialFile.write`.
     """
-    others = [] if response.partial else file.take_rest()
+    others = [] if response.partial else file.parts.take_all()
     position = response.start or 0
     try:
         for wanted in sorted((part, *others), key=lambda part: part.at):
@@ -81,10 +81,10 @@ def _fill(
     finally:
         if filled:
             count(file.write(part, buffer[:filled]))
-    if part.left and file.size == UNKNOWN:
+    if part.left and file.parts.size == UNKNOWN:
         file.set_size(part.at)
     # Some servers send less than was asked for at a time: there is nothing wrong with that.
     elif part.left and (part.at == start or not response.capped):
         raise TransientError(
-            f"{response.url}: the connection ended after {part.at} of {file.size} bytes"
+            f"{response.url}: the connection ended after {part.at} of {file.parts.size} bytes"
         )

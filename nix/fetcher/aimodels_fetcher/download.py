@@ -60,7 +60,6 @@ class Download:
         self._lock = threading.Lock()
         self._abandoned = False
         self._corrupt = 0
-        self._verifying: RangeDownload | None = None
         start = upstreams.first(remote.path)
         if start is None:
             raise FetchError(
@@ -72,17 +71,17 @@ class Download:
     @property
     def wanting(self) -> bool:
         """Whether there are bytes that no worker is fetching."""
-        return self._attempt.file.wanting
+        return self._attempt.file.parts.wanting
 
     @property
     def sharers(self) -> int:
         """Number of workers that are fetching it."""
-        return self._attempt.file.sharers
+        return self._attempt.file.parts.sharers
 
     def take(self, sharers: int) -> Task | None:
         """Return the fetching of a part, or None where there is none to take at the moment."""
         attempt = self._attempt
-        if not attempt.file.size:
+        if not attempt.file.parts.size:
             self._verify_aside(attempt)
         part = attempt.take(sharers)
         return partial(self._fetch, attempt, part) if part else None
@@ -101,26 +100,19 @@ class Download:
         file = attempt.file
         try:
             file.open()
-            if part.end < file.size and self._verify_aside(attempt):
-                file.set_size(file.size)
+            if part.end < file.parts.size and self._verify_aside(attempt):
+                file.set_size(file.parts.size)
             attempt.fetch(part, buffer)
         finally:
             file.give_back([part])
             if part.left:
                 self._workers.wake()
-        if file.complete and self._starts_verifying(attempt):
+        if file.parts.complete and file.claim_reading():
             self._verify(attempt, buffer)
-
-    def _starts_verifying(self, attempt: RangeDownload) -> bool:
-        """Return whether the caller has to verify the attempt, because no other thread does."""
-        with self._lock:
-            first = self._verifying is not attempt
-            self._verifying = attempt
-            return first
 
     def _verify_aside(self, attempt: RangeDownload) -> bool:
         """Verify the attempt on a thread of its own, unless that is under way; return whether."""
-        if not self._starts_verifying(attempt):
+        if not attempt.file.claim_reading():
             return False
         self._workers.start(self, lambda: self._verify(attempt, memoryview(bytearray(_BUFFER))))
         return True
@@ -145,7 +137,7 @@ class Download:
         Raises:
             ContentError: That has been tried often enough.
         """
-        size = attempt.file.size
+        size = attempt.file.parts.size
         changed = ", with an ETag that changed on the way" if len(attempt.validators) > 1 else ""
         error = ContentError(
             f"{attempt.name}: {wrong} ({bytes_text(size)} of {attempt.type}{changed})",

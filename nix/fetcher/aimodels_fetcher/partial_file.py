@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from aimodels_fetcher.errors import DiskFullError
 from aimodels_fetcher.parts import UNKNOWN
+from aimodels_fetcher.shared_parts import SharedParts
 from aimodels_fetcher.wording import bytes_text
-from aimodels_fetcher.workers import StopWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,49 +21,29 @@ if TYPE_CHECKING:
     from aimodels_fetcher.targets import Target
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_LONGEST_PAUSE = 1.0  # seconds
 
 
 class PartialFile:
-    """A file of which parts are taken and written, each byte once, and which one thread reads.
+    """A descriptor and the parts that are written through it, each byte once.
 
     Safe to use from several threads. The descriptor is closed when the file is, but not before the
-    last part has been given back and the reader is done.
+    last part has been given back and the reader is done: another file may get its number.
 
     Args:
         target: Where it is written.
         size: Bytes, or None where that is not known.
+
+    Attributes:
+        parts: Who writes which bytes, and how far they have come.
     """
 
     def __init__(self, target: Target, size: int | None) -> None:
         self.target = target
-        self.closed = False
-        self._parts = target.parts(UNKNOWN if size is None else size)
-        self._advanced = threading.Condition(threading.Lock())  # of what is above, under its lock
-        self._opening = threading.Lock()
+        self.parts = SharedParts(target.parts(UNKNOWN if size is None else size))
+        self._lock = threading.Lock()
         self._file: FileIO | None = None
+        self._claimed = False
         self._reading = False
-
-    @property
-    def size(self) -> int:
-        """Bytes of the whole file, or UNKNOWN."""
-        return self._parts.size
-
-    @property
-    def wanting(self) -> bool:
-        """Whether there are bytes that no worker has taken."""
-        return self._parts.wanting
-
-    @property
-    def sharers(self) -> int:
-        """Number of parts that are taken."""
-        return self._parts.sharers
-
-    @property
-    def complete(self) -> bool:
-        """Whether every byte is there."""
-        with self._advanced:
-            return self._parts.complete
 
     def open(self) -> None:
         """Make the file, if that has not been done.
@@ -72,36 +52,17 @@ class PartialFile:
             StopWorker: The file is closed.
             OSError: It cannot be made.
         """
-        with self._opening:  # and not the other lock: it may take longer than to fetch the content
-            self._check_open()
+        with self._lock:
+            self.parts.check_open()
             if self._file is None:
                 self._file = self.target.open()
 
-    def take(self, sharers: int | None) -> Part | None:
-        """Take the next part, as `Parts.take` does."""
-        with self._advanced:
-            return None if self.closed else self._parts.take(sharers)
-
-    def take_rest(self) -> list[Part]:
-        """Take everything that no worker has taken, in the order of the file."""
-        with self._advanced:
-            return self._parts.take_all()
-
-    def give_back(self, parts: Iterable[Part]) -> None:
-        """Return parts that were taken: what of them is missing may be taken again."""
-        with self._advanced:
-            for part in parts:
-                self._parts.give_back(part)
-            self._advanced.notify_all()
-        self._close_unused()
-
     def set_size(self, size: int) -> None:
         """Cut or extend the file to a size that has become known, in bytes."""
-        with self._advanced:
-            self._parts.resize(size)
-            if size != UNKNOWN:
-                os.ftruncate(self._descriptor, size)
-            self._advanced.notify_all()
+        # In this order: a file that is complete may be started over by another thread.
+        if size != UNKNOWN:
+            os.ftruncate(self._descriptor, size)
+        self.parts.resize(size)
 
     def write(self, part: Part, data: memoryview) -> int:
         """Write the next bytes of a part, without those that are no longer wanted of it.
@@ -113,55 +74,33 @@ class PartialFile:
             DiskFullError: There is no space left.
             StopWorker: The file is closed.
         """
-        with self._advanced:
-            self._check_open()
-            if self._parts.too_far(part.at):
-                self._advanced.wait(_LONGEST_PAUSE)
-            data = data[: part.reserve(len(data))]
-        at = part.at
+        wanted = self.parts.reserve(part, len(data))
+        written = 0
         try:
-            while data:
-                count = os.pwrite(self._descriptor, data, at)
-                data, at = data[count:], at + count
+            while written < wanted:
+                written += os.pwrite(self._descriptor, data[written:wanted], part.at + written)
         except OSError as error:
             if error.errno not in _FULL:
                 raise
-            size = "it" if self.size == UNKNOWN else f"its {bytes_text(self.size)}"
+            size = "it" if self.parts.size == UNKNOWN else f"its {bytes_text(self.parts.size)}"
             raise DiskFullError(
                 f"the disk is full: {self.target.directory} has no room for {size}",
                 "something else fills the disk as well: free some space (nix-collect-garbage -d), "
                 "then build again",
             ) from error
-        with self._advanced:
-            written = at - part.at
-            part.at = at
-            self._advanced.notify_all()
+        self.parts.advance(part, written)
         return written
 
-    def wait_beyond(self, count: int) -> int:
-        """Wait for more bytes without a gap than `count`; the same number at the end of the file.
+    def give_back(self, parts: Iterable[Part]) -> None:
+        """Return parts that were taken: what of them is missing may be taken again."""
+        self.parts.give_back(parts)
+        self._close_unused()
 
-        Raises:
-            StopWorker: The file is closed.
-        """
-        with self._advanced:
-            while self._parts.frontier <= count and not self._parts.complete:
-                self._check_open()
-                self._advanced.wait()
-            self._check_open()
-            return self._parts.frontier
-
-    def wait_for_size(self) -> int:
-        """Wait until the size is known, in bytes.
-
-        Raises:
-            StopWorker: The file is closed.
-        """
-        with self._advanced:
-            while self.size == UNKNOWN:
-                self._check_open()
-                self._advanced.wait()
-            return self.size
+    def claim_reading(self) -> bool:
+        """Return whether the caller is the one that has to read the file: the first that asks."""
+        with self._lock:
+            first, self._claimed = not self._claimed, True
+            return first
 
     @contextmanager
     def reading(self) -> Iterator[FileIO]:
@@ -171,38 +110,31 @@ class PartialFile:
             StopWorker: The file is closed.
         """
         self.open()
-        with self._advanced:
-            self._check_open()
+        with self._lock:
+            self.parts.check_open()
             self._reading = True
         try:
             yield cast("FileIO", self._file)
         finally:
-            with self._advanced:
+            with self._lock:
                 self._reading = False
             self._close_unused()
 
     def discard(self, start: int, end: int) -> None:
-        """Tell the target that these bytes have been read; called while reading."""
+        """Give up bytes that have been read, where the target does not keep them."""
         self.target.discard(cast("FileIO", self._file), start, end)
-        with self._advanced:
-            self._parts.consumed = end
-            self._advanced.notify_all()
+        self.parts.consume(end)
 
     def close(self) -> None:
-        """Let nothing more be taken, written or read."""
-        with self._opening, self._advanced:
-            self.closed = True
-            self._advanced.notify_all()
+        """Let nothing more be taken, written or read, or made at the target."""
+        with self._lock:
+            self.parts.close()
         self._close_unused()
 
     def _close_unused(self) -> None:
-        with self._advanced:
-            if self.closed and self._file and not self._reading and not self._parts.sharers:
+        with self._lock:
+            if self._file and self.parts.closed and not (self._reading or self.parts.sharers):
                 self._file.close()
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise StopWorker
 
     @property
     def _descriptor(self) -> int:

@@ -20,7 +20,6 @@ from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
 from aimodels_fetcher.verification import is_another
 from aimodels_fetcher.wording import bytes_text
-from aimodels_fetcher.workers import StopWorker
 
 if TYPE_CHECKING:
     from aimodels_fetcher.errors import AimodelsError
@@ -91,9 +90,9 @@ class RangeDownload:
     def take(self, sharers: int) -> Part | None:
         """Take a part of the file, if there is one to take at the moment."""
         with self._lock:
-            if self.file.sharers and (self._alone or not self._answered):
+            if self.file.parts.sharers and (self._alone or not self._answered):
                 return None
-            return self.file.take(None if self._alone else sharers)
+            return self.file.parts.take(None if self._alone else sharers)
 
     def fetch(self, part: Part, buffer: memoryview) -> None:
         """Fetch a part that was taken; what is still missing then is another's, or no upstream's.
@@ -133,9 +132,8 @@ class RangeDownload:
     ) -> None:
         if not part.left:  # the fault came after it, in a response that has the whole file
             return
-        if self.file.closed:
-            raise StopWorker
-        everything = part.at == 0 and part.end == self.file.size
+        self.file.parts.check_open()
+        everything = part.at == 0 and part.end == self.file.parts.size
         wanted = None if everything or self._plain else (part.at, part.end)
         try:
             with upstream.client.get(resolved, wanted, self._if_range(upstream)) as response:
@@ -161,7 +159,7 @@ class RangeDownload:
         self.type = response.type
         if response.partial and (response.start != part.at or response.encoding != "identity"):
             raise self._bad_range(f"{response.url} sent another range than asked for")
-        size = self.file.size
+        size = self.file.parts.size
         if size == UNKNOWN and response.total is not None:
             self._check_room(response.url, response.total)
             self.file.set_size(response.total)

@@ -38,10 +38,10 @@ def hash_behind(
         OSError: It cannot be read.
     """
     # Git hashes the size before the content.
-    verifier = Verifier(file.wait_for_size() if git else None)
+    verifier = Verifier(file.parts.wait_for_size() if git else None)
     kept = 0
     with file.reading() as stream:
-        while (ready := file.wait_beyond(verifier.size)) > verifier.size:
+        while (ready := file.parts.wait_beyond(verifier.size)) > verifier.size:
             while verifier.size < ready:
                 count = stream.readinto(buffer[: ready - verifier.size])
                 if not count:

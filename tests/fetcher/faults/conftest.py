@@ -30,8 +30,8 @@ def fetch(fetch: Fetch) -> Fetch:
     return fetch.but(
         retry__FIRST_WAIT=0.01,
         retry__LONGEST_WAIT=0.05,
-        http_client__READ_SECONDS=1.0,
-        http_client__CONNECT_SECONDS=2.0,
+        connections__READ_SECONDS=1.0,
+        connections__CONNECT_SECONDS=2.0,
         response__WINDOW_SECONDS=1.0,
         worker_pool__INTERVAL=0.05,
     )

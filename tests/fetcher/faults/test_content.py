@@ -62,7 +62,7 @@ def test_one_file(hub: Hub, fetch: Fetch, verdict: Verdict, fault: Fault) -> Non
     repo = hub.add_repo("org/model", {"model.safetensors": content}, lfs=["*"])
     spoil(hub, fault)
     if fault.waits:
-        fetch = fetch.but(http_client__READ_SECONDS=0.3, response__WINDOW_SECONDS=0.2)
+        fetch = fetch.but(connections__READ_SECONDS=0.3, response__WINDOW_SECONDS=0.2)
     run = fetch("file", source(hub, repo), **file_pin("model.safetensors", content))
     verdict(run, content, refused=fault.refused, either=fault.either)
 

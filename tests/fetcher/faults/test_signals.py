@@ -30,7 +30,7 @@ def test_ended_during_a_part(
     repo = hub.add_repo("org/model", FILES, lfs=["*.safetensors"])
     spoil(hub, Fault("", edited(stalls(0.5)), ALWAYS))
     spec, content = (PIN, LARGE) if mode == "file" else (EVERYTHING, FILES)
-    running = fetch.but(http_client__READ_SECONDS=60).start(mode, source(hub, repo), **spec)
+    running = fetch.but(connections__READ_SECONDS=60).start(mode, source(hub, repo), **spec)
     running.until(lambda: hub.sent_bytes > 1 << 20)
     running.process.send_signal(number)
     run = running.wait(seconds=5)

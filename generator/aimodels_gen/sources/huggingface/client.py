@@ -215,3 +215,6 @@ class HubClient(SourceClient[HuggingFace]):
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+CLIENT = HubClient

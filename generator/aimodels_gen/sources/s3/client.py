@@ -212,3 +212,6 @@ def _configured_endpoint(session: Any) -> str | None:  # noqa: ANN401 - botocore
     finally:
         client.close()
     return None if _AMAZON.match(endpoint) else endpoint.rstrip("/")
+
+
+CLIENT = S3Client

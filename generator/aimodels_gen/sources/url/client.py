@@ -198,3 +198,6 @@ def _compare(path: str, facts: Iterable[_Head], head: _Head) -> None:
             f"{path!r} is not the same everywhere: {other.name} has {ours}, {head.name} {theirs}",
             "name URLs of the same file",
         )
+
+
+CLIENT = UrlClient
