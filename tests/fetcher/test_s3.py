@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import BotoCoreError
+from botocore.session import Session
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.sources.s3.credentials import signer
+from aimodels_fetcher.sources.s3.hosts import bucket_url
 from support.amazon import Amazon, amazon
 from support.fake_repo import BigFile
 from support.loopback import LoopbackServer, Response
@@ -74,6 +76,17 @@ def test_amazon(somewhere: Amazon, fetch: Fetch, mode: str, region: str | None) 
         assert signed == (request.headers["host"] in hosts), "the probe needs no credentials"
         if signed:
             assert "/eu-central-1/s3/aws4_request" in request.headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    "region", ["eu-central-1", "us-gov-west-1", "cn-north-1", "us-isob-east-1"]
+)
+def test_the_hosts_are_those_of_botocore(region: str) -> None:
+    client = Session().create_client(
+        "s3", region_name=region, aws_access_key_id=KEY, aws_secret_access_key=SECRET
+    )
+    scheme, host = client.meta.endpoint_url.split("//")
+    assert bucket_url("my-models", None, region) == f"{scheme}//my-models.{host}"
 
 
 def test_a_bucket_that_cannot_be_part_of_a_host(somewhere: Amazon, fetch: Fetch) -> None:
