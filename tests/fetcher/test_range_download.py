@@ -180,7 +180,7 @@ def test_the_next_one_is_asked_after_a_refusal(
     assert not scene.file.parts.complete, "the part is taken again"
     scene.fetch()
     assert scene.file.parts.complete
-    assert scene.download.url == "http://b.example.org/x"
+    assert scene.download.place[1] == "http://b.example.org/x"
     assert "HTTP 404" in capsys.readouterr().err
 
 
@@ -212,12 +212,12 @@ def test_only_the_first_worker_changes_the_upstream(target: WatchedTarget) -> No
     scene = Scene(target, len(content), first, second, third)
     scene.fetch()
     one, other = scene.take(), scene.take()
-    upstream = scene.download.upstream
+    active = scene.download._active  # noqa: SLF001 (the race, held open)
     scene.fetch(one)
-    assert scene.download.url == "http://b.example.org/x"
+    assert scene.download.place[1] == "http://b.example.org/x"
     # The other worker has been asking the first one in the meantime.
-    scene.download._leave(upstream, FetchError("late"), refusal)  # noqa: SLF001 (the race, held open)
-    assert scene.download.url == "http://b.example.org/x"
+    scene.download._leave(active, FetchError("late"), refusal)  # noqa: SLF001 (the race, held open)
+    assert scene.download.place[1] == "http://b.example.org/x"
     assert other
 
 

@@ -137,21 +137,22 @@ class Download:
             ContentError: That has been tried often enough.
         """
         size = attempt.file.parts.size
+        upstream, url = attempt.place
         changed = ", with an ETag that changed on the way" if len(attempt.validators) > 1 else ""
         error = ContentError(
             f"{attempt.name}: {wrong} ({bytes_text(size)} of {attempt.type}{changed})",
             "the file has changed upstream, or a proxy on the way alters it: "
-            f"compare with {public(attempt.url)}, then lock again",
+            f"compare with {public(url)}, then lock again",
             path=self.remote.path,
             received=size,
         )
         self._corrupt += 1
-        following = self._upstreams.after(attempt.upstream, self.remote.path)
+        following = self._upstreams.after(upstream, self.remote.path)
         if self._corrupt >= _CORRUPT_TRIES and not following:
             raise error
         say(f"{error}; fetching it again")
         self._workers.counter.add(-size)
-        fresh = self._new_attempt(following or (attempt.upstream, attempt.url))
+        fresh = self._new_attempt(following or attempt.place)
         with self._lock:
             self._attempt = fresh
             if self._abandoned:
