@@ -1,4 +1,4 @@
-"""The chart of the times, as SVG that is the same for the same figures."""
+"""The chart of the times, as deterministic SVG."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 """
 _LABEL, _BAR, _VALUE, _GAP = 210, 190, 70, 20  # widths in pixels
 _LINE, _THICKNESS = 20, 13  # heights in pixels
-_OUTLIER = 3  # times the next longest: a bar that would leave nothing of the others
+_OUTLIER = 3  # times the next longest: the bar is cut, so that the others remain visible
 
 
 class Bar(NamedTuple):
-    """A client's bar: seconds, the words for them, and whether it is one of ours."""
+    """The bar of a client: seconds, their text, and whether the client is one of ours."""
 
     label: str
     value: float
@@ -34,7 +34,7 @@ class Bar(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Bars to be compared, with their title."""
+    """Bars to compare, with a title."""
 
     title: str
     bars: Sequence[Bar]
@@ -73,7 +73,7 @@ def _draw_panel(svg: ET.Element, panel: Panel, x: int, y: int) -> None:
 
 
 def _full(values: list[float]) -> float:
-    """Give the value whose bar takes the whole width."""
+    """Return the value whose bar has the full width."""
     while len(values) > 1 and values[-1] > _OUTLIER * values[-2]:
         values = values[:-1]
     return values[-1]

@@ -1,4 +1,4 @@
-"""Who downloads: our fetcher, builds with it, what others use, and two floors."""
+"""The clients: our fetcher, builds with it, other programs, and two lower bounds."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ OWN = {OURS, LINKED, TREE}
 
 
 class Job(NamedTuple):
-    """What to download.
+    """A model to download.
 
     Args:
-        model: As it is served.
-        url: Of the server.
-        files: The model's pin of that kind.
-        tree: The other pin; none where there is no Nix to make it.
-        folder: An empty one for the result.
+        model: The model.
+        url: The URL of the server.
+        files: The model's files pin.
+        tree: Its tree pin, or None if there is no Nix to make it.
+        directory: An empty directory for the result.
     """
 
     model: Model
     url: str
     files: Pin
     tree: Pin | None
-    folder: Path
+    directory: Path
 
     def urls(self) -> list[tuple[str, str]]:
-        """Give the path of each file with its URL."""
-        base = f"{self.url}/{self.model.repo}/resolve/{self.model.folder.name}"
+        """Return the path of each file with its URL."""
+        base = f"{self.url}/{self.model.repo}/resolve/{self.model.directory.name}"
         return [(path, f"{base}/{path}") for path in self.model.sizes]
 
 
@@ -56,12 +56,12 @@ class Client:
     """A row of the tables.
 
     Args:
-        name: Of the row.
-        command: What is run.
-        needs: Programs.
-        store: Whether it gets a Nix store of its own, new each time.
-        floor: Whether it downloads nothing, and shows what the machine can do.
-        limited: Names of the models that it downloads over a limited line, too.
+        name: The name of the row.
+        command: The command to run.
+        needs: The programs that have to be installed.
+        store: Whether it needs a Nix store, a new one for each run.
+        floor: Whether it downloads nothing, and shows the limits of the machine.
+        limited: Names of the models that it also downloads at a limited rate.
     """
 
     name: str
@@ -72,12 +72,12 @@ class Client:
     limited: Collection[str] = ("large", "small", "mixed")
 
     def lacks(self) -> list[str]:
-        """Give the programs that are not installed."""
+        """Return the programs that are not installed."""
         return [program for program in self.needs if shutil.which(program) is None]
 
 
 def _fetcher(job: Job) -> Command:
-    return fetching(job.files, job.folder, mode="tree", integration=True)
+    return fetching(job.files, job.directory, mode="tree", integration=True)
 
 
 def _linked(job: Job) -> Command:
@@ -93,25 +93,25 @@ def _build(pin: Pin) -> Command:
 
 
 def _hf(job: Job) -> Command:
-    return (BIN / "hf", "download", job.model.repo, "--cache-dir", job.folder)
+    return (BIN / "hf", "download", job.model.repo, "--cache-dir", job.directory)
 
 
 def _added(job: Job) -> Command:
     add = 'entry=$1 && shift && "$@" && nix-store --add-fixed --recursive sha256 "$entry"'
-    return ("sh", "-c", add, "sh", job.folder / f"models--bench--{job.model.name}", *_hf(job))
+    return ("sh", "-c", add, "sh", job.directory / f"models--bench--{job.model.name}", *_hf(job))
 
 
 def _curl(job: Job) -> Command:
-    lines = (f'url = "{url}"\noutput = "{job.folder / path}"\n' for path, url in job.urls())
-    (job.folder / "urls").write_text("".join(lines))
+    lines = (f'url = "{url}"\noutput = "{job.directory / path}"\n' for path, url in job.urls())
+    (job.directory / "urls").write_text("".join(lines))
     options = ("--location", "--fail", "--silent", "--show-error", "--create-dirs")
-    return ("curl", *options, "--config", job.folder / "urls")
+    return ("curl", *options, "--config", job.directory / "urls")
 
 
 def _aria2(job: Job) -> Command:
-    (job.folder / "urls").write_text("".join(f"{url}\n out={p}\n" for p, url in job.urls()))
+    (job.directory / "urls").write_text("".join(f"{url}\n out={p}\n" for p, url in job.urls()))
     options = ("-x8", "-s8", "-j8", "--quiet")
-    return ("aria2c", *options, f"--dir={job.folder}", f"--input-file={job.folder / 'urls'}")
+    return ("aria2c", *options, f"--dir={job.directory}", f"--input-file={job.directory / 'urls'}")
 
 
 def _git(job: Job) -> Command:
@@ -123,22 +123,22 @@ def _git(job: Job) -> Command:
     }
     settings = [word for key, value in lfs.items() for word in ("-c", f"filter.lfs.{key}={value}")]
     remote = f"{job.url}/{job.model.repo}.git"
-    return ("git", *settings, "clone", "--quiet", remote, job.folder / "clone")
+    return ("git", *settings, "clone", "--quiet", remote, job.directory / "clone")
 
 
 def _dd(job: Job) -> Command:
-    copy = 'folder=$1 && shift && for file; do dd if="$file" of="$folder/${file##*/}" bs=1M; done'
-    files = (job.model.folder / path for path in job.model.sizes)
-    return ("sh", "-ec", copy, "sh", job.folder, *files)
+    copy = 'out=$1 && shift && for file; do dd if="$file" of="$out/${file##*/}" bs=1M; done'
+    files = (job.model.directory / path for path in job.model.sizes)
+    return ("sh", "-ec", copy, "sh", job.directory, *files)
 
 
 def _openssl(job: Job) -> Command:
-    return ("openssl", "dgst", "-sha256", *(job.model.folder / path for path in job.model.sizes))
+    return ("openssl", "dgst", "-sha256", *(job.model.directory / path for path in job.model.sizes))
 
 
 CLIENTS = (
     Client(OURS, _fetcher),
-    # A derivation for each of hundreds of files takes minutes, over whatever line.
+    # A derivation for each of hundreds of files takes minutes, whatever the bandwidth.
     Client(LINKED, _linked, ("nix-build",), store=True, limited=("large",)),
     Client(TREE, _tree, ("nix-build",), store=True),
     Client(HF, _hf),

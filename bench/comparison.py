@@ -1,4 +1,4 @@
-"""What was measured of all clients that downloaded the same model over the same line."""
+"""The figures of all clients that downloaded the same model at the same bandwidth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADER = ("", "time ", "ours/its", "CPU time ", "memory ", "requests ", "receiv
 
 
 class Run(NamedTuple):
-    """What a client took, the requests that the server answered, and the bytes that it sent."""
+    """The cost of a run, the requests that the server answered, and the bytes that it sent."""
 
     cost: Cost
     requests: int
@@ -43,36 +43,36 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """Model and line, for people."""
+        """The model and the bandwidth, as text."""
         return f"{self.model.what}, {self.line}"
 
     @property
     def line(self) -> str:
-        """The line, for people."""
+        """The bandwidth, as text."""
         return f"{self.rate / 1e6:.0f} MB/s a connection" if self.rate else "no limit"
 
     def time(self, client: str) -> Figure:
-        """Give the seconds that a client took."""
+        """Return the seconds that a client took."""
         return self._figure(client, lambda run: run.cost.seconds, seconds)
 
     def work(self, client: str) -> Figure:
-        """Give the seconds of processor time that it took."""
+        """Return its CPU time in seconds."""
         return self._figure(client, lambda run: run.cost.cpu, seconds)
 
     def memory(self, client: str) -> Figure:
-        """Give the bytes that it had resident."""
+        """Return its peak of resident memory in bytes."""
         return self._figure(client, lambda run: run.cost.memory, size)
 
     def requests(self, client: str) -> Figure:
-        """Give the number of requests that it sent."""
+        """Return the number of requests that it sent."""
         return self._figure(client, lambda run: run.requests, "{:,.0f}".format)
 
     def received(self, client: str) -> Figure:
-        """Give the bytes that the server sent to it."""
+        """Return the bytes that the server sent to it."""
         return self._figure(client, lambda run: run.received, size)
 
     def lines(self) -> list[tuple[str, ...]]:
-        """Give the cells of the table of all figures, with its header."""
+        """Return the cells of the table of all figures, with its header."""
         took_part = (c for c in CLIENTS if c.name in self.runs or c.name in self.lacking)
         return [_HEADER, *map(self._cells, took_part)]
 

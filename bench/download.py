@@ -1,4 +1,4 @@
-"""How soon a model is there, beside what else downloads models, from nginx on loopback."""
+"""How long a download takes, compared with other programs, from nginx on loopback."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class _Pins(NamedTuple):
 def measure(settings: Settings) -> Iterator[Row]:
     """Download each model with each client by turns, without a limit and with one."""
     if PROGRAM is None:
-        yield absent("in its way", ["nginx is not installed"])
+        yield absent("not measured", ["nginx is not installed"])
         return
     comparisons = []
-    with scratch() as root, scratch() as folder, ExitStack() as kept:
+    with scratch() as root, scratch() as directory, ExitStack() as kept:
         models = statichub.make(root, settings.size)
         pins: _Pins | None = None
         for rate in (None, _RATE):
             with scratch() as logs, nginx.Nginx(logs, root, rate) as server:
-                pins = pins or _lock(folder, models)
+                pins = pins or _lock(directory, models)
                 for model in models:
                     comparison = _measure(
                         Comparison(model, rate), server, pins, settings.runs, kept
@@ -77,12 +77,12 @@ def measure(settings: Settings) -> Iterator[Row]:
     yield from rows
 
 
-def _lock(folder: Path, models: Sequence[Model]) -> _Pins:
+def _lock(directory: Path, models: Sequence[Model]) -> _Pins:
     repos = {model.name: model.repo for model in models}
-    files = lock(folder / "files", repos)
+    files = lock(directory / "files", repos)
     try:
         with environment("host") as nix:
-            trees = lock(folder / "trees", repos, "--pin=tree", env=nix.variables())
+            trees = lock(directory / "trees", repos, "--pin=tree", env=nix.variables())
     except UnavailableError:
         trees = {}
     return _Pins(files, trees)
@@ -108,7 +108,7 @@ def _measure(
 def _warm(model: Model) -> None:
     """Read what will be served, so that it lies in memory."""
     for path in model.sizes:
-        with (model.folder / path).open("rb", buffering=0) as file:
+        with (model.directory / path).open("rb", buffering=0) as file:
             while file.read(BLOCK):
                 pass
 
@@ -116,16 +116,16 @@ def _warm(model: Model) -> None:
 def _run(client: Client, model: Model, server: nginx.Nginx, pins: _Pins, kept: ExitStack) -> Run:
     files = pins.files[model.name]
     with ExitStack() as own:
-        # ext4 goes around inodes that were freed in the last minutes: whoever makes many files
+        # ext4 avoids inodes that were freed in the last minutes: a client that makes many files
         # would pay for those of the one before.
         stack = own if model.total >= _LARGE else kept
-        folder = place = stack.enter_context(scratch())
+        directory = place = stack.enter_context(scratch())
         env: Mapping[str, str] = {}
         if client.store:
             nix = stack.enter_context(environment("host"))
             prepare(nix, fetch_model(files))
             env, place = nix.variables(), nix.real / "store"
-        job = Job(model, server.url, files, pins.trees.get(model.name), folder)
+        job = Job(model, server.url, files, pins.trees.get(model.name), directory)
         command = client.command(job)
         os.sync()
         time.sleep(_PAUSE if model.total >= _LARGE else 0)
@@ -138,14 +138,14 @@ def _run(client: Client, model: Model, server: nginx.Nginx, pins: _Pins, kept: E
 
 
 def _check(client: Client, model: Model, place: Path) -> None:
-    """See that all files are there; who wrote something else would win every race."""
+    """Exit if a file is missing: a client that writes less would win."""
     found = Counter(path.stat().st_size for path in place.rglob("*") if path.is_file())
     if missing := Counter(model.sizes.values()) - found:
         sys.exit(f"{client.name}: files of these sizes are missing: {dict(missing)}")
 
 
 def _judge(comparisons: Sequence[Comparison]) -> Iterator[Row]:
-    """Give the rows of what is to be reached."""
+    """Return the rows of the targets."""
     for comparison in comparisons:
         for peer, bound in _TARGETS.get((comparison.model.name, comparison.rate), {}).items():
             what = f"{comparison.title}: time"
@@ -180,4 +180,4 @@ def _peak(comparisons: Sequence[Comparison], client: str) -> Figure:
 
 
 def _missing(comparison: Comparison, what: str, client: str) -> Row:
-    return absent(f"{what}: in its way", [f"no {name}" for name in comparison.lacking[client]])
+    return absent(f"{what}: not measured", [f"no {name}" for name in comparison.lacking[client]])

@@ -1,4 +1,4 @@
-"""How much memory the fetcher takes, whatever the size of what it fetches, and what it writes."""
+"""How much memory the fetcher uses for models of different sizes, and how much it writes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def measure(settings: Settings) -> Iterator[Row]:
     files = {f"bench/file-{n}": {_FILE: BigFile(n)} for n in sizes}
     trees = {f"bench/tree-{n}": model(n) for n in sizes}
     writing = Meter()
-    with HubProcess({**files, **trees}), scratch() as folder:
+    with HubProcess({**files, **trees}), scratch() as directory:
         repos = {repo.partition("/")[2]: repo for repo in (*files, *trees)}
-        pins = lock(folder / "project", repos)
+        pins = lock(directory / "project", repos)
         for n in sizes:
             file, tree = pins[f"file-{n}"], pins[f"tree-{n}"]
             peak = _fetch(file, mode="file", path=_FILE, **file["files"][_FILE])
@@ -43,8 +43,8 @@ def measure(settings: Settings) -> Iterator[Row]:
 
 
 def _fetch(pin: Pin, **more: object) -> Figure:
-    with scratch() as folder:
-        return _memory(*fetching(pin, folder, **more))
+    with scratch() as directory:
+        return _memory(*fetching(pin, directory, **more))
 
 
 def _memory(*command: str | Path) -> Figure:

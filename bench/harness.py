@@ -1,4 +1,4 @@
-"""The bench itself: scratch space, a Hub in a process of its own, and what we and peers run."""
+"""The harness: temporary directories, meters, a Hub in its own process, and common commands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Beside the Python that runs us: the virtual environment's programs.
 BIN = Path(sys.executable).parent
 WEIGHTS = "*.safetensors"
-# A ratio of bytes that says: each was written once. Directories and databases come on top.
+# The ratio of bytes at which each was written once; directories and databases add a little.
 ONCE = 1.05
 _SHARDS = 8
 _SNAPSHOT = """
@@ -37,15 +37,23 @@ print(huggingface_hub.snapshot_download(sys.argv[1], cache_dir=sys.argv[2]))
 
 @dataclass(frozen=True)
 class Settings:
-    """How much to measure: bytes of a model, and how often; and the folder of docs to rewrite."""
+    """What to measure.
+
+    Args:
+        size: The size of a model in bytes.
+        runs: How often to measure.
+        docs: The directory of docs to rewrite, or None.
+        against: Another checkout to compare with, or None.
+    """
 
     size: int
     runs: int
     docs: Path | None = None
+    against: Path | None = None
 
 
 def model(size: int) -> dict[str, Content]:
-    """Give the files of a model: that many bytes of weights, and what stands beside them."""
+    """Return the files of a model: weights of this many bytes, and small files."""
     weights: dict[str, Content] = {
         f"model-{n:05}-of-{_SHARDS:05}.safetensors": BigFile(size // _SHARDS, n)
         for n in range(1, _SHARDS + 1)
@@ -61,13 +69,13 @@ def model(size: int) -> dict[str, Content]:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """Give a folder, and remove it with what was put there."""
-    with tempfile.TemporaryDirectory(prefix="aimodels-bench-") as folder:
-        yield Path(folder)
+    """Yield a temporary directory, and remove it at the end."""
+    with tempfile.TemporaryDirectory(prefix="aimodels-bench-") as directory:
+        yield Path(directory)
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Run a program and give its stdout; if it fails, stop with what it said."""
+    """Run a program and return its stdout; exit with its stderr if it fails."""
     done = subprocess.run(
         command,
         check=False,
@@ -82,7 +90,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
 
 
 def snapshot(repo: str, cache: Path) -> tuple[str | Path, ...]:
-    """Give the command by which huggingface_hub downloads a repository."""
+    """Return the command by which huggingface_hub downloads a repository."""
     return (sys.executable, "-c", _SNAPSHOT, repo, cache)
 
 
@@ -116,9 +124,9 @@ def _written() -> int:
 
 
 class HubProcess:
-    """The tests' Hub, serving from a process of its own so that it takes no time from ours.
+    """The tests' Hub, in a process of its own: its CPU time is not in ours.
 
-    While it is entered, what we start takes it for huggingface.co.
+    In a `with` block, programs that we start use it as huggingface.co.
     """
 
     def __init__(self, repos: Mapping[str, Mapping[str, Content]]) -> None:
@@ -131,7 +139,7 @@ class HubProcess:
         self._url: str = self._pipe.recv()
 
     def take_log(self) -> list[Request]:
-        """Give the requests since the last time."""
+        """Return the requests since the last call."""
         self._pipe.send("log")
         log: list[Request] = self._pipe.recv()
         return log

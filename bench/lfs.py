@@ -1,7 +1,6 @@
-"""The one thing about Git LFS that no static file answers: where the objects are.
+"""The part of Git LFS that static files cannot serve: the locations of objects.
 
-Its batch API (docs/api/batch.md in git-lfs) wants an answer about those objects that were asked
-for, and no others.
+A response of its batch API (docs/api/batch.md in git-lfs) has the requested objects only.
 """
 
 from __future__ import annotations
@@ -53,4 +52,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing: nginx has a log."""
+        """Print nothing: nginx has a log."""

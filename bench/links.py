@@ -1,4 +1,4 @@
-"""What it takes to put models into a hub folder, at first and when nothing has changed."""
+"""How long the linker takes, at first and when nothing has changed."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _LN = 'while read -r name path; do ln -sfn -- "$path" "$1/$name"; done < "$2"'
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Link by turns with what else makes as many links, each time into a new folder."""
-    with scratch() as folder:
-        entries = _entries(folder / "store", max(_COUNTS))
+    """Link, and make as many links with another program, by turns, in new directories."""
+    with scratch() as directory:
+        entries = _entries(directory / "store", max(_COUNTS))
         for mode in ("link", "directory"):
             for count in _COUNTS:
                 models = dict(list(entries.items())[:count])
-                yield from _measure(folder / f"{mode}-{count}", mode, models, settings.runs)
+                yield from _measure(directory / f"{mode}-{count}", mode, models, settings.runs)
 
 
-def _measure(folder: Path, mode: str, models: dict[str, Path], runs: int) -> Iterator[Row]:
+def _measure(directory: Path, mode: str, models: dict[str, Path], runs: int) -> Iterator[Row]:
     first, again, peer = Meter(), Meter(), Meter()
     changed: set[str] = set()
-    listing = folder / "listing"
+    listing = directory / "listing"
     for number in range(runs):
-        cache, other = folder / f"cache-{number}", folder / f"other-{number}"
+        cache, other = directory / f"cache-{number}", directory / f"other-{number}"
         other.mkdir(parents=True)
         spec = _write_spec(cache, mode, models)
         with first:
@@ -54,7 +54,7 @@ def _measure(folder: Path, mode: str, models: dict[str, Path], runs: int) -> Ite
             with peer:
                 run("cp", "-a", cache / "hub", other)
     what = f"{mode}, {len(models)} models"
-    beside = "ln -sfn in a loop" if mode == "link" else "cp -a of the folders"
+    beside = "ln -sfn in a loop" if mode == "link" else "cp -a of the directories"
     made, peers = Figure(first.seconds, seconds), Figure(peer.seconds, seconds)
     yield row(f"{what}: time", made, peers, beside, under=_LONGEST)
     unchanged = Figure(again.seconds, seconds)
@@ -66,9 +66,9 @@ def _link(spec: Path) -> None:
     run(sys.executable, "-B", CHECKOUT / "nix/linker", "link", spec)
 
 
-def _times(folder: Path) -> dict[str, int]:
-    """Give the times at which each file, link and folder was last changed in any way."""
-    return {str(path): path.lstat().st_ctime_ns for path in (folder, *folder.rglob("*"))}
+def _times(directory: Path) -> dict[str, int]:
+    """Return the times at which each file, link and directory was last changed in any way."""
+    return {str(path): path.lstat().st_ctime_ns for path in (directory, *directory.rglob("*"))}
 
 
 def _write_spec(cache: Path, mode: str, models: dict[str, Path]) -> Path:

@@ -1,4 +1,4 @@
-"""What it costs to lock a model, beside downloading it to hash it."""
+"""What a lock costs, compared with downloading the model to hash it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def measure(settings: Settings) -> Iterator[Row]:
     """Lock and download by turns."""
     locking, downloading, hashing = Meter(), Meter(), Meter()
     asked, fetched = [], []
-    with HubProcess({_REPO: model(settings.size)}) as hub, scratch() as folder:
+    with HubProcess({_REPO: model(settings.size)}) as hub, scratch() as directory:
         for number in range(settings.runs):
-            project = folder / str(number)
+            project = directory / str(number)
             with locking:
                 lock(project, {"m": _REPO})
             asked.append(_sent(hub))

@@ -1,4 +1,4 @@
-"""How fast and how small: asks the questions that it is given, or all, a table for each."""
+"""Measure speed and size, and print a table for each question (by default for all)."""
 
 from __future__ import annotations
 
@@ -40,21 +40,39 @@ def _size(text: str) -> int:
     return _count(number) * _UNITS[unit]
 
 
+def _checkout(text: str) -> Path:
+    path = Path(text).absolute()
+    if not (path / "generator/aimodels_gen").is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a checkout of this project")
+    return path
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     parser.add_argument(
-        "questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}"
+        "questions", nargs="*", metavar="QUESTION", help=f"one of {', '.join(QUESTIONS)}"
     )
-    parser.add_argument("--size", type=_size, default="2GiB", help="of the model [2GiB]")
-    parser.add_argument("--runs", type=_count, default=3, help="of which to take the median [3]")
+    parser.add_argument("--size", type=_size, default="2GiB", help="size of the model [2GiB]")
     parser.add_argument(
-        "--docs", type=Path, metavar="DIR", help="whose benchmarks.md and .svg download makes anew"
+        "--runs", type=_count, default=3, help="number of runs; the median is printed [3]"
+    )
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        metavar="DIR",
+        help="directory in which download rewrites benchmarks.md and .svg",
+    )
+    parser.add_argument(
+        "--against",
+        type=_checkout,
+        metavar="DIR",
+        help="another checkout for startup to compare with",
     )
     return parser
 
 
 def main() -> None:
-    """Ask and print; temporary files go even when we are told to stop."""
+    """Measure and print; temporary files are removed on SIGINT and SIGTERM, too."""
     parser = _parser()
     arguments = parser.parse_args()
     for name in arguments.questions:
@@ -62,7 +80,7 @@ def main() -> None:
             parser.error(f"no question {name!r}; there is {', '.join(QUESTIONS)}")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    settings = Settings(arguments.size, arguments.runs, arguments.docs)
+    settings = Settings(arguments.size, arguments.runs, arguments.docs, arguments.against)
     with scratch() as home:
         environment = hermetic(home)
         os.environ.clear()

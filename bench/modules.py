@@ -1,4 +1,4 @@
-"""What it takes to evaluate a configuration with many models, beside the models without modules."""
+"""How long a configuration with many models takes to evaluate, with and without modules."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ builtins.listToAttrs (
 )
 """
 
-# All that a system has of the module.
+# All outputs of the module in a system.
 _OUTPUTS = """
 let
   config = CONFIG;
@@ -77,15 +77,15 @@ builtins.mapAttrs (name: model: (fetchModel (model // { inherit name; })).linked
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Evaluate by turns what a system has of the module, and the models by themselves."""
+    """Evaluate the outputs of the module, and the models by themselves, by turns."""
     try:
         lib = registry.flake("nixpkgs") / "lib"
     except pytest.skip.Exception as reason:
-        yield absent("in its way", [str(reason)])
+        yield absent("not measured", [str(reason)])
         return
     times = []
-    with scratch() as folder, available("host") as nix:
-        models = folder / "models.nix"
+    with scratch() as directory, available("host") as nix:
+        models = directory / "models.nix"
         models.write_text(_MODELS.replace("FILES", str(_FILES)))
         for count in _COUNTS:
             config = f"enable = true; models = import {models} {count};"
@@ -97,7 +97,7 @@ def measure(settings: Settings) -> Iterator[Row]:
             for _ in range(settings.runs):
                 for meter, expression in ((with_module, ours), (without, alone)):
                     with meter:
-                        _evaluate(nix, expression, folder)
+                        _evaluate(nix, expression, directory)
             figure = Figure(with_module.seconds, seconds)
             peer = Figure(without.seconds, seconds)
             yield row(f"{count} models of {_FILES} files", figure, peer, _PEER, under=_LONGEST)
@@ -107,8 +107,8 @@ def measure(settings: Settings) -> Iterator[Row]:
         yield row(f"{count} models, of the time for half as many", growth, under=_GROWTH)
 
 
-def _evaluate(nix: NixEnv, expression: str, folder: Path) -> None:
-    file = folder / "expression.nix"
+def _evaluate(nix: NixEnv, expression: str, directory: Path) -> None:
+    file = directory / "expression.nix"
     file.write_text(expression)
     command = ("nix-instantiate", "--eval", "--strict", "--json", file)
     run(*nix.entry(), *command, env=nix.variables())

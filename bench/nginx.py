@@ -1,4 +1,4 @@
-"""nginx as a static server on loopback, with a limit for each connection where one is asked for."""
+"""nginx as a static server on loopback, with an optional limit for each connection."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _CONFIG = """
 daemon off;
 user {user};
 worker_processes auto;
-pid {folder}/pid;
-error_log {folder}/errors;
+pid {directory}/pid;
+error_log {directory}/errors;
 events {{ worker_connections 1024; }}
 http {{
   log_format bytes $body_bytes_sent;
-  access_log {folder}/log bytes;
+  access_log {directory}/log bytes;
   {static}
   map_hash_bucket_size 256;
   map_hash_max_size 8192;
@@ -56,23 +56,23 @@ http {{
 
 
 class Nginx:
-    """The server. While it is entered, what we start takes it for huggingface.co.
+    """The server. In a `with` block, programs that we start use it as huggingface.co.
 
-    nginx's own `limit_rate` is no limit for a connection: it counts anew for each request, and lets
-    what a second allows through at once, so whoever asks for small enough ranges never meets it. So
-    the kernel limits (SO_MAX_PACING_RATE, socket(7)), which a connection gets from the socket that
-    it came in by; and nginx takes that socket from us as it does from an nginx that it replaces.
+    nginx's own `limit_rate` does not limit a connection: it starts anew for each request and sends
+    the amount for one second at once, so requests for small ranges are never limited. The kernel
+    limits instead (SO_MAX_PACING_RATE, socket(7)): a connection inherits the rate of the listening
+    socket, which nginx inherits from us as from an nginx that it replaces.
 
     Args:
-        folder: For its files; must be empty.
+        directory: For its files; must be empty.
         root: Has what is served in `www`, and in `etags` lines with a path and its ETag, which for
             large files is their sha256.
         rate: Bytes a second that one connection may get, or None.
     """
 
-    def __init__(self, folder: Path, root: Path, rate: int | None) -> None:
-        self._log = folder / "log"
-        self._errors = folder / "errors"
+    def __init__(self, directory: Path, root: Path, rate: int | None) -> None:
+        self._log = directory / "log"
+        self._errors = directory / "errors"
         self._logged = 0
         etags = (line.split() for line in (root / "etags").read_text().split(";\n") if line)
         self._lfs = Lfs({etag: path for path, etag in etags})
@@ -80,17 +80,17 @@ class Nginx:
             user = pwd.getpwuid(os.geteuid()).pw_name
             config = _CONFIG.format(
                 user=user,
-                folder=folder,
-                static=static(folder),
+                directory=directory,
+                static=static(directory),
                 root=root,
                 port=port,
                 lfs=self._lfs.server_port,
             )
             self.url = f"http://127.0.0.1:{port}"
-            self._process = start(folder, config, sock)
+            self._process = start(directory, config, sock)
 
     def take_log(self) -> list[int]:
-        """Give the bytes sent for each request since the last time, without their headers."""
+        """Return the bytes sent for each request since the last call, without headers."""
         time.sleep(_LOGS)
         lines = self._log.read_text(encoding="ascii").split()
         taken = lines[self._logged :]
@@ -114,7 +114,7 @@ class Nginx:
 
 
 def version() -> str:
-    """Give its name and version."""
+    """Return the name and version of nginx."""
     command = [PROGRAM or "nginx", "-v"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     return said.split()[-1].replace("/", " ")

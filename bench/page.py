@@ -1,4 +1,4 @@
-"""The page of the docs that shows how soon models are there: its tables and its chart."""
+"""The tables and the chart of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _NAME = "benchmarks"
 _GENERATED = re.compile(r"(?<=<!-- made by bench/run -->\n).*(?=<!-- until here -->)", re.DOTALL)
-# What says each program's version.
+# The argument by which a program prints its version.
 _PROGRAMS = {
     "curl": "--version",
     "aria2c": "--version",
@@ -38,7 +38,7 @@ _PACKAGES = ("huggingface_hub", "hf_xet", "requests", "urllib3")
 
 
 def write(docs: Path, comparisons: Sequence[Comparison], rows: Sequence[Row]) -> None:
-    """Put the figures of a run into the page, where its markers are, and draw the chart."""
+    """Write the figures of a run between the markers of the page, and draw the chart."""
     titles = [
         f"\n### {comparison.title}\n\n{markdown(comparison.lines(), FIGURES)}"
         for comparison in comparisons
@@ -52,7 +52,7 @@ def write(docs: Path, comparisons: Sequence[Comparison], rows: Sequence[Row]) ->
 
 
 def _machine() -> str:
-    """Say on what it was measured, and with what."""
+    """Return the machine and the versions of the programs."""
     cpu = re.search(r"^model name\s*: (.*)", _read("/proc/cpuinfo"), re.MULTILINE)
     memory = re.search(r"^MemTotal:\s*(\d+) kB", _read("/proc/meminfo"), re.MULTILINE)
     machine = f"{os.cpu_count()} CPUs"
@@ -78,7 +78,7 @@ def _version(program: str, ask: str) -> str:
 
 
 def _panels(comparisons: Sequence[Comparison]) -> list[list[chart.Panel]]:
-    """Give a row for each model, with a panel for each line."""
+    """Return a row for each model, with a panel for each bandwidth."""
     rows: dict[str, list[chart.Panel]] = {}
     for comparison in comparisons:
         rows.setdefault(comparison.model.name, []).append(_panel(comparison))

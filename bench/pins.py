@@ -1,4 +1,4 @@
-"""Pins: how our command line makes them, and what makes a model of one."""
+"""Pins: locking them with our command line, and building them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from support.nix import NixEnv
 
-# What stands in for nixpkgs.
+# A stand-in for nixpkgs.
 PKGS = f"(import {CHECKOUT}/tests/nix/pkgs {{ system = builtins.currentSystem; }})"
 
 Pin: TypeAlias = Mapping[str, Any]
@@ -27,7 +27,22 @@ def lock(
     *options: str,
     env: Mapping[str, str] | None = None,
 ) -> dict[str, Pin]:
-    """Lock repositories (by the names of the models) in a new project; give what Nix is told."""
+    """Lock repositories in a new project and return their pins, as Nix gets them.
+
+    Args:
+        project: A directory to create.
+        models: Name of a model -> repository.
+        options: Of `aimodels-gen lock`.
+        env: Environment variables to add.
+    """
+    write_manifest(project, models)
+    printed = run(BIN / "aimodels-gen", "lock", "--format=json", *options, cwd=project, env=env)
+    pins: dict[str, Pin] = json.loads(printed)["models"]
+    return pins
+
+
+def write_manifest(project: Path, models: Mapping[str, str]) -> None:
+    """Create a project with a models.toml of these repositories, by the names of the models."""
     project.mkdir()
     (project / "models.toml").write_text(
         "".join(
@@ -35,17 +50,14 @@ def lock(
             for name, repo in models.items()
         )
     )
-    printed = run(BIN / "aimodels-gen", "lock", "--format=json", *options, cwd=project, env=env)
-    pins: dict[str, Pin] = json.loads(printed)["models"]
-    return pins
 
 
-def fetching(pin: Pin, folder: Path, **more: object) -> tuple[str | Path, ...]:
-    """Give the command by which our fetcher, without Nix, puts what is pinned into `folder`/out.
+def fetching(pin: Pin, directory: Path, **more: object) -> tuple[str | Path, ...]:
+    """Return the command that fetches a pin into `directory`/out, without Nix.
 
     Args:
         pin: Of the model.
-        folder: Gets the spec, too.
+        directory: For the spec, too.
         more: What to add to the spec, such as its mode.
     """
     # As the Nix library writes it, with its defaults.
@@ -57,19 +69,19 @@ def fetching(pin: Pin, folder: Path, **more: object) -> tuple[str | Path, ...]:
         "exclude": [],
         **more,
     }
-    (folder / "spec.json").write_text(json.dumps(spec))
+    (directory / "spec.json").write_text(json.dumps(spec))
     program = CHECKOUT / "nix" / "fetcher"
-    return (sys.executable, "-B", program, folder / "spec.json", "--out", folder / "out")
+    return (sys.executable, "-B", program, directory / "spec.json", "--out", directory / "out")
 
 
 def fetch_model(pin: Pin) -> str:
-    """Give the Nix expression of a pinned model."""
-    # JSON writes strings as Nix does, where there is no `${`.
+    """Return the Nix expression of a pinned model."""
+    # Without `${`, strings are the same in JSON and in Nix.
     arguments = f"(builtins.fromJSON {json.dumps(json.dumps(pin))})"
     return f"(import {CHECKOUT}/nix).fetchModel {PKGS} {arguments}"
 
 
 def prepare(nix: NixEnv, expression: str) -> None:
-    """Put into a new store what any first build does, so that it is not measured."""
+    """Put into a new store what every first build does, so that it is not measured."""
     nix.run("nix-instantiate", "-E", expression)
     nix.build(f"{PKGS}.cacert")

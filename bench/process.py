@@ -1,4 +1,4 @@
-"""What a program costs, with all that it starts: time, work and memory."""
+"""What a program and all that it starts cost: time, CPU time and memory."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _INTERVAL = 0.02  # seconds
 
 
 class Cost(NamedTuple):
-    """What one run took.
+    """What a run cost.
 
     Args:
-        seconds: By the clock.
-        cpu: Seconds of work, for the program and for the system on its behalf.
+        seconds: Wall-clock time.
+        cpu: CPU time in seconds, of the program and of the kernel for it.
         memory: Bytes resident at the peak. Of several processes, the marks of those that were there
             at the same time are summed, so what they share counts for each.
     """
@@ -36,7 +36,7 @@ class Cost(NamedTuple):
 
 
 def cost(*command: str | Path, env: Mapping[str, str] | None = None) -> Cost:
-    """Run a program to its end; if it fails, stop with what it said.
+    """Run a program and return what it cost; exit with its output if it fails.
 
     The high-water mark of a process (VmHWM) is gone when the process is, so it is read until then.
     What wait4 reports (ru_maxrss) would not do: it starts from what we ourselves take.
@@ -62,13 +62,13 @@ def cost(*command: str | Path, env: Mapping[str, str] | None = None) -> Cost:
 
 
 def _work() -> float:
-    """Give the seconds of work of every process that we waited for, and those that they did."""
+    """Return the CPU time in seconds of all processes that we, or they, have waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def _family(pid: int) -> Iterator[int]:
-    """Give a process and its descendants, as far as they last."""
+    """Yield a process and its living descendants."""
     yield pid
     with contextlib.suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():

@@ -1,4 +1,4 @@
-"""Figures, and the table that they are shown in."""
+"""Figures, and the tables that show them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _KIB = 1024
 
 
 def seconds(value: float) -> str:
-    """Write a duration."""
+    """Format a duration."""
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:,.1f} s"
 
 
 def size(value: float) -> str:
-    """Write a number of bytes."""
+    """Format a number of bytes."""
     for unit in ("B", "KiB", "MiB"):
         if value < _KIB:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
@@ -32,7 +32,7 @@ def size(value: float) -> str:
 
 @dataclass(frozen=True)
 class Figure:
-    """What the runs gave for one thing; the median stands for them."""
+    """The values of one quantity in all runs; the median represents them."""
 
     values: Sequence[float]
     text: Callable[[float], str]
@@ -48,7 +48,7 @@ class Figure:
 
 
 class Row(NamedTuple):
-    """A line of the table, in words."""
+    """A line of the table, as text."""
 
     what: str
     ours: str
@@ -72,7 +72,7 @@ def row(  # noqa: PLR0913 (each has a column)
     under: float | None = None,
     ratio_under: float | None = None,
 ) -> Row:
-    """Give the row of a figure, beside a peer's, with a target for the figure or for the ratio."""
+    """Return the row of a figure and of a peer's, with a target for the figure or the ratio."""
     line = Row(what, str(ours))
     if under is not None:
         line = _judged(line, f"< {ours.text(under)}", met=ours.median < under)
@@ -85,7 +85,7 @@ def row(  # noqa: PLR0913 (each has a column)
 
 
 def absent(what: str, found: Collection[str]) -> Row:
-    """Give the row of things that there should be none of."""
+    """Return the row of things that should not be found."""
     line = Row(what, f"{', '.join(sorted(found)) or 'none'} ")
     return _judged(line, "none", met=not found)
 
@@ -95,7 +95,7 @@ def _judged(line: Row, target: str, *, met: bool) -> Row:
 
 
 def ratio(value: float) -> str:
-    """Write how many times as much something is; what is less is written as a fraction."""
+    """Format a ratio; one below 1 becomes a fraction."""
     if not value:
         return "0"
     return _short(value) if value >= 1 else f"1/{_short(1 / value)}"
@@ -106,7 +106,7 @@ def _short(value: float) -> str:
 
 
 def heading(title: str) -> str:
-    """Give the line above a table, with what tells whether the machine was busy."""
+    """Return the line above a table, with the load of the machine."""
     load = os.getloadavg()[0]
     return f"\n== {title} (load {load:.1f} on {os.cpu_count()} CPUs)\n"
 

@@ -1,4 +1,4 @@
-"""What a bucket costs to lock, and to fetch from, beside the AWS command line."""
+"""What it costs to lock and to fetch a bucket, compared with the AWS command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MANIFEST = f"""[models.m]
 source.s3 = {{ bucket = "{_BUCKET}", prefix = "model" }}
 integration.huggingface.enable = false
 """
-# What a bucket is for nginx: a listing that is a file, and files.
+# nginx serves a bucket as files; its listing is one of them.
 _LISTING = """
 location ~ ^/{bucket}/?$ {{ default_type application/xml; try_files /listing.xml =404; }}
 """
@@ -55,12 +55,12 @@ def measure(settings: Settings) -> Iterator[Row]:
     os.environ.update(ENV)
     yield from _lock({**model(settings.size // _LOCKED), **_SMALL})
     if PROGRAM is None:
-        yield absent("in its way", ["nginx is not installed"])
+        yield absent("not measured", ["nginx is not installed"])
         return
     for files, what in ((model(settings.size), "shards"), (_SMALL, "small files")):
-        with scratch() as folder:
-            _fill(folder, files)
-            with _servers(folder) as servers:
+        with scratch() as directory:
+            _fill(directory, files)
+            with _servers(directory) as servers:
                 for server in servers:
                     yield _fetch(server, f"{what} from {server.name}", settings.runs)
 
@@ -68,16 +68,20 @@ def measure(settings: Settings) -> Iterator[Row]:
 def _lock(files: Mapping[str, Content]) -> Iterator[Row]:
     """Every object carries its sha256, so that nothing has to be read."""
     locking, downloading = Meter(), Meter()
-    with scratch() as folder, Moto(folder) as moto, RecordingProxy(moto.url) as recording_proxy:
+    with (
+        scratch() as directory,
+        Moto(directory) as moto,
+        RecordingProxy(moto.url) as recording_proxy,
+    ):
         moto.bucket(_BUCKET)
         moto.put(_BUCKET, {f"model/{path}": content for path, content in files.items()})
-        _lock_once(folder / "counted", recording_proxy.url)
+        _lock_once(directory / "counted", recording_proxy.url)
         with locking:
-            _lock_once(folder / "timed", moto.url)
+            _lock_once(directory / "timed", moto.url)
         if _AWS.exists():
             with downloading:
-                _aws(moto.url, folder / "downloaded")
-                run("find", folder / "downloaded", "-type", "f", "-exec", "sha256sum", "{}", "+")
+                _aws(moto.url, directory / "downloaded")
+                run("find", directory / "downloaded", "-type", "f", "-exec", "sha256sum", "{}", "+")
         gets = [r for r in recording_proxy.log if r.method == "GET" and "list-type=2" not in r.path]
         content = Figure([sum(request.sent_bytes for request in gets)], size)
         whole = Figure([sum(map(len, files.values()))], size)
@@ -96,17 +100,17 @@ def _lock_once(project: Path, url: str) -> None:
 def _fetch(server: _Server, what: str, runs: int) -> Row:
     ours, theirs = Meter(), Meter()
     for _ in range(runs):
-        with scratch() as folder:
+        with scratch() as directory:
             with ours:
-                _fetcher(server.url, folder)
+                _fetcher(server.url, directory)
             if _AWS.exists():
                 with theirs:
-                    _aws(server.url, folder / "aws")
-                run("diff", "--recursive", "--brief", folder / "out", folder / "aws")
+                    _aws(server.url, directory / "aws")
+                run("diff", "--recursive", "--brief", directory / "out", directory / "aws")
     return row(what, Figure(ours.seconds, seconds), _figure(theirs), _PEER, ratio_under=1)
 
 
-def _fetcher(url: str, folder: Path) -> None:
+def _fetcher(url: str, directory: Path) -> None:
     source = {"bucket": _BUCKET, "prefix": "model/", "region": None, "endpoint": url}
     spec: dict[str, Any] = {
         "mode": "tree",
@@ -115,39 +119,39 @@ def _fetcher(url: str, folder: Path) -> None:
         "exclude": [],
         "integration": False,
     }
-    (folder / "spec.json").write_text(json.dumps(spec))
+    (directory / "spec.json").write_text(json.dumps(spec))
     program = CHECKOUT / "nix" / "fetcher"
-    run(sys.executable, "-B", program, folder / "spec.json", "--out", folder / "out")
+    run(sys.executable, "-B", program, directory / "spec.json", "--out", directory / "out")
 
 
-def _aws(url: str, folder: Path) -> None:
-    command = ("s3", "cp", "--recursive", "--quiet", f"s3://{_BUCKET}/model/", folder)
+def _aws(url: str, directory: Path) -> None:
+    command = ("s3", "cp", "--recursive", "--quiet", f"s3://{_BUCKET}/model/", directory)
     region = {"AWS_DEFAULT_REGION": "us-east-1"}
     run(_AWS, "--endpoint-url", url, *command, env=region)
 
 
-def _fill(folder: Path, files: Mapping[str, Content]) -> None:
-    """Make a bucket of a folder, and its listing."""
+def _fill(directory: Path, files: Mapping[str, Content]) -> None:
+    """Make a bucket of a directory, and its listing."""
     rows = []
     for path, content in files.items():
-        file = folder / "data" / _BUCKET / "model" / path
+        file = directory / "data" / _BUCKET / "model" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as stream:
             stream.writelines(chunks(content))
         status = file.stat()
         etag = f"{int(status.st_mtime):x}-{status.st_size:x}"  # nginx's own
         rows.append(_ROW.format(key=escape(f"model/{path}"), size=status.st_size, etag=etag))
-    (folder / "data" / "listing.xml").write_text(
+    (directory / "data" / "listing.xml").write_text(
         f"<ListBucketResult><IsTruncated>false</IsTruncated>{''.join(rows)}</ListBucketResult>"
     )
 
 
 @contextlib.contextmanager
-def _servers(folder: Path) -> Iterator[list[_Server]]:
+def _servers(directory: Path) -> Iterator[list[_Server]]:
     more = _LISTING.format(bucket=_BUCKET)
     with (
-        Nginx(folder / "data", folder, more, "root") as nginx,
-        Hadro(folder / "data", folder) as hadro,
+        Nginx(directory / "data", directory, more, "root") as nginx,
+        Hadro(directory / "data", directory) as hadro,
     ):
         yield [_Server("nginx", nginx.url), _Server("hadro", hadro.url)]
 

@@ -1,4 +1,4 @@
-"""Models as static files: what a Hub and a git remote would answer."""
+"""Models as static files, with the responses of a Hub and of a git remote."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _MIX = 4  # parts of --size: one is a file, one the medium files
 
 @dataclass(frozen=True)
 class Model:
-    """What is downloaded: its repository, a description, and its files as they lie on disk.
+    """A model to download, with its files on disk.
 
     Args:
         name: Of the repository, below `bench`.
-        what: For people.
-        folder: Has the files.
-        sizes: Of the files, in bytes, by their paths.
+        what: A description.
+        directory: The directory of the files.
+        sizes: Path -> size in bytes.
     """
 
     name: str
     what: str
-    folder: Path
+    directory: Path
     sizes: Mapping[str, int]
 
     @property
@@ -55,31 +55,31 @@ def make(root: Path, total: int) -> list[Model]:
     """Write files, listings and git repositories for `nginx.Nginx` to serve.
 
     Args:
-        root: An empty folder.
+        root: An empty directory.
         total: Bytes of the largest model.
     """
     models, etags = [], []
     with Hub() as hub:
         for number, (name, what, sizes) in enumerate(_contents(total)):
-            # No two files are alike: they would be fetched once.
+            # All files differ: equal ones would be fetched once.
             files = {path: BigFile(n, 1000 * number + i) for i, (path, n) in enumerate(sizes)}
             repo = hub.add_repo(f"bench/{name}", files, lfs=[WEIGHTS])
-            folder = root / "www" / repo.id / "resolve" / repo.sha
+            directory = root / "www" / repo.id / "resolve" / repo.sha
             for path, file in repo.commits[repo.sha].items():
-                _write(folder / path, chunks(file.content))
+                _write(directory / path, chunks(file.content))
                 etags.append(f"/{repo.id}/resolve/{repo.sha}/{path} {file.etag};\n")
             for call in ("revision/main", f"tree/{repo.sha}"):
                 api = f"/api/models/{repo.id}/{call}"
                 asked = Request("GET", f"{api}?recursive=true", {})
                 _write(root / "www" / api[1:], hub.answer(asked).body)
             _make_git(root / "www" / f"{repo.id}.git", repo)
-            models.append(Model(name, what, folder, dict(sizes)))
+            models.append(Model(name, what, directory, dict(sizes)))
     (root / "etags").write_text("".join(etags))
     return models
 
 
 def _contents(total: int) -> Iterator[tuple[str, str, list[tuple[str, int]]]]:
-    """Give names, descriptions, and the paths and sizes of files."""
+    """Return names, descriptions, and the paths and sizes of files."""
     many = max(1, min(_MANY, total // _EACH))
     few = max(1, many // 2)
     large = [(f"model-{n:05}-of-00002.safetensors", total // 2) for n in (1, 2)]
@@ -98,9 +98,9 @@ def _write(path: Path, content: bytes | Iterable[bytes]) -> None:
         file.writelines([content] if isinstance(content, bytes) else content)
 
 
-def _make_git(folder: Path, repo: Repo) -> None:
+def _make_git(directory: Path, repo: Repo) -> None:
     """Make a git repository of the newest commit, for a server that only hands out files."""
-    run("git", "init", "--quiet", "--bare", "--initial-branch=main", folder)
+    run("git", "init", "--quiet", "--bare", "--initial-branch=main", directory)
     files = {
         path: lfs_pointer(file.content) if file.lfs else b"".join(chunks(file.content))
         for path, file in repo.commits[repo.sha].items()
@@ -111,6 +111,6 @@ def _make_git(folder: Path, repo: Repo) -> None:
         b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(content), content)
         for path, content in files.items()
     ]
-    git = ("git", f"--git-dir={folder}", "-c", "fastimport.unpackLimit=0")
+    git = ("git", f"--git-dir={directory}", "-c", "fastimport.unpackLimit=0")
     subprocess.run([*git, "fast-import", "--quiet"], check=True, input=b"".join(stream))
     run(*git, "update-server-info")

@@ -1,4 +1,4 @@
-"""What a model costs in the Nix store: time to assemble it, and bytes written for it."""
+"""What a model costs in the Nix store: time to assemble it, and bytes written."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LINKED = 1  # seconds that it may take
 
 def measure(settings: Settings) -> Iterator[Row]:
     """Lock with both pins, then build with each Nix of this machine."""
-    with HubProcess({_REPO: model(settings.size)}), scratch() as folder:
-        files = lock(folder / "files", {"m": _REPO})["m"]
-        tree, rows = _lock_tree(folder / "tree")
+    with HubProcess({_REPO: model(settings.size)}), scratch() as directory:
+        files = lock(directory / "files", {"m": _REPO})["m"]
+        tree, rows = _lock_tree(directory / "tree")
         yield from rows
         for kind in KINDS:
             yield from _build(kind, files, tree, settings.runs)
@@ -55,11 +55,11 @@ def _build(kind: str, files: Pin, tree: Pin, runs: int) -> Iterator[Row]:
                 for line in rows:
                     yield line._replace(what=f"Nix {version}: {line.what}")
     except UnavailableError as error:
-        yield absent(f"{kind} Nix: in its way", [str(error)])
+        yield absent(f"{kind} Nix: not measured", [str(error)])
 
 
 def _downloads(nix: NixEnv, files: Pin, tree: Pin) -> Iterator[Row]:
-    """Build what downloads, beside a build that does nothing but write as many bytes.
+    """Build the downloads, and a build that only writes as many bytes.
 
     The latter is there because newer Nixes copy the output of every fixed-output derivation before
     they take it (nobody may hold it open then): they write everything twice, whatever we do.
@@ -81,7 +81,7 @@ def _downloads(nix: NixEnv, files: Pin, tree: Pin) -> Iterator[Row]:
 
 
 def _assemblies(nix: NixEnv, files: Pin, runs: int) -> Iterator[Row]:
-    """Assemble what is in the store, by turns, beside a build that does nothing."""
+    """Assemble what is in the store, and run a build that does nothing, by turns."""
     link, copy, empty = Meter(), Meter(), Meter()
     turns = {
         fetch_model({**files, "layout": "link"}): link,

@@ -7,7 +7,7 @@ let
     letters "abcdefghijklmnopqrstuvwxyz"
   );
 
-  # Parameters that sign a request or replace a login. generator/aimodels_gen/net/urls.py has the same.
+  # Parameters that sign a request or replace a login. fetcher/aimodels_fetcher/urls.py has the same.
   secrets = "x-amz-(signature|credential|security-token)|x-goog-(signature|credential)|signature|sig|([a-z]+[-_])?token|api[-_]?key|key|secret|password|auth|jwt";
 in
 {

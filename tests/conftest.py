@@ -66,17 +66,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(autouse=True)
-def _hub_session() -> Iterator[None]:
-    """Undo what locking in this process did to huggingface_hub's session, which is global."""
-    yield
-    # Not at the top: it reads the environment when it is imported, and that is not clean there yet.
-    from huggingface_hub import set_client_factory  # noqa: PLC0415 (see above)
-    from huggingface_hub.utils._http import default_client_factory  # noqa: PLC0415 (see above)
-
-    set_client_factory(default_client_factory)
-
-
 @pytest.fixture
 def project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]

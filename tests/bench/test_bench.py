@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 ROWS = {
     "lock": ["bytes sent by the Hub", "time", "computed: 140 GB at 100 MB/s"],
-    "startup": ["--help", "lock of 100 models, unchanged", "its packages beside", "its requests"],
+    "startup": [
+        "--help",
+        "lock of 100 models, unchanged",
+        "the other checkout",
+        "its packages beside",
+        "its requests",
+    ],
     "fetcher": ["one file of 4.0 MiB", "a tree of 4.0 MiB", "a tree of 32.0 KiB"],
     "store": ["lock --pin tree: written", "link form: time", "tree build: written"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
@@ -40,7 +46,8 @@ def bench(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("question", ROWS)
 def test_a_question(question: str, tmp_path: Path) -> None:
-    done = bench(question, "--size=4MiB", "--runs=1", TMPDIR=str(tmp_path))
+    more = [f"--against={CHECKOUT}"] if question == "startup" else []
+    done = bench(question, "--size=4MiB", "--runs=1", *more, TMPDIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert f"== {question}: " in done.stdout
     assert [row for row in ROWS[question] if row not in done.stdout] == []
@@ -76,6 +83,12 @@ def test_downloads(tmp_path: Path) -> None:
     ] == []
     assert "| our fetcher |" in written
     assert f"| {'curl' if shutil.which('curl') else 'no curl'} |" in written
+
+
+def test_a_checkout_to_compare_with(tmp_path: Path) -> None:
+    done = bench("startup", f"--against={tmp_path}")
+    assert done.returncode == 2
+    assert f"'{tmp_path}' is not a checkout of this project" in done.stderr
 
 
 def test_usage() -> None:

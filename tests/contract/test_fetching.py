@@ -42,11 +42,11 @@ def locked(locking: Locking) -> Locking:
 UNPINNED: dict[str, Any] = {"rev": None, "versions": {}}
 
 
-def contents(folder: Path) -> dict[str, str]:
+def contents(directory: Path) -> dict[str, str]:
     """Path -> sha256 of all files that a reader sees."""
     return {
-        str(path.relative_to(folder)): sha256(path.read_bytes())
-        for path in folder.rglob("*")
+        str(path.relative_to(directory)): sha256(path.read_bytes())
+        for path in directory.rglob("*")
         if path.is_file()
     }
 

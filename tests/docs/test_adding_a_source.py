@@ -22,20 +22,20 @@ KIND = "index"
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this one with the files of the page."""
-    folder = tmp_path_factory.mktemp("checkout")
+    directory = tmp_path_factory.mktemp("checkout")
     tracked = subprocess.run(
         ["git", "ls-files", "-z"], check=True, capture_output=True, text=True, cwd=CHECKOUT
     ).stdout
     for name in filter(None, tracked.split("\0")):
-        target = folder / name
+        target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(CHECKOUT / name, target)
     for block in blocks("docs/adding-a-source.md"):
         if block.kind == "file":
             assert block.name is not None
-            assert not (folder / block.name).exists(), "nothing else changes"
-            (folder / block.name).write_text(block.text)
-    return folder
+            assert not (directory / block.name).exists(), "nothing else changes"
+            (directory / block.name).write_text(block.text)
+    return directory
 
 
 def run(checkout: Path, *command: str) -> str:

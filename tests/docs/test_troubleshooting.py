@@ -319,8 +319,8 @@ def problems(nix: NixEnv, *names: str, beside: str = "{ }") -> list[str]:
 
 def follows(machine: Machine) -> None:
     """With `mode = "directory"`, an online program gets what is new, and nothing else."""
-    folders = machine.linker.but(mode="directory")
-    assert machine.link(linker=folders).err == []
+    directories = machine.linker.but(mode="directory")
+    assert machine.link(linker=directories).err == []
     machine.moves()
     subprocess.run(["chmod", "-R", "a+w", machine.linker.hub], check=True)
     machine.hub.clear()

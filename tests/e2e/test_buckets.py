@@ -96,8 +96,8 @@ def exported(env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Mapping
     return env
 
 
-def loads(entry: Path, folder: Path, unprivileged: Runner) -> None:
-    hub = folder / "hub"
+def loads(entry: Path, directory: Path, unprivileged: Runner) -> None:
+    hub = directory / "hub"
     hub.mkdir()
     (hub / CACHE_NAME).symlink_to(entry)
     offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(hub)}

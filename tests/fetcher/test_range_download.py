@@ -12,6 +12,7 @@ from aimodels_fetcher.body import receive
 from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
 from aimodels_fetcher.partial_file import PartialFile
 from aimodels_fetcher.range_download import RangeDownload
+from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.workers import StopWorker
 from support.workers import Body, RecordingWorkers, ScriptedClient, WatchedTarget, scripted
 
@@ -46,7 +47,9 @@ class Scene:
         self.workers = RecordingWorkers()
         self.file = PartialFile(target, size)
         self.file.open()
-        self.download = RangeDownload("x", upstreams, first, self.file, self.workers)
+        self.download = RangeDownload(
+            RemoteFile("x", size), upstreams, first, self.file, self.workers
+        )
 
     def take(self, sharers: int = 2) -> Part | None:
         return self.download.take(sharers)

@@ -181,7 +181,6 @@ def test_init_overwrites_nothing(project: Project, there: str) -> None:
 def test_the_layout_of_the_wheel(project: Project) -> None:
     package = project.dir / "site" / "aimodels_gen"
     shutil.copytree(Path(cli.__file__).parents[1], package)
-    shutil.copytree(Path(aimodels_fetcher.__file__).parent, package.parent / "aimodels_fetcher")
     shutil.copytree(templates(), package / "templates")
     command = program("init", "new")
     fetcher = Path(aimodels_fetcher.__file__).parent

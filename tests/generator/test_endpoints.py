@@ -13,7 +13,6 @@ import pytest
 from aimodels_fetcher import retry
 from aimodels_fetcher.sources import huggingface as fetched
 from aimodels_gen.sources.huggingface import HuggingFace
-from aimodels_gen.sources.huggingface.endpoints import endpoints
 from aimodels_gen.tables import OneOrMore
 from support.hub import Hub, Response
 
@@ -370,15 +369,15 @@ TRUSTED = [
 
 @pytest.mark.parametrize(("urls", "trusted"), TRUSTED)
 def test_the_one_that_may_see_the_token(urls: list[str], trusted: str) -> None:
-    """The generator and the fetcher agree."""
-    assert [e.url for e in endpoints(urls) if e.trusted] == [trusted]
+    assert fetched.trusted_endpoint(fetched.endpoints(urls)) == trusted
     spec = {**HuggingFace("org/name").to_spec(), "endpoint": urls}
     sources = cast("list[fetched.HuggingFace]", fetched.read(spec))
     assert [s.endpoint for s in sources if s.trusted] == [trusted]
 
 
 def test_the_hub_spelt_in_another_way() -> None:
-    assert [e.trusted for e in endpoints([DEAD, "https://HuggingFace.co:443"])] == [False, True]
+    spelt = "https://HuggingFace.co:443"
+    assert fetched.trusted_endpoint([DEAD, spelt]) == spelt
 
 
 def test_what_the_fetcher_gets() -> None:

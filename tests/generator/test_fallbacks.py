@@ -168,7 +168,7 @@ def test_what_was_read_is_remembered(
     assert repo
     fill(moto, FILES, None)
     result = hub_project.run("lock")
-    said = "m: s3://mirror/name/ gives no sha256 for 3 files, so that 1.0 MiB are read"
+    said = "m: s3://mirror/name/ publishes no sha256 for 3 files; reading 1.0 MiB once"
     assert said in result.err
     recording_proxy.clear()
     assert "= 1 unchanged" in hub_project.run("lock", "-U").err

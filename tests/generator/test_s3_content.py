@@ -43,7 +43,7 @@ def test_other_checksums_are_no_hashes(
     moto.put(bucket, {"a.bin": b"content"}, checksum=checksum)
     write(project, bucket)
     said = project.run("lock").err
-    assert f"s3://{bucket}/ gives no sha256 for 1 file, so that 7 B are read once" in said
+    assert f"s3://{bucket}/ publishes no sha256 for 1 file; reading 7 B once" in said
     assert hashes(project) == {"a.bin": sri(b"content")}
     assert len(content_requests(recording_proxy)) == 1
 

@@ -14,7 +14,7 @@ from aimodels_gen.manifest import parse as manifest
 from aimodels_gen.sources.url.digests import published, sums
 from support.fake_repo import mirror
 from support.loopback import LoopbackServer, Response
-from support.nginx import Nginx, public_folder
+from support.nginx import Nginx, public_directory
 from support.recording_proxy import RecordingProxy
 from support.specs import sri
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from aimodels_gen.manifest.model import Entry
     from support.loopback import Request
     from support.project import Project
 
@@ -36,7 +37,7 @@ URL = "https://example.org/model.gguf"
 # Manifests
 
 
-def parse(files: str, more: str = "") -> manifest.Entry:
+def parse(files: str, more: str = "") -> Entry:
     (entry,) = manifest.parse(
         f"[models.m]\nsource.url.files = {files}\n{more}\n{INTEGRATION}"
     ).entries
@@ -49,7 +50,7 @@ def parse(files: str, more: str = "") -> manifest.Entry:
 )
 def test_an_address_or_several(given: str, expected: list[str]) -> None:
     source = parse(f'{{ "model.gguf" = {given} }}').source
-    assert source.fetcher_spec() == {"files": {"model.gguf": expected}}
+    assert source.to_spec() == {"files": {"model.gguf": expected}}
     assert source.label == URL
 
 
@@ -138,7 +139,7 @@ def recording_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingProxy]
     """nginx with the model, and others beside it."""
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     files = {"model.gguf": CONTENT, "other.gguf": b"other", "page.html": b"<html></html>"}
-    with public_folder() as folder:
+    with public_directory() as folder:
         mirror(folder / "www", files)
         with Nginx(folder / "www", folder) as nginx, RecordingProxy(nginx.url) as recording_proxy:
             yield recording_proxy
@@ -196,7 +197,7 @@ def test_a_published_digest(
 def test_nothing_published(recording_proxy: RecordingProxy, project: Project) -> None:
     result = lock(project, f"{recording_proxy.url}/model.gguf")
     assert (
-        f"{recording_proxy.url}/model.gguf gives no sha256 for 1 file, so that 20 B are read"
+        f"{recording_proxy.url}/model.gguf publishes no sha256 for 1 file; reading 20 B once"
         in result.err
     )
     assert pin(project)["hash"] == sri(CONTENT)
@@ -362,7 +363,7 @@ def test_a_size_that_nobody_says(project: Project) -> None:
     result = lock(project, f"{server.url}/model.gguf")
     server.close()
     assert result.status == 0, result.err
-    assert "so that 0 B and more are read once" in result.err
+    assert "reading 0 B and more once" in result.err
     assert pin(project) == {"hash": sri(CONTENT), "lfs": False, "size": len(CONTENT)}
 
 

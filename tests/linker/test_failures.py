@@ -257,7 +257,14 @@ class TestBadSpecs:
             ("entries", {"models--a--b": {"name": "x"}}),
             ("entries", {"../models--a--b": {"name": "x", "path": "STORE/x"}}),
             ("entries", {".models--a--b": {"name": "x", "path": "STORE/x"}}),
+            ("entries", {"-models--a--b": {"name": "x", "path": "STORE/x"}}),
             ("entries", {"models": {"name": "x", "path": "STORE/x"}}),
+            ("entries", {"models--a--b/c": {"name": "x", "path": "STORE/x"}}),
+            ("entries", {"models--a--b\0": {"name": "x", "path": "STORE/x"}}),
+            ("entries", {"models--a--b": {"name": "x", "path": "STORE/../x"}}),
+            ("entries", {"models--a--b": {"name": "x", "path": "STORE"}}),
+            ("entries", {"models--a--b": {"name": "x", "path": "STORE-2/x"}}),
+            ("hub", "/hub\0"),
         ],
     )
     def test_values(self, linker: Linker, key: str, value: object) -> None:
@@ -268,7 +275,15 @@ class TestBadSpecs:
         assert run.status == 1
         (error,) = run.err
         assert error.startswith(f"error: {file} is not a spec of this linker (")
+        assert error.endswith("): use nix/ and its linker from the same release")
         assert contents(linker.root / "cache") == {}
+
+    def test_slashes_at_the_end_of_directories_are_ignored(self, linker: Linker) -> None:
+        file = linker.spec({})
+        data = {**json.loads(file.read_text()), "hub": f"{linker.hub}/", "store": "/"}
+        file.write_text(json.dumps(data))
+        spec = read_spec(str(file))
+        assert (spec.hub, spec.store) == (str(linker.hub), "/")
 
     def test_no_json(self, linker: Linker) -> None:
         file = linker.root / "spec.json"

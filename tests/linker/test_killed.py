@@ -61,12 +61,6 @@ class Killer:
         return watched
 
 
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing stops the machine, so nothing needs to reach the disk."""
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
-
-
 @pytest.fixture
 def stocked(linker: Linker) -> Linker:
     """The linker with a store that has two versions of A, and B and C."""
@@ -169,7 +163,7 @@ def _outcome(linker: Linker, acts: list[Act]) -> dict[str, tuple[object, ...]]:
 
 
 def _known(state: dict[str, Any]) -> tuple[object, ...]:
-    """What the state says, but for refs that were in doubt when a directory lost its model."""
+    """What the state has, except for refs that were in doubt when a directory lost its model."""
     for records in state["hubs"].values():
         for record in records.values():
             if not record.get("snapshots"):

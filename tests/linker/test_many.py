@@ -82,15 +82,18 @@ def test_switching_back_and_forth(linker: Linker, modes: str) -> None:
     new[same] = old[same]
     del new[gone]
     first, second = modes.split()
-    configurations = [(linker.but(mode=first), old), (linker.but(mode=second), new)]
+    configurations = [
+        (linking, models, expected(linking, models))
+        for linking, models in ((linker.but(mode=first), old), (linker.but(mode=second), new))
+    ]
     linker.hub.mkdir()
     add_foreign(linker)
     before = foreign(linker)
     for _ in range(_SWITCHES):
-        for linking, models in configurations:
+        for linking, models, result in configurations:
             run = linking.link(models)
             assert (run.status, run.err) == (0, [])
-            assert ours(linker) == expected(linking, models)
+            assert ours(linker) == result
     assert foreign(linker) == before
     linker.unlink()
     assert ours(linker) == {}

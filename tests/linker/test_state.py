@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimodels_linker.state import DirectoryRecord, LinkRecord, merge_records
 from support.linker import contents, touched
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def test_a_pipe_in_its_place_is_not_waited_for(linker: Linker, entry: Callable[.
 
 
 class TestUnitsDirectory:
-    """systemd gives a unit a directory that lasts from one run to the next: $RUNTIME_DIRECTORY."""
+    """systemd keeps a directory for a unit from one run to the next: $RUNTIME_DIRECTORY."""
 
     @pytest.fixture
     def env(self, linker: Linker) -> dict[str, str]:
@@ -306,3 +307,36 @@ class TestPowerLoss:
             fsync(descriptor)
 
         monkeypatch.setattr(os, "fsync", fail)
+
+
+class TestMergedRecords:
+    """What is recorded while one thing becomes another."""
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [(None, LinkRecord()), (LinkRecord(), None), (LinkRecord(), LinkRecord())],
+    )
+    def test_links(self, before: LinkRecord | None, after: LinkRecord | None) -> None:
+        assert merge_records(before, after) == LinkRecord()
+
+    def test_nothing(self) -> None:
+        assert merge_records(None, None) is None
+
+    @pytest.mark.parametrize("other", [None, LinkRecord()])
+    def test_a_directory_beside_none(self, other: LinkRecord | None) -> None:
+        record = DirectoryRecord({"main": "1"}, {"1": ["a"]}, made=True)
+        assert merge_records(record, other) == record
+        # It is not sure to be made, and neither are its refs.
+        assert merge_records(other, record) == DirectoryRecord({"main": ""}, {"1": ["a"]})
+
+    def test_refs_that_change_are_in_doubt(self) -> None:
+        before = DirectoryRecord({"same": "1", "moved": "1", "gone": "1"}, made=True)
+        after = DirectoryRecord({"same": "1", "moved": "2", "new": "2"}, made=True)
+        refs = {"same": "1", "moved": "", "gone": "1", "new": ""}
+        assert merge_records(before, after) == DirectoryRecord(refs, made=True)
+
+    def test_the_links_of_both_are_ours(self) -> None:
+        before = DirectoryRecord({}, {"1": ["b", "a"], "2": ["c"]})
+        after = DirectoryRecord({}, {"1": ["d", "a"], "3": ["e"]}, made=True)
+        snapshots = {"1": ["a", "b", "d"], "2": ["c"], "3": ["e"]}
+        assert merge_records(before, after) == DirectoryRecord({}, snapshots)

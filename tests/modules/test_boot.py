@@ -168,7 +168,7 @@ def test_a_cache_of_any_name_and_user(
         assert (added.returncode == 0) == (mode == "directory")
 
 
-def test_a_folder_that_is_there_keeps_its_owner(install: Install, plain: Path) -> None:
+def test_an_existing_directory_keeps_its_owner(install: Install, plain: Path) -> None:
     machine = install(plain)
     directory = machine.path(CACHE)
     (directory / "hub").mkdir(parents=True)
@@ -201,5 +201,5 @@ def test_a_cache_that_cannot_be_written_keeps_nothing_from_starting(
     with machine.booted():
         assert machine.state("multi-user.target") == "active"
         assert machine.state("ai-models") == "failed"
-        assert f"error: {CACHE} is a file, where a folder is needed" in machine.log("ai-models")
+        assert f"error: {CACHE} is a file, where a directory is needed" in machine.log("ai-models")
     assert machine.path(CACHE).read_text() == "a file"

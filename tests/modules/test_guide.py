@@ -61,7 +61,10 @@ HOME_MANAGER = """
 }
 """
 
-NO_HASH = '`hash = "sha256-..."` is not an SRI hash: write sha256-<44 characters>, or "" to be told'
+NO_HASH = (
+    '`hash = "sha256-..."` is not an SRI hash: write sha256-<44 characters>, or "" to have Nix '
+    "report it"
+)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sysconfig
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,17 @@ def test_the_overlay(host_nix: NixEnv, options: list[str]) -> None:
         "nix", "eval", "--impure", "--raw", flake("overlays.default"), "--apply", apply, *options
     )
     assert name.stdout == "models--a--b"
+
+
+def test_the_package_has_the_dependencies_of_the_project() -> None:
+    """Except for those of Python releases that nixpkgs no longer has."""
+    project = (CHECKOUT / "pyproject.toml").read_text().partition("\ndependencies = [")[2]
+    package = (CHECKOUT / "package.nix").read_text().partition("\n  dependencies = [")[2]
+    wanted = re.findall(r'^  "([\w.-]+)[^;"]*",$', project.partition("\n]")[0], re.MULTILINE)
+    assert len(wanted) > 4
+    assert [name.replace("_", "-") for name in wanted] == re.findall(
+        r"python3Packages\.([\w-]+)", package.partition("];")[0]
+    )
 
 
 def test_the_package_can_be_overridden(host_nix: NixEnv, options: list[str]) -> None:

@@ -176,7 +176,7 @@ def test_a_wrong_model_for_a_link_says_what_to_do(host_nix: NixEnv) -> None:
 @pytest.mark.parametrize(
     ("function", "argument"), [("mkContainerMounts", "cacheDir"), ("mkContainerVolumes", "home")]
 )
-def test_a_wrong_folder_says_what_to_do(
+def test_a_wrong_directory_says_what_to_do(
     host_nix: NixEnv, function: str, argument: str, directory: str
 ) -> None:
     models = 'models = [ (model "x") ];'

@@ -258,7 +258,7 @@ def test_another_users_cache_is_left_alone(
     assert links(hub) == scripts.targets
 
 
-def a_folder(link: Path, _store: str) -> None:
+def a_directory(link: Path, _store: str) -> None:
     link.mkdir()
     (link / "downloads").write_text("mine")
 
@@ -282,7 +282,7 @@ def a_link_to_beside_the_store(link: Path, store: str) -> None:
     link.symlink_to(f"{store}-of-mine/entry")
 
 
-MINE = [a_folder, a_file, a_link_to_elsewhere, a_dangling_link, a_link_to_beside_the_store]
+MINE = [a_directory, a_file, a_link_to_elsewhere, a_dangling_link, a_link_to_beside_the_store]
 
 
 @pytest.mark.parametrize("mine", MINE, ids=lambda mine: mine.__name__)

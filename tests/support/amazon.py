@@ -68,10 +68,10 @@ class Amazon:
 
 
 @contextlib.contextmanager
-def amazon(folder: Path) -> Iterator[Amazon]:
-    authority = Authority.make(folder)
+def amazon(directory: Path) -> Iterator[Amazon]:
+    authority = Authority.make(directory)
     with contextlib.ExitStack() as stack:
-        moto = stack.enter_context(s3.Moto(folder))
+        moto = stack.enter_context(s3.Moto(directory))
         recording_proxy = stack.enter_context(RecordingProxy(moto.url, authority.server(_NAMES)))
         proxy = Proxy(instead=urlsplit(recording_proxy.url).netloc)
         stack.callback(proxy.close)

@@ -10,7 +10,7 @@ import pytest
 
 from aimodels_fetcher import retry
 from support import backends
-from support.nginx import public_folder
+from support.nginx import public_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,15 +23,16 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def server_of() -> Iterator[Callable[[type[Backend]], object]]:
-    """The servers, each started when it is first asked for."""
-    running: dict[type[Backend], object] = {}
+    """The servers, each started when it is first asked for; who inherits `serve` shares it."""
+    running: dict[str, object] = {}
     with contextlib.ExitStack() as stack:
 
         def start(kind: type[Backend]) -> object:
-            if kind not in running:
-                folder = stack.enter_context(public_folder())
-                running[kind] = stack.enter_context(kind.serve(folder))
-            return running[kind]
+            server = kind.serve.__qualname__
+            if server not in running:
+                directory = stack.enter_context(public_directory())
+                running[server] = stack.enter_context(kind.serve(directory))
+            return running[server]
 
         yield start
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def small_disk(at: Path, size: int) -> Iterator[Path]:
-    """A file system of so many bytes at a folder, which is made; skips where that cannot be."""
+    """A file system of so many bytes at a directory, which is made; skips where that cannot be."""
     at.mkdir(parents=True, exist_ok=True)
     command: list[str | Path] = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", at]
     mounted = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -29,10 +29,10 @@ def small_disk(at: Path, size: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", at], check=True)
 
 
-def fill(folder: Path) -> None:
+def fill(directory: Path) -> None:
     """Write until nothing fits any more; what another thread has filled stays full."""
-    with (folder / "filler").open("ab", buffering=0) as file, contextlib.suppress(OSError):
-        free = os.statvfs(folder)
+    with (directory / "filler").open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        free = os.statvfs(directory)
         os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize)
         while True:
             file.write(bytes(1 << 16))

@@ -54,17 +54,17 @@ def chunks(content: Content, start: int = 0, stop: int | None = None) -> Iterato
         yield content[start:stop]
 
 
-def mirror(folder: Path, files: Mapping[str, Content]) -> None:
-    """Make these all files of a folder, and touch none that is right already.
+def mirror(directory: Path, files: Mapping[str, Content]) -> None:
+    """Make these all files of a directory, and touch none that is right already.
 
     What is written looks later than all before by seconds: servers make ETags of such times.
     """
-    there = {path for path in folder.rglob("*") if path.is_file()}
+    there = {path for path in directory.rglob("*") if path.is_file()}
     newest = max((path.stat().st_mtime for path in there), default=1_700_000_000)
-    for path in there - {folder / name for name in files}:
+    for path in there - {directory / name for name in files}:
         path.unlink()
     for name, content in files.items():
-        path = folder / name
+        path = directory / name
         whole = b"".join(chunks(content))
         if not path.is_file() or path.read_bytes() != whole:
             path.parent.mkdir(parents=True, exist_ok=True)

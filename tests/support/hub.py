@@ -119,18 +119,18 @@ class Hub(Watched):
         return self._tree(request, repo, sha, unquote(match["path"] or "").strip("/"), query)
 
     def _tree(
-        self, request: Request, repo: Repo, sha: str, folder: str, query: dict[str, str]
+        self, request: Request, repo: Repo, sha: str, directory: str, query: dict[str, str]
     ) -> Response:
         recursive = query.get("recursive", "").lower() in {"true", "1"}
-        prefix = f"{folder}/" if folder else ""
+        prefix = f"{directory}/" if directory else ""
         rows = [
             row
             for row in _rows(repo, sha)
             if row["path"].startswith(prefix)
             and (recursive or "/" not in row["path"].removeprefix(prefix))
         ]
-        if folder and not rows:
-            return _error(404, f"{folder} does not exist on {sha}", "EntryNotFound")
+        if directory and not rows:
+            return _error(404, f"{directory} does not exist on {sha}", "EntryNotFound")
         limit = min(int(query.get("limit", self.page_size)), self.page_size)
         start = int(base64.urlsafe_b64decode(query["cursor"])) if "cursor" in query else 0
         headers = {"X-Repo-Commit": sha}

@@ -21,7 +21,7 @@ from support.fake_repo import Repo, chunks, sha256
 from support.specs import sri
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from support.fake_repo import Content
 
@@ -174,16 +174,14 @@ class Linker:
 
 
 def contents(directory: Path) -> dict[str, Node]:
-    """Everything below a directory: the texts of links, the bytes of files, and directories."""
-    return {str(path.relative_to(directory)): _node(path) for path in _all(directory)}
+    """Everything below a directory: the targets of links, the bytes of files, and directories."""
+    return {path: _node(node) for path, node in _below(directory)}
 
 
 def touched(directory: Path) -> dict[str, Node]:
     """The same with all that changes when somebody writes to it."""
-    return {
-        str(path.relative_to(directory)): (*_node(path), *_times(path))
-        for path in [directory, *_all(directory)]
-    }
+    found = [(".", directory), *_below(directory)]
+    return {path: (*_node(node), *_times(node)) for path, node in found}
 
 
 def _times(path: Path) -> tuple[int, ...]:
@@ -197,11 +195,13 @@ def _times(path: Path) -> tuple[int, ...]:
     )
 
 
-def _all(directory: Path) -> list[Path]:
-    found = []
-    for path, directories, files in os.walk(directory):
-        found += [Path(path, name) for name in (*directories, *files)]
-    return found
+def _below(directory: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            path = Path(entry.path)
+            yield f"{prefix}{entry.name}", path
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(path, f"{prefix}{entry.name}/")
 
 
 def _node(path: Path) -> Node:
@@ -215,6 +215,6 @@ def _node(path: Path) -> Node:
 
 def _protect(entry: Path) -> None:
     """Take the right to write from everything, as the store does."""
-    for path in [entry, *_all(entry)]:
+    for path in (entry, *(path for _, path in _below(entry))):
         if not path.is_symlink():
             path.chmod(0o555 if path.is_dir() else 0o444)

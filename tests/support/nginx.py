@@ -1,4 +1,4 @@
-"""nginx as a static server of a folder, on loopback."""
+"""nginx as a static server of a directory, on loopback."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _STARTS = 10  # seconds
 _BACKLOG = 511  # nginx's own
 
 _STATIC = """
-  client_body_temp_path {folder}/client;
-  fastcgi_temp_path {folder}/fastcgi;
-  proxy_temp_path {folder}/proxy;
-  scgi_temp_path {folder}/scgi;
-  uwsgi_temp_path {folder}/uwsgi;
+  client_body_temp_path {directory}/client;
+  fastcgi_temp_path {directory}/fastcgi;
+  proxy_temp_path {directory}/proxy;
+  scgi_temp_path {directory}/scgi;
+  uwsgi_temp_path {directory}/uwsgi;
   default_type application/octet-stream;
   sendfile on;
   tcp_nopush on;
@@ -36,8 +36,8 @@ _CONFIG = """
 daemon off;
 {user}
 worker_processes 1;
-pid {folder}/pid;
-error_log {folder}/errors;
+pid {directory}/pid;
+error_log {directory}/errors;
 events {{ worker_connections 512; }}
 http {{
   access_log off;
@@ -51,17 +51,17 @@ http {{
 """
 
 
-def static(folder: Path) -> str:
-    """What a server of files has in `http { }`, with this folder for its own."""
-    return _STATIC.format(folder=folder)
+def static(directory: Path) -> str:
+    """What a server of files has in `http { }`, with this directory for its own."""
+    return _STATIC.format(directory=directory)
 
 
 @contextlib.contextmanager
-def public_folder() -> Iterator[Path]:
-    """A folder that other users can read, as pytest's own cannot be."""
-    with tempfile.TemporaryDirectory(prefix="aimodels-public-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+def public_directory() -> Iterator[Path]:
+    """A directory that other users can read, as pytest's own cannot be."""
+    with tempfile.TemporaryDirectory(prefix="aimodels-public-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
 
 
 @contextlib.contextmanager
@@ -76,11 +76,11 @@ def listening(*options: tuple[int, int]) -> Iterator[tuple[socket.socket, int]]:
         yield sock, sock.getsockname()[1]
 
 
-def start(folder: Path, config: str, sock: socket.socket) -> subprocess.Popen[bytes]:
-    """Start nginx with its files in a folder; it takes the socket as from one that it replaces."""
-    (folder / "nginx.conf").write_text(config)
+def start(directory: Path, config: str, sock: socket.socket) -> subprocess.Popen[bytes]:
+    """Start nginx with its files in a directory; it takes the socket as if it replaced another."""
+    (directory / "nginx.conf").write_text(config)
     return subprocess.Popen(
-        [PROGRAM or "nginx", "-e", folder / "errors", "-c", folder / "nginx.conf"],
+        [PROGRAM or "nginx", "-e", directory / "errors", "-c", directory / "nginx.conf"],
         env={**os.environ, "NGINX": f"{sock.fileno()};"},
         pass_fds=[sock.fileno()],
         stderr=subprocess.DEVNULL,  # the same as in the file
@@ -92,21 +92,26 @@ class Nginx:
 
     Args:
         root: What it serves.
-        folder: For its own files.
+        directory: For its own files.
         more: Lines of its configuration, for the server.
         user: And maybe group, as which its workers read, if we are root.
     """
 
     def __init__(
-        self, root: Path, folder: Path, more: str = "", user: str = "nobody nogroup"
+        self, root: Path, directory: Path, more: str = "", user: str = "nobody nogroup"
     ) -> None:
         user = f"user {user};" if os.geteuid() == 0 else ""
         with listening() as (sock, port):
             config = _CONFIG.format(
-                user=user, folder=folder, static=static(folder), root=root, port=port, more=more
+                user=user,
+                directory=directory,
+                static=static(directory),
+                root=root,
+                port=port,
+                more=more,
             )
             self.url = f"http://127.0.0.1:{port}"
-            self._process = start(folder, config, sock)
+            self._process = start(directory, config, sock)
         requests.get(self.url, timeout=_STARTS)
 
     def close(self) -> None:

@@ -61,16 +61,16 @@ class NixEnv:
         """Where a path of this Nix's store lies for us."""
         return self.real / Path(store_path).relative_to(self.dir)
 
-    def contents(self, folder: Path) -> dict[str, bytes]:
+    def contents(self, directory: Path) -> dict[str, bytes]:
         """Path -> content, with links into the store followed to where the store lies for us."""
         found = {}
-        for path in folder.rglob("*"):
+        for path in directory.rglob("*"):
             target = path
             while target.is_symlink():
                 link = target.readlink()
                 target = self.path(link) if link.is_absolute() else target.parent / link
             if target.is_file():
-                found[str(path.relative_to(folder))] = target.read_bytes()
+                found[str(path.relative_to(directory))] = target.read_bytes()
         return found
 
     def variables(self) -> dict[str, str]:

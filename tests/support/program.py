@@ -23,7 +23,7 @@ class Program:
     Args:
         command: What to start.
         ready: What it says then, with its address as the first group.
-        folder: Where it runs, with what it says in `NAME.log`.
+        directory: Where it runs, with what it says in `NAME.log`.
         env: What it has in its environment beside ours.
     """
 
@@ -31,15 +31,15 @@ class Program:
         self,
         command: Sequence[str | Path],
         ready: str,
-        folder: Path,
+        directory: Path,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self._name = type(self).__name__.lower()
-        self._log = folder / f"{self._name}.log"
+        self._log = directory / f"{self._name}.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
-                cwd=folder,
+                cwd=directory,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
                 stdout=log,
                 stderr=subprocess.STDOUT,

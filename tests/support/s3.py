@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from support.fake_repo import Content
 
+# Rows in a page of a listing. Amazon has 1000, which takes a test longer to exceed.
+PAGE = 100
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 ENV = {
     "AWS_ACCESS_KEY_ID": KEY,
@@ -50,11 +52,12 @@ def client(url: str, service: str = "s3", key: str = KEY, secret: str = SECRET) 
 class Moto(Program):
     """moto's server: everything that AWS does, in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, directory: Path) -> None:
         super().__init__(
             [Path(sys.executable).with_name("moto_server"), "-p", "0"],
             r"Running on (http://[0-9.:]+)",
-            folder,
+            directory,
+            {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)},
         )
         self.api = client(self.url)
 
@@ -113,12 +116,16 @@ class Moto(Program):
 
 
 class Hadro(Program):
-    """hadro: folders as buckets, for those who sign with the key."""
+    """hadro: directories as buckets, for those who sign with the key."""
 
-    def __init__(self, root: Path, folder: Path) -> None:
+    def __init__(self, root: Path, directory: Path) -> None:
         keys = ["--access-key", KEY, "--secret-key", SECRET]
+        code = (
+            "import runpy; from hadro.api import buckets;"
+            f" buckets.MAX_KEYS = {PAGE}; runpy.run_module('hadro', run_name='__main__')"
+        )
         super().__init__(
-            [sys.executable, "-m", "hadro", root, "--port", "0", *keys],
+            [sys.executable, "-c", code, root, "--port", "0", *keys],
             r"Uvicorn running on (http://[0-9.:]+)",
-            folder,
+            directory,
         )

@@ -21,6 +21,6 @@ def files() -> dict[str, bytes]:
         num_hidden_layers=1,
         num_attention_heads=2,
     )
-    with tempfile.TemporaryDirectory() as folder:
-        LlamaForCausalLM(config).save_pretrained(folder)
-        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    with tempfile.TemporaryDirectory() as directory:
+        LlamaForCausalLM(config).save_pretrained(directory)
+        return {path.name: path.read_bytes() for path in Path(directory).iterdir()}

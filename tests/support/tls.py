@@ -30,19 +30,19 @@ _LOOPBACK = "IP:127.0.0.1, DNS:localhost"
 
 @dataclass(frozen=True)
 class Authority:
-    """A CA in a folder of its own; `bundle` is what a client has to trust."""
+    """A CA in a directory of its own; `bundle` is what a client has to trust."""
 
-    folder: Path
+    directory: Path
 
     @classmethod
-    def make(cls, folder: Path) -> Authority:
-        authority = cls(folder)
+    def make(cls, directory: Path) -> Authority:
+        authority = cls(directory)
         authority._request("authority", "-x509 -days 1 -extensions authority", "pem")
         return authority
 
     @property
     def bundle(self) -> Path:
-        return self.folder / "authority.pem"
+        return self.directory / "authority.pem"
 
     def server(self, names: str = _LOOPBACK, *, expired: bool = False) -> ssl.SSLContext:
         """What a server of these names (as in subjectAltName) speaks TLS with."""
@@ -53,11 +53,11 @@ class Authority:
             f" -days {-1 if expired else 1}"
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.folder / "server.pem", self.folder / "server.key")
+        context.load_cert_chain(self.directory / "server.pem", self.directory / "server.key")
         return context
 
     def _request(self, who: str, options: str, kind: str, names: str = _LOOPBACK) -> None:
-        (self.folder / "openssl.cnf").write_text(_CONFIG.format(names=names))
+        (self.directory / "openssl.cnf").write_text(_CONFIG.format(names=names))
         self._openssl(
             "req -config openssl.cnf -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
             f" -subj /CN={who} -keyout {who}.key -out {who}.{kind} {options}"
@@ -65,4 +65,4 @@ class Authority:
 
     def _openssl(self, arguments: str) -> None:
         command = ["openssl", *arguments.split()]
-        subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
+        subprocess.run(command, check=True, capture_output=True, cwd=self.directory)

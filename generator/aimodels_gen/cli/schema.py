@@ -16,7 +16,10 @@ from aimodels_gen.schema import schema
 @click.command("schema")
 @click.argument("file", type=click.Choice(["manifest", "lock"]), default="manifest")
 def command(*, file: str) -> None:
-    """Print the JSON Schema of models.toml (manifest) or models.lock (lock)."""
+    """Print the JSON Schema of models.toml or models.lock.
+
+    Editors check and complete models.toml with it; the starter file names it in its first line.
+    """
     if file == "manifest":
         kinds = {name: sources.kind(name) for name in sources.names()}
         data = schema("models.toml", ManifestTable, kinds)

@@ -12,6 +12,7 @@ from aimodels_gen.net.pool import results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_gen.lock.clients import Clients
@@ -128,6 +129,30 @@ def select_files(
             warnings = model.warnings + (gate.result() if gate else ())
             checked.append(replace(model, warnings=warnings))
     return checked
+
+
+def describe_files(
+    models: Sequence[Selected], clients: Clients, pool: RequestPool, failures: Failures
+) -> list[Selected]:
+    """Return the models with what servers say of files, where listings have only their names."""
+
+    def asked(one: SourceFiles) -> list[Future[RemoteFile]] | None:
+        client = clients.of(one.source)
+        if not client.describes:
+            return None
+        return [pool.submit(client.describe, one.source, file) for file in one.files]
+
+    waiting = [(model, [asked(one) for one in model.sources]) for model in models]
+    described: list[Selected] = []
+    for model, of_sources in waiting:
+        with failures.collect(model.name):
+            pairs = zip(model.sources, of_sources, strict=True)
+            sources = (
+                replace(one, files=tuple(results(futures))) if futures else one
+                for one, futures in pairs
+            )
+            described.append(replace(model, sources=tuple(sources)))
+    return described
 
 
 def _select(model: Listed) -> Selected:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher import log
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.fallbacks import prove
 from aimodels_gen.lock.file_hashes import HashCompleter, known_content
 from aimodels_gen.lock.options import DEFAULT_JOBS
 from aimodels_gen.lock.pinning import Pinning
-from aimodels_gen.lock.selection import Wanted, list_sources, select_files
+from aimodels_gen.lock.selection import Wanted, describe_files, list_sources, select_files
 from aimodels_gen.net.pool import RequestPool
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def lock_models(
     names = [entry.name for entry in entries]
     failures = Failures()
     pool = RequestPool(options.jobs or DEFAULT_JOBS)
-    with Clients((source for entry in entries for source in entry.sources), warn) as clients:
+    sources = (source for entry in entries for source in entry.sources)
+    # The fetcher reports there what it tries again.
+    with log.redirected(report), Clients(sources, warn) as clients:
         try:
             hashes = HashCompleter(clients, pool, options.jobs, failures, report, warn)
             pinning = Pinning(old, options, clients, report)
@@ -51,6 +54,7 @@ def lock_models(
             wanted = [Wanted(entry, _sources(entry, old, options)) for entry in entries]
             listed = list_sources(wanted, clients, pool, failures, report)
             selected = select_files(listed, clients, pool, failures)
+            selected = describe_files(selected, clients, pool, failures)
 
             unmoved = [model for model in selected if pinning.is_unmoved(model)]
             moved = [model for model in selected if not pinning.is_unmoved(model)]

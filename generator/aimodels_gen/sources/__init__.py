@@ -1,8 +1,9 @@
 """The registry of the kinds of sources, known by their key under `source` in models.toml.
 
-A module `KIND.py` (or a package) defines `SOURCE`, a declaration of what to fetch (`base.Source`),
-and `connect`, which returns a client that talks to the servers (`base.SourceClient`). That it is
-here is all that it takes; docs/adding-a-source.md walks through one.
+A module `KIND.py` defines `SOURCE`, a declaration of what to fetch (`base.Source`), and `CLIENT`,
+which talks to the servers (`base.SourceClient`). A package has the one in `KIND/__init__.py` and the
+other in `KIND/client.py`, which is imported only to connect. That it is here is all that it takes;
+docs/adding-a-source.md walks through one.
 """
 
 from __future__ import annotations
@@ -34,4 +35,7 @@ def connect(name: str, warn: Warn) -> SourceClient[Any]:
     Raises:
         SourceError: the environment makes it impossible.
     """
-    return cast("SourceClient[Any]", import_module(f"{__name__}.{name}").connect(warn))
+    module = import_module(f"{__name__}.{name}")
+    if not hasattr(module, "CLIENT"):
+        module = import_module(f"{__name__}.{name}.client")
+    return cast("SourceClient[Any]", module.CLIENT(warn))

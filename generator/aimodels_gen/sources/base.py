@@ -202,7 +202,12 @@ class SourceClient(ABC, Generic[S]):
     """Talks to the servers of one kind of source.
 
     Its methods are called from many threads. Each makes one request at a time.
+
+    Attributes:
+        describes: whether files have to be described, because the listing has only their names.
     """
+
+    describes: ClassVar[bool] = False
 
     @abstractmethod
     def list(self, source: S) -> Listing:
@@ -231,6 +236,16 @@ class SourceClient(ABC, Generic[S]):
     @abstractmethod
     def explain(self, source: S, file: RemoteFile, error: AimodelsError) -> SourceError:
         """Return in words why `file` could not be downloaded."""
+
+    def describe(self, source: S, file: RemoteFile) -> RemoteFile:  # noqa: ARG002 - for others
+        """Return a listed file with what other kinds have in their listings: its size, its ETag.
+
+        It is asked for each file that is taken, where the client `describes`.
+
+        Raises:
+            SourceError: as `list`.
+        """
+        return file
 
     def details(self, source: S, file: RemoteFile) -> RemoteFile:  # noqa: ARG002 - for others
         """Return a listed file with what a request for it alone adds, without its content.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import StatusError, TransientError
+from aimodels_fetcher.errors import SizeError, StatusError, TransientError
 from aimodels_fetcher.http_client import ResolvedUrl
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.wording import bytes_text
@@ -52,8 +52,13 @@ class ActiveUpstream:
                 return None
             return self._file.parts.take(None if self._alone else sharers)
 
-    def ask(self, part: Part, receive: Callable[[Response], None]) -> None:
+    def ask(self, part: Part, if_range: str | None, receive: Callable[[Response], None]) -> None:
         """Ask for a part, and pass the response on; its body may be the whole file.
+
+        Args:
+            part: What is missing.
+            if_range: The ETag or date of what is there already, or None.
+            receive: Called with the response.
 
         Raises:
             TransientError: Worth another try.
@@ -64,7 +69,7 @@ class ActiveUpstream:
         everything = part.at == 0 and part.end == self._file.parts.size
         wanted = None if everything or self._plain else (part.at, part.end)
         try:
-            with self.upstream.client.get(self._resolved, wanted) as response:
+            with self.upstream.client.get(self._resolved, wanted, if_range) as response:
                 receive(response)
         except StatusError as error:
             if error.status == _RANGE_NOT_SATISFIABLE and wanted:
@@ -84,9 +89,10 @@ class ActiveUpstream:
             self._check_room(response.url, response.total)
             self._file.set_size(response.total)
         elif response.total not in {None, size}:
-            raise TransientError(
+            raise SizeError(
                 f"expected {size} bytes, but {response.url} has {response.total} ({response.type})",
-                hint="the file has changed upstream, or a proxy or a login page is in the way",
+                "the file has changed upstream, or a proxy or a login page is in the way",
+                received=response.total or 0,
             )
         elif size == UNKNOWN and response.partial:
             raise self._bad_range(f"{response.url} sent a range of a file of unknown size")
@@ -95,6 +101,10 @@ class ActiveUpstream:
             self._alone |= not response.partial
             self._answered = True
         return news
+
+    def avoid_ranges(self) -> None:
+        """From now on, ask for the whole file at once."""
+        self._plain = self._alone = True
 
     def _check_room(self, url: str, size: int) -> None:
         free = self._file.target.room()
@@ -108,5 +118,5 @@ class ActiveUpstream:
     def _bad_range(self, what: str) -> TransientError:
         self._bad_ranges += 1
         if self._bad_ranges >= _BAD_RANGES:
-            self._plain = self._alone = True
+            self.avoid_ranges()
         return TransientError(what)

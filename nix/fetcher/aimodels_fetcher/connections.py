@@ -22,7 +22,6 @@ _READ_SECONDS = 20.0
 # What becomes of connections that have been idle for long, and of those that we have closed.
 _CUTS = (ConnectionResetError, BrokenPipeError, urllib3.exceptions.ClosedPoolError)
 _FAULTS = (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError)
-_CA_VARIABLES = ("NIX_SSL_CERT_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 # What http.client makes of responses, for urllib3's connections of both kinds.
 urllib3.connection.HTTPConnection.response_class = PunctualResponse
@@ -40,7 +39,8 @@ class Connections:
         watch()
         self._most = most
         self._adapter = self._fresh_adapter()
-        bundles = (ca_bundle, *map(os.environ.get, _CA_VARIABLES))
+        self._answered: set[str] = set()
+        bundles = (ca_bundle, *map(os.environ.get, _ca_variables()))
         self._verify: str | bool = next((p for p in bundles if p and Path(p).is_file()), True)
         self._proxies: dict[str, dict[str, str]] = {}
 
@@ -64,27 +64,33 @@ class Connections:
             TransientError: Worth another try.
             FetchError: A bad URL or setting, or a certificate that is not trusted.
         """
+        server = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
         for last in (False, True):
+            idle = server in self._answered
             try:
                 request = requests.Request(method, url, headers).prepare()
                 if sign:
                     request.headers.update(sign(method, request.url or url))
-                return self._adapter.send(
+                response = self._adapter.send(
                     request,
                     stream=True,
                     timeout=(_CONNECT_SECONDS, _READ_SECONDS),
                     verify=self._verify,
-                    proxies=self._proxies_for(url),
+                    proxies=self._proxies_for(server),
                 )
-            except _FAULTS as error:  # noqa: PERF203 (trying again is the point)
+            except _FAULTS as error:
                 # Idle connections may be over as well, or be all that the server has room for.
                 self.hang_up()
-                if last or not has_cause(error, _CUTS):
+                if last or not idle or not has_cause(error, _CUTS):
                     raise sorted_fault(url, error, crowded=True) from error
+            else:
+                self._answered.add(server)
+                return response
         raise AssertionError  # the loop returns or raises
 
     def hang_up(self) -> None:
         """Close all idle connections; those in use are closed when they are no longer."""
+        self._answered.clear()
         adapter, self._adapter = self._adapter, self._fresh_adapter()
         # Closing the adapter would leave that to Python's garbage collection.
         for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
@@ -97,8 +103,15 @@ class Connections:
         # look into redirects itself.
         return requests.adapters.HTTPAdapter(pool_maxsize=self._most)
 
-    def _proxies_for(self, url: str) -> dict[str, str]:
-        server = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
+    def _proxies_for(self, server: str) -> dict[str, str]:
         if server not in self._proxies:
             self._proxies[server] = requests.utils.get_environ_proxies(server)
         return self._proxies[server]
+
+
+def _ca_variables() -> tuple[str, ...]:
+    """Return the variables that may name a file with certificates, the decisive one first."""
+    ours, nix = "SSL_CERT_FILE", "NIX_SSL_CERT_FILE"
+    # In a build the one is that of nixpkgs, and the other that of the daemon, whose word counts.
+    first = (nix, ours) if os.environ.get("NIX_BUILD_TOP") else (ours, nix)
+    return (*first, "REQUESTS_CA_BUNDLE")

@@ -94,7 +94,7 @@ class Download:
 
     def _new_attempt(self, start: tuple[Upstream, str]) -> RangeDownload:
         file = PartialFile(self._target, self.remote.size)
-        return RangeDownload(self.remote.path, self._upstreams, start, file, self._workers)
+        return RangeDownload(self.remote, self._upstreams, start, file, self._workers)
 
     def _fetch(self, attempt: RangeDownload, part: Part, buffer: memoryview) -> None:
         file = attempt.file
@@ -126,6 +126,7 @@ class Download:
         if wrong:
             self._start_over(attempt, wrong)
         else:
+            self._upstreams.succeeded(attempt.place[0], self.remote.path)
             self._done(got)
             self.finished = True
         self._workers.wake()
@@ -147,6 +148,7 @@ class Download:
             received=size,
         )
         self._corrupt += 1
+        self._upstreams.failed(upstream, self.remote.path, error)
         following = self._upstreams.after(upstream, self.remote.path)
         if self._corrupt >= _CORRUPT_TRIES and not following:
             raise error

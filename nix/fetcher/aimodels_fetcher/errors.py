@@ -73,6 +73,21 @@ class UnexpectedAnswerError(TransientError):
     """An answer that is not of the kind that was asked for: a login page, a damaged document."""
 
 
+class SizeError(TransientError):
+    """An answer that announces another number of bytes than was listed.
+
+    Args:
+        message: As for every error.
+        hint: As for every error.
+        received: The announced number of bytes.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, received: int) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.received = received
+
+
 class StatusError(AimodelsError):
     """An answer that refuses, and that another try will not change.
 

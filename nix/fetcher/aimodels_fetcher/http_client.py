@@ -106,12 +106,19 @@ class HttpClient:
         self.tries = TRIES
 
     @contextmanager
-    def get(self, place: ResolvedUrl, wanted: tuple[int, int] | None = None) -> Iterator[Response]:
+    def get(
+        self,
+        place: ResolvedUrl,
+        wanted: tuple[int, int] | None = None,
+        if_range: str | None = None,
+    ) -> Iterator[Response]:
         """GET a URL, following redirects; the body is not read yet.
 
         Args:
             place: The URL; what it is found to lead to is remembered there.
             wanted: First byte, and the first one no longer wanted; None for everything.
+            if_range: An ETag or a date: where the file has another one now, the answer is all of
+                it (RFC 9110, 13.1.5).
 
         Raises:
             TransientError: Worth trying again.
@@ -119,6 +126,8 @@ class HttpClient:
             FetchError: Bad redirects, or a certificate that is not trusted.
         """
         headers = {"Range": f"bytes={wanted[0]}-{wanted[1] - 1}"} if wanted else {}
+        if wanted and if_range:
+            headers["If-Range"] = if_range
         found = place.found
         try:
             response = self._open(place, headers)
@@ -168,19 +177,20 @@ class HttpClient:
 
         return retrying(attempt, tries=lambda: self.tries, patience=self.patience)
 
-    def head(self, url: str, method: str = "HEAD") -> Head:
-        """Ask for the headers of a URL, following redirects; a refusal is an answer like any other.
+    def head(self, url: str, method: str = "HEAD", *, follow: bool = True) -> Head:
+        """Ask for the headers of a URL; a refusal is an answer like any other.
 
         Args:
             url: What to ask about.
             method: GET for servers that refuse HEAD; the body is not read.
+            follow: Whether to follow redirects.
 
         Raises:
             FetchError: As `get`, after trying again where that is worth it.
         """
 
         def attempt() -> Head:
-            response = self._requests.follow(url, {}, method)
+            response = self._requests.follow(url, {}, method, once=not follow)
             response.close()
             error = refusal(response.status_code, response.url, response.headers)
             self._requests.raise_transient(response, str(error))

@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.active_upstream import ActiveUpstream
 from aimodels_fetcher.body import receive
-from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
+from aimodels_fetcher.errors import (
+    ContentError,
+    DiskFullError,
+    FetchError,
+    StatusError,
+    TransientError,
+)
 from aimodels_fetcher.log import say
 from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
+from aimodels_fetcher.verification import is_another
 
 if TYPE_CHECKING:
+    from aimodels_fetcher.errors import AimodelsError
     from aimodels_fetcher.partial_file import PartialFile
     from aimodels_fetcher.parts import Part
     from aimodels_fetcher.response import Response
+    from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.upstreams import Upstream, Upstreams
     from aimodels_fetcher.workers import Workers
 
@@ -23,7 +32,7 @@ class RangeDownload:
     """One attempt at the content of one file, from the first byte to the last.
 
     Args:
-        path: Path of the file in the model.
+        remote: What is known of the file.
         upstreams: Servers that may have it.
         start: The one to begin with, and the file's URL there.
         file: Where to write.
@@ -37,7 +46,7 @@ class RangeDownload:
 
     def __init__(
         self,
-        path: str,
+        remote: RemoteFile,
         upstreams: Upstreams,
         start: tuple[Upstream, str],
         file: PartialFile,
@@ -46,7 +55,10 @@ class RangeDownload:
         self.file = file
         self.validators: set[tuple[Upstream, str | None]] = set()
         self.type = ""
-        self._path = path
+        self._path = remote.path
+        self._etag = remote.etag
+        self._strict = upstreams.strict and not (remote.sha256 or remote.git_blob_id)
+        self._responses = 0
         self._upstreams = upstreams
         self._workers = workers
         self._lock = threading.Lock()
@@ -85,12 +97,15 @@ class RangeDownload:
                 lambda: self._attempt(active, part, buffer),
                 progress=lambda: part.at,
                 tries=tries,
+                patience=active.upstream.client.patience,
                 sleep=self._workers.sleep,
             )
         except DiskFullError as error:  # no other upstream helps
             raise DiskFullError(f"{self.name}: {error}", error.hint) from error
         except StatusError as error:
             self._leave(active, active.upstream.source.explain(error), error)
+        except ContentError as error:
+            self._leave(active, error, error)
         except FetchError as error:
             self._upstreams.drop(active.upstream)
             self._leave(active, error, error)
@@ -100,21 +115,43 @@ class RangeDownload:
             return
 
         def receive_checked(response: Response) -> None:
-            self.validators.add((active.upstream, response.validator))
+            self._check_validator(active, response)
             self.type = response.type
             if active.check(response, part):
                 self._workers.wake()
             receive(response, self.file, part, buffer, self._workers.counter.add)
 
         try:
-            active.ask(part, receive_checked)
+            active.ask(part, self._if_range(active), receive_checked)
         except TransientError as error:
             self.file.parts.check_open()  # it was closed in the meantime: not worth a word
             self._workers.notice(error)
             raise
 
-    def _leave(self, active: ActiveUpstream, error: FetchError, cause: Exception) -> None:
+    def _check_validator(self, active: ActiveUpstream, response: Response) -> None:
+        """Refuse a response of a file that has been replaced, as far as its ETag shows that."""
+        upstream, validator = active.upstream, response.validator
+        if self._upstreams.checks_etags(upstream) and is_another(self._etag, response.headers):
+            raise ContentError(
+                f"{response.url} has another ETag than when it was listed",
+                "the file has been replaced upstream: lock again",
+                path=self._path,
+            )
+        if validator is None and self._strict:
+            # Nothing shows that two responses are of one file: it has to come with one.
+            self._responses += 1
+            validator = f"response {self._responses}"
+            active.avoid_ranges()
+        self.validators.add((upstream, validator))
+
+    def _if_range(self, active: ActiveUpstream) -> str | None:
+        """Return what the file was called when its first bytes came, if that is known for sure."""
+        known = [validator for one, validator in self.validators if one is active.upstream]
+        return next((name for name in known if name and not name.startswith("W/")), None)
+
+    def _leave(self, active: ActiveUpstream, error: FetchError, cause: AimodelsError) -> None:
         """Go on with the next upstream, unless another worker has seen to that already."""
+        self._upstreams.failed(active.upstream, self._path, cause)
         with self._lock:
             if self._active is not active:
                 return

@@ -55,7 +55,7 @@ class Redirects:
         self._limit = RateLimit()
 
     def follow(
-        self, url: str, headers: Mapping[str, str], method: str = "GET"
+        self, url: str, headers: Mapping[str, str], method: str = "GET", *, once: bool = False
     ) -> requests.Response:
         """Return the response that a URL leads to, whatever its status; the body is not read.
 
@@ -63,6 +63,7 @@ class Redirects:
             url: What to ask for.
             headers: To send, beside those of all requests.
             method: GET or HEAD.
+            once: Whether to return a redirect as it is.
 
         Raises:
             TransientError: Worth another try.
@@ -78,7 +79,7 @@ class Redirects:
             response = self._connections.send(
                 method, url, {**self._headers, **headers}, self._authorize if trusted else None
             )
-            if not response.is_redirect:
+            if once or not response.is_redirect:
                 return response
             Response(response).discard()
             location = response.headers["location"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from aimodels_fetcher.errors import AimodelsError
     from aimodels_fetcher.http_client import HttpClient
     from aimodels_fetcher.sources.base import Source
 
@@ -45,7 +46,13 @@ class Upstreams:
 
     Args:
         origins: At least one.
+
+    Attributes:
+        strict: Whether nothing else will show that all bytes of a file without a checksum are of
+            one file: they are then used only if the server shows it.
     """
+
+    strict: ClassVar[bool] = False
 
     def __init__(self, origins: Sequence[Upstream]) -> None:
         self._origins = list(origins)
@@ -63,6 +70,16 @@ class Upstreams:
     def drop(self, origin: Upstream) -> None:
         """Do not begin with this one any more."""
         self._out.add(origin)
+
+    def checks_etags(self, origin: Upstream) -> bool:  # noqa: ARG002 (for subclasses)
+        """Return whether files must still have the ETag there that is known of them."""
+        return False
+
+    def failed(self, origin: Upstream, path: str, error: AimodelsError) -> None:
+        """Note that a file could not be had from one of them; for subclasses."""
+
+    def succeeded(self, origin: Upstream, path: str) -> None:
+        """Note that a file came from one of them, whole and right; for subclasses."""
 
 
 def _having(path: str, origins: Iterable[Upstream]) -> tuple[Upstream, str] | None:

@@ -1,6 +1,6 @@
 """URLs: which may be used, what of them to show, and which server they belong to.
 
-nix/addresses.nix has the same rules for what may be stored.
+nix/urls.nix has the same rules for what may be stored.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.digests import Verifier, hex_to_sri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aimodels_fetcher.partial_file import PartialFile
     from aimodels_fetcher.sources.base import RemoteFile
@@ -72,3 +72,17 @@ def mismatch(remote: RemoteFile, got: Verifier, validators: int) -> str | None:
     if not (remote.sha256 or remote.git_blob_id) and validators > 1:
         return "expected one file, received parts of several"
     return None
+
+
+def is_another(etag: str | None, headers: Mapping[str, str]) -> bool:
+    """Return whether an answer is known to be of other content than was listed.
+
+    Args:
+        etag: What was listed: an ETag, with or without its quotes, or a date; None for nothing.
+        headers: Of the answer.
+    """
+    if etag is None:
+        return False
+    date = etag.endswith(" GMT")
+    now = headers.get("Last-Modified" if date else "ETag")
+    return now is not None and now.strip('"') != etag.strip('"')

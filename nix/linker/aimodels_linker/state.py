@@ -58,7 +58,7 @@ def merge_records(before: Record | None, after: Record | None) -> Record | None:
     commits = {*old.snapshots, *new.snapshots}
     return DirectoryRecord(
         {
-            ref: old.refs.get(ref, "") if new.refs.get(ref) in {None, old.refs.get(ref)} else ""
+            ref: old.refs[ref] if new.refs.get(ref, old.refs.get(ref)) == old.refs.get(ref) else ""
             for ref in {**old.refs, **new.refs}
         },
         {c: sorted({*old.snapshots.get(c, ()), *new.snapshots.get(c, ())}) for c in commits},

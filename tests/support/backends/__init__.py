@@ -35,8 +35,8 @@ def backend(name: str) -> type[Backend]:
 
 
 @dataclass(frozen=True)
-class Folder:
-    """A folder that a server shows."""
+class ServedDirectory:
+    """A directory that a server shows."""
 
     root: Path
     recording_proxy: Watched
@@ -49,6 +49,7 @@ class Backend(ABC):
         kind: of the source.
         keeps_replaced: whether what was pinned can still be fetched when it has been replaced.
         hostile: names of files that it can be made to have, and that no one may create.
+        lists: whether it lists its files, in pages of `support.s3.PAGE`.
         file_and_directory: whether it can have a file `a` beside a file `a/b`.
         publishes: whether it says the sha256 of files that are not tiny.
         env: what clients need in their environment.
@@ -58,6 +59,7 @@ class Backend(ABC):
 
     kind: ClassVar[str]
     keeps_replaced: ClassVar[bool] = False
+    lists: ClassVar[bool] = True
     file_and_directory: ClassVar[bool] = False
     publishes: ClassVar[bool] = False
     hostile: ClassVar[tuple[str, ...]] = ()
@@ -68,7 +70,7 @@ class Backend(ABC):
 
     @classmethod
     @abstractmethod
-    def serve(cls, folder: Path) -> AbstractContextManager[object]:
+    def serve(cls, directory: Path) -> AbstractContextManager[object]:
         """Start the server, for many backends."""
 
     @abstractmethod

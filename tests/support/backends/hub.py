@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from support.backends import Backend
 from support.hub import Hub
+from support.s3 import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +27,8 @@ class HubBackend(Backend):
     secret = "hf_secretsecretsecret"
 
     @classmethod
-    def serve(cls, folder: Path) -> AbstractContextManager[object]:  # noqa: ARG003 (a process)
-        return Hub()
+    def serve(cls, directory: Path) -> AbstractContextManager[object]:  # noqa: ARG003 (a process)
+        return Hub(page_size=PAGE)
 
     def __init__(self, server: object, name: str) -> None:
         self._repo = f"org/{name}"

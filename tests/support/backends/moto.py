@@ -35,8 +35,8 @@ class MotoBackend(Backend):
     versions = False
 
     @classmethod
-    def serve(cls, folder: Path) -> AbstractContextManager[object]:
-        return _guarded(folder)
+    def serve(cls, directory: Path) -> AbstractContextManager[object]:
+        return _guarded(directory)
 
     def __init__(self, server: object, name: str) -> None:
         self._server = cast("_Guarded", server)
@@ -80,8 +80,8 @@ class MotoBackend(Backend):
 
 
 @contextlib.contextmanager
-def _guarded(folder: Path) -> Iterator[_Guarded]:
-    with s3.Moto(folder) as moto, RecordingProxy(moto.url) as recording_proxy:
+def _guarded(directory: Path) -> Iterator[_Guarded]:
+    with s3.Moto(directory) as moto, RecordingProxy(moto.url) as recording_proxy:
         owner = moto.reader("owner", "s3:*")
         stranger = moto.reader("stranger")
         moto.guard()

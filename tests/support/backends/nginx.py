@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from support.backends import Backend, Folder
+from support.backends import Backend, ServedDirectory
 from support.fake_repo import mirror
 from support.nginx import Nginx
 from support.recording_proxy import RecordingProxy
@@ -24,21 +24,22 @@ if TYPE_CHECKING:
 
 class NginxBackend(Backend):
     kind = "url"
+    lists = False
     file_and_directory = True
     hostile = ("../evil", "/evil", "a//b", "a/./b", "..")
 
     @classmethod
-    def serve(cls, folder: Path) -> AbstractContextManager[object]:
-        return _served(folder)
+    def serve(cls, directory: Path) -> AbstractContextManager[object]:
+        return _served(directory)
 
     def __init__(self, server: object, name: str) -> None:
-        served = cast("Folder", server)
+        served = cast("ServedDirectory", server)
         self.recording_proxy = served.recording_proxy
         self.recording_proxy.reset()
         self.env = {}
         self._url = f"{self.recording_proxy.url}/{name}"
-        self._folder = served.root / name
-        self._folder.mkdir()
+        self._directory = served.root / name
+        self._directory.mkdir()
         self._paths: list[str] = []
         self._numbers: dict[str, int] = {}
 
@@ -46,7 +47,9 @@ class NginxBackend(Backend):
         for path in files:
             self._numbers.setdefault(path, len(self._numbers))
         self._paths = list(files)
-        mirror(self._folder, {str(self._numbers[path]): content for path, content in files.items()})
+        mirror(
+            self._directory, {str(self._numbers[path]): content for path, content in files.items()}
+        )
 
     def source(self) -> str:
         # The path says nothing: names are the manifest's, addresses the server's.
@@ -61,21 +64,21 @@ class NginxBackend(Backend):
         )
 
     def refuse(self) -> None:
-        self._folder.chmod(0)
+        self._directory.chmod(0)
 
     def lose(self) -> None:
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self._directory)
 
     def is_content(self, request: Request) -> bool:
         return request.method == "GET"
 
 
 @contextlib.contextmanager
-def _served(folder: Path) -> Iterator[Folder]:
-    root = folder / "root"
+def _served(directory: Path) -> Iterator[ServedDirectory]:
+    root = directory / "root"
     root.mkdir()
-    with Nginx(root, folder) as nginx, RecordingProxy(nginx.url) as recording_proxy:
-        yield Folder(root, recording_proxy)
+    with Nginx(root, directory) as nginx, RecordingProxy(nginx.url) as recording_proxy:
+        yield ServedDirectory(root, recording_proxy)
 
 
 BACKEND = NginxBackend

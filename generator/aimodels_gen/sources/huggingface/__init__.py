@@ -15,7 +15,6 @@ from aimodels_gen.tables import OneOrMore, Text, about
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from aimodels_gen.sources.base import SourceClient, Warn
     from aimodels_gen.tables import Place
 
 DEFAULT_REF = "main"
@@ -97,12 +96,6 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         """Return the ref."""
         return self.ref
 
-
-def connect(warn: Warn) -> SourceClient[Any]:
-    """Return a client for the Hub and its mirrors."""
-    from aimodels_gen.sources.huggingface.client import HubClient  # noqa: PLC0415 - slow to import
-
-    return HubClient(warn)
 
 
 def _check_repo(place: Place, repo: str) -> None:

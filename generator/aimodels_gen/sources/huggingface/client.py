@@ -1,223 +1,220 @@
-"""The Hub through huggingface_hub. Importing this module is slow: only `connect` does."""
+"""The Hub and its mirrors: listings and requests are the fetcher's, tokens huggingface_hub's."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import GatedRepoError
-from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils._http import get_session, hf_raise_for_status
-
-from aimodels_fetcher.digests import Verifier, hex_to_sri
-from aimodels_fetcher.paths import check_path
-from aimodels_fetcher.urls import origin, public
+from aimodels_fetcher.errors import AimodelsError
+from aimodels_fetcher.http_errors import refusal
+from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
+from aimodels_fetcher.sources.huggingface import HuggingFace as Place
+from aimodels_fetcher.sources.huggingface import endpoints, trusted_endpoint
+from aimodels_fetcher.upstreams import Upstream
+from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
-from aimodels_gen.lock.model import Card
-from aimodels_gen.sources.base import Client, ListedFile, Listing
+from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.huggingface import HuggingFace, is_commit
-from aimodels_gen.sources.huggingface.failover import Failover
-from aimodels_gen.sources.huggingface.failures import EXPECTED, Request, explain
-from aimodels_gen.sources.huggingface.session import retrying, set_up
+from aimodels_gen.sources.huggingface.endpoint_upstreams import EndpointUpstreams
+from aimodels_gen.sources.huggingface.failover import Failover, all_of
+from aimodels_gen.sources.huggingface.failures import (
+    OddAnswerError,
+    Request,
+    explain,
+    wrong_content,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from aimodels_gen.sources.huggingface.endpoints import Endpoint
-    from aimodels_gen.sources.huggingface.failover import Warn
+    from aimodels_fetcher.http_client import HttpClient
+    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.sources.base import Card, Warn
 
-T = TypeVar("T")
+_CONNECTIONS = 64  # the most that `--jobs` may be
+_REFUSED = 400  # the least status that refuses
+# What comes of documents that are not the Hub's.
+_ODD_DOCUMENTS = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 
 
-class HubClient(Client[HuggingFace]):
-    """Lists and reads repositories; one object serves all threads and endpoints."""
+class HubClient(SourceClient[HuggingFace]):
+    """Lists repositories; one object serves all threads and endpoints."""
 
-    def __init__(self, default: tuple[Endpoint, ...], warn: Warn) -> None:
+    def __init__(self, warn: Warn) -> None:
         """Take the token from the usual places: HF_TOKEN, HF_TOKEN_PATH, `hf auth login`.
 
-        `default` are asked for sources that name no endpoint; for `warn` see `Source.connect`.
+        For `warn` see `sources.connect`.
 
         Raises:
-            SourceError: the token cannot be sent.
+            SourceError: HF_ENDPOINT is wrong, or the token cannot be sent.
         """
-        self._failover = Failover(default, warn)
-        self._token = get_token()
+        if not all(is_server(public(url)) for url in endpoints()):
+            raise SourceError(
+                "HF_ENDPOINT holds something else than http(s) addresses of servers",
+                "write URLs like https://hub.example.org, separated by spaces, or unset it",
+            )
+        # Not at the top: it reads HF_ENDPOINT when it is imported.
+        self._library: Any = import_module("aimodels_gen.sources.huggingface.library")
+        self._token: str | None = self._library.token()
         if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
             raise SourceError(
                 "the Hugging Face token holds characters that no token has",
                 "check HF_TOKEN and the token file",
             )
-        self._token_origins: set[tuple[str, str | None, int | None]] = set()
-        set_up(self._token_origins)
+        self._failover = Failover(warn)
+        self._clients: dict[tuple[str, bool, int], HttpClient] = {}
+        self._upstreams: dict[HuggingFace, EndpointUpstreams] = {}
 
     def list(self, source: HuggingFace) -> Listing:
-        """Return every file at the commit that `source` means; see `Client.list`.
+        """Return every file at the commit that `source` means; see `SourceClient.list`.
 
-        Two requests and one for each further thousand entries: `repo_info` gives the commit, the
-        card and the gate, `list_repo_tree` at that commit the files. LFS and Xet files come with
-        their sha256; the others with their git blob id only.
+        One request for the commit, the card and the gate, and one for each thousand files. LFS and
+        Xet files come with their sha256; the others with their git blob id only.
         """
-        return self._ask(source, lambda endpoint, tries: self._list(source, endpoint, tries))
+        if self._library.is_offline():
+            raise SourceError(
+                f"{source.label} must be looked up, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE "
+                "is set",
+                "unset it, or keep to models that are locked already",
+            )
+        return self._failover.ask(
+            source.label,
+            self._places(source),
+            lambda place, tries: self._list(source, place, tries),
+            lambda place, error: explain(error, self._request(source, place)),
+        )
 
-    def check_access(self, source: HuggingFace, file: ListedFile) -> SourceError | None:
-        """Return why `file` may not be read; see `Client.check_access`.
+    def check_access(self, source: HuggingFace, file: RemoteFile) -> SourceError | None:
+        """Return why `file` may not be read; see `SourceClient.check_access`.
 
         Listings of gated repositories are public, so only asking for a file shows it. One endpoint
         that would give it is enough.
         """
-        refusal = None
-        for endpoint in self._failover.of(source):
-            if self._failover.is_out(endpoint):
+        found = None
+        for place in self._failover.in_order(self._places(source)):
+            if self._failover.is_out(place):
                 continue
-            url, headers = self._download(source, file, endpoint)
             try:
-                hf_raise_for_status(
-                    get_session().head(url, headers=headers, follow_redirects=False)
-                )
-            except GatedRepoError as error:
-                if refusal is None or endpoint.trusted:
-                    refusal = explain(error, self._request(source, endpoint))
-            except EXPECTED:
-                pass  # no proof of a refusal: a file that is needed will tell
-            else:
+                head = self._client(place, 1).head(place.url(file.path), follow=False)
+            except AimodelsError:
+                continue  # no proof of a refusal: a file that is needed will show
+            if head.status < _REFUSED:
                 return None
-        return refusal
-
-    def read(
-        self, source: HuggingFace, file: ListedFile, arrived: Callable[[int], None]
-    ) -> ListedFile:
-        """Return a file that the Hub keeps in git with its sha256; see `Client.read`.
-
-        The git blob id of the same bytes is compared with the listing's first, so that a
-        hash is never pinned of bytes that are not the commit's.
-        """
-        found = self._ask(
-            source,
-            lambda endpoint, tries: retrying(lambda: self._read(source, file, endpoint), tries),
-        )
-        arrived(file.size or 0)
+            error = refusal(head.status, head.url, head.headers)
+            if error.code == "GatedRepo" and (found is None or place.trusted):
+                found = explain(error, self._request(source, place))
         return found
 
-    def environment(self) -> dict[str, str]:
-        """Return the token for the bundled fetcher, wherever it was found."""
-        return {} if self._token is None else {"HF_TOKEN": self._token}
+    def sources(
+        self,
+        source: HuggingFace,
+        versions: Mapping[str, str],  # noqa: ARG002 - the commit says it all
+    ) -> tuple[Place, ...]:
+        """Return the repository at each of its endpoints; see `SourceClient.sources`."""
+        return self._places(source)
 
-    def _list(self, source: HuggingFace, endpoint: Endpoint, tries: int) -> Listing:
-        api = self._api(endpoint)
-        repo: dict[str, Any] = {"repo_id": source.repo, "repo_type": source.repo_type}
-        info = retrying(lambda: api.repo_info(**repo, revision=source.rev or source.ref), tries)
-        if not is_commit(info.sha or ""):
-            raise ValueError(f"{info.sha!r} is no commit")
-        if source.rev not in {None, info.sha}:
-            raise ValueError(f"it gives {info.sha} for the commit {source.rev}")
-        # The library tries the pages again by itself, but not in all versions the first one.
-        rows = retrying(
-            lambda: list(api.list_repo_tree(**repo, revision=info.sha, recursive=True)), tries=2
-        )
-        files = tuple(_listed(row) for row in rows if isinstance(row, RepoFile))
-        return Listing(source.at(info.sha), files, _card(info))
-
-    def _read(self, source: HuggingFace, file: ListedFile, endpoint: Endpoint) -> ListedFile:
-        verifier = Verifier(file.size or 0)
-        url, headers = self._download(source, file, endpoint)
-        with get_session().stream("GET", url, headers=headers) as answer:
-            if answer.is_error:
-                answer.read()  # the body says why
-            hf_raise_for_status(answer)
-            for chunk in answer.iter_bytes():
-                verifier.update(chunk)
-        if verifier.size != file.size or verifier.git_blob_id != file.blob_id:
-            raise SourceError(
-                f"{source.label} sent {verifier.size} bytes for {file.path!r} that are not the "
-                f"listed {file.size} bytes with git id {file.blob_id}",
-                "try again; if it stays so, a proxy or the server alters the file",
+    def upstreams(
+        self,
+        source: HuggingFace,
+        versions: Mapping[str, str],  # noqa: ARG002 - as above
+    ) -> EndpointUpstreams:
+        """Return the same with connections; see `SourceClient.upstreams`."""
+        if source not in self._upstreams:
+            self._upstreams[source] = EndpointUpstreams(
+                [
+                    Upstream(place, _CONNECTIONS, self._client(place, INTERACTIVE_TRIES))
+                    for place in self._places(source)
+                ],
+                self._failover,
+                lambda place, error, file: self._explain(source, place, error, file),
             )
-        return replace(file, sha256=verifier.sha256)
+        return self._upstreams[source]
 
-    def _ask(self, source: HuggingFace, call: Callable[[Endpoint, int], T]) -> T:
-        return self._failover.ask(source, call, lambda endpoint: self._request(source, endpoint))
+    def explain(self, source: HuggingFace, file: RemoteFile, error: AimodelsError) -> SourceError:
+        """Return in words why no endpoint gave a file; see `SourceClient.explain`."""
+        failures = self.upstreams(source, {}).failures(file.path)
+        return all_of(
+            {
+                place: self._explain(source, place, one, file)
+                for place, one in (failures or {self._places(source)[0]: error}).items()
+            },
+            source.label,
+        )
 
-    def _request(self, source: HuggingFace, endpoint: Endpoint) -> Request:
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
+    def _list(self, source: HuggingFace, place: Place, tries: int) -> Listing:
+        client = self._client(place, tries)
+        document, _ = client.get_json(place.revision_url)
+        try:
+            rev, card = document["sha"], self._card(document, source)
+        except _ODD_DOCUMENTS as error:
+            raise OddAnswerError(_one_line(error)) from error
+        if not isinstance(rev, str) or not is_commit(rev):
+            raise OddAnswerError(f"{rev!r} is no commit")
+        if source.rev not in {None, rev}:
+            raise OddAnswerError(f"it gives {rev} for the commit {source.rev}")
+        try:
+            _, files = replace(place, rev=rev).listing(client)
+        except AimodelsError as error:
+            if isinstance(error.__cause__, _ODD_DOCUMENTS):
+                raise OddAnswerError(_one_line(error.__cause__)) from error
+            raise
+        return Listing(source.at(rev), tuple(files), card)
+
+    def _card(self, document: dict[str, Any], source: HuggingFace) -> Card:
+        card: Card = self._library.card(document, source.repo_type)
+        return card
+
+    def _explain(
+        self, source: HuggingFace, place: Place, error: AimodelsError, file: RemoteFile
+    ) -> SourceError:
+        wrong = wrong_content(error, source.label, file)
+        return wrong or explain(error, self._request(source, place))
+
+    def _request(self, source: HuggingFace, place: Place) -> Request:
         return Request(
             source,
-            public(endpoint.url),
-            authenticated=self._token_for(endpoint) is not None,
-            # Only its next step is ever said.
-            refs=(lambda: self._refs(source, endpoint)) if endpoint.trusted else tuple,
+            place.place,
+            authenticated=place.trusted and self._token is not None,
+            # Only its next step is ever shown.
+            refs=(lambda: self._refs(place)) if place.trusted else tuple,
         )
 
-    def _refs(self, source: HuggingFace, endpoint: Endpoint) -> tuple[str, ...]:
+    def _refs(self, place: Place) -> tuple[str, ...]:
         """Return the names of branches and tags, none if the server does not tell."""
         try:
-            refs = self._api(endpoint).list_repo_refs(source.repo, repo_type=source.repo_type)
-        except EXPECTED:
+            document, _ = self._client(place, INTERACTIVE_TRIES).get_json(place.refs_url)
+            return tuple(
+                str(ref["name"]) for kind in ("branches", "tags") for ref in document[kind]
+            )
+        except (AimodelsError, *_ODD_DOCUMENTS):
             return ()
-        return tuple(ref.name for ref in (*refs.branches, *refs.tags))
 
-    def _token_for(self, endpoint: Endpoint) -> str | None:
-        """Return the token if the endpoint may see it, and let it through to there from now on."""
-        if not endpoint.trusted:
-            return None
-        self._token_origins.add(origin(endpoint.url))
-        return self._token
+    def _places(self, source: HuggingFace) -> tuple[Place, ...]:
+        urls = endpoints(source.endpoint or ())
+        trusted = origin(trusted_endpoint(urls))
+        repo = (source.repo, source.rev, source.ref, source.repo_type)
+        return tuple(
+            Place(*repo, url, origin(url) == trusted, token=lambda: self._token) for url in urls
+        )
 
-    def _api(self, endpoint: Endpoint) -> HfApi:
-        # False, where None would look for a token again.
-        return HfApi(endpoint=endpoint.url, token=self._token_for(endpoint) or False)
-
-    def _download(
-        self, source: HuggingFace, file: ListedFile, endpoint: Endpoint
-    ) -> tuple[str, dict[str, str]]:
-        """Return the address of a file, and the headers to ask for it with."""
-        url = f"{endpoint.url}/{source.label}/resolve/{source.rev}/{quote(file.path)}"
-        # Without it the Hub compresses, which hides the length and costs both sides work.
-        headers = {"Accept-Encoding": "identity"}
-        token = self._token_for(endpoint)
-        return url, headers if token is None else {**headers, "Authorization": f"Bearer {token}"}
+    def _client(self, place: Place, tries: int) -> HttpClient:
+        """Return the connections to an endpoint; each number of tries has its own."""
+        key = (place.endpoint, place.trusted, tries)
+        client = self._clients.get(key)
+        if client is None:
+            client = self._clients.setdefault(key, place.client(_CONNECTIONS))
+            client.tries, client.patience = tries, LONGEST_ASKED_WAIT
+        return client
 
 
-def _listed(row: RepoFile) -> ListedFile:
-    """Return a row of a listing, having refused what no Hub would say.
-
-    Raises:
-        ValueError: a size or hash is none.
-        SourceError: the path is hostile.
-    """
-    size = row.lfs.size if row.lfs else row.size
-    if type(size) is not int or size < 0:
-        raise ValueError(f"{size!r} is no size")
-    if row.lfs:
-        hex_to_sri(row.lfs.sha256)
-    return ListedFile(
-        path=check_path(row.path),
-        size=size,
-        sha256=row.lfs.sha256 if row.lfs else None,
-        blob_id=row.blob_id,
-        lfs=row.lfs is not None,
-    )
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
-def _card(info: Any) -> Card:  # noqa: ANN401 - ModelInfo, DatasetInfo or SpaceInfo
-    gate = getattr(info, "gated", None)
-    return Card(
-        license=_license(info),
-        gated="manual" if gate is True else _text(gate),
-        pipeline_tag=_text(getattr(info, "pipeline_tag", None)),
-        library=_text(getattr(info, "library_name", None)),
-    )
-
-
-def _license(info: Any) -> str | None:  # noqa: ANN401 - as above
-    """Return the card's licence; cards may list several, and mirrors may give only the tags."""
-    declared = getattr(info.card_data, "license", None) if info.card_data else None
-    if not declared:
-        tags = [tag for tag in info.tags or () if tag.startswith("license:")]
-        declared = [tag.removeprefix("license:") for tag in tags]
-    return _text(", ".join(map(str, declared)) if isinstance(declared, list) else declared)
-
-
-def _text(value: object) -> str | None:
-    """Return a word of a card, None for what is none: anybody may have typed it."""
-    return value if isinstance(value, str) and value and value.isprintable() else None
+CLIENT = HubClient

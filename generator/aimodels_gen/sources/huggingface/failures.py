@@ -1,4 +1,4 @@
-"""What huggingface_hub's exceptions mean, in words and with a next step."""
+"""What the Hub's refusals mean, in words and with a next step."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from huggingface_hub.errors import (
-    DisabledRepoError,
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-
+from aimodels_fetcher.errors import ContentError, SizeError, StatusError
 from aimodels_gen.errors import SourceError
-from aimodels_gen.sources.huggingface.session import NO_ANSWER, TRANSPORT_ERRORS
+from aimodels_gen.net.faults import causes, fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from aimodels_fetcher.errors import AimodelsError
+    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.net.faults import Fault
     from aimodels_gen.sources.huggingface import HuggingFace
 
 _LOG_IN = "set HF_TOKEN or run `hf auth login`"
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER = 401, 403, 429, 500
-# What comes of an answer that is no JSON, or not the Hub's.
-_ODD_ANSWERS = (HFValidationError, ValueError, KeyError, TypeError, AttributeError)
-EXPECTED: tuple[type[Exception], ...] = (*TRANSPORT_ERRORS, *_ODD_ANSWERS)
+# What huggingface_hub goes by (its utils/_http.py, hf_raise_for_status).
+_DISABLED = "Access to this resource is disabled."
+_BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the Hub's words
+
+
+class OddAnswerError(SourceError):
+    """An answer that no Hub would give."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ class Request:
     """What was asked, of whom, and how.
 
     Attributes:
-        endpoint: the Hub's address.
+        endpoint: the Hub's URL, without a password.
         authenticated: whether a token was sent.
-        refs: lists branches and tags; asked only if the wanted one does not exist.
+        refs: returns branches and tags; called only if the wanted one does not exist.
     """
 
     source: HuggingFace
@@ -49,28 +46,64 @@ class Request:
 
     @property
     def page(self) -> str:
-        """Return the address of the repository's page."""
+        """Return the URL of the repository's page."""
         return f"{self.endpoint}/{self.source.label}"
 
 
-def explain(error: Exception, request: Request) -> SourceError:
-    """Return a `SourceError` that says what `error`, one of EXPECTED, means for the request.
+def explain(error: AimodelsError, request: Request) -> SourceError:
+    """Return a `SourceError` that says what an error of the fetcher means for the request.
 
     One that is a `SourceError` already is returned as it is.
     """
     if isinstance(error, SourceError):
-        return error
-    return next(words(error, request) for kinds, words in _TABLE if isinstance(error, kinds))
+        return _no_hub(error.message, request) if isinstance(error, OddAnswerError) else error
+    refusal = next((one for one in causes(error) if isinstance(one, StatusError)), None)
+    return _refusal(refusal, request) if refusal else _fault(error, request)
 
 
-def is_out(error: Exception) -> bool:
-    """Return whether `error` is of the server, and will be the same whatever is asked of it."""
-    if isinstance(error, HfHubHTTPError):
-        return bool(error.response.status_code == _TOO_MANY)
-    return isinstance(error, NO_ANSWER)
+def is_out(error: AimodelsError) -> bool:
+    """Return whether an error is of the server, and will be the same whatever is asked of it."""
+    found: Fault = fault(error)
+    return found.kind == "unreachable" or found.status == _TOO_MANY
 
 
-def _gated(_: Exception, request: Request) -> SourceError:
+def wrong_content(error: AimodelsError, label: str, file: RemoteFile) -> SourceError | None:
+    """Return what is wrong with bytes that are not the listed ones, None for another error."""
+    for one in causes(error):
+        if isinstance(one, (ContentError, SizeError)):
+            return SourceError(
+                f"{label} sent {one.received} bytes for {file.path!r} that are not the listed "
+                f"{'ones' if file.size is None else f'{file.size} bytes'}"
+                f"{f' with git id {file.git_blob_id}' if file.git_blob_id else ''}",
+                "try again; if it stays so, a proxy or the server alters the file",
+            )
+    return None
+
+
+def _fault(error: AimodelsError, request: Request) -> SourceError:
+    found = fault(error)
+    if found.kind == "status":
+        return _status(found.status, request)
+    if found.kind == "unreachable":
+        return SourceError(
+            f"cannot reach {request.endpoint} for {request.source.label}: {found.reason}",
+            "check the address, the network, the proxy settings and HF_ENDPOINT, then try again",
+        )
+    if found.kind == "unexpected":
+        return _no_hub(found.reason, request)
+    return SourceError(f"{request.endpoint}: {error.message}", error.hint)
+
+
+def _refusal(error: StatusError, request: Request) -> SourceError:
+    words: Callable[[Request], SourceError] | None = _WORDS.get(error.code)
+    if words is None and error.detail == _DISABLED:
+        words = _disabled
+    if words is None and error.status == _UNAUTHORIZED and error.detail != _BAD_TOKEN:
+        words = _not_found  # so the Hub says that there is nothing that we may see
+    return words(request) if words else _status(error.status, request)
+
+
+def _gated(request: Request) -> SourceError:
     account = " with the account of your token" if request.authenticated else f", then {_LOG_IN}"
     return SourceError(
         f"{request.source.label} is gated, and access to its files is refused",
@@ -78,11 +111,11 @@ def _gated(_: Exception, request: Request) -> SourceError:
     )
 
 
-def _disabled(_: Exception, request: Request) -> SourceError:
+def _disabled(request: Request) -> SourceError:
     return SourceError(f"{request.source.label} has been disabled", f"see {request.page}")
 
 
-def _not_found(_: Exception, request: Request) -> SourceError:
+def _not_found(request: Request) -> SourceError:
     private = "check that your token may read it" if request.authenticated else _LOG_IN
     return SourceError(
         f"{request.endpoint} has no {request.source.label}, or it is private",
@@ -90,7 +123,7 @@ def _not_found(_: Exception, request: Request) -> SourceError:
     )
 
 
-def _no_revision(_: Exception, request: Request) -> SourceError:
+def _no_revision(request: Request) -> SourceError:
     source = request.source
     if source.rev is not None:
         return SourceError(
@@ -105,23 +138,14 @@ def _no_revision(_: Exception, request: Request) -> SourceError:
     return SourceError(f"{source.label} has no branch or tag {source.ref!r}", hint)
 
 
-def _no_entry(_: Exception, request: Request) -> SourceError:
+def _no_entry(request: Request) -> SourceError:
     return SourceError(
         f"{request.source.label} lists a file that {request.endpoint} does not have",
         "try again later, or without a mirror",
     )
 
 
-def _offline(_: Exception, request: Request) -> SourceError:
-    return SourceError(
-        f"{request.source.label} must be looked up, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE "
-        "is set",
-        "unset it, or keep to models that are locked already",
-    )
-
-
-def _status(error: Exception, request: Request) -> SourceError:
-    status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+def _status(status: int, request: Request) -> SourceError:
     server, label = request.endpoint, request.source.label
     if status in {_UNAUTHORIZED, _FORBIDDEN} and request.authenticated:
         what = f"{server} refused your token for {label}"
@@ -138,40 +162,17 @@ def _status(error: Exception, request: Request) -> SourceError:
     return SourceError(f"{what} (HTTP {status})", hint)
 
 
-def _unreachable(error: Exception, request: Request) -> SourceError:
+def _no_hub(reason: str, request: Request) -> SourceError:
     return SourceError(
-        f"cannot reach {request.endpoint} for {request.source.label}: {_one_line(error)}",
-        "check the address, the network, the proxy settings and HF_ENDPOINT, then try again",
-    )
-
-
-def _no_hub(error: Exception, request: Request) -> SourceError:
-    return SourceError(
-        f"{request.endpoint} does not answer like a Hub about {request.source.label}: "
-        f"{_one_line(error)}",
+        f"{request.endpoint} does not answer like a Hub about {request.source.label}: {reason}",
         "check HF_ENDPOINT and the model's endpoint",
     )
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-# The first that fits. GatedRepoError is a RepositoryNotFoundError, all of these are HTTP errors,
-# and those and being offline are OSErrors, like whatever the network does.
-_TABLE: tuple[
-    tuple[
-        type[Exception] | tuple[type[Exception], ...], Callable[[Exception, Request], SourceError]
-    ],
-    ...,
-] = (
-    (GatedRepoError, _gated),
-    (DisabledRepoError, _disabled),
-    (RepositoryNotFoundError, _not_found),
-    (RevisionNotFoundError, _no_revision),
-    (EntryNotFoundError, _no_entry),
-    (HfHubHTTPError, _status),
-    (OfflineModeIsEnabled, _offline),
-    (TRANSPORT_ERRORS, _unreachable),
-    (_ODD_ANSWERS, _no_hub),
-)
+# By the Hub's X-Error-Code.
+_WORDS: dict[str, Callable[[Request], SourceError]] = {
+    "GatedRepo": _gated,
+    "RepoNotFound": _not_found,
+    "RevisionNotFound": _no_revision,
+    "EntryNotFound": _no_entry,
+}

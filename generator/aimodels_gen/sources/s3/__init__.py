@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from aimodels_fetcher.sources.base import RemoteFile
-    from aimodels_gen.sources.base import SourceClient, Warn
     from aimodels_gen.tables import Place
 
 # As in nix/sources/s3.nix. Amazon's rules for new buckets are stricter, other servers' are not.
@@ -86,12 +85,6 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
         """Return `s3://bucket/prefix/`."""
         return f"s3://{self.bucket}/{self.prefix}"
 
-
-def connect(warn: Warn) -> SourceClient[Any]:
-    """Return a client for buckets."""
-    from aimodels_gen.sources.s3.client import S3Client  # noqa: PLC0415 - slow to import
-
-    return S3Client(warn)
 
 
 def _split(given: str) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from aimodels_fetcher.sources.base import RemoteFile
-    from aimodels_gen.sources.base import SourceClient, Warn
     from aimodels_gen.tables import Place
 
 
@@ -74,12 +73,6 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
             return next(iter(self.files.values()))[0].partition("?")[0]
         return ", ".join(dict.fromkeys(urlsplit(urls[0]).netloc for urls in self.files.values()))
 
-
-def connect(warn: Warn) -> SourceClient[Any]:
-    """Return a client for servers of plain files."""
-    from aimodels_gen.sources.url.client import UrlClient  # noqa: PLC0415 - slow to import
-
-    return UrlClient(warn)
 
 
 def _checked(place: Place, key: str, given: Iterable[str]) -> OneOrMore:

@@ -1,32 +1,43 @@
-"""Plain addresses through requests. Importing this module is slow: only `connect` does."""
+"""Plain files on web servers: requests are the fetcher's, and made without credentials.
+
+Importing this module is slow: only `connect` does.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
-
-import requests
 
 from aimodels_fetcher.digests import hex_to_sri
+from aimodels_fetcher.errors import AimodelsError
+from aimodels_fetcher.http_client import HttpClient
+from aimodels_fetcher.http_errors import refusal
+from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
+from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_fetcher.sources.url import Url as Urls
+from aimodels_fetcher.sources.url import read
+from aimodels_fetcher.upstreams import Upstream
 from aimodels_fetcher.urls import public
-from aimodels_gen.errors import AimodelsError, SourceError
-from aimodels_gen.net.pool import run_all
-from aimodels_gen.net.stream_hash import sha256_of
-from aimodels_gen.sources.base import Client, ListedFile, Listing
+from aimodels_gen.errors import SourceError
+from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.url.digests import published, sums
-from aimodels_gen.sources.url.session import Session, explain, length_of, pieces
+from aimodels_gen.sources.url.failures import basename, check_type, explain
+from aimodels_gen.sources.url.mirrors import Mirrors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from aimodels_gen.sources.base import Warn
     from aimodels_gen.sources.url import Url
 
-_AT_A_TIME = 8
-# What servers answer that know no HEAD, or have signed an address for GET only.
+_CONNECTIONS = 64  # the most that `--jobs` may be
+_HEADERS = {
+    # RFC 9530, 4; and RFC 3230, 4.3.1, before it.
+    "Want-Repr-Digest": "sha-256=10",
+    "Want-Digest": "SHA-256",
+}
+# What servers answer that know no HEAD, or have signed a URL for GET only.
 _ASK_OTHERWISE = {
     HTTPStatus.FORBIDDEN,
     HTTPStatus.NOT_FOUND,
@@ -45,48 +56,32 @@ class _Head:
     sha256: str | None
 
 
-class UrlClient(Client["Url"]):
-    """Asks servers for files and reads them; one object serves all threads."""
+class UrlClient(SourceClient["Url"]):
+    """Asks servers about files; one object serves all threads."""
+
+    describes = True
 
     def __init__(self, warn: Warn) -> None:
-        """Use the proxies of the environment, and no credentials; `warn`: see `Source.connect`."""
-        self._session = Session()
+        """Use the proxies of the environment, and no credentials; `warn`: see `connect`."""
+        self._client = HttpClient("", connections=_CONNECTIONS, headers=_HEADERS)
+        self._client.tries, self._client.patience = INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
         self._warn = warn
 
     def list(self, source: Url) -> Listing:
-        """Return the files that have addresses; see `Client.list`.
-
-        A request for each address (HEAD), and for each sums file.
-        """
+        """Return the files, with what the sums files say; see `SourceClient.list`."""
         known = self._sums(source)
-        listed = run_all(
-            lambda path: self._listed(source, path, known), list(source.files), _AT_A_TIME
-        )
-        for result in listed:
-            if isinstance(result, AimodelsError):
-                raise result
-        files = tuple(result for result in listed if isinstance(result, ListedFile))
-        return Listing(source, files)
+        files = []
+        for path, urls in source.files.items():
+            sha256 = next((known[name] for name in _names(path, urls) if name in known), None)
+            files.append(RemoteFile(path, sha256=sha256))
+        return Listing(source, tuple(files))
 
-    def read(self, source: Url, file: ListedFile, arrived: Callable[[int], None]) -> ListedFile:
-        """Return a file with its sha256 and size, having read it; see `Client.read`."""
-        first, *others = source.files[file.path]
-        for url, following in zip((first, *others), (*others, None), strict=True):
-            try:
-                return self._read(url, file, arrived)
-            except SourceError as error:  # noqa: PERF203 - there are few
-                if following is None:
-                    raise
-                self._warn(f"{error.message}; asking {public(following)} instead")
-        raise AssertionError  # the last one returns or raises
+    def describe(self, source: Url, file: RemoteFile) -> RemoteFile:
+        """Return a file with what its servers say of it; see `SourceClient.describe`.
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
-    def _listed(self, source: Url, path: str, known: Mapping[str, str]) -> ListedFile:
-        """Ask all addresses of a file, of which one is enough, and compare what they say."""
-        urls = source.files[path]
+        All its URLs are asked (HEAD), of which one is enough, and have to agree.
+        """
+        urls = source.files[file.path]
         heads: list[_Head] = []
         failures: list[SourceError] = []
         for url in urls:
@@ -98,76 +93,69 @@ class UrlClient(Client["Url"]):
             raise failures[0]
         for failure in failures:
             self._warn(f"{failure.message}; {public(heads[0].url)} has answered instead")
-        sha256 = next((known[name] for name in _names(path, urls) if name in known), None)
-        facts = [_Head("the sums file", None, None, sha256), *heads] if sha256 else heads
+        in_sums = [_Head("the sums file", None, None, file.sha256)] if file.sha256 else []
+        facts = [*in_sums, *heads]
         for head in facts[1:]:
-            _compare(path, facts, head)
-        return ListedFile(
-            path,
-            next((head.size for head in heads if head.size is not None), None),
-            sha256=sha256 or next((head.sha256 for head in heads if head.sha256), None),
-            # Of the first address only: others may call it otherwise.
+            _compare(file.path, facts, head)
+        return replace(
+            file,
+            size=next((head.size for head in heads if head.size is not None), None),
+            sha256=next((head.sha256 for head in facts if head.sha256), None),
+            # Of the first URL only: others may call it otherwise.
             etag=heads[0].etag if heads[0].url == urls[0] else None,
         )
 
+    def sources(
+        self,
+        source: Url,
+        versions: Mapping[str, str],  # noqa: ARG002 - there are none
+    ) -> tuple[Urls, ...]:
+        """Return the first URLs of all files, then the second ones; see `SourceClient.sources`."""
+        return tuple(one for one in read(source.to_spec()) if isinstance(one, Urls))
+
+    def upstreams(self, source: Url, versions: Mapping[str, str]) -> Mirrors:
+        """Return the same with connections; see `SourceClient.upstreams`."""
+        urls = self.sources(source, versions)
+        return Mirrors([Upstream(one, _CONNECTIONS, self._client) for one in urls], self._warn)
+
+    def explain(self, source: Url, file: RemoteFile, error: AimodelsError) -> SourceError:
+        """Return in words why a file could not be read; see `SourceClient.explain`."""
+        return explain(error, source.files[file.path][-1], file)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def _head(self, url: str) -> _Head:
-        answer = self._session.ask("HEAD", url)
-        if answer.status_code in _ASK_OTHERWISE:
-            answer = self._session.ask("GET", url)  # of which nothing is read
-        with answer:
-            if not answer.ok:
-                raise explain(answer, url)
-            headers = answer.headers
-            _check_type(url, headers.get("Content-Type", ""))
-            # Weak ones stand for several contents; a date, for one in a second.
-            etag = headers.get("ETag") or headers.get("Last-Modified")
-            return _Head(
-                url,
-                length_of(answer),
-                None if etag is None or etag.startswith("W/") else etag,
-                published(headers),
-            )
-
-    def _read(self, url: str, file: ListedFile, arrived: Callable[[int], None]) -> ListedFile:
-        def read_from(start: int) -> tuple[int, Iterable[bytes]]:
-            headers = {}
-            if start and file.etag:  # without one, the rest may be that of another file
-                headers = {"Range": f"bytes={start}-", "If-Range": file.etag}
-            answer = self._session.ask("GET", url, headers)
-            if not answer.ok:
-                raise explain(answer, url)
-            begins = _first_byte(answer)
-            if begins not in {0, start}:
-                raise SourceError(
-                    f"{public(url)} sends another part than asked for", "try again later"
-                )
-            return begins, pieces(answer)
-
         try:
-            sha256, size = sha256_of(read_from, (requests.RequestException,), arrived)
-        except requests.RequestException as error:
+            head = self._client.head(url)
+            if head.status in _ASK_OTHERWISE:
+                head = self._client.head(url, "GET")
+            if head.status != HTTPStatus.OK:
+                raise refusal(head.status, head.url, head.headers)
+        except AimodelsError as error:
             raise explain(error, url) from error
-        if file.size not in {None, size}:
-            raise SourceError(
-                f"{public(url)} has sent {size} bytes instead of {file.size}",
-                "it was replaced while it was being locked, or is damaged on the way: lock again",
-            )
-        return replace(file, sha256=sha256, size=size)
+        check_type(url, head.headers.get("Content-Type", ""))
+        # Weak ones stand for several contents; a date, for one in a second.
+        etag = head.headers.get("ETag") or head.headers.get("Last-Modified")
+        if etag is not None and etag.startswith("W/"):
+            etag = None
+        return _Head(url, _size(head.headers), etag, published(head.headers))
 
     def _sums(self, source: Url) -> dict[str, str]:
         """Return the sha256 of each name in the sums files.
 
         Raises:
-            SourceError: one cannot be had, or is about none of the files.
+            SourceError: one cannot be read, or is about none of the files.
         """
         found: dict[str, str] = {}
         wanted = [name for path, urls in source.files.items() for name in _names(path, urls)]
-        for url in source.sums:
-            with self._session.ask("GET", url) as answer:
-                if not answer.ok:
-                    raise explain(answer, url)
-                content = self._session.content(answer, url)
-            lines = sums(content.decode("utf-8", "replace"), _basename(url))
+        for url in source.sums or ():
+            try:
+                text = self._client.get_document(url, _decoded, "text").content
+            except AimodelsError as error:
+                raise explain(error, url) from error
+            lines = sums(text, basename(url))
             if lines.keys().isdisjoint(wanted):
                 raise SourceError(
                     f"{public(url)} has a checksum of none of {', '.join(map(repr, source.files))}",
@@ -177,17 +165,24 @@ class UrlClient(Client["Url"]):
         return found
 
 
+def _decoded(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
+
+
+def _size(headers: Mapping[str, str]) -> int | None:
+    """Return the size of the content in bytes, None if it is not said or is coded on the way."""
+    length = headers.get("Content-Length", "")
+    coded = headers.get("Content-Encoding", "identity").strip().lower() != "identity"
+    return int(length) if length.isascii() and length.isdigit() and not coded else None
+
+
 def _names(path: str, urls: Iterable[str]) -> tuple[str, ...]:
     """Return what a sums file may call a file."""
-    return (path, path.rpartition("/")[2], *map(_basename, urls))
-
-
-def _basename(url: str) -> str:
-    return unquote(urlsplit(url).path).rpartition("/")[2]
+    return (path, path.rpartition("/")[2], *map(basename, urls))
 
 
 def _compare(path: str, facts: Iterable[_Head], head: _Head) -> None:
-    """Refuse addresses of one file that say different things about it."""
+    """Refuse URLs of one file that say different things about it."""
     for other in facts:
         if None not in {head.sha256, other.sha256} and head.sha256 != other.sha256:
             ours, theirs = (hex_to_sri(one.sha256 or "") for one in (other, head))
@@ -198,24 +193,8 @@ def _compare(path: str, facts: Iterable[_Head], head: _Head) -> None:
         raise SourceError(
             f"{path!r} is not the same everywhere: {public(other.url)} has {ours}, "
             f"{public(head.url)} {theirs}",
-            "name addresses of the same file",
+            "name URLs of the same file",
         )
 
 
-def _check_type(url: str, kind: str) -> None:
-    """Refuse the pages that sites show in place of a file."""
-    if kind.partition(";")[0].strip().lower() != "text/html":
-        return
-    if not _basename(url).lower().endswith((".html", ".htm")):
-        hint = "name the address that the download itself has"
-        if "/blob/" in url:
-            hint += ", as with /resolve/ or /raw/ in the place of /blob/"
-        raise SourceError(f"{public(url)} is a web page", hint)
-
-
-def _first_byte(answer: requests.Response) -> int:
-    """Return which byte the body begins with."""
-    if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
-        return 0
-    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-    return int(found[1]) if found else -1
+CLIENT = UrlClient

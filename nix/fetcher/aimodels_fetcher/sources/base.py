@@ -27,7 +27,6 @@ class RemoteFile:
         etag: A name that the source changes with the content, for sources without git; None where
             it has none.
         version: Under which the source keeps this content when it is replaced; None if it does not.
-        pointer_blob_id: Git's id of the LFS pointer, where `lfs`.
     """
 
     path: str
@@ -37,12 +36,6 @@ class RemoteFile:
     lfs: bool = False
     etag: str | None = None
     version: str | None = None
-    pointer_blob_id: str | None = None
-
-    @property
-    def blob_id(self) -> str | None:
-        """What git has at this path: the id of the content, or of the LFS pointer."""
-        return self.pointer_blob_id if self.lfs else self.git_blob_id
 
 
 class Source(ABC):

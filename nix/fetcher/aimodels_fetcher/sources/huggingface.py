@@ -38,12 +38,8 @@ def read(data: Mapping[str, Any]) -> list[Source]:
     given = data["endpoint"]
     urls = endpoints([given] if isinstance(given, str) else given or ())
     trusted = origin(trusted_endpoint(urls))
-    return [
-        HuggingFace(
-            data["repo"], data["rev"], data["ref"], data["repoType"], url, origin(url) == trusted
-        )
-        for url in urls
-    ]
+    repo = (data["repo"], data["rev"], data["ref"], data["repoType"])
+    return [HuggingFace(*repo, url, origin(url) == trusted) for url in urls]
 
 
 def endpoints(given: Iterable[str] = ()) -> tuple[str, ...]:
@@ -243,10 +239,7 @@ def _remote_file(row: Mapping[str, Any]) -> RemoteFile:
     path = check_path(row["path"])
     lfs = row.get("lfs")
     if lfs:
-        sha256 = _checked(_SHA256, lfs["oid"])
-        oid = row.get("oid")
-        pointer = oid if isinstance(oid, str) and re.fullmatch(_SHA1, oid) else None
-        return RemoteFile(path, _size(lfs["size"]), sha256, lfs=True, pointer_blob_id=pointer)
+        return RemoteFile(path, _size(lfs["size"]), _checked(_SHA256, lfs["oid"]), lfs=True)
     return RemoteFile(path, _size(row["size"]), git_blob_id=_checked(_SHA1, row["oid"]))
 
 

@@ -56,6 +56,10 @@ def read(data: Mapping[str, Any]) -> list[Source]:
     return [replace(now, pinned=True), now] if now.versions else [now]
 
 
+class NoObjectsError(FetchError):
+    """There is nothing below the prefix."""
+
+
 @dataclass(frozen=True)
 class S3(Source):
     """The objects below a prefix of a bucket.
@@ -126,11 +130,12 @@ class S3(Source):
         found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region")
         return found if found and re.fullmatch("[a-z0-9-]+", found) else HOME_REGION
 
-    def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:
+    def listing(self, client: HttpClient) -> tuple[S3, list[RemoteFile]]:
         """List the objects over all pages (ListObjectsV2); pinned versions are their own list.
 
         Raises:
             FetchError: The answers are not those of S3.
+            NoObjectsError: There are none.
         """
         if self.pinned:
             return self, [RemoteFile(path) for path in self.versions]
@@ -150,7 +155,7 @@ class S3(Source):
                 raise FetchError(f"{self.place} gives the same page again", "check the endpoint")
             token = page.token
         if not files:
-            raise FetchError(f"{self.label} has no objects", "check the bucket and the prefix")
+            raise NoObjectsError(f"{self.label} has no objects", "check the bucket and the prefix")
         return replace(self, region=region), files
 
     def page(self, client: HttpClient, prefix: str, **query: str) -> Document[Page]:
