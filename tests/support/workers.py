@@ -99,9 +99,9 @@ class ScriptedClient:
         yield reply
 
 
-def scripted(*clients: ScriptedClient) -> Upstreams:
+def scripted(*clients: ScriptedClient, kind: type[Upstreams] = Upstreams) -> Upstreams:
     """Upstreams of a file `x`, at hosts a, b and so on."""
-    return Upstreams(
+    return kind(
         [
             Upstream(Url({"x": f"http://{name}.example.org/x"}), 1, cast("Any", client))
             for name, client in zip("abc", clients, strict=False)
