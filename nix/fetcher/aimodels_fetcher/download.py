@@ -63,7 +63,7 @@ class Download:
         start = upstreams.first(remote.path)
         if start is None:
             raise FetchError(
-                f"no source has an address for {remote.path!r}",
+                f"no source has a URL for {remote.path!r}",
                 "name the file in the source, or lock again",
             )
         self._attempt = self._new_attempt(start)
