@@ -128,7 +128,7 @@ def test_parts_of_several_versions_are_no_file(
 
 
 def test_a_file_that_no_source_has_is_refused(target: WatchedTarget) -> None:
-    with pytest.raises(FetchError, match="no source has an address for 'y'"):
+    with pytest.raises(FetchError, match="no source has a URL for 'y'"):
         Scene(target, RemoteFile("y"), ScriptedClient())
 
 

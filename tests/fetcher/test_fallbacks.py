@@ -199,4 +199,4 @@ def test_addresses_of_single_files(
         assert run.status == 0, run.log
     run = fetch("file", urls, **PIN)
     assert run.status == 1
-    assert "no source has an address for 'model.safetensors'" in run.log
+    assert "no source has a URL for 'model.safetensors'" in run.log

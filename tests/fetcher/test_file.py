@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from support.hub import Hub, Request
-
-    from .conftest import Fetch
+    from support.fake_repo import Content
+    from support.fetcher import Fetch
+    from support.hub import Hub, Repo, Request
 
 WEIGHTS = BigFile(3 << 20, seed=7)
 
@@ -26,8 +26,8 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def add_model(hub: Hub, **options: object) -> object:
-    files = {"config.json": b"{}", "model.safetensors": WEIGHTS}
+def add_model(hub: Hub, **options: Any) -> Repo:
+    files: dict[str, Content] = {"config.json": b"{}", "model.safetensors": WEIGHTS}
     return hub.add_repo("org/model", files, lfs=["*.safetensors"], **options)
 
 
@@ -35,7 +35,7 @@ def weights_spec() -> dict[str, object]:
     return {"path": "model.safetensors", "hash": sri(WEIGHTS), "size": WEIGHTS.size}
 
 
-def on_content(change: Callable[[Request, Response, int], Response]) -> object:
+def on_content(change: Callable[[Request, Response, int], Response]) -> Callable[[Hub], None]:
     """A fault on answers that carry the weights; `change` also gets how many there were before."""
     seen = 0
 
@@ -53,7 +53,7 @@ def on_content(change: Callable[[Request, Response, int], Response]) -> object:
 
 
 def truncated(response: Response, keep: int) -> Response:
-    body = b"".join([response.body] if isinstance(response.body, bytes) else response.body)
+    body = b"".join(response.pieces)
     return Response(response.status, response.headers, body[:keep])
 
 
@@ -100,7 +100,7 @@ def digest_of_weights() -> str:
 
 
 def flipped(response: Response) -> Response:
-    body = bytearray(b"".join(response.body))
+    body = bytearray(b"".join(response.pieces))
     body[len(body) // 2] ^= 1
     return Response(response.status, response.headers, bytes(body))
 
@@ -117,7 +117,7 @@ def test_content_that_stays_wrong_is_refused(hub: Hub, fetch: Fetch) -> None:
 
 def test_more_bytes_than_listed_are_not_all_taken(hub: Hub, fetch: Fetch) -> None:
     repo = add_model(hub)
-    run = fetch(
+    run = fetch.but(retry__FIRST_WAIT=0.01)(
         "file", source(hub, repo), path="model.safetensors", hash=sri(WEIGHTS), size=1 << 20
     )
     assert run.status == 1

@@ -16,6 +16,7 @@ from aimodels_fetcher import retry
 from aimodels_fetcher.content_hashes import Unread, hash_contents
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.fetch import fetch_files, fetch_tree
+from aimodels_fetcher.filters import Filters
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.sources.huggingface import HuggingFace
 from aimodels_fetcher.spec import FileSpec, TreeSpec
@@ -128,7 +129,7 @@ def test_ctrl_c_stops_at_once(hub: Hub, repo: Repo, tmp_path: Path, mode: str) -
     out = tmp_path / "out"
     out.mkdir()
     at = Upstreams([Upstream(source(hub, repo), 4)])
-    tree = TreeSpec((source(hub, repo),), include=None, exclude=[], integration=True, hashes={})
+    tree = TreeSpec((source(hub, repo),), filters=Filters(), integration=True, hashes={})
     runs: dict[str, Callable[[], object]] = {
         "files": lambda: fetch_files(pins(hub, repo, out), connections=4),
         "tree": lambda: fetch_tree(tree, out / "entry", connections=4),

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.hub import BigFile, Hub, Response
-from support.specs import source, sri
+from support.specs import EVERYTHING, source, sri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support.fetcher import Fetch
     from support.hub import Repo, Request
-
-    from .conftest import Fetch
 
 DEAD = "http://127.0.0.1:9"
 FILES = {f"{n}.bin": BigFile(1 << 16, n) for n in range(1, 9)}
 WEIGHTS = BigFile(24 << 20, 99)
 SPEC = {"path": "w.bin", "hash": sri(WEIGHTS), "size": WEIGHTS.size}
-EVERYTHING = {"include": None, "exclude": [], "integration": True}
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def mirror() -> Iterator[Hub]:
         yield server
 
 
-def fill(*hubs: Hub, **options: object) -> Repo:
+def fill(*hubs: Hub, **options: Any) -> Repo:
     return [h.add_repo("o/m", {**FILES, "w.bin": WEIGHTS}, lfs=["*"], **options) for h in hubs][-1]
 
 

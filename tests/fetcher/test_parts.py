@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 
 
+def take(parts: Parts, sharers: int | None) -> Part:
+    part = parts.take(sharers)
+    assert part
+    return part
+
+
 @given(
     st.integers(0, 300 * MIB),
     st.integers(1, 20),
@@ -71,7 +77,7 @@ def test_parts_shrink_towards_the_end() -> None:
 
 def test_a_small_file_is_one_part() -> None:
     parts = Parts(4 * MIB)
-    assert parts.take(16).end == 4 * MIB
+    assert take(parts, 16).end == 4 * MIB
 
 
 def test_nothing_is_left_of_an_empty_file() -> None:
@@ -79,14 +85,26 @@ def test_nothing_is_left_of_an_empty_file() -> None:
     assert Parts(0).take(1) is None
 
 
+def test_parts_are_not_taken_far_ahead_of_what_was_read() -> None:
+    parts = Parts(64 * MIB, largest=2 * MIB, ahead=3 * MIB)
+    first, second = take(parts, 2), take(parts, 2)
+    assert [first.end, second.end] == [2 * MIB, 4 * MIB]
+    assert parts.take(2) is None
+    assert not parts.too_far(3 * MIB)
+    assert parts.too_far(3 * MIB + 1)
+    parts.consumed = MIB
+    assert take(parts, 2).at == 4 * MIB
+    assert parts.take(2) is None
+
+
 def test_one_that_fetches_alone_takes_what_there_is() -> None:
     parts = Parts(1 << 30)
-    assert parts.take(None).end == 1 << 30
+    assert take(parts, None).end == 1 << 30
 
 
 def test_a_slow_part_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = Parts(128 * MIB)
-    slow = parts.take(1)
+    slow = take(parts, 1)
     others = []
     while part := parts.take(1):
         others.append(part)
@@ -100,7 +118,7 @@ def test_a_slow_part_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     now += 5
     halves = []
     for _ in range(3):
-        halves.append(parts.take(1))
+        halves.append(take(parts, 1))
         now += 5
     split = sorted([slow, *halves], key=lambda part: part.at)
     assert [part.end for part in split] == [*(part.at for part in split[1:]), 64 * MIB]
@@ -109,11 +127,11 @@ def test_a_slow_part_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_being_written_stays_with_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = Parts(8 * MIB)
-    part = parts.take(None)
+    part = take(parts, None)
     assert part.reserve(3 * MIB) == 3 * MIB
     now = part.since + 60
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    half = parts.take(1)
+    half = take(parts, 1)
     assert half.at == part.end == 4 * MIB
     part.at += 3 * MIB
     assert part.reserve(3 * MIB) == MIB, "the rest is another's now"
@@ -121,7 +139,7 @@ def test_what_is_being_written_stays_with_its_part(monkeypatch: pytest.MonkeyPat
 
 def test_a_size_that_becomes_known_cuts_what_is_taken_and_what_is_not() -> None:
     parts = Parts(UNKNOWN)
-    part = parts.take(2)
+    part = take(parts, 2)
     parts.resize(10)
     assert part.end == 10
     part.at = 10

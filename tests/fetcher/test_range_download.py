@@ -12,6 +12,8 @@ from aimodels_fetcher.body import receive
 from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
 from aimodels_fetcher.partial_file import PartialFile
 from aimodels_fetcher.range_download import RangeDownload
+from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.workers import StopWorker
 from support.workers import Body, RecordingWorkers, ScriptedClient, WatchedTarget, scripted
 
@@ -39,14 +41,22 @@ def target(tmp_path: Path) -> Iterator[WatchedTarget]:
 class Scene:
     """A range download from servers `a`, `b`, ... of a file of `size` bytes."""
 
-    def __init__(self, target: WatchedTarget, size: int | None, *servers: ScriptedClient) -> None:
-        upstreams = scripted(*servers)
+    def __init__(
+        self,
+        target: WatchedTarget,
+        size: int | None,
+        *servers: ScriptedClient,
+        remote: RemoteFile | None = None,
+        kind: type[Upstreams] = Upstreams,
+    ) -> None:
+        upstreams = scripted(*servers, kind=kind)
         first = upstreams.first("x")
         assert first
         self.workers = RecordingWorkers()
         self.file = PartialFile(target, size)
         self.file.open()
-        self.download = RangeDownload("x", upstreams, first, self.file, self.workers)
+        remote = remote or RemoteFile("x", size)
+        self.download = RangeDownload(remote, upstreams, first, self.file, self.workers)
 
     def take(self, sharers: int = 2) -> Part | None:
         return self.download.take(sharers)
@@ -180,7 +190,7 @@ def test_the_next_one_is_asked_after_a_refusal(
     assert not scene.file.parts.complete, "the part is taken again"
     scene.fetch()
     assert scene.file.parts.complete
-    assert scene.download.url == "http://b.example.org/x"
+    assert scene.download.place[1] == "http://b.example.org/x"
     assert "HTTP 404" in capsys.readouterr().err
 
 
@@ -212,12 +222,12 @@ def test_only_the_first_worker_changes_the_upstream(target: WatchedTarget) -> No
     scene = Scene(target, len(content), first, second, third)
     scene.fetch()
     one, other = scene.take(), scene.take()
-    upstream = scene.download.upstream
+    active = scene.download._active  # noqa: SLF001 (the race, held open)
     scene.fetch(one)
-    assert scene.download.url == "http://b.example.org/x"
+    assert scene.download.place[1] == "http://b.example.org/x"
     # The other worker has been asking the first one in the meantime.
-    scene.download._leave(upstream, FetchError("late"), refusal)  # noqa: SLF001 (the race, held open)
-    assert scene.download.url == "http://b.example.org/x"
+    scene.download._leave(active, FetchError("late"), refusal)  # noqa: SLF001 (the race, held open)
+    assert scene.download.place[1] == "http://b.example.org/x"
     assert other
 
 
@@ -299,3 +309,58 @@ def test_what_is_there_already_is_skipped(target: WatchedTarget, tmp_path: Path)
     file.write(part, memoryview(b"0123"))
     with pytest.raises(TransientError, match="ended early"):
         receive(cast("Any", Body(b"xx")), file, part, memoryview(bytearray(3)), lambda _: None)
+
+
+class Strict(Upstreams):
+    """Of files without a checksum, all bytes must be shown to be of one file."""
+
+    strict = True
+
+    def checks_etags(self, origin: Upstream) -> bool:
+        return bool(origin)
+
+
+def strictly(target: WatchedTarget, remote: RemoteFile, *servers: ScriptedClient) -> Scene:
+    return Scene(target, remote.size, *servers, remote=remote, kind=Strict)
+
+
+def test_a_file_that_has_been_replaced_is_refused(target: WatchedTarget) -> None:
+    remote = RemoteFile("x", 10, etag='"old"')
+    replaced = ScriptedClient(Body(CONTENT, headers={"ETag": '"new"'}))
+    with pytest.raises(FetchError, match="has another ETag than when it was listed") as caught:
+        strictly(target, remote, replaced).fetch()
+    assert "lock again" in (caught.value.hint or "")
+    same = strictly(target, remote, ScriptedClient(Body(CONTENT, headers={"ETag": '"old"'})))
+    same.fetch()
+    assert same.file.parts.complete
+
+
+def test_the_rest_is_asked_for_of_the_same_version(target: WatchedTarget) -> None:
+    first = Body(CONTENT[:5], total=10, validator='"one"')
+    second = Body(CONTENT[5:], start=5, partial=True, total=10, validator='"one"')
+    server = ScriptedClient(first, second)
+    Scene(target, 10, server).fetch()
+    assert server.if_ranges == [None, '"one"']
+
+
+def test_weak_etags_show_nothing(target: WatchedTarget) -> None:
+    first = Body(CONTENT[:5], total=10, validator='W/"one"')
+    second = Body(CONTENT[5:], start=5, partial=True, total=10, validator='W/"one"')
+    server = ScriptedClient(first, second)
+    Scene(target, 10, server).fetch()
+    assert server.if_ranges == [None, None]
+
+
+def test_where_nothing_shows_the_version_a_file_comes_with_one_response(
+    target: WatchedTarget,
+) -> None:
+    server = ScriptedClient(Body(CONTENT[:5], total=10), Body(CONTENT, total=10))
+    scene = strictly(target, RemoteFile("x", 10), server)
+    scene.fetch()
+    assert server.asked[1][1] is None, "no range"
+    assert len(scene.download.validators) == 2, "the verification takes them for two files"
+    known = strictly(
+        target, RemoteFile("x", 10, sha256="0" * 64), ScriptedClient(Body(CONTENT, total=10))
+    )
+    known.fetch()
+    assert [validator for _, validator in known.download.validators] == [None]

@@ -11,15 +11,14 @@ from huggingface_hub._tree_cache import read_tree_cache
 
 from support.fake_repo import blob_id, lfs_pointer, sha256
 from support.hub import BigFile, Response
-from support.specs import source, sri
+from support.specs import EVERYTHING, source, sri
 
 if TYPE_CHECKING:
+    from support.fake_repo import Content
+    from support.fetcher import Fetch
     from support.hub import Hub, Request
 
-    from .conftest import Fetch
-
-EVERYTHING = {"include": None, "exclude": [], "integration": True}
-WEIRD = {
+WEIRD: dict[str, Content] = {
     "config.json": b"{}",
     "a b/ü 'quoted\" ${x} $y\\z.txt": b"weird",
     "line\nbreak": b"newline",

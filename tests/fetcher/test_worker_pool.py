@@ -6,21 +6,26 @@ import dataclasses
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from aimodels_fetcher import peer_connections
 from aimodels_fetcher.concurrency import ConcurrencyController
+from aimodels_fetcher.errors import FetchError, TransientError
+from aimodels_fetcher.progress import ByteCounter
+from aimodels_fetcher.worker_pool import WorkerPool
+from aimodels_fetcher.workers import StopWorker
 from support.hub import BigFile
-from support.specs import source, sri
+from support.specs import EVERYTHING, source, sri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from support.fetcher import Fetch
     from support.hub import Hub, Request, Response
-
-    from .conftest import Fetch
 
 MB = 1e6
 LIMITED = {"per connection": lambda n: n * 50 * MB, "in all": lambda _: 1000 * MB}
@@ -95,6 +100,8 @@ def test_others_on_this_machine_are_counted() -> None:
         assert peer_connections.count() == 0
         command = [sys.executable, "-c", CONNECT, str(port)]
         with subprocess.Popen(command, stdin=-1, stdout=-1) as other:
+            assert other.stdin
+            assert other.stdout
             other.stdout.readline()
             assert peer_connections.count() == 0, "we have nothing to do with that server"
             with socket.create_connection(("127.0.0.1", port)):
@@ -115,8 +122,7 @@ def test_the_user_decides_how_many_at_most(hub: Hub, fetch: Fetch) -> None:
 
     hub.faults = fault
     env = {"AIMODELS_MAX_CONNECTIONS": "1"}
-    everything = {"include": None, "exclude": [], "integration": True}
-    run = fetch("tree", source(hub, repo), env=env, **everything)
+    run = fetch("tree", source(hub, repo), env=env, **EVERYTHING)
     assert run.status == 0, run.log
     # One to the endpoint and one to the CDN, for over a hundred requests.
     assert sum(request.turn == 1 for request in hub.log) == 2
@@ -130,3 +136,149 @@ def test_a_bad_limit_is_refused(hub: Hub, fetch: Fetch, value: str) -> None:
     run = fetch("file", source(hub, repo), env=env, path="a", hash=sri(b"a"), size=1)
     assert run.status == 1
     assert f"AIMODELS_MAX_CONNECTIONS='{value}' is not a number of at least 1" in run.log
+
+
+class FakeJob:
+    """A job of a number of steps; a step may fail."""
+
+    def __init__(self, pool: WorkerPool, steps: int, error: BaseException | None = None) -> None:
+        self.left = steps
+        self.running = 0
+        self.abandoned = False
+        self._pool = pool
+        self._error = error
+        self._lock = threading.Lock()
+
+    @property
+    def finished(self) -> bool:
+        return not self.left and not self.running
+
+    @property
+    def wanting(self) -> bool:
+        return bool(self.left)
+
+    @property
+    def sharers(self) -> int:
+        return self.running
+
+    def take(self, sharers: int) -> Callable[[memoryview], None] | None:
+        assert sharers
+        if not self.left or self.abandoned:
+            return None
+        self.left -= 1
+        self.running += 1
+        return self.step
+
+    def step(self, buffer: memoryview) -> None:
+        assert len(buffer)
+        self._pool.counter.add(1 << 20)
+        time.sleep(0.001)
+        with self._lock:
+            self.running -= 1
+        self._pool.wake()
+        if self._error and not self.left:
+            raise self._error
+
+    def abandon(self) -> None:
+        self.abandoned = True
+
+
+def pool(most: int = 4) -> WorkerPool:
+    return WorkerPool(most, ByteCounter())
+
+
+def test_all_jobs_are_done() -> None:
+    workers = pool()
+    jobs = [FakeJob(workers, 5) for _ in range(50)]
+    workers.run(iter(jobs))
+    assert all(job.finished for job in jobs)
+
+
+def test_nothing_to_do_is_soon_done() -> None:
+    pool().run(iter([]))
+
+
+def test_the_first_failure_ends_the_run() -> None:
+    workers = pool()
+    bad = FakeJob(workers, 3, FetchError("bad"))
+    jobs = [FakeJob(workers, 1000), bad, *[FakeJob(workers, 1000) for _ in range(5)]]
+    # It still has a step to come back from when it fails.
+    bad.running = 1
+    with pytest.raises(FetchError, match="bad"):
+        workers.run(iter(jobs))
+    assert jobs[0].abandoned
+    assert bad.abandoned
+    assert not jobs[-1].finished
+
+
+def test_failures_may_be_passed_on_while_the_others_go_on() -> None:
+    workers = pool()
+    jobs = [FakeJob(workers, 3, FetchError(f"{n}") if n % 3 == 0 else None) for n in range(30)]
+    for job in jobs[::3]:
+        job.running = 1
+    failed: list[tuple[object, str]] = []
+    workers.run(iter(jobs), lambda job, error: failed.append((job, str(error))))
+    assert sorted(failed, key=lambda each: int(each[1])) == [
+        (jobs[n], f"{n}") for n in range(0, 30, 3)
+    ]
+    assert all(job.finished for n, job in enumerate(jobs) if n % 3)
+    assert all(job.abandoned for job in jobs[::3])
+
+
+def test_a_failure_of_whoever_is_told_ends_the_run() -> None:
+    workers = pool()
+    job = FakeJob(workers, 3, FetchError("bad"))
+    job.running = 1
+
+    def failed(*_: object) -> NoReturn:
+        raise LookupError("worse")
+
+    with pytest.raises(LookupError, match="worse"):
+        workers.run(iter([job]), failed)
+
+
+def test_a_failure_to_make_the_next_job_ends_the_run() -> None:
+    workers = pool()
+
+    def jobs() -> Iterator[FakeJob]:
+        yield FakeJob(workers, 2)
+        raise FetchError("no more")
+
+    with pytest.raises(FetchError, match="no more"):
+        workers.run(jobs())
+
+
+def test_a_task_aside_may_fail_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = pool()
+    job = FakeJob(workers, 1)
+    job.running = 1  # until the task aside is done
+
+    def fail() -> NoReturn:
+        raise FetchError("aside")
+
+    monkeypatch.setattr(job, "step", lambda _: workers.start(job, fail))
+    with pytest.raises(FetchError, match="aside"):
+        workers.run(iter([job]))
+
+
+def test_whoever_waits_between_two_tries_stops_with_the_run() -> None:
+    workers = pool()
+    workers._running = 3  # noqa: SLF001 (more than there should be)
+    with pytest.raises(StopWorker):
+        workers.sleep(60)
+    workers = pool()
+    workers.sleep(0.001)
+    workers._stop()  # noqa: SLF001
+    with pytest.raises(StopWorker):
+        workers.sleep(60)
+
+
+def test_fewer_connections_once_a_second() -> None:
+    workers = pool(8)
+    controller = workers._controller  # noqa: SLF001
+    controller.now = 8
+    workers.notice(TransientError("no"))
+    assert controller.now == 8
+    for _ in range(3):
+        workers.notice(TransientError("crowded", crowded=True))
+    assert controller.now == 4

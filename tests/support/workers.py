@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -52,6 +53,7 @@ class Body:
         self.url = "http://example.org/x"
         self.type = "text/plain"
         self.encoding = "identity"
+        self.headers: dict[str, str] = {}
         self.validator: str | None = None
         self.partial = False
         self.start = start
@@ -76,24 +78,30 @@ class ScriptedClient:
 
     Attributes:
         asked: The URLs and ranges that it was asked for.
+        if_ranges: The ETags that these were to be of.
     """
 
     def __init__(self, *replies: Body | Exception) -> None:
         self.replies = list(replies)
         self.asked: list[tuple[str, tuple[int, int] | None]] = []
+        self.if_ranges: list[str | None] = []
+        self.patience = math.inf
 
     @contextmanager
-    def get(self, place: ResolvedUrl, wanted: tuple[int, int] | None = None) -> Iterator[Body]:
+    def get(
+        self, place: ResolvedUrl, wanted: tuple[int, int] | None = None, if_range: str | None = None
+    ) -> Iterator[Body]:
         self.asked.append((place.url, wanted))
+        self.if_ranges.append(if_range)
         reply = self.replies.pop(0)
         if isinstance(reply, Exception):
             raise reply
         yield reply
 
 
-def scripted(*clients: ScriptedClient) -> Upstreams:
+def scripted(*clients: ScriptedClient, kind: type[Upstreams] = Upstreams) -> Upstreams:
     """Upstreams of a file `x`, at hosts a, b and so on."""
-    return Upstreams(
+    return kind(
         [
             Upstream(Url({"x": f"http://{name}.example.org/x"}), 1, cast("Any", client))
             for name, client in zip("abc", clients, strict=False)

@@ -63,7 +63,7 @@ class Download:
         start = upstreams.first(remote.path)
         if start is None:
             raise FetchError(
-                f"no source has an address for {remote.path!r}",
+                f"no source has a URL for {remote.path!r}",
                 "name the file in the source, or lock again",
             )
         self._attempt = self._new_attempt(start)
@@ -126,7 +126,7 @@ class Download:
         if wrong:
             self._start_over(attempt, wrong)
         else:
-            self._upstreams.succeeded(attempt.upstream, self.remote.path)
+            self._upstreams.succeeded(attempt.place[0], self.remote.path)
             self._done(got)
             self.finished = True
         self._workers.wake()
@@ -138,22 +138,23 @@ class Download:
             ContentError: That has been tried often enough.
         """
         size = attempt.file.parts.size
+        upstream, url = attempt.place
         changed = ", with an ETag that changed on the way" if len(attempt.validators) > 1 else ""
         error = ContentError(
             f"{attempt.name}: {wrong} ({bytes_text(size)} of {attempt.type}{changed})",
             "the file has changed upstream, or a proxy on the way alters it: "
-            f"compare with {public(attempt.url)}, then lock again",
+            f"compare with {public(url)}, then lock again",
             path=self.remote.path,
             received=size,
         )
         self._corrupt += 1
-        self._upstreams.failed(attempt.upstream, self.remote.path, error)
-        following = self._upstreams.after(attempt.upstream, self.remote.path)
+        self._upstreams.failed(upstream, self.remote.path, error)
+        following = self._upstreams.after(upstream, self.remote.path)
         if self._corrupt >= _CORRUPT_TRIES and not following:
             raise error
         say(f"{error}; fetching it again")
         self._workers.counter.add(-size)
-        fresh = self._new_attempt(following or (attempt.upstream, attempt.url))
+        fresh = self._new_attempt(following or attempt.place)
         with self._lock:
             self._attempt = fresh
             if self._abandoned:

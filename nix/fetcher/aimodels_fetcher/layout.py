@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import Source
 
 
-# Until all is there: some sources make the commit of the content.
+# Until all is there: some sources compute the commit from the content.
 _SNAPSHOT = "snapshots/unnamed"
 
 
@@ -46,7 +46,7 @@ class LaidFile:
 
 
 def blob_path(out: Path, sha256: str) -> Path:
-    """Give the place of a blob in the entry at `out`; its folder is made by `start`."""
+    """Return the path of a blob in the entry at `out`; its directory is made by `start`."""
     return out / "blobs" / sha256
 
 
@@ -64,7 +64,7 @@ def start(out: Path) -> None:
 
 
 def link(out: Path, path: str, sha256: str) -> None:
-    """Put a file into the snapshot, as a link to its blob.
+    """Add a file to the snapshot, as a link to its blob.
 
     Args:
         out: The entry.
@@ -72,7 +72,7 @@ def link(out: Path, path: str, sha256: str) -> None:
         sha256: Hex digest, the name of the blob.
 
     Raises:
-        FetchError: It is another file's folder, or another file is a folder on its way.
+        FetchError: Another path has a file where it needs a directory, or the other way round.
     """
     up = "../" * (2 + path.count("/"))
     make_room(out / _SNAPSHOT, path).symlink_to(f"{up}blobs/{sha256}")
@@ -83,11 +83,11 @@ def finish(out: Path, source: Source, files: Mapping[str, LaidFile]) -> None:
 
     Args:
         out: The entry.
-        source: Says which commit it is, which refs there are and whether the Hub lists it.
+        source: Has the commit and the refs, and knows whether the Hub lists its files.
         files: Path in the repository -> file.
 
     Raises:
-        FetchError: There is no commit, or one ref is another one's folder.
+        FetchError: There is no commit, or one ref is a directory of another one.
     """
     commit = source.commit({path: file.sha256 for path, file in files.items()})
     (out / _SNAPSHOT).rename(out / "snapshots" / commit)
@@ -98,7 +98,7 @@ def finish(out: Path, source: Source, files: Mapping[str, LaidFile]) -> None:
 
 
 def make_room(root: Path, path: str) -> Path:
-    """Make the folders that lead to `root/path`, and return it.
+    """Make the directories that lead to `root/path`, and return it.
 
     Raises:
         FetchError: A part of it is a file, or it exists.
@@ -109,15 +109,15 @@ def make_room(root: Path, path: str) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise FetchError(
-            f"{path!r} needs a folder where another path has a file", HOSTILE
+            f"{path!r} needs a directory where another path has a file", HOSTILE
         ) from error
     if target.is_symlink() or target.exists():
-        raise FetchError(f"{path!r} stands twice, or is the folder of another path", HOSTILE)
+        raise FetchError(f"{path!r} is listed twice, or is a directory of another path", HOSTILE)
     return target
 
 
 def _tree_json(files: Mapping[str, LaidFile]) -> str:
-    """Serialise as huggingface_hub reads it (its _tree_cache.py), listing what is there only.
+    """Return the listing as huggingface_hub reads it (its _tree_cache.py): what is there only.
 
     With the Hub's full listing a filtered entry would fail an offline `snapshot_download`; with
     none, an online one would try to write it into the store.

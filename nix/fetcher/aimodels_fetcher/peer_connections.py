@@ -17,7 +17,7 @@ def count() -> int:
 
     Builds that may use the network share one network namespace (Nix's sandbox makes none for
     them), and its table of connections shows them all (proc_pid_net(5)). Where there is no such
-    table, or nobody else in it, the answer is 0.
+    table, or no other process in it, the result is 0.
     """
     ours = set(_own_sockets())
     table = list(_table())
@@ -26,7 +26,7 @@ def count() -> int:
 
 
 def _own_sockets() -> Iterator[str]:
-    """Give the inode numbers of the sockets of this process."""
+    """Yield the inode numbers of the sockets of this process."""
     with suppress(OSError):
         for link in Path("/proc/self/fd").iterdir():
             with suppress(OSError):  # closed in the meantime
@@ -36,7 +36,7 @@ def _own_sockets() -> Iterator[str]:
 
 
 def _table() -> Iterator[tuple[str, str]]:
-    """Give remote address and inode number of every established connection."""
+    """Yield remote address and inode number of every established connection."""
     for name in ("tcp", "tcp6"):
         with suppress(OSError):
             for line in Path("/proc/self/net", name).read_text(encoding="ascii").splitlines()[1:]:

@@ -1,25 +1,22 @@
-"""Asking upstreams for the parts of one file, and changing to the next one when that fails."""
+"""Fetching the parts of one file from the first upstream that has them, then from the next."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.active_upstream import ActiveUpstream
 from aimodels_fetcher.body import receive
 from aimodels_fetcher.errors import (
     ContentError,
     DiskFullError,
     FetchError,
-    SizeError,
     StatusError,
     TransientError,
 )
-from aimodels_fetcher.http_client import ResolvedUrl
 from aimodels_fetcher.log import say
-from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
 from aimodels_fetcher.verification import is_another
-from aimodels_fetcher.wording import bytes_text
 
 if TYPE_CHECKING:
     from aimodels_fetcher.errors import AimodelsError
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.upstreams import Upstream, Upstreams
     from aimodels_fetcher.workers import Workers
-
-_BAD_RANGES = 2  # responses, before a server is no longer asked for ranges
-_RANGE_NOT_SATISFIABLE = 416
 
 
 class RangeDownload:
@@ -45,9 +39,7 @@ class RangeDownload:
         workers: The workers that fetch it.
 
     Attributes:
-        upstream: The one that is being asked.
-        name: What is fetched, for messages.
-        url: The file's URL there.
+        file: Where it is written.
         validators: Which upstreams the parts have come from, and with which ETag (or date).
         type: Content type of the last response.
     """
@@ -70,151 +62,102 @@ class RangeDownload:
         self._upstreams = upstreams
         self._workers = workers
         self._lock = threading.Lock()
-        self._ask(*start)
-
-    def _ask(self, upstream: Upstream, url: str) -> None:
-        self.upstream = upstream
-        self.name = f"{upstream.source.label} {self._path}"
-        self._resolved = ResolvedUrl(url)
-        # Whether this one answers with ranges: one worker finds out, before others join it.
-        self._answered = False
-        self._alone = False
-        self._plain = False
-        self._bad_ranges = 0
+        self._active = ActiveUpstream(*start, file)
 
     @property
-    def url(self) -> str:
-        """The file's URL at the upstream that is being asked."""
-        return self._resolved.url
+    def name(self) -> str:
+        """What is fetched, for messages."""
+        return f"{self._active.upstream.source.label} {self._path}"
+
+    @property
+    def place(self) -> tuple[Upstream, str]:
+        """The upstream that is being asked, and the file's URL there."""
+        return self._active.upstream, self._active.url
 
     def take(self, sharers: int) -> Part | None:
         """Take a part of the file, if there is one to take at the moment."""
-        with self._lock:
-            if self.file.parts.sharers and (self._alone or not self._answered):
-                return None
-            return self.file.parts.take(None if self._alone else sharers)
+        return self._active.take(sharers)
 
     def fetch(self, part: Part, buffer: memoryview) -> None:
-        """Fetch a part that was taken; what is still missing then is another's, or no upstream's.
+        """Fetch a part that was taken; what is missing of it then is to be taken again.
 
         Raises:
             FetchError: No upstream has it.
             StopWorker: The file is closed, or as the workers' `sleep`.
         """
-        with self._lock:
-            upstream, resolved = self.upstream, self._resolved
+        active = self._active
 
         def tries() -> int:
-            if self._upstreams.after(upstream, self._path):
+            if self._upstreams.after(active.upstream, self._path):
                 return TRIES_BEFORE_ANOTHER
             return PATIENT_TRIES if self._workers.counter.received else TRIES
 
         try:
             retrying(
-                lambda: self._attempt(upstream, resolved, part, buffer),
+                lambda: self._attempt(active, part, buffer),
                 progress=lambda: part.at,
                 tries=tries,
-                patience=upstream.client.patience,
+                patience=active.upstream.client.patience,
                 sleep=self._workers.sleep,
             )
         except DiskFullError as error:  # no other upstream helps
             raise DiskFullError(f"{self.name}: {error}", error.hint) from error
         except StatusError as error:
-            self._leave(upstream, upstream.source.explain(error), error)
+            self._leave(active, active.upstream.source.explain(error), error)
         except ContentError as error:
-            self._leave(upstream, error, error)
+            self._leave(active, error, error)
         except FetchError as error:
-            self._upstreams.drop(upstream)
-            self._leave(upstream, error, error)
+            self._upstreams.drop(active.upstream)
+            self._leave(active, error, error)
 
-    def _attempt(
-        self, upstream: Upstream, resolved: ResolvedUrl, part: Part, buffer: memoryview
-    ) -> None:
+    def _attempt(self, active: ActiveUpstream, part: Part, buffer: memoryview) -> None:
         if not part.left:  # the fault came after it, in a response that has the whole file
             return
-        self.file.parts.check_open()
-        everything = part.at == 0 and part.end == self.file.parts.size
-        wanted = None if everything or self._plain else (part.at, part.end)
+
+        def receive_checked(response: Response) -> None:
+            self._check_validator(active, response)
+            self.type = response.type
+            if active.check(response, part):
+                self._workers.wake()
+            receive(response, self.file, part, buffer, self._workers.counter.add)
+
         try:
-            with upstream.client.get(resolved, wanted, self._if_range(upstream)) as response:
-                self._check(upstream, response, part)
-                receive(response, self.file, part, buffer, self._workers.counter.add)
-        except StatusError as error:
-            if error.status == _RANGE_NOT_SATISFIABLE and wanted:
-                raise self._bad_range(str(error)) from error
-            raise
+            active.ask(part, self._if_range(active), receive_checked)
         except TransientError as error:
+            self.file.parts.check_open()  # it was closed in the meantime: not worth a word
             self._workers.notice(error)
             raise
 
-    def _check(self, upstream: Upstream, response: Response, part: Part) -> None:
-        """Refuse a response that is of another file, or of another part than was asked for."""
+    def _check_validator(self, active: ActiveUpstream, response: Response) -> None:
+        """Refuse a response of a file that has been replaced, as far as its ETag shows that."""
+        upstream, validator = active.upstream, response.validator
         if self._upstreams.checks_etags(upstream) and is_another(self._etag, response.headers):
             raise ContentError(
                 f"{response.url} has another ETag than when it was listed",
                 "the file has been replaced upstream: lock again",
                 path=self._path,
             )
-        self._note_validator(upstream, response)
-        self.type = response.type
-        if response.partial and (response.start != part.at or response.encoding != "identity"):
-            raise self._bad_range(f"{response.url} sent another range than asked for")
-        size = self.file.parts.size
-        if size == UNKNOWN and response.total is not None:
-            self._check_room(response.url, response.total)
-            self.file.set_size(response.total)
-        elif response.total not in {None, size}:
-            raise SizeError(
-                f"expected {size} bytes, but {response.url} has {response.total} ({response.type})",
-                "the file has changed upstream, or a proxy or a login page is in the way",
-                received=response.total or 0,
-            )
-        elif size == UNKNOWN and response.partial:
-            raise self._bad_range(f"{response.url} sent a range of a file of unknown size")
-        if not self._answered or not response.partial:
-            with self._lock:
-                self._alone |= not response.partial
-                self._answered = True
-            self._workers.wake()
-
-    def _note_validator(self, upstream: Upstream, response: Response) -> None:
-        validator = response.validator
         if validator is None and self._strict:
             # Nothing shows that two responses are of one file: it has to come with one.
             self._responses += 1
             validator = f"response {self._responses}"
-            self._plain = self._alone = True
+            active.avoid_ranges()
         self.validators.add((upstream, validator))
 
-    def _if_range(self, upstream: Upstream) -> str | None:
+    def _if_range(self, active: ActiveUpstream) -> str | None:
         """Return what the file was called when its first bytes came, if that is known for sure."""
-        known = [validator for one, validator in self.validators if one is upstream]
+        known = [validator for one, validator in self.validators if one is active.upstream]
         return next((name for name in known if name and not name.startswith("W/")), None)
 
-    def _check_room(self, url: str, size: int) -> None:
-        free = self.file.target.room()
-        if free is not None and size > free:
-            raise TransientError(
-                f"the disk is full: {self.file.target.directory} has {bytes_text(free)} free, but "
-                f"{url} has {bytes_text(size)}",
-                hint="free some space (nix-collect-garbage -d), then build again",
-            )
-
-    def _bad_range(self, what: str) -> TransientError:
-        self._bad_ranges += 1
-        if self._bad_ranges >= _BAD_RANGES:
-            self._plain = self._alone = True
-        return TransientError(what)
-
-    def _leave(self, upstream: Upstream, error: FetchError, cause: AimodelsError) -> None:
+    def _leave(self, active: ActiveUpstream, error: FetchError, cause: AimodelsError) -> None:
         """Go on with the next upstream, unless another worker has seen to that already."""
-        self._upstreams.failed(upstream, self._path, cause)
-        error = FetchError(f"{self.name}: {error}", error.hint)
+        self._upstreams.failed(active.upstream, self._path, cause)
         with self._lock:
-            if self.upstream is not upstream:
+            if self._active is not active:
                 return
-            following = self._upstreams.after(upstream, self._path)
+            error = FetchError(f"{self.name}: {error}", error.hint)
+            following = self._upstreams.after(active.upstream, self._path)
             if following is None:
                 raise error from cause
             say(f"{error}; asking {following[0].source.place} instead")
-            self._ask(*following)
+            self._active = ActiveUpstream(*following, self.file)

@@ -82,8 +82,9 @@ class ScratchTarget(Target):
         """Return the parts of a file of so many bytes, or of UNKNOWN size."""
         return Parts(size, _SCRATCH_PART, _SCRATCH_AHEAD)
 
-    def room(self) -> None:
+    def room(self) -> int | None:
         """Return None: the whole file is never there at a time."""
+        return None
 
     def discard(self, file: FileIO, start: int, end: int) -> None:
         """Give the space of these bytes back to the file system."""

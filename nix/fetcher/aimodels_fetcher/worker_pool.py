@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher import peer_connections
 from aimodels_fetcher.concurrency import ConcurrencyController
+from aimodels_fetcher.job_queue import JobQueue
 from aimodels_fetcher.workers import StopWorker
 
 if TYPE_CHECKING:
@@ -23,9 +24,31 @@ if TYPE_CHECKING:
 _BUFFERS = 16 << 20  # bytes of memory, for all threads together
 _LARGEST_BUFFER = 1 << 20
 _IDLE_SECONDS = 1.0  # until a thread looks again whether it can help another one
-_FILES_AT_ONCE = 2  # large ones: a file system lets one thread write to a file at a time
 _INTERVAL = 0.1  # seconds between two looks at the speed
 _GRACE_SECONDS = 0.5  # for threads to end once they must
+
+
+class _Threads:
+    """Threads that do not keep the program from ending."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all: list[threading.Thread] = []
+
+    def start(self, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, daemon=True)
+        with self._lock:
+            self._all = [each for each in self._all if each.is_alive()]
+            thread.start()
+            self._all.append(thread)
+
+    def join(self, seconds: float) -> None:
+        """Wait for all of them, but not longer than that."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            threads = self._all
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class WorkerPool:
@@ -41,9 +64,8 @@ class WorkerPool:
         self._most = most
         self._controller = ConcurrencyController(most)
         self._changed = threading.Condition()  # of what follows, under its lock
-        self._queue: Iterator[Job] = iter(())
-        self._open: list[Job] = []
-        self._threads: list[threading.Thread] = []
+        self._queue = JobQueue(iter(()), most)
+        self._threads = _Threads()
         self._running = 0
         self._busy = 0
         self._backed_off = 0.0
@@ -64,7 +86,7 @@ class WorkerPool:
         Raises:
             Exception: The first failure, where nobody is to be called.
         """
-        self._queue, self._failed = jobs, failed
+        self._queue, self._failed = JobQueue(jobs, self._most), failed
         try:
             self._supervise()
         finally:
@@ -74,7 +96,7 @@ class WorkerPool:
 
     def start(self, job: Job, task: Callable[[], None]) -> None:
         """Run a task of a job on a thread of its own; if it fails, the job does."""
-        self._start_thread(lambda: self._guarded(job, task))
+        self._threads.start(lambda: self._guarded(job, task))
 
     def wake(self) -> None:
         """Let idle threads look again for something to do."""
@@ -114,13 +136,11 @@ class WorkerPool:
     def _stop(self) -> None:
         self._over.set()
         with self._changed:
-            jobs, threads = self._open, self._threads
+            jobs = self._queue.open
             self._changed.notify_all()
         for job in jobs:
             job.abandon()
-        deadline = time.monotonic() + _GRACE_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._threads.join(_GRACE_SECONDS)
 
     def _hire(self) -> None:
         """Start threads up to the level, where others on this machine leave room for them."""
@@ -131,14 +151,7 @@ class WorkerPool:
         for _ in range(missing):
             with self._changed:
                 self._running += 1
-            self._start_thread(self._work)
-
-    def _start_thread(self, target: Callable[[], None]) -> None:
-        thread = threading.Thread(target=target, daemon=True)
-        with self._changed:
-            self._threads = [each for each in self._threads if each.is_alive()]
-            thread.start()
-            self._threads.append(thread)
+            self._threads.start(self._work)
 
     def _work(self) -> None:
         buffer = memoryview(bytearray(min(_LARGEST_BUFFER, _BUFFERS // self._most)))
@@ -163,9 +176,8 @@ class WorkerPool:
 
     def _fail(self, job: Job, error: BaseException) -> None:
         with self._changed:
-            if job not in self._open or job.finished:
+            if not self._queue.remove(job):
                 return
-            self._open.remove(job)
             self._changed.notify_all()
         job.abandon()
         if self._failed is None or not isinstance(error, Exception):
@@ -184,28 +196,12 @@ class WorkerPool:
         """Wait for something to do; None where there is nothing more, or not for this thread."""
         with self._changed:
             while self._running <= self._controller.now and not self._over.is_set():
-                self._open = [job for job in self._open if not job.finished]
-                wanting = sum(job.wanting for job in self._open)
-                if wanting < _FILES_AT_ONCE and self._start_next():
-                    continue
-                if step := self._take():
+                if step := self._queue.take(self._controller.now):
                     self._busy += 1
                     return step
-                if not self._open:
+                if not self._queue.open:
                     self._over.set()
-                elif not self._start_next():
-                    self._changed.wait(_IDLE_SECONDS)
+                    break
+                self._changed.wait(_IDLE_SECONDS)
             self._running -= 1
             return None
-
-    def _take(self) -> tuple[Job, Task] | None:
-        for job in sorted(self._open, key=lambda job: job.sharers):
-            if task := job.take(self._controller.now):
-                return job, task
-        return None
-
-    def _start_next(self) -> bool:
-        following = next(self._queue, None) if len(self._open) < self._most else None
-        if following:
-            self._open.append(following)
-        return following is not None

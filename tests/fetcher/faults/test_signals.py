@@ -14,11 +14,16 @@ from support.specs import EVERYTHING, file_pin, source
 from support.verdict import check_log, check_tokens
 
 if TYPE_CHECKING:
+    from support.fake_repo import Content
     from support.fetcher import Fetch
     from support.hub import Hub
     from support.verdict import Verdict
 
-FILES = {"config.json": b"{}", "model.safetensors": SMALL, "large.safetensors": LARGE}
+FILES: dict[str, Content] = {
+    "config.json": b"{}",
+    "model.safetensors": SMALL,
+    "large.safetensors": LARGE,
+}
 PIN = file_pin("large.safetensors", LARGE)
 
 
