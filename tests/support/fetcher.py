@@ -68,6 +68,7 @@ class Running:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running, and said:\n{self.said.read_text()}") from None
         assert printed == b""
+        assert self.process.returncode is not None
         return Run(self.process.returncode, self.said.read_text(), self.out)
 
 
