@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,39 @@ def test_many_files(locking: Locking) -> None:
     gets = [r for r in locking.backend.recording_proxy.log if r.method == "GET"]
     listings = [r for r in gets if not locking.backend.is_content(r)]
     assert len(listings) >= 3 or not locking.backend.lists
+
+
+class Gauge:
+    """Counts the requests under way at a backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.most = 0
+        self._now = 0
+        self._lock = threading.Lock()
+        self._otherwise = backend.recording_proxy.otherwise
+        backend.recording_proxy.faults = self._answer
+
+    def _answer(self, request: Request) -> Response:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        try:
+            response = self._otherwise(request)
+            time.sleep(0.02)  # for others to come, if there are any
+            return response
+        finally:
+            with self._lock:
+                self._now -= 1
+
+
+@pytest.mark.parametrize("settings", ["", 'pin = "tree"'])
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_jobs_bound_every_request(locking: Locking, jobs: int, settings: str) -> None:
+    """Also those for content, and of several models."""
+    locking.backend.fill({**FILES, **{f"part-{n}": b"%d" % n for n in range(20)}})
+    gauge = Gauge(locking.backend)
+    locking.ok("-j", str(jobs), settings=settings)
+    assert gauge.most == 1 if jobs == 1 else 1 < gauge.most <= jobs
 
 
 def test_what_is_published_is_not_read(locking: Locking) -> None:
