@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.session import blocks
-from support.environment import CHECKOUT
+from support.environment import CACHE, CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,14 +39,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(checkout: Path, *command: str) -> str:
-    path = {"PYTHONPATH": os.pathsep.join(str(checkout / p) for p in ("generator", "tests"))}
+    paths = (str(checkout / part) for part in ("generator", "nix/fetcher", "tests"))
+    # The tests in the copy use the newer Nix of this machine, and make no other.
+    environment = {"PYTHONPATH": os.pathsep.join(paths), "XDG_CACHE_HOME": str(CACHE.parent)}
     done = subprocess.run(
         [sys.executable, "-m", *command],
         check=False,
         capture_output=True,
         text=True,
         cwd=checkout,
-        env={**os.environ, **path},
+        env={**os.environ, **environment},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

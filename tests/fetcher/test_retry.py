@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,6 +73,50 @@ def test_a_wait_that_the_server_names_is_kept_within_reason(asked: float, waited
     attempts = Attempts(1, asked=asked)
     attempts.run()
     assert attempts.waits == [waited]
+
+
+def test_a_person_does_not_wait_for_long() -> None:
+    attempts = Attempts(1, asked=86400.0)
+    with pytest.raises(FetchError, match="gave up after 1 try: the connection was reset"):
+        retry.retrying(attempts, patience=retry.LONGEST_ASKED_WAIT, sleep=attempts.waits.append)
+    assert attempts.waits == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": " 86400 "}, 86400.0),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:01:40 GMT"}, 40.0),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0),
+        ({"RateLimit": '"resolvers";r=0;t=42'}, 42.0),
+        ({"RateLimit": '"resolvers";r=7;t=42'}, None),
+        ({"RateLimit": '"api";r=0;t=²'}, None),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "Fri, 99 Jan 1970 00:00:00 GMT"}, None),
+        ({"Retry-After": "soon", "RateLimit": '"api";r=0;t=3'}, 3.0),
+        ({}, None),
+    ],
+)
+def test_what_a_server_asks_for(
+    headers: dict[str, str], seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: 60.0))
+    assert retry.asked_wait(headers) == seconds
+
+
+def test_no_request_is_held_back_for_longer_than_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    slept = SimpleNamespace(
+        monotonic=lambda: clock[0], sleep=lambda seconds: clock.append(clock.pop() + seconds)
+    )
+    monkeypatch.setattr(retry, "time", slept)
+    limit = retry.RateLimit()
+    limit.wait()
+    assert clock == [1000.0]
+    limit.note(86400.0)
+    limit.wait()
+    assert 1330.0 <= clock[0] < 1331.0
 
 
 def test_an_unreachable_server_is_named(hub: Hub, fetch: Fetch) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import BotoCoreError
+from botocore.session import Session
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.sources.s3.credentials import signer
+from aimodels_fetcher.sources.s3.hosts import bucket_url
 from support.amazon import Amazon, amazon
 from support.fake_repo import BigFile
+from support.fetcher import ENV as ENVIRONMENT
+from support.fetcher import PYTHONS, Fetch
+from support.forks import ForkServer
 from support.loopback import LoopbackServer, Response
 from support.recording_proxy import RecordingProxy
 from support.s3 import ENV, KEY, SECRET, Moto, refusal
@@ -19,12 +25,17 @@ from support.specs import EVERYTHING, file_pin, sri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from support.fetcher import Fetch
+    from support.fake_repo import Content
     from support.loopback import Request
 
 WEIGHTS = BigFile(9 << 20, 3)
-FILES = {"config.json": b"{}", "a b+c/ü?#%.txt": b"odd", "w.safetensors": WEIGHTS}
+FILES: dict[str, Content] = {
+    "config.json": b"{}",
+    "a b+c/ü?#%.txt": b"odd",
+    "w.safetensors": WEIGHTS,
+}
 CONFIG = file_pin("config.json", b"{}")
 
 
@@ -36,6 +47,21 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
         moto.bucket("public")
         moto.put("public", {"it/config.json": b"{}"}, ACL="public-read")
         yield moto
+
+
+@pytest.fixture(scope="module", params=list(PYTHONS.values()), ids=list(PYTHONS))
+def server(request: pytest.FixtureRequest) -> Iterator[ForkServer]:
+    """To import requests and botocore takes longer than what most tests here do with them."""
+    modules = ["requests", "botocore.auth", "botocore.awsrequest", "botocore.credentials"]
+    with closing(ForkServer(request.param, [*modules, "botocore.exceptions"], ENVIRONMENT)) as it:
+        yield it
+
+
+@pytest.fixture
+def fetch(server: ForkServer, tmp_path: Path) -> Iterator[Fetch]:
+    """Run the fetcher."""
+    with closing(Fetch("", tmp_path, server=server)) as fetch:
+        yield fetch
 
 
 @pytest.fixture
@@ -74,6 +100,17 @@ def test_amazon(somewhere: Amazon, fetch: Fetch, mode: str, region: str | None) 
         assert signed == (request.headers["host"] in hosts), "the probe needs no credentials"
         if signed:
             assert "/eu-central-1/s3/aws4_request" in request.headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    "region", ["eu-central-1", "us-gov-west-1", "cn-north-1", "us-isob-east-1"]
+)
+def test_the_hosts_are_those_of_botocore(region: str) -> None:
+    client = Session().create_client(
+        "s3", region_name=region, aws_access_key_id=KEY, aws_secret_access_key=SECRET
+    )
+    scheme, host = client.meta.endpoint_url.split("//")
+    assert bucket_url("my-models", None, region) == f"{scheme}//my-models.{host}"
 
 
 def test_a_bucket_that_cannot_be_part_of_a_host(somewhere: Amazon, fetch: Fetch) -> None:

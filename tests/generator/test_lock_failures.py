@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email.utils
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -209,6 +211,27 @@ def test_a_lasting_failure_is_reported(hub: Hub, hub_project: Project) -> None:
     error = hub_project.fails("lock")
     assert "limits the rate of requests" in error
     assert "wait five minutes" in error
+
+
+@pytest.mark.usefixtures("repo")
+@pytest.mark.parametrize("part", ["/revision/", "/resolve/"])
+def test_a_server_that_asks_for_a_day_is_not_waited_for(
+    hub: Hub, hub_project: Project, part: str
+) -> None:
+    hub.faults = failing(429, part, Retry_After="86400")  # type: ignore[assignment]
+    start = time.monotonic()
+    assert "limits the rate of requests" in hub_project.fails("lock")
+    assert time.monotonic() - start < 60
+    assert len([request for request in hub.log if part in request.path]) == 1
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_server_may_name_a_date_to_wait_for(hub: Hub, hub_project: Project) -> None:
+    date = email.utils.formatdate(time.time() + 2, usegmt=True)
+    hub.faults = failing(429, "/revision/", times=1, Retry_After=date)  # type: ignore[assignment]
+    hub_project.ok("lock")
+    refused, answered, *_ = (request for request in hub.log if "/revision/" in request.path)
+    assert answered.at - refused.at > 0.5
 
 
 @pytest.mark.usefixtures("repo")

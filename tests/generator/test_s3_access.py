@@ -49,7 +49,7 @@ def test_refusals(  # noqa: PLR0913, PLR0917 (fixtures)
     recording_proxy.faults = lambda _: refusal(code, status, AWSAccessKeyId=KEY, **region)
     write(project, bucket)
     said = project.fails("lock")
-    assert f"(HTTP {status}, {code})" in said
+    assert f"HTTP {status} ({code})" in said
     assert expected in said
     assert KEY not in said
 

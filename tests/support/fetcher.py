@@ -16,6 +16,8 @@ from support.environment import CACHE, CHECKOUT
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from support.forks import Fork, ForkServer
+
 # Ours, with the newest requests, and the system's, which sandboxed builds use, with an older one.
 PYTHONS = {"new-requests": sys.executable, "old-requests": "/usr/bin/python3"}
 
@@ -23,7 +25,7 @@ _PROGRAM = CHECKOUT / "nix/fetcher"
 _PATCHED_FETCHER = Path(__file__).with_name("patched_fetcher.py")
 # As in a sandbox: nothing of the machine's settings. Python leaves nothing in the checkout, and is
 # started so often that compiling the program each time takes a third of the time.
-_ENV = {"PATH": "/usr/bin:/bin", "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")}
+ENV = {"PATH": "/usr/bin:/bin", "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")}
 _LONGEST_RUN = 60  # seconds; no test takes a quarter of that
 
 
@@ -45,7 +47,7 @@ class Run:
 class Running:
     """A run that has not ended."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Fork
     said: Path
     out: Path
 
@@ -66,6 +68,7 @@ class Running:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running, and said:\n{self.said.read_text()}") from None
         assert printed == b""
+        assert self.process.returncode is not None
         return Run(self.process.returncode, self.said.read_text(), self.out)
 
 
@@ -78,6 +81,7 @@ class Fetch:
         folder: Where specs, logs and outputs are put.
         constants: Module constants to change: `retry._FIRST_WAIT` -> seconds.
         env: What every run has in its environment.
+        server: Starts the runs, which saves most of their time: importing libraries.
     """
 
     python: str
@@ -85,6 +89,7 @@ class Fetch:
     constants: Mapping[str, float] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     started: list[Running] = field(default_factory=list)
+    server: ForkServer | None = None
 
     def but(self, **constants: float) -> Fetch:
         """The same with other constants; `retry__FIRST_WAIT` is `retry._FIRST_WAIT`."""
@@ -115,13 +120,18 @@ class Fetch:
         program = (
             [_PATCHED_FETCHER, json.dumps(dict(self.constants))] if self.constants else [_PROGRAM]
         )
-        with said.open("wb") as log:
-            process = subprocess.Popen(
-                [*launcher, self.python, *program, spec_file],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={"out": str(out), **_ENV, **self.env, **(env or {})},
-            )
+        environment = {"out": str(out), **ENV, **self.env, **(env or {})}
+        process: subprocess.Popen[bytes] | Fork
+        if self.server and not launcher:
+            process = self.server.start([*program, spec_file], environment, said)
+        else:
+            with said.open("wb") as log:
+                process = subprocess.Popen(
+                    [*launcher, self.python, *program, spec_file],
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=environment,
+                )
         self.started.append(Running(process, said, out))
         return self.started[-1]
 

@@ -178,10 +178,10 @@ def contents(directory: Path) -> dict[str, Node]:
     return {path: _node(node) for path, node in _below(directory)}
 
 
-def touched(directory: Path) -> dict[str, Node]:
-    """The same with all that changes when somebody writes to it."""
-    found = [(".", directory), *_below(directory)]
-    return {path: (*_node(node), *_times(node)) for path, node in found}
+def touched(path: Path) -> dict[str, Node]:
+    """A path and everything below it, with all that changes when somebody writes to it."""
+    found = [(".", path), *(_below(path) if path.is_dir() else ())]
+    return {name: (*_node(node), *_times(node)) for name, node in found}
 
 
 def _times(path: Path) -> tuple[int, ...]:

@@ -109,10 +109,10 @@ class PinnedSource:
         return {**self.source.identity(), **self._versions(empty=True)}
 
     def remembered(self) -> tuple[RemoteFile, ...]:
-        """Return the files that have ETags, with these and their versions."""
+        """Return the files that have ETags, with these and their versions, sorted by path."""
         return tuple(
             RemoteFile(path, etag=etag, version=self.versions.get(path))
-            for path, etag in self.etags.items()
+            for path, etag in sorted(self.etags.items())
         )
 
     def _versions(self, *, empty: bool) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The registry of the kinds of sources, known by their key under `source` in models.toml.
 
 A module `KIND.py` defines `SOURCE`, a declaration of what to fetch (`base.Source`), and `CLIENT`,
-which talks to the servers (`base.SourceClient`). A package has the one in `KIND/__init__.py` and the
-other in `KIND/client.py`, which is imported only to connect. That it is here is all that it takes;
-docs/adding-a-source.md walks through one.
+which talks to the servers (`base.SourceClient`). A package has the one in `KIND/__init__.py` and
+the other in `KIND/client.py`, which is imported only to connect. That it is here is all that it
+takes; docs/adding-a-source.md walks through one.
 """
 
 from __future__ import annotations

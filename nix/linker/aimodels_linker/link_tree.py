@@ -215,8 +215,10 @@ class _Comparison:
         blob = _blob(self._nodes.get(path))
         if blob is None:
             return False
-        target = self._nodes.get(blob, "")
-        return blob not in self._nodes or (target is not None and self._in_store(target))
+        if blob not in self._nodes:
+            return True
+        target = self._nodes[blob]
+        return target is not None and self._in_store(target)
 
     def _commit_at(self, ref: str) -> str:
         return _commit(self._directory.read(ref, _MAX_SIZE))

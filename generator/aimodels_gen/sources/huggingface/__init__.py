@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -95,7 +95,6 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
     def tracked_ref(self) -> str:
         """Return the ref."""
         return self.ref
-
 
 
 def _check_repo(place: Place, repo: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 
@@ -84,7 +84,6 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
     def label(self) -> str:
         """Return `s3://bucket/prefix/`."""
         return f"s3://{self.bucket}/{self.prefix}"
-
 
 
 def _split(given: str) -> str:

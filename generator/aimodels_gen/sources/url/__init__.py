@@ -74,7 +74,6 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
         return ", ".join(dict.fromkeys(urlsplit(urls[0]).netloc for urls in self.files.values()))
 
 
-
 def _checked(place: Place, key: str, given: Iterable[str]) -> OneOrMore:
     for url in given:
         # It is not quoted, because it may hold a password.

@@ -48,12 +48,16 @@ _ASK_OTHERWISE = {
 
 @dataclass(frozen=True)
 class _Head:
-    """What a server says of a file."""
+    """What a server, or the sums file (an empty URL), says of a file."""
 
     url: str
     size: int | None
     etag: str | None
     sha256: str | None
+
+    @property
+    def name(self) -> str:
+        return public(self.url) if self.url else "the sums file"
 
 
 class UrlClient(SourceClient["Url"]):
@@ -93,7 +97,7 @@ class UrlClient(SourceClient["Url"]):
             raise failures[0]
         for failure in failures:
             self._warn(f"{failure.message}; {public(heads[0].url)} has answered instead")
-        in_sums = [_Head("the sums file", None, None, file.sha256)] if file.sha256 else []
+        in_sums = [_Head("", None, None, file.sha256)] if file.sha256 else []
         facts = [*in_sums, *heads]
         for head in facts[1:]:
             _compare(file.path, facts, head)
@@ -191,8 +195,7 @@ def _compare(path: str, facts: Iterable[_Head], head: _Head) -> None:
         else:
             continue
         raise SourceError(
-            f"{path!r} is not the same everywhere: {public(other.url)} has {ours}, "
-            f"{public(head.url)} {theirs}",
+            f"{path!r} is not the same everywhere: {other.name} has {ours}, {head.name} {theirs}",
             "name URLs of the same file",
         )
 

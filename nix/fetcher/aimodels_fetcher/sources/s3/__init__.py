@@ -1,7 +1,7 @@
 """Buckets of Amazon S3 and of servers that speak like it.
 
-The API: https://docs.aws.amazon.com/AmazonS3/latest/API/. botocore signs the requests and knows the
-hosts of the regions; the bytes come as they do from everywhere else.
+The API: https://docs.aws.amazon.com/AmazonS3/latest/API/. botocore signs the requests; the bytes
+come as they do from everywhere else.
 """
 
 from __future__ import annotations

@@ -7,6 +7,16 @@ import re
 # Names that may stand before the host: a dot would not be covered by the certificate.
 _HOST_PART = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
+# Regions that begin so are in partitions with a domain of their own (botocore's endpoints.json).
+_DOMAINS = {
+    "cn": "amazonaws.com.cn",
+    "eu-isoe": "cloud.adc-e.uk",
+    "eusc-de": "amazonaws.eu",
+    "us-iso": "c2s.ic.gov",
+    "us-isob": "sc2s.sgov.gov",
+    "us-isof": "csp.hci.ic.gov",
+}
+
 
 def bucket_url(bucket: str, endpoint: str | None, region: str | None = None) -> str:
     """Return the base URL of a bucket.
@@ -25,8 +35,5 @@ def bucket_url(bucket: str, endpoint: str | None, region: str | None = None) -> 
 
 
 def _host_in(region: str) -> str:
-    from botocore.session import Session  # noqa: PLC0415 (slow to import)
-
-    resolver = Session().get_component("endpoint_resolver")
-    host: str = resolver.construct_endpoint("s3", region)["hostname"]
-    return host
+    partition = region.rpartition("-")[0].rpartition("-")[0]
+    return f"s3.{region}.{_DOMAINS.get(partition, 'amazonaws.com')}"
