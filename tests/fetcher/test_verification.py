@@ -12,7 +12,7 @@ from aimodels_fetcher import verification
 from aimodels_fetcher.digests import Verifier, hex_to_sri
 from aimodels_fetcher.partial_file import PartialFile
 from aimodels_fetcher.sources.base import RemoteFile
-from aimodels_fetcher.verification import hash_behind, mismatch
+from aimodels_fetcher.verification import hash_behind, is_another, mismatch
 from aimodels_fetcher.workers import StopWorker
 from support.fake_repo import blob_id, sha256
 from support.workers import WatchedTarget
@@ -113,3 +113,26 @@ def test_a_file_that_is_cut_is_no_endless_wait(target: WatchedTarget, tmp_path: 
 )
 def test_what_differs_is_named(remote: RemoteFile, validators: int, found: str | None) -> None:
     assert mismatch(remote, hashed(CONTENT, git=True), validators) == found
+
+
+@pytest.mark.parametrize(
+    ("etag", "headers", "another"),
+    [
+        (None, {"ETag": '"a"'}, False),
+        ('"a"', {"ETag": '"a"'}, False),
+        ("a", {"ETag": '"a"'}, False),
+        ("a", {"ETag": '"b"'}, True),
+        ("a", {}, False),
+        ("Sat, 28 Nov 2026 07:00:00 GMT", {"ETag": '"b"'}, False),
+        (
+            "Sat, 28 Nov 2026 07:00:00 GMT",
+            {"Last-Modified": "Sat, 28 Nov 2026 07:00:00 GMT"},
+            False,
+        ),
+        ("Sat, 28 Nov 2026 07:00:00 GMT", {"Last-Modified": "Sat, 28 Nov 2026 07:00:01 GMT"}, True),
+    ],
+)
+def test_another_etag_or_date_is_another_file(
+    etag: str | None, headers: dict[str, str], *, another: bool
+) -> None:
+    assert is_another(etag, headers) == another
