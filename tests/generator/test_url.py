@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -299,6 +301,33 @@ def test_the_upgrade_of_a_tree(
     assert "= 1 unchanged" in result.err
     assert project.lock == before
     assert ("/model.gguf" in reads(recording_proxy)) == bool(headers)
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_jobs_bound_the_requests(
+    recording_proxy: RecordingProxy, project: Project, jobs: int
+) -> None:
+    """Those about files as well as those for their content."""
+    counting = threading.Lock()
+    running = most = 0
+
+    def fault(request: Request) -> Response:
+        nonlocal running, most
+        with counting:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        answer = recording_proxy.forward(request)
+        with counting:
+            running -= 1
+        return answer
+
+    recording_proxy.faults = fault
+    files = ", ".join(f'"{n}.gguf" = "{recording_proxy.url}/model.gguf?{n}"' for n in range(9))
+    project.write(f"[models.m]\nsource.url.files = {{ {files} }}\n{INTEGRATION}")
+    project.ok("lock", "-j", str(jobs))
+    assert most <= jobs
+    assert len(recording_proxy.log) == 18
 
 
 def test_mirrors(recording_proxy: RecordingProxy, project: Project) -> None:

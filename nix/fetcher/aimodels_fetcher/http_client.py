@@ -17,10 +17,10 @@ from aimodels_fetcher.errors import (
 )
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.log import say
-from aimodels_fetcher.redirects import Redirects
+from aimodels_fetcher.redirects import EXPIRED, Redirects
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.retry import TRIES, retrying
-from aimodels_fetcher.urls import origin, public
+from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EXPIRED = {401, 403, 404, 410}  # what CDNs answer to a signature that is no longer good
 _MAX_DOCUMENT = 64 << 20  # bytes; a page of 1,000 rows has about 300 kB
 
 
@@ -215,28 +214,15 @@ class HttpClient:
         """Ask where the content was found last, and where that is over, where it is now."""
         if place.found:
             response = self._requests.follow(place.found, headers)
-            if response.status_code not in _EXPIRED:
-                return self._checked(response, place.url)
+            if response.status_code not in EXPIRED:
+                return self._requests.checked(response, place.url)
             Response(response).discard()
             say(
                 f"HTTP {response.status_code} from {public(response.url)}: asking for a new address"
             )
-        response = self._checked(self._requests.follow(place.url, headers), place.url)
+        response = self._requests.checked(self._requests.follow(place.url, headers), place.url)
         place.found = response.url if response.url != place.url else None
         return response
-
-    def _checked(self, response: requests.Response, asked: str) -> requests.Response:
-        """Return a response that has content; raise for any other."""
-        status = response.status_code
-        if status in {200, 206}:
-            return response
-        error = refusal(status, response.url, response.headers, Response(response).discard())
-        self._requests.raise_transient(response, str(error))
-        elsewhere = origin(response.url) not in {self._requests.origin, origin(asked)}
-        if status in _EXPIRED and elsewhere:
-            # Signed a moment ago, and refused all the same: a server that is behind, or a clock.
-            raise TransientError(str(error), status=status)
-        raise error
 
 
 def _whole(answer: Response) -> bytes:

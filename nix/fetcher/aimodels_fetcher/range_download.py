@@ -146,7 +146,7 @@ class RangeDownload:
 
     def _if_range(self, active: ActiveUpstream) -> str | None:
         """Return what the file was called when its first bytes came, if that is known for sure."""
-        known = [validator for one, validator in self.validators if one is active.upstream]
+        known = [validator for one, validator in list(self.validators) if one is active.upstream]
         return next((name for name in known if name and not name.startswith("W/")), None)
 
     def _leave(self, active: ActiveUpstream, error: FetchError, cause: AimodelsError) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from aimodels_fetcher.errors import FetchError, TransientError
-from aimodels_fetcher.http_errors import PROXY_LOGIN, proxy_login
+from aimodels_fetcher.http_errors import PROXY_LOGIN, proxy_login, refusal
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.retry import CROWDED_STATUSES, TRANSIENT_STATUSES, RateLimit, asked_wait
 from aimodels_fetcher.urls import origin, public
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _HEADERS = {"User-Agent": "nix-ai-models", "Accept": "*/*", "Accept-Encoding": "identity"}
 _MAX_REDIRECTS = 10
+
+EXPIRED = frozenset({401, 403, 404, 410})
+"""HTTP statuses that CDNs answer with to a signature that is no longer good."""
 
 
 class Redirects:
@@ -94,6 +97,28 @@ class Redirects:
             f"{public(asked)}: more than {_MAX_REDIRECTS} redirects, the last one to {public(url)}",
             "the endpoint is not a Hub, or a proxy interferes",
         )
+
+    def checked(self, response: requests.Response, asked: str) -> requests.Response:
+        """Return a response that has content; raise for any other.
+
+        Args:
+            response: Of any status.
+            asked: The URL that was asked for first.
+
+        Raises:
+            TransientError: Worth another try.
+            StatusError: Refused.
+        """
+        status = response.status_code
+        if status in {200, 206}:
+            return response
+        error = refusal(status, response.url, response.headers, Response(response).discard())
+        self.raise_transient(response, str(error))
+        elsewhere = origin(response.url) not in {self.origin, origin(asked)}
+        if status in EXPIRED and elsewhere:
+            # Signed a moment ago, and refused all the same: a server that is behind, or a clock.
+            raise TransientError(str(error), status=status)
+        raise error
 
     def raise_transient(self, response: requests.Response, what: str) -> None:
         """Raise for a status that may be another one next time, and note the wait it asks for.

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.http_errors import refusal
-from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
+from aimodels_fetcher.retry import INTERACTIVE_TRIES
 from aimodels_fetcher.sources.huggingface import HuggingFace as Place
-from aimodels_fetcher.sources.huggingface import endpoints, trusted_endpoint
-from aimodels_fetcher.upstreams import Upstream
-from aimodels_fetcher.urls import is_server, origin, public
+from aimodels_fetcher.sources.huggingface import endpoints
+from aimodels_fetcher.urls import is_server, public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.huggingface import HuggingFace, is_commit
@@ -24,15 +23,14 @@ from aimodels_gen.sources.huggingface.failures import (
     explain,
     wrong_content,
 )
+from aimodels_gen.sources.huggingface.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimodels_fetcher.http_client import HttpClient
     from aimodels_fetcher.sources.base import RemoteFile
-    from aimodels_gen.sources.base import Card, Warn
+    from aimodels_gen.sources.base import Warn
 
-_CONNECTIONS = 64  # the most that `--jobs` may be
 _REFUSED = 400  # the least status that refuses
 # What comes of documents that are not the Hub's.
 _ODD_DOCUMENTS = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
@@ -63,7 +61,7 @@ class HubClient(SourceClient[HuggingFace]):
                 "check HF_TOKEN and the token file",
             )
         self._failover = Failover(warn)
-        self._clients: dict[tuple[str, bool, int], HttpClient] = {}
+        self._places = Places(self._token)
         self._upstreams: dict[HuggingFace, EndpointUpstreams] = {}
 
     def list(self, source: HuggingFace) -> Listing:
@@ -80,7 +78,7 @@ class HubClient(SourceClient[HuggingFace]):
             )
         return self._failover.ask(
             source.label,
-            self._places(source),
+            self._places.of(source),
             lambda place, tries: self._list(source, place, tries),
             lambda place, error: explain(error, self._request(source, place)),
         )
@@ -92,11 +90,11 @@ class HubClient(SourceClient[HuggingFace]):
         that would give it is enough.
         """
         found = None
-        for place in self._failover.in_order(self._places(source)):
+        for place in self._failover.in_order(self._places.of(source)):
             if self._failover.is_out(place):
                 continue
             try:
-                head = self._client(place, 1).head(place.url(file.path), follow=False)
+                head = self._places.client(place, 1).head(place.url(file.path), follow=False)
             except AimodelsError:
                 continue  # no proof of a refusal: a file that is needed will show
             if head.status < _REFUSED:
@@ -112,7 +110,7 @@ class HubClient(SourceClient[HuggingFace]):
         versions: Mapping[str, str],  # noqa: ARG002 - the commit says it all
     ) -> tuple[Place, ...]:
         """Return the repository at each of its endpoints; see `SourceClient.sources`."""
-        return self._places(source)
+        return self._places.of(source)
 
     def upstreams(
         self,
@@ -122,10 +120,7 @@ class HubClient(SourceClient[HuggingFace]):
         """Return the same with connections; see `SourceClient.upstreams`."""
         if source not in self._upstreams:
             self._upstreams[source] = EndpointUpstreams(
-                [
-                    Upstream(place, _CONNECTIONS, self._client(place, INTERACTIVE_TRIES))
-                    for place in self._places(source)
-                ],
+                [self._places.upstream(place) for place in self._places.of(source)],
                 self._failover,
                 lambda place, error, file: self._explain(source, place, error, file),
             )
@@ -137,21 +132,20 @@ class HubClient(SourceClient[HuggingFace]):
         return all_of(
             {
                 place: self._explain(source, place, one, file)
-                for place, one in (failures or {self._places(source)[0]: error}).items()
+                for place, one in (failures or {self._places.of(source)[0]: error}).items()
             },
             source.label,
         )
 
     def close(self) -> None:
         """Close the connections."""
-        for client in self._clients.values():
-            client.close()
+        self._places.close()
 
     def _list(self, source: HuggingFace, place: Place, tries: int) -> Listing:
-        client = self._client(place, tries)
+        client = self._places.client(place, tries)
         document, _ = client.get_json(place.revision_url)
         try:
-            rev, card = document["sha"], self._card(document, source)
+            rev, card = document["sha"], self._library.card(document, source.repo_type)
         except _ODD_DOCUMENTS as error:
             raise OddAnswerError(_one_line(error)) from error
         if not isinstance(rev, str) or not is_commit(rev):
@@ -165,10 +159,6 @@ class HubClient(SourceClient[HuggingFace]):
                 raise OddAnswerError(_one_line(error.__cause__)) from error
             raise
         return Listing(source.at(rev), tuple(files), card)
-
-    def _card(self, document: dict[str, Any], source: HuggingFace) -> Card:
-        card: Card = self._library.card(document, source.repo_type)
-        return card
 
     def _explain(
         self, source: HuggingFace, place: Place, error: AimodelsError, file: RemoteFile
@@ -188,29 +178,12 @@ class HubClient(SourceClient[HuggingFace]):
     def _refs(self, place: Place) -> tuple[str, ...]:
         """Return the names of branches and tags, none if the server does not tell."""
         try:
-            document, _ = self._client(place, INTERACTIVE_TRIES).get_json(place.refs_url)
+            document, _ = self._places.client(place, INTERACTIVE_TRIES).get_json(place.refs_url)
             return tuple(
                 str(ref["name"]) for kind in ("branches", "tags") for ref in document[kind]
             )
         except (AimodelsError, *_ODD_DOCUMENTS):
             return ()
-
-    def _places(self, source: HuggingFace) -> tuple[Place, ...]:
-        urls = endpoints(source.endpoint or ())
-        trusted = origin(trusted_endpoint(urls))
-        repo = (source.repo, source.rev, source.ref, source.repo_type)
-        return tuple(
-            Place(*repo, url, origin(url) == trusted, token=lambda: self._token) for url in urls
-        )
-
-    def _client(self, place: Place, tries: int) -> HttpClient:
-        """Return the connections to an endpoint; each number of tries has its own."""
-        key = (place.endpoint, place.trusted, tries)
-        client = self._clients.get(key)
-        if client is None:
-            client = self._clients.setdefault(key, place.client(_CONNECTIONS))
-            client.tries, client.patience = tries, LONGEST_ASKED_WAIT
-        return client
 
 
 def _one_line(error: BaseException) -> str:

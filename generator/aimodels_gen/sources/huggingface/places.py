@@ -1,0 +1,53 @@
+"""A repository at each of the endpoints that have it, and the connections to these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
+from aimodels_fetcher.sources.huggingface import HuggingFace as Place
+from aimodels_fetcher.sources.huggingface import endpoints, trusted_endpoint
+from aimodels_fetcher.upstreams import Upstream
+from aimodels_fetcher.urls import origin
+
+if TYPE_CHECKING:
+    from aimodels_fetcher.http_client import HttpClient
+    from aimodels_gen.sources.huggingface import HuggingFace
+
+_CONNECTIONS = 64  # the most that `--jobs` may be
+
+
+class Places:
+    """Makes them with the token, and keeps the connections of a run."""
+
+    def __init__(self, token: str | None) -> None:
+        """`token` is for the trusted endpoint of each source."""
+        self._token = token
+        self._clients: dict[tuple[str, bool, int], HttpClient] = {}
+
+    def of(self, source: HuggingFace) -> tuple[Place, ...]:
+        """Return a repository at each of its endpoints, in order."""
+        urls = endpoints(source.endpoint or ())
+        trusted = origin(trusted_endpoint(urls))
+        repo = (source.repo, source.rev, source.ref, source.repo_type)
+        return tuple(
+            Place(*repo, url, origin(url) == trusted, token=lambda: self._token) for url in urls
+        )
+
+    def client(self, place: Place, tries: int) -> HttpClient:
+        """Return the connections to an endpoint; each number of tries has its own."""
+        key = (place.endpoint, place.trusted, tries)
+        client = self._clients.get(key)
+        if client is None:
+            client = self._clients.setdefault(key, place.client(_CONNECTIONS))
+            client.tries, client.patience = tries, LONGEST_ASKED_WAIT
+        return client
+
+    def upstream(self, place: Place) -> Upstream:
+        """Return an endpoint to download from."""
+        return Upstream(place, _CONNECTIONS, self.client(place, INTERACTIVE_TRIES))
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
