@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,6 @@ from aimodels_fetcher.digests import hex_to_sri
 from aimodels_gen.nix import hashes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from support.nix import NixEnv
 
 
@@ -35,6 +34,36 @@ def test_nar_hash_is_that_of_nix(host_nix: NixEnv, tmp_path: Path, name: str) ->
     path = tree(tmp_path / "tree") / name
     digest = host_nix.run("nix-hash", "--type", "sha256", path).stdout.strip()
     assert hashes.nar_sri(path) == hex_to_sri(digest)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o654, 0o645, 0o611, 0o744, 0o700, 0o100, 0o777])
+def test_a_file_is_executable_if_it_is_for_its_owner(
+    host_nix: NixEnv, tmp_path: Path, mode: int
+) -> None:
+    """As Nix has it: the bits of group and others say nothing."""
+    file = tmp_path / "run"
+    file.write_bytes(b"#!/bin/sh\n")
+    file.chmod(mode)
+    digest = host_nix.run("nix-hash", "--type", "sha256", file).stdout.strip()
+    assert hashes.nar_sri(file) == hex_to_sri(digest)
+
+
+@pytest.mark.parametrize("size", [0, 4, 6, 1 << 20])
+def test_a_file_that_changes_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """It has grown, or shrunk, since its size was asked for: no hash is better than a wrong one."""
+    file = tmp_path / "f"
+    file.write_bytes(b"12345")
+    lstat = Path.lstat
+
+    def earlier(path: Path) -> os.stat_result:
+        found = lstat(path)
+        return os.stat_result((*found[:6], size, *found[7:10]))
+
+    monkeypatch.setattr(Path, "lstat", earlier)
+    with pytest.raises(OSError, match="f changed while it was read"):
+        hashes.nar_sri(file)
 
 
 def test_nar_hash_refuses_what_no_store_holds(tmp_path: Path) -> None:
