@@ -194,6 +194,22 @@ def test_all_jobs_are_done() -> None:
     assert all(job.finished for job in jobs)
 
 
+@pytest.mark.parametrize("most", [1, 4])
+def test_jobs_that_end_aside_do_not_end_the_run(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those without bytes, of which there is nothing to take: they end whenever they have."""
+    workers = pool(most)
+    jobs = [FakeJob(workers, n % 2) for n in range(20)]
+    for job in jobs[::2]:
+        job.running = 1
+
+        def take(_: int, job: FakeJob = job) -> None:
+            job.running = 0
+
+        monkeypatch.setattr(job, "take", take)
+    workers.run(iter(jobs))
+    assert [n for n, job in enumerate(jobs) if not job.finished] == []
+
+
 def test_nothing_to_do_is_soon_done() -> None:
     pool().run(iter([]))
 

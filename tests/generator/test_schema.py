@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from aimodels_gen.lock import file as lock_file
 from docs.session import DOCUMENTS, blocks
 from generator import samples
-from generator.test_manifest import BAD, MODEL
+from generator.manifest.test_manifest import BAD, MODEL
 from support.environment import CHECKOUT, ORIGINAL
 
 if TYPE_CHECKING:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+from aimodels_fetcher import peer_connections
+
 
 class ConcurrencyController:
     """How many connections there should be.
@@ -24,6 +28,15 @@ class ConcurrencyController:
         self._speed = 0.0
         self._looks = 0
         self._hold = 0
+        self._backed_off = 0.0
+
+    def missing(self, running: int) -> int:
+        """Return how many to add to those that run, where others on this machine leave room."""
+        missing = self.now - running
+        if missing > 0 and running and (others := peer_connections.count()):
+            # One by one, since they look for room as well.
+            missing = min(1, self._most - running - others)
+        return max(0, missing)
 
     def look(self, speed: float) -> None:
         """Decide from the speed since the last look, in bytes a second."""
@@ -39,6 +52,13 @@ class ConcurrencyController:
         elif self._looks == self._CHANCES:
             self.now = self._before
             self._hold = self._PATIENCE
+
+    def crowded(self) -> None:
+        """Use fewer where a server has too many of us; several may fail for one reason."""
+        now = time.monotonic()
+        if now - self._backed_off > 1:
+            self._backed_off = now
+            self.back_off()
 
     def back_off(self) -> None:
         """Use half as many."""

@@ -18,12 +18,16 @@ class JobQueue:
     Args:
         jobs: All jobs.
         most: Maximum number of jobs under way.
+
+    Attributes:
+        exhausted: Whether every job has begun.
     """
 
     def __init__(self, jobs: Iterator[Job], most: int) -> None:
         self._jobs = jobs
         self._most = most
         self._open: list[Job] = []
+        self.exhausted = False
 
     @property
     def open(self) -> list[Job]:
@@ -59,7 +63,11 @@ class JobQueue:
         return None
 
     def _start_next(self) -> bool:
-        following = next(self._jobs, None) if len(self._open) < self._most else None
-        if following:
-            self._open.append(following)
-        return following is not None
+        if len(self._open) >= self._most:
+            return False
+        following = next(self._jobs, None)
+        if following is None:
+            self.exhausted = True
+            return False
+        self._open.append(following)
+        return True

@@ -7,7 +7,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher import peer_connections
 from aimodels_fetcher.concurrency import ConcurrencyController
 from aimodels_fetcher.job_queue import JobQueue
 from aimodels_fetcher.workers import StopWorker
@@ -68,7 +67,6 @@ class WorkerPool:
         self._threads = _Threads()
         self._running = 0
         self._busy = 0
-        self._backed_off = 0.0
         self._failed: Failed | None = None
         self._failure: BaseException | None = None
         self._over = threading.Event()
@@ -114,11 +112,9 @@ class WorkerPool:
 
     def notice(self, fault: TransientError) -> None:
         """Use fewer connections where that may help; several may fail for one reason."""
-        with self._changed:
-            now = time.monotonic()
-            if fault.crowded and now - self._backed_off > 1:
-                self._backed_off = now
-                self._controller.back_off()
+        if fault.crowded:
+            with self._changed:
+                self._controller.crowded()
 
     def _supervise(self) -> None:
         """Hire threads and look at the speed until all is done, or something has failed."""
@@ -144,11 +140,7 @@ class WorkerPool:
 
     def _hire(self) -> None:
         """Start threads up to the level, where others on this machine leave room for them."""
-        missing = self._controller.now - self._running
-        if missing > 0 and self._running and (others := peer_connections.count()):
-            # One by one, since they look for room as well.
-            missing = min(1, self._most - self._running - others)
-        for _ in range(missing):
+        for _ in range(self._controller.missing(self._running)):
             with self._changed:
                 self._running += 1
             self._threads.start(self._work)
@@ -200,6 +192,8 @@ class WorkerPool:
                     self._busy += 1
                     return step
                 if not self._queue.open:
+                    if not self._queue.exhausted:
+                        continue  # the last one has ended meanwhile, on a thread of its own
                     self._over.set()
                     break
                 self._changed.wait(_IDLE_SECONDS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from generator.buckets import as_amazon_says, content_requests, hashes, write
+from generator.sources.buckets import as_amazon_says, content_requests, hashes, write
 from support.loopback import Response
 from support.specs import sri
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from generator.buckets import as_amazon_says, hashes, write
+from generator.sources.buckets import as_amazon_says, hashes, write
 from support.amazon import Amazon, amazon
 from support.loopback import Response
 from support.s3 import ENV, KEY, SECRET, refusal

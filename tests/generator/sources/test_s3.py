@@ -8,7 +8,7 @@ import pytest
 
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest import parse as manifest
-from generator.buckets import INTEGRATION, hashes, write
+from generator.sources.buckets import INTEGRATION, hashes, write
 from support.loopback import Response
 from support.specs import sri
 
