@@ -36,8 +36,8 @@ _LOG_IN = (
 )
 _GONE = ("{what} has been removed or replaced", "lock again")
 _MAY_READ = (
-    "check that there are credentials that may read it (s3:ListBucket for {bucket}, s3:GetObject "
-    "for what is in it); where the requester pays, set AWS_REQUEST_PAYER=requester"
+    "the credentials may not read it (s3:ListBucket for {bucket}, s3:GetObject for what is in it), "
+    "there are none, or the requester pays: set AWS_REQUEST_PAYER=requester"
 )
 _DENIED = "access to {what} is refused"
 # Code -> what is wrong, and what to do.
