@@ -15,8 +15,8 @@ from aimodels_gen.manifest import scaffold as starter
 def command(*, directory: Path) -> None:
     """Write a starter models.toml and flake.nix.
 
-    With an empty models.nix they work together as they are, and are those of `nix flake init` with
-    the template. Files that are there are never overwritten.
+    An empty models.nix completes them. They work together as they are, and are the files of
+    `nix flake init` with the template. Existing files are never overwritten.
     """
     console = Console(quiet=False)
     for path in starter.write(directory):

@@ -66,7 +66,7 @@ def manifest_option(function: F) -> F:
         type=FILE,
         default=MANIFEST,
         show_default=True,
-        help="The manifest that has these models.",
+        help="The manifest of these models.",
     )(function)
 
 
@@ -87,7 +87,7 @@ def output_options(function: F) -> F:
             "--output",
             type=FILE,
             metavar="FILE",
-            help="Write to FILE, atomically, instead of stdout; left untouched if it is the same.",
+            help="Write to FILE instead of stdout; FILE stays untouched if nothing changed.",
         ),
     ):
         function = option(function)
@@ -97,7 +97,7 @@ def output_options(function: F) -> F:
 def lock_options(function: F) -> F:
     """Add the options that `lock` and `update` share, apart from the output's."""
     for option in (
-        click.option("-q", "--quiet", is_flag=True, help="Print no summary of what changed."),
+        click.option("-q", "--quiet", is_flag=True, help="Do not print the summary of changes."),
         click.option(
             "-j",
             "--jobs",
@@ -108,7 +108,7 @@ def lock_options(function: F) -> F:
         click.option(
             "--pin",
             type=click.Choice(get_args(PinKind)),
-            help="The kind of pin for models that do not say. files: a hash for each file, from "
+            help="Kind of pin for models that do not set one. files: a hash for each file, from "
             "metadata; tree: one hash, downloads everything once into the store.  [default: what "
             "the lock has, else files]",
         ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("prefetch")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @manifest_option
-@click.option("-q", "--quiet", is_flag=True, help="Print no summary.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print the summary.")
 def command(*, names: tuple[str, ...], manifest: Path, quiet: bool) -> None:
     """Download what a lock pins into the Nix store: building then downloads nothing.
 
