@@ -23,7 +23,7 @@ def counterparts(
     """Return the files of a fallback that stand for these of a model's source, in their order.
 
     Raises:
-        SourceError: some are not there, or have another size.
+        SourceError: some are not there.
     """
     there = {file.path: file for file in fallback.files}
     lacking = [file.path for file in files if file.path not in there]
@@ -35,11 +35,21 @@ def counterparts(
             f"{source.label} has: {names}",
             "copy them there, leave them out with include or exclude, or remove the fallback",
         )
-    found = tuple(there[file.path] for file in files)
-    for file, other in zip(files, found, strict=True):
+    return tuple(there[file.path] for file in files)
+
+
+def compare_sizes(
+    source: Source, files: Sequence[RemoteFile], fallback: Source, others: Sequence[RemoteFile]
+) -> None:
+    """Compare the sizes of a model's files with those of their counterparts: nothing is read yet.
+
+    Raises:
+        SourceError: two differ.
+    """
+    for file, other in zip(files, others, strict=True):
         if None not in {file.size, other.size} and file.size != other.size:
-            raise _difference(file, f"{file.size} bytes", source, f"{other.size} bytes", label)
-    return found
+            ours, theirs = f"{file.size} bytes", f"{other.size} bytes"
+            raise _difference(file, ours, source, theirs, fallback.label)
 
 
 def prove(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.paths import check_paths
 from aimodels_gen.errors import SourceError
-from aimodels_gen.lock.fallbacks import counterparts
+from aimodels_gen.lock.fallbacks import compare_sizes, counterparts
 from aimodels_gen.net.pool import results
 
 if TYPE_CHECKING:
@@ -134,7 +134,10 @@ def select_files(
 def describe_files(
     models: Sequence[Selected], clients: Clients, pool: RequestPool, failures: Failures
 ) -> list[Selected]:
-    """Return the models with what servers say of files, where listings have only their names."""
+    """Return the models with what servers say of files, where listings have only their names.
+
+    Fallbacks with other sizes are refused here: nothing has to be read for that.
+    """
 
     def asked(one: SourceFiles) -> list[Future[RemoteFile]] | None:
         client = clients.of(one.source)
@@ -151,8 +154,20 @@ def describe_files(
                 replace(one, files=tuple(results(futures))) if futures else one
                 for one, futures in pairs
             )
-            described.append(replace(model, sources=tuple(sources)))
+            described.append(_comparable(replace(model, sources=tuple(sources))))
     return described
+
+
+def _comparable(model: Selected) -> Selected:
+    """Return a model whose sources agree on the sizes of its files.
+
+    Raises:
+        SourceError: they do not.
+    """
+    first, *fallbacks = model.sources
+    for fallback in fallbacks:
+        compare_sizes(first.source, first.files, fallback.source, fallback.files)
+    return model
 
 
 def _select(model: Listed) -> Selected:
