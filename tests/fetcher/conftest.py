@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(params=PYTHONS.values(), ids=PYTHONS)
+@pytest.fixture(params=list(PYTHONS.values()), ids=list(PYTHONS))
 def fetch(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fetch]:
     """Run the fetcher."""
     with closing(Fetch(request.param, tmp_path)) as fetch:

@@ -16,12 +16,17 @@ from support.specs import EVERYTHING, file_pin, source, sri
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support.fake_repo import Content
     from support.fetcher import Fetch
     from support.hub import Hub, Repo
     from support.loopback import Request
 
 WEIGHTS = BigFile(24 << 20, 5)
-FILES = {"config.json": b"{}", "sub/vocab.txt": b"a\n", "model.safetensors": WEIGHTS}
+FILES: dict[str, Content] = {
+    "config.json": b"{}",
+    "sub/vocab.txt": b"a\n",
+    "model.safetensors": WEIGHTS,
+}
 PIN = file_pin("model.safetensors", WEIGHTS)
 DEAD = "http://127.0.0.1:9"
 TOKEN = "hf_s3cretOfTheTests"

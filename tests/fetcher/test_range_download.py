@@ -190,7 +190,7 @@ def test_the_next_one_is_asked_after_a_refusal(
     assert not scene.file.parts.complete, "the part is taken again"
     scene.fetch()
     assert scene.file.parts.complete
-    assert scene.download.place[1] == "http://b.example.org/x"
+    assert scene.download.upstream_url[1] == "http://b.example.org/x"
     assert "HTTP 404" in capsys.readouterr().err
 
 
@@ -224,10 +224,10 @@ def test_only_the_first_worker_changes_the_upstream(target: WatchedTarget) -> No
     one, other = scene.take(), scene.take()
     active = scene.download._active  # noqa: SLF001 (the race, held open)
     scene.fetch(one)
-    assert scene.download.place[1] == "http://b.example.org/x"
+    assert scene.download.upstream_url[1] == "http://b.example.org/x"
     # The other worker has been asking the first one in the meantime.
     scene.download._leave(active, FetchError("late"), refusal)  # noqa: SLF001 (the race, held open)
-    assert scene.download.place[1] == "http://b.example.org/x"
+    assert scene.download.upstream_url[1] == "http://b.example.org/x"
     assert other
 
 

@@ -126,7 +126,7 @@ class Download:
         if wrong:
             self._start_over(attempt, wrong)
         else:
-            self._upstreams.succeeded(attempt.place[0], self.remote.path)
+            self._upstreams.succeeded(attempt.upstream_url[0], self.remote.path)
             self._done(got)
             self.finished = True
         self._workers.wake()
@@ -138,7 +138,7 @@ class Download:
             ContentError: That has been tried often enough.
         """
         size = attempt.file.parts.size
-        upstream, url = attempt.place
+        upstream, url = attempt.upstream_url
         changed = ", with an ETag that changed on the way" if len(attempt.validators) > 1 else ""
         error = ContentError(
             f"{attempt.name}: {wrong} ({bytes_text(size)} of {attempt.type}{changed})",
@@ -154,7 +154,7 @@ class Download:
             raise error
         say(f"{error}; fetching it again")
         self._workers.counter.add(-size)
-        fresh = self._new_attempt(following or attempt.place)
+        fresh = self._new_attempt(following or attempt.upstream_url)
         with self._lock:
             self._attempt = fresh
             if self._abandoned:

@@ -200,7 +200,7 @@ def _list(
                         "the listing"
                     )
                 raise failure from error
-            say(f"{failure}; asking {following[0].place} instead")
+            say(f"{failure}; asking {following[0].location} instead")
         else:
             upstream.source = resolved
             others = sources[sources.index(source) + 1 :]

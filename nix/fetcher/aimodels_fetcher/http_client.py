@@ -107,14 +107,14 @@ class HttpClient:
     @contextmanager
     def get(
         self,
-        place: ResolvedUrl,
+        resolved: ResolvedUrl,
         wanted: tuple[int, int] | None = None,
         if_range: str | None = None,
     ) -> Iterator[Response]:
         """GET a URL, following redirects; the body is not read yet.
 
         Args:
-            place: The URL; what it is found to lead to is remembered there.
+            resolved: The URL; what it is found to lead to is remembered there.
             wanted: First byte, and the first one no longer wanted; None for everything.
             if_range: An ETag or a date: where the file has another one now, the answer is all of
                 it (RFC 9110, 13.1.5).
@@ -127,13 +127,13 @@ class HttpClient:
         headers = {"Range": f"bytes={wanted[0]}-{wanted[1] - 1}"} if wanted else {}
         if wanted and if_range:
             headers["If-Range"] = if_range
-        found = place.found
+        found = resolved.found
         try:
-            response = self._open(place, headers)
+            response = self._open(resolved, headers)
         except (TransientError, StatusError):
             # Wherever it led to, there may be another: let the endpoint say again.
-            if place.found == found:
-                place.found = None
+            if resolved.found == found:
+                resolved.found = None
             raise
         answer = Response(response)
         try:
@@ -210,18 +210,20 @@ class HttpClient:
         """Close the idle connections."""
         self._requests.close()
 
-    def _open(self, place: ResolvedUrl, headers: Mapping[str, str]) -> requests.Response:
+    def _open(self, resolved: ResolvedUrl, headers: Mapping[str, str]) -> requests.Response:
         """Ask where the content was found last, and where that is over, where it is now."""
-        if place.found:
-            response = self._requests.follow(place.found, headers)
+        if resolved.found:
+            response = self._requests.follow(resolved.found, headers)
             if response.status_code not in EXPIRED:
-                return self._requests.checked(response, place.url)
+                return self._requests.checked(response, resolved.url)
             Response(response).discard()
             say(
                 f"HTTP {response.status_code} from {public(response.url)}: asking for a new address"
             )
-        response = self._requests.checked(self._requests.follow(place.url, headers), place.url)
-        place.found = response.url if response.url != place.url else None
+        response = self._requests.checked(
+            self._requests.follow(resolved.url, headers), resolved.url
+        )
+        resolved.found = response.url if response.url != resolved.url else None
         return response
 
 

@@ -70,7 +70,7 @@ class RangeDownload:
         return f"{self._active.upstream.source.label} {self._path}"
 
     @property
-    def place(self) -> tuple[Upstream, str]:
+    def upstream_url(self) -> tuple[Upstream, str]:
         """The upstream that is being asked, and the file's URL there."""
         return self._active.upstream, self._active.url
 
@@ -159,5 +159,5 @@ class RangeDownload:
             following = self._upstreams.after(active.upstream, self._path)
             if following is None:
                 raise error from cause
-            say(f"{error}; asking {following[0].source.place} instead")
+            say(f"{error}; asking {following[0].source.location} instead")
             self._active = ActiveUpstream(*following, self.file)

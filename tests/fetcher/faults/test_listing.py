@@ -11,6 +11,7 @@ from support.fake_repo import blob_id
 from support.faults import (
     ALWAYS,
     LISTING,
+    ONCE,
     REVISION,
     Fault,
     cut,
@@ -33,9 +34,11 @@ from support.specs import EVERYTHING, source
 from support.verdict import TOKEN
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
     from support.fake_repo import Content
+    from support.faults import Change
     from support.fetcher import Fetch
     from support.loopback import Request
     from support.verdict import Verdict
@@ -44,12 +47,12 @@ FILES: dict[str, Content] = {f"{n}.json": b"%d" % n for n in range(7)}
 ODD = "does not answer like a Hub"
 
 
-def survived(name: str, *arguments: Any) -> Fault:
-    return Fault(name, *arguments, where=LISTING)
+def survived(name: str, change: Change, when: Container[int] = ONCE) -> Fault:
+    return Fault(name, change, when, LISTING)
 
 
-def refused(said: str, name: str, *arguments: Any, where: str = LISTING) -> Fault:
-    return Fault(name, *arguments, ALWAYS, where, said)
+def refused(said: str, name: str, change: Change, where: str = LISTING) -> Fault:
+    return Fault(name, change, ALWAYS, where, said)
 
 
 FAULTS = [
@@ -63,7 +66,9 @@ FAULTS = [
     survived("closed after each page", edited(cut()), ALWAYS),
     survived("gzip", edited(gzipped), ALWAYS),
     survived("a page of another kind", status(200, page("Maintenance")), range(1, 2)),
-    survived("half a page that looks whole", edited(lambda r: Response(200, {}, r.pieces[0][:50]))),
+    survived(
+        "half a page that looks whole", edited(lambda r: Response(200, {}, b"".join(r.pieces)[:50]))
+    ),
     survived("HTTP 500", status(500), range(4)),
     survived("HTTP 429", status(429, Retry_After="0"), range(1, 3)),
     survived("garbage", raw(b"SSH-2.0-OpenSSH_9.2p1\r\n")),
@@ -106,15 +111,13 @@ def row(path: Any, **changes: Any) -> dict[str, Any]:
     return {"type": "file", "path": path, "size": 1, "oid": blob_id(b"1"), **changes}
 
 
+PATHS: tuple[object, ...] = (
+    *("../evil", "../../../../../../etc/evil", "/etc/evil", "a/../../evil", "a/..", ".."),
+    *(".", "", "a//b", "a/", "./a", "x\0y", "\ud800", "a" * 300, "a/" * 3000 + "b"),
+    *(7, None, ["a"], {}),
+)
 HOSTILE: dict[str, list[dict[str, Any]]] = {
-    **{
-        repr(path): [row(path)]
-        for path in (
-            *("../evil", "../../../../../../etc/evil", "/etc/evil", "a/../../evil", "a/..", ".."),
-            *(".", "", "a//b", "a/", "./a", "x\0y", "\ud800", "a" * 300, "a/" * 3000 + "b"),
-            *(7, None, ["a"], {}),
-        )
-    },
+    **{repr(path): [row(path)] for path in PATHS},
     "a file that is a folder": [row("a"), row("a/b")],
     "a path twice": [row("a"), row("a", oid=blob_id(b"2"))],
     "nothing but a type": [{"type": "file"}],

@@ -16,12 +16,13 @@ from support.verdict import TOKEN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support.fake_repo import Content
     from support.fetcher import Fetch
     from support.hub import Hub
     from support.tls import Authority
     from support.verdict import Verdict
 
-FILES = {"config.json": b"{}", "model.safetensors": SMALL}
+FILES: dict[str, Content] = {"config.json": b"{}", "model.safetensors": SMALL}
 PIN = file_pin("model.safetensors", SMALL)
 # Nix hands variables that are not set to builds as empty ones.
 NO_PROXY = dict.fromkeys(["http_proxy", "https_proxy", "all_proxy", "no_proxy"], "")

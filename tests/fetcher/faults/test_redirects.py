@@ -17,12 +17,13 @@ from support.verdict import TOKEN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from support.fake_repo import Content
     from support.fetcher import Fetch
     from support.loopback import Request
     from support.tls import Authority
     from support.verdict import Verdict
 
-FILES = {"config.json": b"{}", "model.safetensors": SMALL}
+FILES: dict[str, Content] = {"config.json": b"{}", "model.safetensors": SMALL}
 
 
 @pytest.fixture

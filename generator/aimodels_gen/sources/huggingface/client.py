@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.retry import INTERACTIVE_TRIES
-from aimodels_fetcher.sources.huggingface import HuggingFace as Place
+from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
 from aimodels_fetcher.sources.huggingface import endpoints
 from aimodels_fetcher.urls import is_server, public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.huggingface import HuggingFace, is_commit
 from aimodels_gen.sources.huggingface.endpoint_upstreams import EndpointUpstreams
+from aimodels_gen.sources.huggingface.endpoints import Endpoints
 from aimodels_gen.sources.huggingface.failover import Failover, all_of
 from aimodels_gen.sources.huggingface.failures import (
     OddAnswerError,
@@ -23,7 +24,6 @@ from aimodels_gen.sources.huggingface.failures import (
     explain,
     wrong_content,
 )
-from aimodels_gen.sources.huggingface.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ class HubClient(SourceClient[HuggingFace]):
     """Lists repositories; one object serves all threads and endpoints."""
 
     def __init__(self, warn: Warn) -> None:
-        """Take the token from the usual places: HF_TOKEN, HF_TOKEN_PATH, `hf auth login`.
+        """Take the token from the usual repos: HF_TOKEN, HF_TOKEN_PATH, `hf auth login`.
 
         For `warn` see `sources.connect`.
 
@@ -61,7 +61,7 @@ class HubClient(SourceClient[HuggingFace]):
                 "check HF_TOKEN and the token file",
             )
         self._failover = Failover(warn)
-        self._places = Places(self._token)
+        self._endpoints = Endpoints(self._token)
         self._upstreams: dict[HuggingFace, EndpointUpstreams] = {}
 
     def list(self, source: HuggingFace) -> Listing:
@@ -78,9 +78,9 @@ class HubClient(SourceClient[HuggingFace]):
             )
         return self._failover.ask(
             source.label,
-            self._places.of(source),
-            lambda place, tries: self._list(source, place, tries),
-            lambda place, error: explain(error, self._request(source, place)),
+            self._endpoints.of(source),
+            lambda repo, tries: self._list(source, repo, tries),
+            lambda repo, error: explain(error, self._request(source, repo)),
         )
 
     def check_access(self, source: HuggingFace, file: RemoteFile) -> SourceError | None:
@@ -90,27 +90,27 @@ class HubClient(SourceClient[HuggingFace]):
         that would give it is enough.
         """
         found = None
-        for place in self._failover.in_order(self._places.of(source)):
-            if self._failover.is_out(place):
+        for repo in self._failover.in_order(self._endpoints.of(source)):
+            if self._failover.is_out(repo):
                 continue
             try:
-                head = self._places.client(place, 1).head(place.url(file.path), follow=False)
+                head = self._endpoints.client(repo, 1).head(repo.url(file.path), follow=False)
             except AimodelsError:
                 continue  # no proof of a refusal: a file that is needed will show
             if head.status < _REFUSED:
                 return None
             error = refusal(head.status, head.url, head.headers)
-            if error.code == "GatedRepo" and (found is None or place.trusted):
-                found = explain(error, self._request(source, place))
+            if error.code == "GatedRepo" and (found is None or repo.trusted):
+                found = explain(error, self._request(source, repo))
         return found
 
     def sources(
         self,
         source: HuggingFace,
         versions: Mapping[str, str],  # noqa: ARG002 - the commit says it all
-    ) -> tuple[Place, ...]:
+    ) -> tuple[RepoAtEndpoint, ...]:
         """Return the repository at each of its endpoints; see `SourceClient.sources`."""
-        return self._places.of(source)
+        return self._endpoints.of(source)
 
     def upstreams(
         self,
@@ -120,9 +120,9 @@ class HubClient(SourceClient[HuggingFace]):
         """Return the same with connections; see `SourceClient.upstreams`."""
         if source not in self._upstreams:
             self._upstreams[source] = EndpointUpstreams(
-                [self._places.upstream(place) for place in self._places.of(source)],
+                [self._endpoints.upstream(repo) for repo in self._endpoints.of(source)],
                 self._failover,
-                lambda place, error, file: self._explain(source, place, error, file),
+                lambda repo, error, file: self._explain(source, repo, error, file),
             )
         return self._upstreams[source]
 
@@ -131,19 +131,19 @@ class HubClient(SourceClient[HuggingFace]):
         failures = self.upstreams(source, {}).failures(file.path)
         return all_of(
             {
-                place: self._explain(source, place, one, file)
-                for place, one in (failures or {self._places.of(source)[0]: error}).items()
+                repo: self._explain(source, repo, one, file)
+                for repo, one in (failures or {self._endpoints.of(source)[0]: error}).items()
             },
             source.label,
         )
 
     def close(self) -> None:
         """Close the connections."""
-        self._places.close()
+        self._endpoints.close()
 
-    def _list(self, source: HuggingFace, place: Place, tries: int) -> Listing:
-        client = self._places.client(place, tries)
-        document, _ = client.get_json(place.revision_url)
+    def _list(self, source: HuggingFace, repo: RepoAtEndpoint, tries: int) -> Listing:
+        client = self._endpoints.client(repo, tries)
+        document, _ = client.get_json(repo.revision_url)
         try:
             rev, card = document["sha"], self._library.card(document, source.repo_type)
         except _ODD_DOCUMENTS as error:
@@ -153,7 +153,7 @@ class HubClient(SourceClient[HuggingFace]):
         if source.rev not in {None, rev}:
             raise OddAnswerError(f"it gives {rev} for the commit {source.rev}")
         try:
-            _, files = replace(place, rev=rev).listing(client)
+            _, files = replace(repo, rev=rev).listing(client)
         except AimodelsError as error:
             if isinstance(error.__cause__, _ODD_DOCUMENTS):
                 raise OddAnswerError(_one_line(error.__cause__)) from error
@@ -161,24 +161,24 @@ class HubClient(SourceClient[HuggingFace]):
         return Listing(source.at(rev), tuple(files), card)
 
     def _explain(
-        self, source: HuggingFace, place: Place, error: AimodelsError, file: RemoteFile
+        self, source: HuggingFace, repo: RepoAtEndpoint, error: AimodelsError, file: RemoteFile
     ) -> SourceError:
         wrong = wrong_content(error, source.label, file)
-        return wrong or explain(error, self._request(source, place))
+        return wrong or explain(error, self._request(source, repo))
 
-    def _request(self, source: HuggingFace, place: Place) -> Request:
+    def _request(self, source: HuggingFace, repo: RepoAtEndpoint) -> Request:
         return Request(
             source,
-            place.place,
-            authenticated=place.trusted and self._token is not None,
+            repo.location,
+            authenticated=repo.trusted and self._token is not None,
             # Only its next step is ever shown.
-            refs=(lambda: self._refs(place)) if place.trusted else tuple,
+            refs=(lambda: self._refs(repo)) if repo.trusted else tuple,
         )
 
-    def _refs(self, place: Place) -> tuple[str, ...]:
+    def _refs(self, repo: RepoAtEndpoint) -> tuple[str, ...]:
         """Return the names of branches and tags, none if the server does not tell."""
         try:
-            document, _ = self._places.client(place, INTERACTIVE_TRIES).get_json(place.refs_url)
+            document, _ = self._endpoints.client(repo, INTERACTIVE_TRIES).get_json(repo.refs_url)
             return tuple(
                 str(ref["name"]) for kind in ("branches", "tags") for ref in document[kind]
             )

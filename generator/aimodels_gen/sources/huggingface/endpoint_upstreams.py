@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.sources.base import RemoteFile
-from aimodels_fetcher.sources.huggingface import HuggingFace as Place
+from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
 from aimodels_fetcher.upstreams import Upstream, Upstreams
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aimodels_gen.errors import SourceError
     from aimodels_gen.sources.huggingface.failover import Failover
 
-    Explain = Callable[[Place, AimodelsError, RemoteFile], SourceError]
+    Explain = Callable[[RepoAtEndpoint, AimodelsError, RemoteFile], SourceError]
 
 
 class EndpointUpstreams(Upstreams):
@@ -30,10 +30,10 @@ class EndpointUpstreams(Upstreams):
 
     def __init__(self, upstreams: Sequence[Upstream], failover: Failover, explain: Explain) -> None:
         super().__init__(upstreams)
-        self._by_place = {_place(upstream): upstream for upstream in upstreams}
+        self._by_repo = {_repo(upstream): upstream for upstream in upstreams}
         self._failover = failover
         self._explain = explain
-        self._failures: dict[str, dict[Place, AimodelsError]] = {}
+        self._failures: dict[str, dict[RepoAtEndpoint, AimodelsError]] = {}
         self._noting = threading.Lock()
 
     def first(self, path: str) -> tuple[Upstream, str] | None:
@@ -49,41 +49,41 @@ class EndpointUpstreams(Upstreams):
 
     def failed(self, origin: Upstream, path: str, error: AimodelsError) -> None:
         """Remember it for this file, and for the run."""
-        place = _place(origin)
+        repo = _repo(origin)
         with self._noting:
-            self._failures.setdefault(path, {})[place] = error
-        self._failover.note(place, error)
+            self._failures.setdefault(path, {})[repo] = error
+        self._failover.note(repo, error)
 
     def succeeded(self, origin: Upstream, path: str) -> None:
         """Warn of the endpoints that were skipped."""
-        used, file = _place(origin), RemoteFile(path)
+        used, file = _repo(origin), RemoteFile(path)
         failures = {
-            place: self._explain(place, error, file)
-            for place, error in self.failures(path).items()
-            if place != used
+            repo: self._explain(repo, error, file)
+            for repo, error in self.failures(path).items()
+            if repo != used
         }
         self._failover.tell(failures, used)
 
-    def failures(self, path: str) -> Mapping[Place, AimodelsError]:
+    def failures(self, path: str) -> Mapping[RepoAtEndpoint, AimodelsError]:
         """Return why each endpoint that was asked for a file did not give it."""
         with self._noting:
             return dict(self._failures.get(path, {}))
 
     def _next(self, path: str, current: Upstream | None) -> tuple[Upstream, str] | None:
         failed = self.failures(path)
-        for place in self._failover.in_order(list(self._by_place)):
-            upstream = self._by_place[place]
-            skipped = upstream is current or place in failed or self._failover.is_out(place)
+        for repo in self._failover.in_order(list(self._by_repo)):
+            upstream = self._by_repo[repo]
+            skipped = upstream is current or repo in failed or self._failover.is_out(repo)
             if not skipped:
-                return upstream, place.url(path)
+                return upstream, repo.url(path)
         return None
 
     def _last_resort(self, path: str) -> tuple[Upstream, str]:
-        place, upstream = next(iter(self._by_place.items()))
-        return upstream, place.url(path)
+        repo, upstream = next(iter(self._by_repo.items()))
+        return upstream, repo.url(path)
 
 
-def _place(upstream: Upstream) -> Place:
+def _repo(upstream: Upstream) -> RepoAtEndpoint:
     source = upstream.source
-    assert isinstance(source, Place)  # noqa: S101 - they are made so
+    assert isinstance(source, RepoAtEndpoint)  # noqa: S101 - they are made so
     return source

@@ -14,11 +14,11 @@ from aimodels_gen.sources.huggingface.failures import is_out
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aimodels_fetcher.sources.huggingface import HuggingFace as Place
+    from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
 
 T = TypeVar("T")
 Warn = Callable[[str], None]
-Explain = Callable[["Place", AimodelsError], SourceError]
+Explain = Callable[["RepoAtEndpoint", AimodelsError], SourceError]
 
 
 class Failover:
@@ -35,16 +35,20 @@ class Failover:
         self._told: set[tuple[str, str | None]] = set()
         self._telling = threading.Lock()
 
-    def in_order(self, places: Sequence[Place]) -> list[Place]:
+    def in_order(self, repos: Sequence[RepoAtEndpoint]) -> list[RepoAtEndpoint]:
         """Return those to ask, those last that lacked something of the repository before."""
-        return sorted(places, key=lambda place: _at(place) in self._lacking)
+        return sorted(repos, key=lambda repo: _at(repo) in self._lacking)
 
-    def is_out(self, place: Place) -> bool:
+    def is_out(self, repo: RepoAtEndpoint) -> bool:
         """Return whether it is known not to answer."""
-        return place.endpoint in self._out
+        return repo.endpoint in self._out
 
     def ask(
-        self, label: str, places: Sequence[Place], call: Callable[[Place, int], T], explain: Explain
+        self,
+        label: str,
+        repos: Sequence[RepoAtEndpoint],
+        call: Callable[[RepoAtEndpoint, int], T],
+        explain: Explain,
     ) -> T:
         """Return the result of `call` for the first endpoint that has what it wants.
 
@@ -53,49 +57,49 @@ class Failover:
 
         Args:
             label: what messages call the repository.
-            places: it, at each of its endpoints.
+            repos: it, at each of its endpoints.
             call: asks at one of them, so many times at the most.
             explain: returns what an error means there.
 
         Raises:
             SourceError: why none of them has it.
         """
-        failures: dict[Place, SourceError] = {}
-        among = self.in_order(places)
-        for number, place in enumerate(among, 1):
-            error = self._out.get(place.endpoint)
+        failures: dict[RepoAtEndpoint, SourceError] = {}
+        among = self.in_order(repos)
+        for number, repo in enumerate(among, 1):
+            error = self._out.get(repo.endpoint)
             if error is None:
                 alone = all(map(self.is_out, among[number:]))
                 try:
-                    answer = call(place, INTERACTIVE_TRIES if alone else TRIES_BEFORE_ANOTHER)
+                    answer = call(repo, INTERACTIVE_TRIES if alone else TRIES_BEFORE_ANOTHER)
                 except AimodelsError as caught:
                     error = caught
-                    self.note(place, error)
+                    self.note(repo, error)
                 else:
-                    self.tell(failures, place)
+                    self.tell(failures, repo)
                     return answer
-            failures[place] = _caused(explain(place, error), error)
+            failures[repo] = _caused(explain(repo, error), error)
         raise all_of(failures, label)
 
-    def note(self, place: Place, error: AimodelsError) -> None:
+    def note(self, repo: RepoAtEndpoint, error: AimodelsError) -> None:
         """Remember that an endpoint failed."""
         if is_out(error):
-            self._out[place.endpoint] = error
+            self._out[repo.endpoint] = error
         else:
-            self._lacking.add(_at(place))
+            self._lacking.add(_at(repo))
 
-    def tell(self, failures: Mapping[Place, SourceError], used: Place) -> None:
+    def tell(self, failures: Mapping[RepoAtEndpoint, SourceError], used: RepoAtEndpoint) -> None:
         """Warn of each endpoint once: for the whole run if it is out, else for this repository."""
-        for place, failure in failures.items():
-            key = (place.endpoint, None if self.is_out(place) else _at(place)[1])
+        for repo, failure in failures.items():
+            key = (repo.endpoint, None if self.is_out(repo) else _at(repo)[1])
             with self._telling:
                 news = key not in self._told
                 self._told.add(key)
             if news:
-                self._warn(f"{_reason(place, failure)}; {used.place} has answered instead")
+                self._warn(f"{_reason(repo, failure)}; {used.location} has answered instead")
 
 
-def all_of(failures: Mapping[Place, SourceError], label: str) -> SourceError:
+def all_of(failures: Mapping[RepoAtEndpoint, SourceError], label: str) -> SourceError:
     """Return one failure for those of all endpoints.
 
     The next step is that of the trusted one: it is what the others mirror.
@@ -104,18 +108,18 @@ def all_of(failures: Mapping[Place, SourceError], label: str) -> SourceError:
     decisive = decisive or next(iter(failures.values()))
     if len({failure.message for failure in failures.values()}) == 1:
         return decisive
-    reasons = "; ".join(_reason(place, failure) for place, failure in failures.items())
+    reasons = "; ".join(_reason(repo, failure) for repo, failure in failures.items())
     message = f"none of the {len(failures)} endpoints gave {label}: {reasons}"
     return _caused(SourceError(message, decisive.hint), decisive)
 
 
-def _at(place: Place) -> tuple[str, str]:
-    return place.endpoint, f"{place.repo_type} {place.repo}"
+def _at(repo: RepoAtEndpoint) -> tuple[str, str]:
+    return repo.endpoint, f"{repo.repo_type} {repo.repo}"
 
 
-def _reason(place: Place, failure: SourceError) -> str:
+def _reason(repo: RepoAtEndpoint, failure: SourceError) -> str:
     """Return the failure's message, which names the endpoint."""
-    url = place.place
+    url = repo.location
     return failure.message if url in failure.message else f"{url}: {failure.message}"
 
 

@@ -54,7 +54,7 @@ class Source(ABC):
 
     @property
     @abstractmethod
-    def place(self) -> str:
+    def location(self) -> str:
         """Name of where it is, for messages: a URL without secrets."""
 
     @property

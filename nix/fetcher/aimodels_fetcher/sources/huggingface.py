@@ -119,7 +119,7 @@ class HuggingFace(Source):
         return f"{self.repo}@{self.rev[:7] if self.rev else self.ref}"
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The endpoint."""
         return public(self.endpoint)
 
@@ -192,7 +192,7 @@ class HuggingFace(Source):
                 files += [_remote_file(row) for row in rows if row["type"] == "file"]
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise FetchError(
-                f"{self.place} does not answer like a Hub",
+                f"{self.location} does not answer like a Hub",
                 "check HF_ENDPOINT and the model's endpoint",
             ) from error
         return replace(self, rev=commit), files

@@ -38,10 +38,10 @@ class Url(Source):
     @property
     def label(self) -> str:
         """The servers."""
-        return self.place
+        return self.location
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The servers."""
         hosts = (urlsplit(url).netloc.rpartition("@")[2] for url in self.urls.values())
         return ", ".join(dict.fromkeys(hosts))

@@ -88,7 +88,7 @@ class S3(Source):
         return f"s3://{self.bucket}/{self.prefix}"
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The bucket, and which state of it."""
         bucket = f"{public(self.endpoint)}/{self.bucket}" if self.endpoint else self.label
         return bucket if self.pinned or not self.versions else f"{bucket} as it is now"
@@ -152,7 +152,7 @@ class S3(Source):
             if not page.token:
                 break
             if page.token == token:
-                raise FetchError(f"{self.place} gives the same page again", "check the endpoint")
+                raise FetchError(f"{self.location} gives the same page again", "check the endpoint")
             token = page.token
         if not files:
             raise NoObjectsError(f"{self.label} has no objects", "check the bucket and the prefix")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
-from aimodels_fetcher.sources.huggingface import HuggingFace as Place
+from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
 from aimodels_fetcher.sources.huggingface import endpoints, trusted_endpoint
 from aimodels_fetcher.upstreams import Upstream
 from aimodels_fetcher.urls import origin
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _CONNECTIONS = 64  # the most that `--jobs` may be
 
 
-class Places:
+class Endpoints:
     """Makes them with the token, and keeps the connections of a run."""
 
     def __init__(self, token: str | None) -> None:
@@ -25,27 +25,28 @@ class Places:
         self._token = token
         self._clients: dict[tuple[str, bool, int], HttpClient] = {}
 
-    def of(self, source: HuggingFace) -> tuple[Place, ...]:
+    def of(self, source: HuggingFace) -> tuple[RepoAtEndpoint, ...]:
         """Return a repository at each of its endpoints, in order."""
         urls = endpoints(source.endpoint or ())
         trusted = origin(trusted_endpoint(urls))
-        repo = (source.repo, source.rev, source.ref, source.repo_type)
+        declared = (source.repo, source.rev, source.ref, source.repo_type)
         return tuple(
-            Place(*repo, url, origin(url) == trusted, token=lambda: self._token) for url in urls
+            RepoAtEndpoint(*declared, url, origin(url) == trusted, token=lambda: self._token)
+            for url in urls
         )
 
-    def client(self, place: Place, tries: int) -> HttpClient:
+    def client(self, repo: RepoAtEndpoint, tries: int) -> HttpClient:
         """Return the connections to an endpoint; each number of tries has its own."""
-        key = (place.endpoint, place.trusted, tries)
+        key = (repo.endpoint, repo.trusted, tries)
         client = self._clients.get(key)
         if client is None:
-            client = self._clients.setdefault(key, place.client(_CONNECTIONS))
+            client = self._clients.setdefault(key, repo.client(_CONNECTIONS))
             client.tries, client.patience = tries, LONGEST_ASKED_WAIT
         return client
 
-    def upstream(self, place: Place) -> Upstream:
+    def upstream(self, repo: RepoAtEndpoint) -> Upstream:
         """Return an endpoint to download from."""
-        return Upstream(place, _CONNECTIONS, self.client(place, INTERACTIVE_TRIES))
+        return Upstream(repo, _CONNECTIONS, self.client(repo, INTERACTIVE_TRIES))
 
     def close(self) -> None:
         """Close the connections."""
