@@ -220,10 +220,9 @@ class HttpClient:
             say(
                 f"HTTP {response.status_code} from {public(response.url)}: asking for a new address"
             )
-        response = self._requests.checked(
-            self._requests.follow(resolved.url, headers), resolved.url
-        )
-        resolved.found = response.url if response.url != resolved.url else None
+        url = resolved.url
+        response = self._requests.checked(self._requests.follow(url, headers), url)
+        resolved.found = response.url if response.url != url else None
         return response
 
 
