@@ -45,7 +45,7 @@ def _replace_environment(environment: Mapping[str, str]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many faults were tried, and what came of them."""
+    """Print how many faults were tried, and what came of them."""
     reports = itertools.chain.from_iterable(terminalreporter.stats.values())
     counts = dict.fromkeys((SURVIVED, REFUSED), 0)
     for report in reports:
@@ -60,7 +60,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give every test an empty home and the clean environment, whatever the one before it did."""
+    """An empty home and the clean environment for every test, whatever the one before it did."""
     home = tmp_path_factory.mktemp("home")
     _replace_environment(hermetic(home))
     return home

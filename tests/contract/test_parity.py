@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aimodels_gen import sources
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.model import TreePin
-from aimodels_gen.nix import store_path as names
+from aimodels_gen.nix import store_path as store_paths
 from support import backends
 from support.expressions import literal
 
@@ -58,7 +58,7 @@ def test_a_build_looks_for_the_tree_where_it_was_put(locking: Locking, host_nix:
     locking.ok(settings='pin = "tree"')
     model = locking.project.locked()
     assert isinstance(model.pin, TreePin)
-    name = names.tree_name("m", model.tree.identity())
+    name = store_paths.tree_name("m", model.tree.identity())
     path = host_nix.eval(
         f"(import {locking.project.dir}/models.nix {{"
         ' pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; };'
@@ -66,7 +66,7 @@ def test_a_build_looks_for_the_tree_where_it_was_put(locking: Locking, host_nix:
         if locking.project.run("render", "-o", "models.nix").status == 0
         else "null"
     )
-    assert path == names.store_path("recursive", model.pin.hash, name, str(host_nix.store))
+    assert path == store_paths.store_path("recursive", model.pin.hash, name, str(host_nix.store))
 
 
 def evaluate(nix: NixEnv, source: dict[str, Any]) -> Any:

@@ -34,13 +34,13 @@ class Console:
             _write(_ERASE)
 
     def note(self, text: str) -> None:
-        """Say something that a quiet run leaves out."""
+        """Print a line that a quiet run leaves out."""
         if not self._quiet:
             self.done()
             _write(_plain(text) + "\n")
 
     def warn(self, text: str) -> None:
-        """Say something that the reader should act on."""
+        """Print a line that the reader should act on."""
         self.done()
         complain("warning", text)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from aimodels_gen.cli.console import Console
-from aimodels_gen.manifest import scaffold as starter
+from aimodels_gen.manifest import scaffold
 
 
 @click.command("init")
@@ -19,7 +19,7 @@ def command(*, directory: Path) -> None:
     `nix flake init` with the template. Existing files are never overwritten.
     """
     console = Console(quiet=False)
-    for path in starter.write(directory):
+    for path in scaffold.write(directory):
         console.note(f"wrote {path}")
-    for line in starter.welcome().splitlines():
+    for line in scaffold.welcome().splitlines():
         console.note(line)

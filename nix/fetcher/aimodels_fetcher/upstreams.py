@@ -45,7 +45,7 @@ class Upstreams:
     """Upstreams in order of preference, without those that have turned out not to work.
 
     Args:
-        origins: At least one.
+        upstreams: At least one.
 
     Attributes:
         strict: Whether nothing else will show that all bytes of a file without a checksum are of
@@ -54,34 +54,34 @@ class Upstreams:
 
     strict: ClassVar[bool] = False
 
-    def __init__(self, origins: Sequence[Upstream]) -> None:
-        self._origins = list(origins)
+    def __init__(self, upstreams: Sequence[Upstream]) -> None:
+        self._upstreams = list(upstreams)
         self._out: set[Upstream] = set()
 
     def first(self, path: str) -> tuple[Upstream, str] | None:
         """Return the one to begin with that has a file, and the file's URL there."""
-        working = [origin for origin in self._origins if origin not in self._out]
-        return _having(path, [*working, *reversed(self._origins)])
+        working = [upstream for upstream in self._upstreams if upstream not in self._out]
+        return _having(path, [*working, *reversed(self._upstreams)])
 
-    def after(self, origin: Upstream, path: str) -> tuple[Upstream, str] | None:
+    def after(self, upstream: Upstream, path: str) -> tuple[Upstream, str] | None:
         """Return the next one that has a file, and the file's URL there; None after the last."""
-        return _having(path, self._origins[self._origins.index(origin) + 1 :])
+        return _having(path, self._upstreams[self._upstreams.index(upstream) + 1 :])
 
-    def drop(self, origin: Upstream) -> None:
+    def drop(self, upstream: Upstream) -> None:
         """Do not begin with this one any more."""
-        self._out.add(origin)
+        self._out.add(upstream)
 
-    def checks_etags(self, origin: Upstream) -> bool:  # noqa: ARG002 (for subclasses)
+    def checks_etags(self, upstream: Upstream) -> bool:  # noqa: ARG002 (for subclasses)
         """Return whether files must still have the ETag there that is known of them."""
         return False
 
-    def failed(self, origin: Upstream, path: str, error: AimodelsError) -> None:
+    def failed(self, upstream: Upstream, path: str, error: AimodelsError) -> None:
         """Note that a file could not be had from one of them; for subclasses."""
 
-    def succeeded(self, origin: Upstream, path: str) -> None:
+    def succeeded(self, upstream: Upstream, path: str) -> None:
         """Note that a file came from one of them, whole and right; for subclasses."""
 
 
-def _having(path: str, origins: Iterable[Upstream]) -> tuple[Upstream, str] | None:
-    found = ((origin, origin.source.url(path)) for origin in origins)
-    return next(((origin, url) for origin, url in found if url is not None), None)
+def _having(path: str, upstreams: Iterable[Upstream]) -> tuple[Upstream, str] | None:
+    found = ((upstream, upstream.source.url(path)) for upstream in upstreams)
+    return next(((upstream, url) for upstream, url in found if url is not None), None)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_gen.errors import LockError, ManifestError
-from aimodels_gen.lock import file as lockfile
-from aimodels_gen.manifest import parse as manifest
+from aimodels_gen.lock import file as lock_file
+from aimodels_gen.manifest.parse import parse
 from support.fake_repo import BigFile
 from support.loopback import Response
 from support.specs import sri
@@ -217,9 +217,9 @@ def test_a_lock_with_them_is_read_again(hub_project: Project, repo: Repo) -> Non
     assert repo
     hub_project.ok("lock")
     text = hub_project.lock_file.read_text()
-    lock = lockfile.read(hub_project.lock_file)
+    lock = lock_file.read(hub_project.lock_file)
     assert lock is not None
-    assert lockfile.dumps(lock) == text
+    assert lock_file.dumps(lock) == text
 
 
 BAD = [
@@ -238,7 +238,7 @@ BAD = [
 @pytest.mark.parametrize(("more", "expected"), BAD)
 def test_mistakes_are_named(more: str, expected: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        manifest.parse(f'[models.m]\nsource.huggingface.repo = "org/name"\n{more}\n')
+        parse(f'[models.m]\nsource.huggingface.repo = "org/name"\n{more}\n')
     assert expected in f"{caught.value.message}\n{caught.value.hint}"
 
 
@@ -253,4 +253,4 @@ def test_a_broken_lock(hub_project: Project, repo: Repo, tmp_path: Path, fallbac
     if fallbacks == {}:
         fallbacks = "a table"
     with pytest.raises(LockError, match="fallbacks"):
-        lockfile.read(path)
+        lock_file.read(path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_gen.nix import store
-from aimodels_gen.nix import store_path as names
+from aimodels_gen.nix import store_path as store_paths
 from generator.helpers import evaluate, names_in
 from generator.samples import HOSTILE
 from support.environment import CHECKOUT
@@ -63,8 +63,10 @@ def store_path(env: NixEnv, model: Any, name: str) -> Path:
         "exclude": model.get("exclude", []),
         "integration": model["integration"]["enable"],
     }
-    tree_name = names.tree_name(name, identity)
-    return Path(names.store_path("recursive", model["tree"]["hash"], tree_name, str(env.store)))
+    tree_name = store_paths.tree_name(name, identity)
+    return Path(
+        store_paths.store_path("recursive", model["tree"]["hash"], tree_name, str(env.store))
+    )
 
 
 def leftovers(directory: Path) -> list[str]:
@@ -172,7 +174,9 @@ def test_prefetch_fills_the_store_with_what_is_locked(
     locked = hub_project.lock
     added = hub_project.ok("prefetch").splitlines()
     expected = {
-        names.store_path("flat", file["hash"], names.file_name(path), str(nix_store.store)): path
+        store_paths.store_path(
+            "flat", file["hash"], store_paths.file_name(path), str(nix_store.store)
+        ): path
         for path, file in locked["m"]["files"].items()
     }
     # The tree is in the store since it was locked.

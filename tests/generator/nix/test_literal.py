@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aimodels_gen.nix import literal as nixlit
+from aimodels_gen.nix import literal
 from generator.helpers import evaluate
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read_back(nix: str, directory: Path) -> Any:
 
 def test_tricky_strings_and_names_survive(tmp_path: Path) -> None:
     values = {"strings": TRICKY, "set": {name: index for index, name in enumerate(NAMES)}}
-    assert read_back(nixlit.literal(values), tmp_path) == values
+    assert read_back(literal.literal(values), tmp_path) == values
 
 
 def test_anything_survives(tmp_path: Path) -> None:
@@ -60,12 +60,12 @@ def test_anything_survives(tmp_path: Path) -> None:
 
     collect()
     assert len(examples) > 100
-    assert read_back(nixlit.literal(examples), tmp_path) == examples
+    assert read_back(literal.literal(examples), tmp_path) == examples
 
 
 @pytest.mark.parametrize("bad", ["a\0b", "\ud800"])
 def test_what_no_nix_string_can_hold_is_refused(bad: str) -> None:
-    for write in (nixlit.string, nixlit.attribute, nixlit.literal):
+    for write in (literal.string, literal.attribute, literal.literal):
         with pytest.raises(ValueError):  # noqa: PT011 - UnicodeEncodeError has its own words
             write(bad)
 
@@ -73,12 +73,12 @@ def test_what_no_nix_string_can_hold_is_refused(bad: str) -> None:
 @pytest.mark.parametrize("bad", [1.5, b"x", object(), {"a": {1}}])
 def test_other_types_are_refused(bad: object) -> None:
     with pytest.raises(TypeError, match="no Nix literal for"):
-        nixlit.literal(bad)
+        literal.literal(bad)
 
 
 def test_integers_beyond_64_bits_are_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
-        nixlit.literal(2**63)
+        literal.literal(2**63)
 
 
 def test_layout_is_that_of_nixfmt() -> None:
@@ -89,7 +89,7 @@ def test_layout_is_that_of_nixfmt() -> None:
         "list": ["x"],
         "none": [],
     }
-    assert nixlit.literal(value) == (
+    assert literal.literal(value) == (
         """\
 {
   one.chain.of = "singletons";

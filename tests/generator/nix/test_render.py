@@ -8,7 +8,7 @@ import pytest
 
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.nix_arguments import arguments, definition, render
-from aimodels_gen.nix import store_path as names
+from aimodels_gen.nix import store_path as store_paths
 from aimodels_gen.nix.render import FORMATS, fill
 from generator import samples
 from generator.helpers import evaluate
@@ -201,4 +201,4 @@ def test_the_tree_name_is_made_from_the_rendered_arguments() -> None:
         "rev",
         "type",
     ]
-    assert names.tree_name("or", identity).startswith("or-")
+    assert store_paths.tree_name("or", identity).startswith("or-")

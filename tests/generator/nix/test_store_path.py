@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_fetcher.digests import hex_to_sri
-from aimodels_gen.nix import store_path as names
+from aimodels_gen.nix import store_path as store_paths
 from support.environment import CHECKOUT
 
 if TYPE_CHECKING:
@@ -68,17 +68,17 @@ IDENTITIES: list[dict[str, Any]] = [
     ],
 )
 def test_sanitize(text: str, name: str) -> None:
-    assert names.sanitize(text) == name
+    assert store_paths.sanitize(text) == name
 
 
 def test_file_name_is_free_of_the_directory() -> None:
-    assert names.file_name("onnx/model é.onnx") == "model-.onnx"
+    assert store_paths.file_name("onnx/model é.onnx") == "model-.onnx"
 
 
 def test_tree_name_changes_with_what_is_fetched() -> None:
-    made = {names.tree_name("m", identity) for identity in IDENTITIES}
+    made = {store_paths.tree_name("m", identity) for identity in IDENTITIES}
     assert len(made) == len(IDENTITIES)
-    assert len(names.tree_name("m" * 300, IDENTITIES[0])) == 207
+    assert len(store_paths.tree_name("m" * 300, IDENTITIES[0])) == 207
 
 
 def test_names_are_those_of_the_nix_library(host_nix: NixEnv, tmp_path: Path) -> None:
@@ -89,17 +89,17 @@ def test_names_are_those_of_the_nix_library(host_nix: NixEnv, tmp_path: Path) ->
           names = import {CHECKOUT}/nix/names.nix;
           given = builtins.fromJSON (builtins.readFile {tmp_path}/in.json);
         in {{
-          sanitized = map names.sanitize given.strings;
+          sanitized = map store_paths.sanitize given.strings;
           files = map names.fileName given.strings;
           trees = map (names.treeName "a model") given.ids;
           long = map (s: names.treeName s {{ }}) given.strings;
         }}
         """
     )
-    assert made["sanitized"] == [names.sanitize(text) for text in STRINGS]
-    assert made["files"] == [names.file_name(text) for text in STRINGS]
-    assert made["trees"] == [names.tree_name("a model", identity) for identity in IDENTITIES]
-    assert made["long"] == [names.tree_name(text, {}) for text in STRINGS]
+    assert made["sanitized"] == [store_paths.sanitize(text) for text in STRINGS]
+    assert made["files"] == [store_paths.file_name(text) for text in STRINGS]
+    assert made["trees"] == [store_paths.tree_name("a model", identity) for identity in IDENTITIES]
+    assert made["long"] == [store_paths.tree_name(text, {}) for text in STRINGS]
 
 
 def test_store_paths_are_those_of_nix(host_nix: NixEnv, tmp_path: Path) -> None:
@@ -108,9 +108,11 @@ def test_store_paths_are_those_of_nix(host_nix: NixEnv, tmp_path: Path) -> None:
     digest = host_nix.run("nix-hash", "--type", "sha256", "--flat", file).stdout.strip()
     flat = hex_to_sri(digest)
     added = host_nix.run("nix-store", "--add-fixed", "sha256", file).stdout.strip()
-    assert added == names.store_path("flat", flat, "config.json", str(host_nix.store))
+    assert added == store_paths.store_path("flat", flat, "config.json", str(host_nix.store))
 
     digest = host_nix.run("nix-hash", "--type", "sha256", file).stdout.strip()
     recursive = hex_to_sri(digest)
     added = host_nix.run("nix-store", "--add-fixed", "--recursive", "sha256", file).stdout.strip()
-    assert added == names.store_path("recursive", recursive, "config.json", str(host_nix.store))
+    assert added == store_paths.store_path(
+        "recursive", recursive, "config.json", str(host_nix.store)
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen.errors import ManifestError
-from aimodels_gen.manifest import parse as manifest
+from aimodels_gen.manifest.parse import parse
 from generator.sources.buckets import INTEGRATION, hashes, write
 from support.loopback import Response
 from support.specs import sri
@@ -37,7 +37,7 @@ BAD = [
 @pytest.mark.parametrize(("source", "expected"), BAD)
 def test_mistakes_are_named(source: str, expected: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        manifest.parse(f"[models.m]\nsource.s3 = {{ {source} }}\n{INTEGRATION}")
+        parse(f"[models.m]\nsource.s3 = {{ {source} }}\n{INTEGRATION}")
     said = f"{caught.value.message}\n{caught.value.hint}"
     assert expected in said
     assert "secret" not in said
@@ -49,11 +49,11 @@ def test_mistakes_are_named(source: str, expected: str) -> None:
 def test_a_bucket_has_no_name_for_the_cache(integration: str) -> None:
     text = f'[models.m]\nsource.s3.bucket = "my-bucket"\n{integration}'
     with pytest.raises(ManifestError, match="no name of its own for the cache") as caught:
-        manifest.parse(text)
+        parse(text)
     assert 'org = "my-org"' in (caught.value.hint or "")
     plain = text + "[models.m.integration]\nhuggingface = { enable = false }\n"
     if not integration:
-        manifest.parse(plain)
+        parse(plain)
 
 
 @pytest.fixture

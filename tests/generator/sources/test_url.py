@@ -12,7 +12,7 @@ import pytest
 
 from aimodels_fetcher import retry
 from aimodels_gen.errors import ManifestError
-from aimodels_gen.manifest import parse as manifest
+from aimodels_gen.manifest.parse import parse as parse_manifest
 from aimodels_gen.sources.url.digests import published, sums
 from support.fake_repo import mirror
 from support.loopback import LoopbackServer, Response
@@ -40,9 +40,7 @@ URL = "https://example.org/model.gguf"
 
 
 def parse(files: str, more: str = "") -> Entry:
-    (entry,) = manifest.parse(
-        f"[models.m]\nsource.url.files = {files}\n{more}\n{INTEGRATION}"
-    ).entries
+    (entry,) = parse(f"[models.m]\nsource.url.files = {files}\n{more}\n{INTEGRATION}").entries
     return entry
 
 

@@ -40,23 +40,23 @@ class EndpointUpstreams(Upstreams):
         """Return the endpoint to begin with, and the file's URL there."""
         return self._next(path, None) or self._last_resort(path)
 
-    def after(self, origin: Upstream, path: str) -> tuple[Upstream, str] | None:
+    def after(self, upstream: Upstream, path: str) -> tuple[Upstream, str] | None:
         """Return an endpoint that has not failed for the file, and its URL there, or None."""
-        return self._next(path, origin)
+        return self._next(path, upstream)
 
-    def drop(self, origin: Upstream) -> None:
+    def drop(self, upstream: Upstream) -> None:
         """Do nothing: `failed` knows why, too."""
 
-    def failed(self, origin: Upstream, path: str, error: AimodelsError) -> None:
+    def failed(self, upstream: Upstream, path: str, error: AimodelsError) -> None:
         """Remember it for this file, and for the run."""
-        repo = _repo(origin)
+        repo = _repo(upstream)
         with self._noting:
             self._failures.setdefault(path, {})[repo] = error
         self._failover.note(repo, error)
 
-    def succeeded(self, origin: Upstream, path: str) -> None:
+    def succeeded(self, upstream: Upstream, path: str) -> None:
         """Warn of the endpoints that were skipped."""
-        used, file = _repo(origin), RemoteFile(path)
+        used, file = _repo(upstream), RemoteFile(path)
         failures = {
             repo: self._explain(repo, error, file)
             for repo, error in self.failures(path).items()

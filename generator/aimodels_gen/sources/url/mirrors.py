@@ -33,18 +33,18 @@ class Mirrors(Upstreams):
         self._failures: dict[str, dict[str, AimodelsError]] = {}
         self._noting = threading.Lock()
 
-    def checks_etags(self, origin: Upstream) -> bool:
+    def checks_etags(self, upstream: Upstream) -> bool:
         """Return whether it is the first: the others may call the same content otherwise."""
-        return origin is self._first
+        return upstream is self._first
 
-    def failed(self, origin: Upstream, path: str, error: AimodelsError) -> None:
+    def failed(self, upstream: Upstream, path: str, error: AimodelsError) -> None:
         """Remember it for this file."""
         with self._noting:
-            self._failures.setdefault(path, {})[origin.source.url(path) or ""] = error
+            self._failures.setdefault(path, {})[upstream.source.url(path) or ""] = error
 
-    def succeeded(self, origin: Upstream, path: str) -> None:
+    def succeeded(self, upstream: Upstream, path: str) -> None:
         """Warn of the URLs that were skipped."""
-        used = origin.source.url(path) or ""
+        used = upstream.source.url(path) or ""
         with self._noting:
             failures = self._failures.pop(path, {})
         for url, error in failures.items():
