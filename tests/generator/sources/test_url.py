@@ -40,7 +40,9 @@ URL = "https://example.org/model.gguf"
 
 
 def parse(files: str, more: str = "") -> Entry:
-    (entry,) = parse(f"[models.m]\nsource.url.files = {files}\n{more}\n{INTEGRATION}").entries
+    (entry,) = parse_manifest(
+        f"[models.m]\nsource.url.files = {files}\n{more}\n{INTEGRATION}"
+    ).entries
     return entry
 
 
