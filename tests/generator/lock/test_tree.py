@@ -16,10 +16,13 @@ from aimodels_gen.nix import store
 from aimodels_gen.nix import store_path as store_paths
 from generator.helpers import evaluate, names_in
 from generator.samples import HOSTILE
+from support.disk import small_disk
 from support.environment import CHECKOUT
 from support.hub import BigFile, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.hub import Hub, Repo, Request
     from support.nix import NixEnv
     from support.project import Project
@@ -257,6 +260,57 @@ def test_prefetch_of_a_tree_that_moved(
     assert "m is pinned to sha256-" in error
     assert "but its source now gives sha256-" in error
     assert "a commit does not change" in error
+
+
+@pytest.fixture
+def full_store(tmp_path: Path, host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The disk of a store, which has room for its database and little more."""
+    with small_disk(tmp_path / "disk", 4 << 20) as disk:
+        for variable, value in host_nix.variables().items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("NIX_STORE_DIR", str(disk / "store"))
+        monkeypatch.setenv("NIX_STATE_DIR", str(tmp_path / "state"))
+        (disk / "store").mkdir()
+        yield disk
+
+
+BIG = {"config.json": b"{}", "model.safetensors": BigFile(6 << 20, seed=1)}
+
+
+@pytest.mark.parametrize("command", ["lock", "prefetch"])
+def test_a_store_that_is_full(
+    hub: Hub, hub_project: Project, full_store: Path, command: str
+) -> None:
+    """The reason, what to do, and all is as it was before."""
+    hub.add_repo("org/name", BIG, lfs=LFS)
+    hub_project.write(MANIFEST)
+    pin = ["--pin", "tree"] if command == "lock" else []
+    if command == "prefetch":
+        hub_project.ok("lock")
+    before = {name: (hub_project.dir / name).read_bytes() for name in files_in(hub_project.dir)}
+    error = hub_project.fails(command, *pin)
+    assert "free, but" in error or "disk is full" in error or "No space left" in error
+    assert "free some space" in error
+    after = {name: (hub_project.dir / name).read_bytes() for name in files_in(hub_project.dir)}
+    assert after == before
+    assert leftovers(full_store) == []
+
+
+def test_reading_needs_little_room(
+    hub: Hub, hub_project: Project, full_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is hashed to be pinned is not kept: only as much as is read ahead."""
+    monkeypatch.setattr("aimodels_fetcher.verification._DISCARD_BYTES", 1 << 20)
+    monkeypatch.setattr("aimodels_fetcher.targets._SCRATCH_PART", 1 << 20)
+    monkeypatch.setattr("aimodels_fetcher.targets._SCRATCH_AHEAD", 2 << 20)
+    hub.add_repo("org/name", {"big.txt": BigFile(12 << 20, seed=1)})
+    hub_project.write(MANIFEST)
+    hub_project.ok("lock", "-j", "1")
+    assert leftovers(full_store) == []
+
+
+def files_in(directory: Path) -> list[str]:
+    return [name for name in names_in(directory) if (directory / name).is_file()]
 
 
 def test_prefetch_says_what_it_lacks(hub_project: Project, repo: Repo, no_nix: Path) -> None:
