@@ -111,7 +111,9 @@ def test_jobs_bound_every_request(locking: Locking, jobs: int, settings: str) ->
     locking.backend.fill({**FILES, **{f"part-{n}": b"%d" % n for n in range(20)}})
     gauge = Gauge(locking.backend)
     locking.ok("-j", str(jobs), settings=settings)
-    assert gauge.most == 1 if jobs == 1 else 1 < gauge.most <= jobs
+    assert gauge.most <= jobs
+    # Where there is more to ask for than a listing.
+    assert gauge.most > 1 or jobs == 1 or len(locking.backend.recording_proxy.log) < len(FILES)
 
 
 def test_what_is_published_is_not_read(locking: Locking) -> None:
