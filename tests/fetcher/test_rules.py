@@ -53,6 +53,8 @@ def test_the_pointer_is_the_canonical_one() -> None:
 
 def test_numbers_for_people() -> None:
     assert bytes_text(609) == "609 B"
+    assert [bytes_text(n) for n in (1023, 1024)] == ["1023 B", "1.0 KiB"]
+    assert [bytes_text(1 << bits) for bits in (20, 30, 40)] == ["1.0 MiB", "1.0 GiB", "1.0 TiB"]
     assert bytes_text(9_976_576_152) == "9.3 GiB"
     assert bytes_text(5 << 40) == "5.0 TiB"
     assert [counted(n, "file") for n in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
