@@ -3,10 +3,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 
-from aimodels_fetcher.digests import Verifier, hex_to_sri, sri_to_hex
+from aimodels_fetcher.digests import Verifier, hex_to_sri, lfs_pointer_blob_id, sri_to_hex
 
 EMPTY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
@@ -56,3 +57,26 @@ def test_git_blob_ids() -> None:
         [git, "hash-object", "--stdin"], input=b"hello\n", capture_output=True, check=True
     )
     assert git_blob_id(b"hello\n") == made.stdout.decode().strip()
+
+
+def test_a_verifier_counts_and_hashes_what_it_is_given() -> None:
+    verifier = Verifier()
+    for piece in (b"he", memoryview(b"llo"), b"\n"):
+        verifier.update(piece)
+    assert verifier.size == 6
+    assert verifier.sha256 == hashlib.sha256(b"hello\n").hexdigest()
+    assert verifier.git_blob_id is None, "it costs time, and was not asked for"
+
+
+def test_machines_that_allow_sha1_for_security_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in FIPS mode; git's ids secure nothing."""
+    sha1 = hashlib.sha1
+
+    def strict(data: bytes = b"", *, usedforsecurity: bool = True) -> Any:
+        if usedforsecurity:
+            raise ValueError("unsupported hash type sha1")
+        return sha1(data, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "sha1", strict)
+    assert git_blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+    assert lfs_pointer_blob_id("0" * 64, 1)

@@ -41,6 +41,19 @@ def test_unused_patterns_are_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("filters", "text"),
+    [
+        (Filters(), "no filters"),
+        (Filters(("*.json", "x/")), "include = ['*.json', 'x/']"),
+        (Filters(None, ("*.bin",)), "exclude = ['*.bin']"),
+        (Filters((), ("*",)), "include = [] and exclude = ['*']"),
+    ],
+)
+def test_messages_show_the_patterns(filters: Filters, text: str) -> None:
+    assert str(filters) == text
+
+
+@pytest.mark.parametrize(
     "path", ["a b", 'q"uote', "${x}", "new\nline", "é/日本", ".gitattributes", "..a/...", "a\\b"]
 )
 def test_odd_paths_are_fine(path: str) -> None:

@@ -11,8 +11,9 @@ from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimodels_fetcher import progress
+from aimodels_fetcher import progress, urls
 from aimodels_fetcher.digests import hex_to_sri, lfs_pointer_blob_id, sri_to_hex
+from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.filters import Filters
 from aimodels_fetcher.log import redirected, say
 from aimodels_fetcher.wording import bytes_text, counted, duration_text
@@ -53,6 +54,8 @@ def test_the_pointer_is_the_canonical_one() -> None:
 
 def test_numbers_for_people() -> None:
     assert bytes_text(609) == "609 B"
+    assert [bytes_text(n) for n in (1023, 1024)] == ["1023 B", "1.0 KiB"]
+    assert [bytes_text(1 << bits) for bits in (20, 30, 40)] == ["1.0 MiB", "1.0 GiB", "1.0 TiB"]
     assert bytes_text(9_976_576_152) == "9.3 GiB"
     assert bytes_text(5 << 40) == "5.0 TiB"
     assert [counted(n, "file") for n in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
@@ -90,3 +93,77 @@ def test_progress_is_whole_lines(
     assert lines
     assert re.fullmatch(pattern, lines[0])
     assert re.fullmatch(r"fetched org/model@01c7f73 a\.bin: 4\.0 MiB in [\d.]+ s \(.+/s\)", last)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://example.org/a/b", "https://example.org/a/b"),
+        ("https://me:secret@example.org:8/a?token=secret#secret", "https://example.org:8/a"),
+        ("https://me@secret@example.org/@a", "https://example.org/@a"),
+        ("http://[::1", "an address that cannot be parsed"),
+    ],
+)
+def test_urls_are_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    assert urls.public(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("https://Example.org/a", ("https", "example.org", 443)),
+        ("http://example.org:443", ("http", "example.org", 443)),
+        ("http://me@[::1]/a", ("http", "::1", 80)),
+        ("file:///etc/passwd", ("file", None, None)),
+    ],
+)
+def test_a_server_is_a_scheme_a_host_and_a_port(
+    url: str, server: tuple[str, str | None, int | None]
+) -> None:
+    assert urls.origin(url) == server
+
+
+def test_an_address_that_is_malformed_has_no_server() -> None:
+    with pytest.raises(FetchError, match=r"^http://a:b/x is not a valid address: ") as caught:
+        urls.origin("http://me:secret@a:b/x?secret")
+    assert "secret" not in str(caught.value)
+    assert caught.value.hint == "check HF_ENDPOINT and the model's endpoint"
+
+
+@pytest.mark.parametrize(
+    ("url", "server", "file"),
+    [
+        ("https://hub.example.org", True, False),
+        ("http://[::1]:8090/hub/", True, True),
+        ("https://hub.example.org/a?b=c", False, True),
+        ("https://hub.example.org/@scope/a", False, True),
+        ("https://hub.example.org/", True, False),
+        *[
+            (url, False, False)
+            for url in (
+                *("", "hub.example.org/a", "ftp://hub.example.org/a", " https://hub.example.org/a"),
+                *("https:///a", "https://me:secret@hub.example.org/a", "https://?a/b"),
+                *("https://hub.example.org/a#b", "https://hub.example.org/a b"),
+                *("https://hub.example.org/a\n", "https://hub.example.org:0/a"),
+                *("https://hub.example.org:x/a", "https://hub.example.org:65536/a", "https://[x/a"),
+            )
+        ],
+    ],
+)
+def test_which_urls_may_be_stored(url: str, *, server: bool, file: bool) -> None:
+    assert (urls.is_server(url), urls.is_file(url)) == (server, file)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "X-Goog-Signature"),
+        *("x-goog-credential", "Signature", "sig", "token", "access_token", "private-token"),
+        *("api_key", "api-key", "apikey", "key", "secret", "password", "auth", "JWT"),
+    ],
+)
+def test_parameters_that_stand_for_a_login(name: str) -> None:
+    assert urls.holds_secret(f"https://example.org/a?{name}=x")
+    assert urls.holds_secret(f"https://example.org/a?download=1&{name}=")
+    for harmless in (f"a/{name}=x", f"a?{name}s=x", f"a?download={name}", f"a?{name}"):
+        assert not urls.holds_secret(f"https://example.org/{harmless}")

@@ -45,6 +45,8 @@ def test_it_follows_those_who_write(target: WatchedTarget, monkeypatch: pytest.M
     file = PartialFile(target, None)
     results: list[Verifier] = []
     discarded: list[None] = []
+    ranges: list[tuple[int, int]] = []
+    monkeypatch.setattr(target, "discard", lambda _, start, end: ranges.append((start, end)))
     reader = threading.Thread(
         target=lambda: results.append(
             hash_behind(
@@ -71,6 +73,10 @@ def test_it_follows_those_who_write(target: WatchedTarget, monkeypatch: pytest.M
     (got,) = results
     assert (got.size, got.sha256, got.git_blob_id) == (GOOD.size, GOOD.sha256, GOOD.git_blob_id)
     assert len(discarded) == len(CONTENT) // 1400
+    # All that was read, once: what is not discarded holds back the writers of a scratch file.
+    assert len(ranges) == len(discarded)
+    assert [start for start, _ in ranges] == [0, *(end for _, end in ranges[:-1])]
+    assert len(CONTENT) - ranges[-1][1] < 1000
 
 
 def test_it_stops_with_the_file(target: WatchedTarget) -> None:

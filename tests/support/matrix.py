@@ -245,7 +245,10 @@ STATUSES = [
         )
         for code in (400, 401, 403, 404, 410, 451, 501)
     ),
-    *(Fault(f"HTTP {code} in a burst", status(code), range(4)) for code in (500, 502, 503, 504)),
+    *(
+        Fault(f"HTTP {code} in a burst", status(code), range(4))
+        for code in (408, 425, 500, 502, 503, 504)
+    ),
     *(
         Fault(f"HTTP {code} in a burst from the endpoint", status(code), range(4), RESOLVE)
         for code in (500, 502, 503, 504)

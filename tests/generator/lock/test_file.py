@@ -38,6 +38,9 @@ def test_one_fact_a_line_and_keys_sorted() -> None:
         "lfs": False,
         "blobId": "1" * 40,
     }
+    assert sorted(data["models"]["llama-2-7b"]) == [
+        *("card", "digest", "files", "integration", "layout", "source")
+    ]
     assert data["models"]["llama-2-7b"]["card"] == {
         "gated": "manual",
         "library": "transformers",
@@ -82,8 +85,10 @@ def edit(**changes: Any) -> str:
         ('{"version": 2, "models": {}}', "has version 2, we know 1"),
         ('{"version": 1}', "models is missing"),
         ('{"version": 1, "models": []}', "models is a list"),
-        (edit(digest=None), "llama-2-7b.digest is missing"),
-        (edit(source=None), "llama-2-7b.source is no source"),
+        (edit(digest=None), "models.lock: models.llama-2-7b.digest is missing"),
+        (edit(source=None), "models.lock: models.llama-2-7b.source is no source"),
+        (edit(fallbacks=[{}]), "llama-2-7b.fallbacks[1] is no source"),
+        (edit(fallbacks=[{"s3": {"bucket": "b"}, "url": {}}]), "fallbacks[1] is no source"),
         (edit(source={"huggingface": {"repo": "a/b"}}), "lacks its repo or its 40-digit rev"),
         (edit(source={"huggingface": {"repo": "a/b", "rev": "main"}}), "40-digit rev"),
         (

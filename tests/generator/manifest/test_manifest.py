@@ -128,6 +128,14 @@ BAD = [
     (MODEL.replace("huggingface", "hugingface"), ["hugingface", "did you mean huggingface?"]),
     ("[models.m]", ["models.m has no source", "source.huggingface"]),
     ("[models.m]\nsource = {}", ["models.m.source names no source", "source.huggingface"]),
+    (
+        MODEL + 'source.s3 = { bucket = "my-models" }',
+        ["models.m.source names several sources", "fallbacks = [{"],
+    ),
+    (
+        MODEL + 'fallbacks = [{ url.files.a = "https://a.example/a" }, {}]',
+        ["models.m.fallbacks[2] names no source", "source.huggingface"],
+    ),
     (MODEL.replace("org/name", "a/b/c"), [f"{HF}.repo is 'a/b/c'", "org/name"]),
     (MODEL.replace("org/name", "bad name"), ["no repository id", "org/name"]),
     (MODEL.replace("org/name", "or--g/name"), ["no repository id"]),
@@ -172,6 +180,7 @@ BAD = [
         )
     ],
     (MODEL + "include = []", ["models.m.include is empty", "leave include out"]),
+    ("[defaults]\ninclude = []", ["defaults.include is empty", "leave include out"]),
     (MODEL + 'include = "*.json"', ["models.m.include is a string", "write a list"]),
     (MODEL + "include = [1]", ["models.m.include holds 1", "list of strings"]),
     (MODEL + 'exclude = [""]', ["models.m.exclude holds ''"]),
@@ -188,6 +197,17 @@ BAD = [
         ["integration.huggingface.org is 'a/b'", "letters"],
     ),
     (MODEL + 'integration.hugface.org = "a"', ["did you mean huggingface?"]),
+    *[
+        (
+            f'[models.m]\nsource.s3 = {{ bucket = "my-models" }}\n{half}',
+            ["models.m.source.s3 has no name of its own", "add integration.huggingface"],
+        )
+        for half in (
+            "",
+            'integration.huggingface.org = "a"',
+            'integration.huggingface.model = "a"',
+        )
+    ],
     (MODEL.replace("models.m", 'models."a b"'), ['models."a b"', "letters, digits and + ."]),
     (MODEL.replace("models.m", 'models.".m"'), ["no name that the Nix store allows"]),
     (MODEL.replace("models.m", 'models."a\\nb"'), ['models."a\\nb"']),
@@ -196,7 +216,7 @@ BAD = [
     (MODEL + MODEL, ["models.toml:3:", "twice"]),
     ("[models.m\n", ["models.toml:1:10"]),
     ("a = 1\nb = \n", ["models.toml:2:5"]),
-    ('a = """\nx\n', ["models.toml:"]),
+    ('a = """\nx\n', ["models.toml:3: "]),
 ]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,15 @@ def test_names_are_those_of_the_nix_library(host_nix: NixEnv, tmp_path: Path) ->
     assert made["files"] == [store_paths.file_name(text) for text in STRINGS]
     assert made["trees"] == [store_paths.tree_name("a model", identity) for identity in IDENTITIES]
     assert made["long"] == [store_paths.tree_name(text, {}) for text in STRINGS]
+
+
+def test_a_store_path_of_the_usual_store() -> None:
+    """As `nix-store --print-fixed-path` prints them."""
+    sri = hex_to_sri(hashlib.sha256(b"").hexdigest())
+    flat = names.store_path("flat", sri, "empty")
+    recursive = names.store_path("recursive", sri, "empty")
+    assert flat == "/nix/store/1q82x5ah029adc0r5p06p3ivlzzh3hss-empty"
+    assert recursive == "/nix/store/h4wkqbs2i5dz1hjn4cwxjzpcn7fhilaq-empty"
 
 
 def test_store_paths_are_those_of_nix(host_nix: NixEnv, tmp_path: Path) -> None:
