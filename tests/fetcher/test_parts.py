@@ -125,6 +125,17 @@ def test_a_slow_part_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     assert slow.left < 4 * MIB, "whoever is quicker gets more"
 
 
+def test_a_part_that_is_nearly_done_is_not_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another connection would take as long to begin."""
+    parts = Parts(52 * MIB)
+    part = take(parts, None)
+    part.at = 40 * MIB
+    monkeypatch.setattr(time, "monotonic", lambda: part.since + 10)
+    assert parts.take(1) is None, "3 seconds are left"
+    part.at = 36 * MIB
+    assert take(parts, 1).at > 36 * MIB
+
+
 def test_what_is_being_written_stays_with_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = Parts(8 * MIB)
     part = take(parts, None)
@@ -146,3 +157,13 @@ def test_a_size_that_becomes_known_cuts_what_is_taken_and_what_is_not() -> None:
     parts.give_back(part)
     assert parts.complete
     assert parts.frontier == 10
+
+
+def test_a_size_that_becomes_known_keeps_what_nobody_has_taken() -> None:
+    parts = Parts(UNKNOWN)
+    first = take(parts, 2)
+    parts.resize(100 * MIB)
+    assert first.end == 64 * MIB
+    rest = take(parts, None)
+    assert (rest.at, rest.end) == (64 * MIB, 100 * MIB)
+    assert not parts.wanting

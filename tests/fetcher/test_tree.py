@@ -9,6 +9,8 @@ import pytest
 from huggingface_hub import snapshot_download
 from huggingface_hub._tree_cache import read_tree_cache
 
+from aimodels_fetcher import layout
+from aimodels_fetcher.errors import FetchError
 from support.fake_repo import blob_id, lfs_pointer, sha256
 from support.hub import BigFile, Response
 from support.specs import EVERYTHING, source, sri
@@ -208,3 +210,24 @@ def test_assembling_checks_sizes_and_clashes(hub: Hub, fetch: Fetch, tmp_path: P
     run = fetch("assemble", source(hub, repo), files={"../a": pin}, **common)
     assert run.status == 1
     assert "would leave the output" in run.log
+
+
+def test_an_entry_is_not_made_where_one_is(tmp_path: Path) -> None:
+    layout.start(tmp_path / "out")
+    with pytest.raises(FetchError, match="out exists already"):
+        layout.start(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        (("a/b", "a/b"), "'a/b' is listed twice"),
+        (("a/b", "a"), "'a' is listed twice, or is a directory of another path"),
+        (("a", "a/b"), "'a/b' needs a directory where another path has a file"),
+    ],
+)
+def test_one_place_has_one_file(tmp_path: Path, paths: tuple[str, str], reason: str) -> None:
+    layout.start(tmp_path / "out")
+    layout.link(tmp_path / "out", paths[0], "0" * 64)
+    with pytest.raises(FetchError, match=reason):
+        layout.link(tmp_path / "out", paths[1], "1" * 64)

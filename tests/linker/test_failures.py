@@ -115,6 +115,14 @@ class TestTwoUsers:
         run = either.link(models, launcher=prefix())
         assert (run.status, run.out, run.err) == (0, [], [])
 
+    def test_root_may_have_been_there_first(self, linker: Linker, models: dict[str, Path]) -> None:
+        """What root has recorded is known to the user, who may remove it."""
+        linker.link(models)
+        os.chown(linker.hub, _NOBODY, _NOBODY)
+        run = linker.link({A: models[A]}, launcher=prefix())
+        assert (run.status, run.err) == (0, [])
+        assert run.out == [f"ai-models: removed 2 in {linker.hub}"]
+
     def test_one_entry_of_another_user(self, directories: Linker, models: dict[str, Path]) -> None:
         directories.link(models, launcher=prefix())
         (blob,) = (p for p in (directories.hub / B / "blobs").iterdir() if p.read_bytes() == b"b")

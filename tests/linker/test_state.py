@@ -30,6 +30,7 @@ def test_the_state_is_sorted_and_versioned(either: Linker, entry: Callable[..., 
     assert data["version"] == 1
     assert list(data["hubs"]) == [str(either.hub)]
     assert set(data["hubs"][str(either.hub)]) == {A, B}
+    assert {record["mode"] for record in data["hubs"][str(either.hub)].values()} == {either.mode}
     assert text == json.dumps(data, sort_keys=True, indent=1) + "\n"
 
 
@@ -159,6 +160,13 @@ def test_the_state_is_not_read_through_a_link(linker: Linker, entry: Callable[..
     assert (linker.hub / A).is_symlink()
     assert elsewhere.read_bytes() == before
     assert not linker.state.is_symlink()
+
+
+def test_the_directory_of_the_state_is_made(linker: Linker, entry: Callable[..., Path]) -> None:
+    odd = linker.but(state=linker.root / "new/place/state.json")
+    run = odd.link({A: entry("a")})
+    assert (run.status, run.err) == (0, [])
+    assert odd.state.is_file()
 
 
 def test_a_pipe_in_its_place_is_not_waited_for(linker: Linker, entry: Callable[..., Path]) -> None:
@@ -327,7 +335,8 @@ class TestMergedRecords:
         record = DirectoryRecord({"main": "1"}, {"1": ["a"]}, made=True)
         assert merge_records(record, other) == record
         # It is not sure to be made, and neither are its refs.
-        assert merge_records(other, record) == DirectoryRecord({"main": ""}, {"1": ["a"]})
+        merged = DirectoryRecord({"main": ""}, {"1": ["a"]}, made=False)
+        assert merge_records(other, record) == merged
 
     def test_refs_that_change_are_in_doubt(self) -> None:
         before = DirectoryRecord({"same": "1", "moved": "1", "gone": "1"}, made=True)

@@ -82,6 +82,11 @@ FAULTS = [
     refused("HTTP 404", "no such repository", status(404)),
     refused("redirects", "a redirect to itself", redirect("?")),
     refused("is not HTTP", "a redirect to a file", redirect("file:///etc/passwd")),
+    refused(
+        "redirects to http://127.0.0.1:99999/x, which is not HTTP or no URL",
+        "a redirect to a port that none can be",
+        redirect("http://127.0.0.1:99999/x"),
+    ),
     refused("redirects", "a revision that redirects to itself", redirect("?"), where=REVISION),
     refused("error", "deeply nested JSON", status(200, b"[" * 100_000)),
     refused("error", "a number without an end", status(200, b"[" + b"9" * 100_000 + b"]")),
@@ -146,6 +151,14 @@ def test_hostile_rows(
     verdict(run, {"a": b"1"}, refused="error")
     made = {path.name for path in set(tmp_path.iterdir()) - before}
     assert made <= {"spec-1.json", "log-1", "out-1"}
+
+
+def test_a_page_without_an_end(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
+    """It would fill the memory."""
+    repo = hub.add_repo("org/model", FILES)
+    spoil(hub, Fault("", status(200, b"[" * (2 << 20)), ALWAYS, LISTING))
+    run = fetch.but(http_client__MAX_DOCUMENT=1 << 20)("tree", source(hub, repo), **EVERYTHING)
+    verdict(run, FILES, refused="is too large for what it should be: over 1 MiB")
 
 
 def test_three_thousand_files(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:

@@ -209,6 +209,7 @@ BAD = [
         )
     ],
     (MODEL.replace("models.m", 'models."a b"'), ['models."a b"', "letters, digits and + ."]),
+    (MODEL.replace("models.m", 'models."modèle"'), ['models."modèle" is no name']),
     (MODEL.replace("models.m", 'models.".m"'), ["no name that the Nix store allows"]),
     (MODEL.replace("models.m", 'models."a\\nb"'), ['models."a\\nb"']),
     ("models = 1", ["models is an integer", "write a table"]),
