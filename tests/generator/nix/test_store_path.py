@@ -106,8 +106,8 @@ def test_names_are_those_of_the_nix_library(host_nix: NixEnv, tmp_path: Path) ->
 def test_a_store_path_of_the_usual_store() -> None:
     """As `nix-store --print-fixed-path` prints them."""
     sri = hex_to_sri(hashlib.sha256(b"").hexdigest())
-    flat = names.store_path("flat", sri, "empty")
-    recursive = names.store_path("recursive", sri, "empty")
+    flat = store_paths.store_path("flat", sri, "empty")
+    recursive = store_paths.store_path("recursive", sri, "empty")
     assert flat == "/nix/store/1q82x5ah029adc0r5p06p3ivlzzh3hss-empty"
     assert recursive == "/nix/store/h4wkqbs2i5dz1hjn4cwxjzpcn7fhilaq-empty"
 
