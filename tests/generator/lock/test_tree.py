@@ -23,6 +23,7 @@ from support.hub import BigFile, Response
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support.fake_repo import Content
     from support.hub import Hub, Repo, Request
     from support.nix import NixEnv
     from support.project import Project
@@ -274,7 +275,7 @@ def full_store(tmp_path: Path, host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch
         yield disk
 
 
-BIG = {"config.json": b"{}", "model.safetensors": BigFile(6 << 20, seed=1)}
+BIG: dict[str, Content] = {"config.json": b"{}", "model.safetensors": BigFile(6 << 20, seed=1)}
 
 
 @pytest.mark.parametrize("command", ["lock", "prefetch"])

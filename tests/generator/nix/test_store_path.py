@@ -90,7 +90,7 @@ def test_names_are_those_of_the_nix_library(host_nix: NixEnv, tmp_path: Path) ->
           names = import {CHECKOUT}/nix/names.nix;
           given = builtins.fromJSON (builtins.readFile {tmp_path}/in.json);
         in {{
-          sanitized = map store_paths.sanitize given.strings;
+          sanitized = map names.sanitize given.strings;
           files = map names.fileName given.strings;
           trees = map (names.treeName "a model") given.ids;
           long = map (s: names.treeName s {{ }}) given.strings;
