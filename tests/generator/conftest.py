@@ -31,6 +31,7 @@ def recording_proxy(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rec
         for variable, value in {**ENV, "AWS_ENDPOINT_URL": recording_proxy.url}.items():
             monkeypatch.setenv(variable, value)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+        monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
         yield recording_proxy
 
 

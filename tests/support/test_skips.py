@@ -32,7 +32,12 @@ def test_c():
 def run(*args: str | Path, **env: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", *args],
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT / "tests"), **env},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(CHECKOUT / "tests"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # most of the time would go to their imports
+            **env,
+        },
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
@@ -42,7 +47,7 @@ def run(*args: str | Path, **env: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "workers"])
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist.plugin", "-n1")], ids=["alone", "workers"])
 def test_the_skips_of_several_runs_are_one_table(tmp_path: Path, workers: tuple[str, ...]) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     kept = tmp_path / "skips"
