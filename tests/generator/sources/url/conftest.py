@@ -1,0 +1,29 @@
+"""A web server with a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimodels_fetcher import retry
+from generator.sources.url.helpers import (
+    CONTENT,
+)
+from support.fake_repo import mirror
+from support.nginx import Nginx, public_directory
+from support.recording_proxy import RecordingProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def recording_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingProxy]:
+    """nginx with the model, and others beside it."""
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    files = {"model.gguf": CONTENT, "other.gguf": b"other", "page.html": b"<html></html>"}
+    with public_directory() as folder:
+        mirror(folder / "www", files)
+        with Nginx(folder / "www", folder) as nginx, RecordingProxy(nginx.url) as recording_proxy:
+            yield recording_proxy

@@ -1,0 +1,57 @@
+"""Projects whose models are at plain addresses."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from generator.sources.buckets import INTEGRATION
+from support.loopback import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.loopback import Request
+    from support.project import Project
+    from support.recording_proxy import RecordingProxy
+
+CONTENT = b"content of the model"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+CODED = base64.b64encode(bytes.fromhex(SHA256)).decode()
+ZEROS = "0" * 64
+
+
+def lock(project: Project, *urls: str, more: str = "", args: tuple[str, ...] = ()) -> Any:
+    listed = ", ".join(f'"{url}"' for url in urls)
+    project.write(
+        f'[models.m]\nsource.url.files = {{ "model.gguf" = [{listed}] }}\n{more}\n{INTEGRATION}'
+    )
+    return project.run("lock", *args)
+
+
+def pin(project: Project) -> dict[str, Any]:
+    pin: dict[str, Any] = project.lock["m"]["files"]["model.gguf"]
+    return pin
+
+
+def reads(recording_proxy: RecordingProxy) -> list[str]:
+    return [request.path for request in recording_proxy.log if request.method == "GET"]
+
+
+def with_headers(recording_proxy: RecordingProxy, **headers: str) -> Callable[[Request], Response]:
+    more = {key.replace("_", "-"): value for key, value in headers.items()}
+
+    def fault(request: Request) -> Response:
+        answer = recording_proxy.forward(request)
+        kept = {key: value for key, value in answer.headers.items() if key not in more}
+        named = {key: value for key, value in more.items() if value}
+        return Response(answer.status, {**kept, **named}, answer.body, answer.framing)
+
+    return fault
+
+
+def sums_of(recording_proxy: RecordingProxy, *lines: str) -> str:
+    text = "\n".join(lines).encode()
+    recording_proxy.faults = lambda r: Response(200, {}, text) if "SUMS" in r.path else None
+    return f'source.url.sums = "{recording_proxy.url}/SHA256SUMS"'
