@@ -21,7 +21,8 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 """
 _LABEL, _BAR, _VALUE, _GAP = 210, 190, 70, 20  # widths in pixels
 _LINE, _THICKNESS = 20, 13  # heights in pixels
-_OUTLIER = 3  # times the next longest: the bar is cut, so that the others remain visible
+# A bar more than this many times as long as the next is shortened, so that the others stay visible.
+_OUTLIER = 3
 
 
 class Bar(NamedTuple):

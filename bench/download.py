@@ -52,7 +52,7 @@ class _Pins(NamedTuple):
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Download each model with each client by turns, without a limit and with one."""
+    """Alternate between the clients for each model, first without a rate limit, then with one."""
     if PROGRAM is None:
         yield absent("not measured", ["nginx is not installed"])
         return

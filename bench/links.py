@@ -23,7 +23,7 @@ _LN = 'while read -r name path; do ln -sfn -- "$path" "$1/$name"; done < "$2"'
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Link, and make as many links with another program, by turns, in new directories."""
+    """Alternate between the linker and a program that makes as many links, in new directories."""
     with scratch() as directory:
         entries = _entries(directory / "store", max(_COUNTS))
         for mode in ("link", "directory"):

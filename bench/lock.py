@@ -20,7 +20,7 @@ _MIB = 1 << 20
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Lock and download by turns."""
+    """Alternate between locking and downloading."""
     locking, downloading, hashing = Meter(), Meter(), Meter()
     asked, fetched = [], []
     with HubProcess({_REPO: model(settings.size)}) as hub, scratch() as directory:

@@ -77,7 +77,7 @@ builtins.mapAttrs (name: model: (fetchModel (model // { inherit name; })).linked
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Evaluate the outputs of the module, and the models by themselves, by turns."""
+    """Alternate between evaluating the outputs of the module and the models alone."""
     try:
         lib = registry.flake("nixpkgs") / "lib"
     except pytest.skip.Exception as reason:

@@ -82,6 +82,6 @@ def fetch_model(pin: Pin) -> str:
 
 
 def prepare(nix: NixEnv, expression: str) -> None:
-    """Put into a new store what every first build does, so that it is not measured."""
+    """Add to a new store what every first build needs, so that the measurement leaves it out."""
     nix.run("nix-instantiate", "-E", expression)
     nix.build(f"{PKGS}.cacert")

@@ -48,7 +48,7 @@ class _Server(NamedTuple):
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Lock once and count, then fetch by turns, from two servers.
+    """Lock once and count the requests, then alternate between the clients, on two servers.
 
     Where the AWS command line is not installed, there is nothing beside our figures.
     """

@@ -68,7 +68,7 @@ class _Program(NamedTuple):
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Print help, import click, and lock again with this and the other checkout, by turns."""
+    """Alternate between printing help, importing click, and locking again with each checkout."""
     importing, helping, relocking = Meter(), Meter(), Meter()
     other_helping, other_relocking = Meter(), Meter()
     repos = {f"model-{n}": f"bench/model-{n}" for n in range(_MODELS)}

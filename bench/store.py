@@ -81,7 +81,7 @@ def _downloads(nix: NixEnv, files: Pin, tree: Pin) -> Iterator[Row]:
 
 
 def _assemblies(nix: NixEnv, files: Pin, runs: int) -> Iterator[Row]:
-    """Assemble what is in the store, and run a build that does nothing, by turns."""
+    """Alternate between assembling files of the store and a build that does nothing."""
     link, copy, empty = Meter(), Meter(), Meter()
     turns = {
         fetch_model({**files, "layout": "link"}): link,

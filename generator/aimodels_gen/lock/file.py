@@ -102,10 +102,13 @@ def read(path: Path) -> Lock | None:
     except ValueError as error:
         raise LockError(f"{path} is not JSON: {error}", _RESTORE) from None
     if not isinstance(data, dict) or type(data.get("version")) is not int:
-        raise LockError(f"{path} is no lock of aimodels-gen", _RESTORE)
+        raise LockError(f"{path} is not a lock file of aimodels-gen", _RESTORE)
     if data["version"] != VERSION:
         hint = "upgrade aimodels-gen, or delete the lock and lock again"
-        raise LockError(f"{path} has version {data['version']}, we know {VERSION}", hint)
+        raise LockError(
+            f"{path} has version {data['version']}, this version of aimodels-gen knows {VERSION}",
+            hint,
+        )
     place = Place(path.name, error=LockError, repair=_RESTORE)
     models = read_table(data, LockTable, place).models
     place = place.child("models")
@@ -198,7 +201,9 @@ def _model(name: str, table: ModelTable, place: Place) -> LockedModel:
 
 def _source(table: KindTable | None, place: Place) -> PinnedSource:
     if table is None or len(table) != 1 or not table.keys() <= set(sources.names()):
-        place.fail(None, "is no source that we know", f"upgrade aimodels-gen, or {_RESTORE}")
+        place.fail(
+            None, "is not a source that this version knows", f"upgrade aimodels-gen, or {_RESTORE}"
+        )
     ((name, data),) = table.items()
     inner = place.child(name)
     fields = msgspec.structs.asdict(read_table(data, source_table(name), inner))
