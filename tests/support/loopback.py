@@ -11,7 +11,7 @@ import struct
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
@@ -70,6 +70,13 @@ class Response:
     @property
     def pieces(self) -> Iterable[bytes]:
         return [self.body] if isinstance(self.body, bytes) else self.body
+
+    def with_headers(self, **headers: str) -> Response:
+        """Return it with other headers, whose names have `_` for `-`; empty ones are left out."""
+        given = {key.replace("_", "-").title(): value for key, value in headers.items()}
+        kept = {k: v for k, v in self.headers.items() if k.title() not in given}
+        named = {key: value for key, value in given.items() if value}
+        return replace(self, headers={**kept, **named})
 
 
 class Watched:

@@ -14,6 +14,7 @@ from aimodels_gen.lock import file as lock_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import IO
 
     import pytest
 
@@ -63,6 +64,18 @@ class Project:
             env={**self.environment(), **environment},
             cwd=self.dir,
             capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def run_into(self, stdout: int | IO[bytes], *args: str) -> subprocess.CompletedProcess[str]:
+        """Run it in a process of its own that writes to this file or descriptor."""
+        return subprocess.run(
+            [sys.executable, "-m", "aimodels_gen", *args],
+            env=self.environment(),
+            cwd=self.dir,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             check=False,
         )

@@ -219,15 +219,7 @@ def test_a_reader_that_goes_away(hub: Hub, hub_project: Project) -> None:
     hub_project.ok("lock")
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(
-        program("lock", "-q"),
-        env=environment(),
-        cwd=hub_project.dir,
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    done = hub_project.run_into(writer, "lock", "-q")
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
 
@@ -236,15 +228,7 @@ def test_a_reader_that_goes_away(hub: Hub, hub_project: Project) -> None:
 def test_a_full_disk_below_stdout(project: Project) -> None:
     project.write("")
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            program("lock"),
-            env=environment(),
-            cwd=project.dir,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = project.run_into(full, "lock")
     assert done.returncode == 1
     assert done.stderr.splitlines()[0] == "error: No space left on device"
     assert "Exception ignored" not in done.stderr

@@ -63,15 +63,7 @@ def test_a_rendering_that_fails(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
 def test_stdout_that_is_full(hub_project: Project, before: dict[str, bytes]) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "aimodels_gen", "update"],
-            env=hub_project.environment(),
-            cwd=hub_project.dir,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = hub_project.run_into(full, "update")
     assert done.returncode == 1
     assert done.stderr.startswith("error: No space left on device\nhint: ")
     assert contents(hub_project) == before

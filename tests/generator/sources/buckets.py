@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from support.loopback import Response
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from support.loopback import Request
+    from support.loopback import Request, Response
     from support.project import Project
     from support.recording_proxy import RecordingProxy
 
@@ -35,9 +33,6 @@ def as_amazon_says(
     def fault(request: Request) -> Response | None:
         if request.method != "HEAD":
             return None
-        answer = recording_proxy.forward(request)
-        more = {key.replace("_", "-").title(): value for key, value in headers.items()}
-        kept = {k: v for k, v in answer.headers.items() if k.lower() not in map(str.lower, more)}
-        return Response(answer.status, {**kept, **more})
+        return recording_proxy.forward(request).with_headers(**headers)
 
     return fault

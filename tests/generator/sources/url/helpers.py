@@ -40,15 +40,7 @@ def reads(recording_proxy: RecordingProxy) -> list[str]:
 
 
 def with_headers(recording_proxy: RecordingProxy, **headers: str) -> Callable[[Request], Response]:
-    more = {key.replace("_", "-"): value for key, value in headers.items()}
-
-    def fault(request: Request) -> Response:
-        answer = recording_proxy.forward(request)
-        kept = {key: value for key, value in answer.headers.items() if key not in more}
-        named = {key: value for key, value in more.items() if value}
-        return Response(answer.status, {**kept, **named}, answer.body, answer.framing)
-
-    return fault
+    return lambda request: recording_proxy.forward(request).with_headers(**headers)
 
 
 def sums_of(recording_proxy: RecordingProxy, *lines: str) -> str:
