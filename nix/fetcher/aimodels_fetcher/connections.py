@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from aimodels_fetcher.header_deadline import PunctualResponse, watch
+from aimodels_fetcher.deadlines import watch
+from aimodels_fetcher.framing import StrictResponse
 from aimodels_fetcher.http_errors import has_cause, sorted_fault
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _CUTS = (ConnectionResetError, BrokenPipeError, urllib3.exceptions.ClosedPoolErr
 _FAULTS = (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 
 # What http.client makes of responses, for urllib3's connections of both kinds.
-urllib3.connection.HTTPConnection.response_class = PunctualResponse
+urllib3.connection.HTTPConnection.response_class = StrictResponse
 
 
 class Connections:
