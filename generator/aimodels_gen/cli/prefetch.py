@@ -37,7 +37,7 @@ def command(*, names: tuple[str, ...], manifest: Path, quiet: bool) -> None:
     console = Console(quiet=quiet)
     try:
         wanted = [lock.models[name] for name in names or sorted(lock.models)]
-        added = prefetch(wanted, console.status)
+        added = prefetch(wanted, console.status, console.warn)
     finally:
         console.done()
     console.note(f"{len(added)} paths added to the store")

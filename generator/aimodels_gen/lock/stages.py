@@ -45,8 +45,8 @@ def lock_models(
     failures = Failures()
     pool = RequestPool(options.jobs or DEFAULT_JOBS)
     sources = (source for entry in entries for source in entry.sources)
-    # The fetcher reports there what it tries again.
-    with log.redirected(report), Clients(sources, warn) as clients:
+    # The fetcher reports there what it tries again, and what it waits for.
+    with log.redirected(report, warn), Clients(sources, warn) as clients:
         try:
             hashes = HashCompleter(clients, pool, options.jobs, failures, report, warn)
             pinning = Pinning(old, options, clients, report)

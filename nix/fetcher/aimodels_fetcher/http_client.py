@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -21,15 +22,18 @@ from aimodels_fetcher.redirects import EXPIRED, Redirects
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.retry import TRIES, retrying
 from aimodels_fetcher.urls import public
+from aimodels_fetcher.wording import bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import requests
 
 T = TypeVar("T")
 
-_MAX_DOCUMENT = 64 << 20  # bytes; a page of 1,000 rows has about 300 kB
+_DOCUMENT_BYTES = 4 << 20  # a page of 1,000 rows has about 0.3 MB
+_DOCUMENT_SECONDS = 120.0
+_MOST_BRACKETS = 100_000  # of a JSON document
 
 
 class ResolvedUrl:
@@ -83,7 +87,8 @@ class HttpClient:
         connections: How many to keep open for each server.
         moved: Two beginnings of URLs: what is wanted from the first is asked of the second.
         headers: To send with every request, wherever it goes.
-        ca_bundle: A file with certificates; None for the environment's.
+        ca_variables: Variables that may name a file with certificates, before those that all
+            programs know.
 
     Attributes:
         tries: How often to ask for a document, or for a head.
@@ -97,10 +102,10 @@ class HttpClient:
         moved: tuple[str, str] = ("", ""),
         *,
         headers: Mapping[str, str] | None = None,
-        ca_bundle: str | None = None,
+        ca_variables: Sequence[str] = (),
     ) -> None:
         self._requests = Redirects(
-            endpoint, authorize, Connections(connections, ca_bundle), moved, headers or {}
+            endpoint, authorize, Connections(connections, ca_variables), moved, headers or {}
         )
         self.tries = TRIES
 
@@ -147,16 +152,19 @@ class HttpClient:
         Raises:
             StatusError, FetchError: As `get_document`.
         """
-        document = self.get_document(url, json.loads, "JSON")
+        document = self.get_document(url, _parse_json, "JSON")
         return document.content, document.next_page
 
-    def get_document(self, url: str, parse: Callable[[bytes], T], kind: str) -> Document[T]:
+    def get_document(
+        self, url: str, parse: Callable[[bytes], T], kind: str, most: int | None = None
+    ) -> Document[T]:
         """GET a document, and parse it.
 
         Args:
             url: Its URL.
             parse: May raise ValueError or RecursionError for anything else.
             kind: What it parses, for messages.
+            most: The bytes that it may have; None for 4 MiB.
 
         Raises:
             StatusError, FetchError: As `get`, after trying again where that is worth it.
@@ -164,7 +172,7 @@ class HttpClient:
 
         def attempt() -> Document[T]:
             with self.get(ResolvedUrl(url)) as answer:
-                body = _whole(answer)
+                body = _whole(answer, most or _DOCUMENT_BYTES)
                 try:
                     content = parse(body)
                 except (ValueError, RecursionError) as error:
@@ -206,6 +214,10 @@ class HttpClient:
     def patience(self, seconds: float) -> None:
         self._requests.patience = seconds
 
+    def hint_at_limits(self, hint: str) -> None:
+        """Add to messages about limits of the rate of requests what raises them."""
+        self._requests.limit_hint = hint
+
     def close(self) -> None:
         """Close the idle connections."""
         self._requests.close()
@@ -226,14 +238,30 @@ class HttpClient:
         return response
 
 
-def _whole(answer: Response) -> bytes:
+def _whole(answer: Response, most: int) -> bytes:
+    """Read a document, which may neither be large nor take long: people wait for it."""
     body = bytearray()
     buffer = memoryview(bytearray(1 << 16))
+    start = time.monotonic()
     while count := answer.readinto(buffer):
         body += buffer[:count]
-        if len(body) > _MAX_DOCUMENT:
+        if len(body) > most:
             raise FetchError(
-                f"{answer.url} is too large for what it should be: over {_MAX_DOCUMENT >> 20} MiB",
+                f"{answer.url} is too large for what it should be: over {bytes_text(most)}",
                 "check the address",
             )
+        if time.monotonic() - start > _DOCUMENT_SECONDS:
+            raise FetchError(
+                f"{answer.url} is too slow: {bytes_text(len(body))} in {_DOCUMENT_SECONDS:.0f} s",
+                "try again later, or from a faster network",
+            )
+    if answer.ended_early:
+        raise TransientError(f"{answer.url}: the connection ended early")
     return bytes(body)
+
+
+def _parse_json(body: bytes) -> Any:  # noqa: ANN401 (whatever JSON has)
+    """Parse JSON that is not mostly brackets: each takes 100 times the memory of its byte."""
+    if body.count(b"[") + body.count(b"{") > _MOST_BRACKETS:
+        raise ValueError("brackets")
+    return json.loads(body)

@@ -7,7 +7,8 @@ import ssl
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import xml
-from aimodels_fetcher.errors import FetchError, StatusError, TransientError
+from aimodels_fetcher.environment import in_build, whose
+from aimodels_fetcher.errors import FetchError, SettingError, StatusError, TransientError
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
@@ -35,15 +36,16 @@ def sorted_fault(url: str, error: Exception, *, crowded: bool) -> FetchError | T
     causes = list(_causes(error))
     reason = _SECRETS.sub("", f"{type(causes[-1]).__name__}: {causes[-1]}").strip(": ")
     if any(map(_distrusts, causes)):
-        return FetchError(
+        variable = "NIX_SSL_CERT_FILE (or SSL_CERT_FILE)" if in_build() else "SSL_CERT_FILE"
+        return SettingError(
             f"{public(url)}: the server's certificate is not trusted: {reason}",
-            "behind a proxy with a CA of its own, point NIX_SSL_CERT_FILE (or SSL_CERT_FILE) of "
-            "nix-daemon at a bundle that has it",
+            f"behind a proxy with a CA of its own, point {variable} at a bundle that has it"
+            f"{whose()}",
         )
     if isinstance(error, ValueError):
         return FetchError(
             f"{public(url)} cannot be asked for: {reason}",
-            "check the address, and the proxy settings of nix-daemon",
+            f"check the address, and the proxy settings{whose()}",
         )
     if f"Tunnel connection failed: {PROXY_LOGIN}" in reason:
         return proxy_login(url)
@@ -55,11 +57,11 @@ def has_cause(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
     return any(isinstance(cause, kinds) for cause in _causes(error))
 
 
-def proxy_login(url: str) -> FetchError:
+def proxy_login(url: str) -> SettingError:
     """Return the error to raise where a proxy asks for a password."""
-    return FetchError(
+    return SettingError(
         f"{public(url)}: HTTP {PROXY_LOGIN} from the proxy on the way, which wants a password",
-        "write http://user:password@host:port into http_proxy and https_proxy of nix-daemon",
+        f"write http://user:password@host:port into http_proxy and https_proxy{whose()}",
     )
 
 

@@ -104,6 +104,11 @@ class Response:
         return self._left == 0
 
     @property
+    def ended_early(self) -> bool:
+        """Whether less of the body has come than the length that its header gave."""
+        return self._plain and bool(self._left)
+
+    @property
     def next_page(self) -> str | None:
         """URL of the next page of a listing, possibly relative."""
         link: dict[str, str] = self._response.links.get("next", {})

@@ -61,7 +61,7 @@ def explain(error: AimodelsError, asked: Asked) -> SourceError:
     found = fault(error)
     if found.kind in _WHAT:
         message = f"{_WHAT[found.kind].format(asked.what)}: {found.reason}"
-        return SourceError(message, _HINTS[found.kind])
+        return SourceError(message, found.hint or _HINTS[found.kind])
     return SourceError(f"{asked.what}: {error.message}", error.hint)
 
 

@@ -168,7 +168,10 @@ class HuggingFace(Source):
 
         token = self.token() if self.trusted else None
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return HttpClient(self.endpoint, lambda _method, _url: headers, connections)
+        client = HttpClient(self.endpoint, lambda _method, _url: headers, connections)
+        if self.trusted and not token:
+            client.hint_at_limits(f"a token raises the limit: {_token_hint()}")
+        return client
 
     def listing(self, client: HttpClient) -> tuple[HuggingFace, list[RemoteFile]]:
         """Resolve the ref where no commit is pinned, then list recursively over all pages.

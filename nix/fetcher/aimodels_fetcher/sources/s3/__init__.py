@@ -113,7 +113,7 @@ class S3(Source):
             signer(credentials, region or HOME_REGION),
             connections,
             moved=(self._base, base),
-            ca_bundle=variable("AWS_CA_BUNDLE"),
+            ca_variables=["AWS_CA_BUNDLE"],
         )
 
     def bucket_region(self) -> str:
@@ -126,7 +126,7 @@ class S3(Source):
             HttpClient,
         )
 
-        client = HttpClient(self._base, ca_bundle=variable("AWS_CA_BUNDLE"))
+        client = HttpClient(self._base, ca_variables=["AWS_CA_BUNDLE"])
         found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region")
         return found if found and re.fullmatch("[a-z0-9-]+", found) else HOME_REGION
 
