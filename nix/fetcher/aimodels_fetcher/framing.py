@@ -97,8 +97,10 @@ class StrictResponse(http.client.HTTPResponse):
         """Read the status line of the final answer (RFC 9110, 15.2)."""
         for _ in range(_MOST_INTERIM):
             version, status, reason = super()._read_status()  # type: ignore[misc]
-            if status >= HTTPStatus.OK or status == HTTPStatus.SWITCHING_PROTOCOLS:
+            if status >= HTTPStatus.OK:
                 return version, status, reason
+            if status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise http.client.HTTPException("another protocol than HTTP/1.1 follows")
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(f"more than {_MOST_INTERIM} interim answers")
 
