@@ -16,7 +16,7 @@ from aimodels_fetcher.urls import is_server
 # What nixpkgs' stdenv sets where nobody else has set anything.
 _NO_FILE = "/no-cert-file.crt"
 _PROXY = re.compile(
-    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?(?:[^/?#@\s\\]*@)?(?P<host>[^/?#@\s\\]+)/?"
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:[^/?#@\s\\]*@)?)?(?P<host>[^/?#@\s\\]+)/?"
 )
 
 
