@@ -8,6 +8,7 @@ answer than the server has sent.
 
 from __future__ import annotations
 
+import email.errors
 import http.client
 import re
 from http import HTTPStatus
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 _MOST_INTERIM = 16  # answers before the answer
 _MOST_TRAILERS = 100
 _LONGEST_LINE = 4096  # bytes, of a chunk's size with its extensions, or of a trailer
+# The lines after such a one would not be taken for headers, whatever they say.
+_HEAD_DEFECTS = (
+    email.errors.MissingHeaderBodySeparatorDefect,
+    email.errors.FirstHeaderLineIsContinuationDefect,
+)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
@@ -75,6 +81,8 @@ class StrictResponse(http.client.HTTPResponse):
             raise TimeoutError(f"no whole head in {self.read_seconds:.0f} s")
         if not lines.last:
             raise http.client.HTTPException("the connection ended in the head")
+        if any(isinstance(defect, _HEAD_DEFECTS) for defect in self.headers.defects):
+            raise http.client.HTTPException("a line of the head is not a header")
         if self.length != 0:
             self._check_framing()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DOCUMENT_BYTES = 4 << 20  # a page of 1,000 rows has about 0.3 MB
+_DOCUMENT_BYTES = 2 << 20  # a page of 1,000 rows has about 0.4 MB
 _DOCUMENT_SECONDS = 120.0
 _MOST_BRACKETS = 100_000  # of a JSON document
+# One document at a time: some take twenty times their size while they are parsed.
+_parsing = threading.Lock()
 
 
 class ResolvedUrl:
@@ -164,7 +167,7 @@ class HttpClient:
             url: Its URL.
             parse: May raise ValueError or RecursionError for anything else.
             kind: What it parses, for messages.
-            most: The bytes that it may have; None for 4 MiB.
+            most: The bytes that it may have; None for 2 MiB.
 
         Raises:
             StatusError, FetchError: As `get`, after trying again where that is worth it.
@@ -174,7 +177,8 @@ class HttpClient:
             with self.get(ResolvedUrl(url)) as answer:
                 body = _whole(answer, most or _DOCUMENT_BYTES)
                 try:
-                    content = parse(body)
+                    with _parsing:
+                        content = parse(body)
                 except (ValueError, RecursionError) as error:
                     raise UnexpectedAnswerError(
                         f"{public(url)} did not answer with {kind}, but with {answer.type}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.faults import page
+from support.fetcher import PYTHONS
 from support.matrix import SMALL
 from support.proxy import Proxy
 from support.specs import EVERYTHING, file_pin, source
@@ -141,6 +142,7 @@ NO_HTTP_PROXY = [
 ]
 
 
+@pytest.mark.parametrize("fetch", [PYTHONS["old-requests"]], indirect=True)
 @pytest.mark.parametrize("address", NO_HTTP_PROXY)
 @pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
 def test_what_is_not_an_http_proxy(
