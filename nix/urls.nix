@@ -1,5 +1,7 @@
 # Which URLs may be part of a derivation, which everybody can read.
 let
+  inherit (import ./util.nix) match;
+
   letters =
     string: builtins.genList (n: builtins.substring n 1 string) (builtins.stringLength string);
 
@@ -20,7 +22,7 @@ in
     isServer :: String -> Bool
     ```
   */
-  isServer = text: builtins.match "https?://[^[:space:]/@?#]+(/[^[:space:]@?#]*)?" text != null;
+  isServer = text: match "https?://[^[:space:]/@?#]+(/[^[:space:]@?#]*)?" text != null;
 
   /**
     Whether a string is the http(s) URL of a file, without user or password. It may have a query; see
@@ -32,7 +34,7 @@ in
     isFile :: String -> Bool
     ```
   */
-  isFile = text: builtins.match "https?://[^[:space:]/@?#]+/[^[:space:]#]+" text != null;
+  isFile = text: match "https?://[^[:space:]/@?#]+/[^[:space:]#]+" text != null;
 
   /**
     Whether the query of a URL has a parameter whose value must stay secret.
@@ -43,5 +45,5 @@ in
     hasSecret :: String -> Bool
     ```
   */
-  hasSecret = text: builtins.match "[^?]*[?](.*&)?(${secrets})=.*" (lower text) != null;
+  hasSecret = text: match "[^?]*[?](.*&)?(${secrets})=.*" (lower text) != null;
 }

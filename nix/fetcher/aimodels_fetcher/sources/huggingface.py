@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.json_types import matching, one_of, optional, record, text, texts
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.sources.base import RemoteFile, Source
@@ -27,19 +28,32 @@ _SHA256 = "[0-9a-f]{64}"
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
 
-def read(data: Mapping[str, Any]) -> list[Source]:
+def read(data: object) -> list[Source]:
     """Read the `source.huggingface` of a spec: the same repository at each endpoint.
 
     HF_ENDPOINT, which may hold several with white space in between, stands in for a null.
 
     Raises:
+        ValueError: A value is of the wrong type.
         FetchError: An endpoint is not a valid URL.
     """
-    given = data["endpoint"]
-    urls = endpoints([given] if isinstance(given, str) else given or ())
+    values = record(
+        data,
+        "huggingface",
+        repo=text,
+        rev=optional(matching(_SHA1, "a commit")),
+        ref=text,
+        repoType=one_of("model", "dataset", "space"),
+        endpoint=optional(_one_or_more),
+    )
+    urls = endpoints(values["endpoint"] or ())
     trusted = origin(trusted_endpoint(urls))
-    repo = (data["repo"], data["rev"], data["ref"], data["repoType"])
+    repo = (values["repo"], values["rev"], values["ref"], values["repoType"])
     return [HuggingFace(*repo, url, origin(url) == trusted) for url in urls]
+
+
+def _one_or_more(value: object, where: str) -> tuple[str, ...]:
+    return (text(value, where),) if isinstance(value, str) else texts(value, where)
 
 
 def endpoints(given: Iterable[str] = ()) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.json_types import mapping, record, texts
 from aimodels_fetcher.sources.base import RemoteFile, Source
 
 if TYPE_CHECKING:
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
     from aimodels_fetcher.http_client import HttpClient
 
 
-def read(data: Mapping[str, Any]) -> list[Source]:
-    """Read the `source.url` of a spec: the first URLs of all files, then the second ones."""
-    files: Mapping[str, Sequence[str]] = data["files"]
+def read(data: object) -> list[Source]:
+    """Read the `source.url` of a spec: the first URLs of all files, then the second ones.
+
+    Raises:
+        ValueError: A value is of the wrong type.
+    """
+    files: Mapping[str, Sequence[str]] = record(data, "url", files=mapping(texts))["files"]
     return [
         Url({path: urls[place] for path, urls in files.items() if place < len(urls)})
         for place in range(max(map(len, files.values()), default=1))

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.http_errors import refusal
+from aimodels_fetcher.json_types import mapping, optional, record, text
 from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.sources.s3.credentials import find_credentials, signer, variable
 from aimodels_fetcher.sources.s3.failures import explained
@@ -34,7 +35,7 @@ _MOST_PAGES = 10_000  # a page has 1,000 objects
 _OK = 200
 
 
-def read(data: Mapping[str, Any]) -> list[Source]:
+def read(data: object) -> list[Source]:
     """Read the `source.s3` of a spec.
 
     AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL stand in for a null endpoint, AWS_REGION and
@@ -42,17 +43,28 @@ def read(data: Mapping[str, Any]) -> list[Source]:
     second place to ask: a version may have been removed, and the hash decides.
 
     Raises:
+        ValueError: A value is of the wrong type.
         FetchError: The endpoint is not an http(s) URL.
     """
-    endpoint = data["endpoint"] or variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    values = record(
+        data,
+        "s3",
+        bucket=text,
+        prefix=text,
+        region=optional(text),
+        endpoint=optional(text),
+        versions=mapping(text),
+    )
+    bucket, prefix, versions = values["bucket"], values["prefix"], values["versions"]
+    endpoint = values["endpoint"] or variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     if endpoint and not all(origin(endpoint)):
         raise FetchError(
-            f"the endpoint of s3://{data['bucket']} is not an http(s) address",
+            f"the endpoint of s3://{bucket} is not an http(s) address",
             "write one like https://s3.example.org, also where it is AWS_ENDPOINT_URL_S3",
         )
-    region = data["region"] or variable("AWS_REGION", "AWS_DEFAULT_REGION")
+    region = values["region"] or variable("AWS_REGION", "AWS_DEFAULT_REGION")
     endpoint = endpoint.rstrip("/") if endpoint else None
-    now = S3(data["bucket"], data["prefix"], region, endpoint, data["versions"], pinned=False)
+    now = S3(bucket, prefix, region, endpoint, versions, pinned=False)
     return [replace(now, pinned=True), now] if now.versions else [now]
 
 
