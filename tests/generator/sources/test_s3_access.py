@@ -153,7 +153,7 @@ def test_half_of_the_credentials(
 ) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     write(project, bucket)
-    assert "cannot be used" in project.fails("lock")
+    assert "AWS_SECRET_ACCESS_KEY is not set" in project.fails("lock")
     assert not recording_proxy.log
 
 
