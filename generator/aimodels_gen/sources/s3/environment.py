@@ -183,10 +183,13 @@ def _explained() -> Iterator[None]:
             raise SourceError(
                 f"{name}={value!r} is not a number", "set it to one, or unset it"
             ) from error
-        where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else words(error)
+        if isinstance(error, OSError):
+            reason = f"{error.strerror or words(error)} ({error.filename})"
+        else:
+            kind = type(error).__name__
+            reason = f"a program or a service returned something else ({kind}: {words(error)})"
         raise SourceError(
-            f"the credentials for S3 cannot be used: {type(error).__name__}: {reason}{where}",
+            f"the credentials for S3 cannot be used: {reason}",
             f"check credential_process and the other settings of {_profile()}: "
             "`aws configure list` shows what is used",
         ) from error
