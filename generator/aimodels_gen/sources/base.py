@@ -237,6 +237,17 @@ class SourceClient(ABC, Generic[S]):
     def explain(self, source: S, file: RemoteFile, error: AimodelsError) -> SourceError:
         """Return in words why `file` could not be downloaded."""
 
+    def located(self, source: S, pinned: S) -> S:  # noqa: ARG002 - for others
+        """Return a source that is to be pinned anew, at the server that its last pin names.
+
+        It is asked for sources that have a pin of the same kind; most kinds find theirs again by
+        what the manifest says.
+
+        Raises:
+            SourceError: the environment makes it impossible.
+        """
+        return source
+
     def describe(self, source: S, file: RemoteFile) -> RemoteFile:  # noqa: ARG002 - for others
         """Return a listed file with what other kinds have in their listings: its size, its ETag.
 

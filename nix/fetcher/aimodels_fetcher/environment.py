@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,11 +96,12 @@ def _lacks_certificates(path: Path) -> str | None:
     if path.is_dir():
         return None  # in the form of `openssl rehash`
     try:
-        with path.open("rb") as file:
-            found = any(b"-----BEGIN " in line for line in file)
+        ssl.create_default_context(cafile=str(path))
+    except ssl.SSLError:
+        return "there are no certificates in it, or damaged ones"
     except OSError as error:
         return error.strerror
-    return None if found else "there are no certificates in it"
+    return None
 
 
 def _ca_variables() -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def refusal(status: int, url: str, headers: Mapping[str, str], body: bytes = b""
         status,
         headers.get("X-Error-Code") or _word(details.get("Code")),
         public(url),
-        headers.get("x-amz-bucket-region") or _word(details.get("Region")),
+        _word(headers.get("x-amz-bucket-region")) or _word(details.get("Region")),
         _line(headers.get("X-Error-Message") or details.get("Message")),
     )
 
@@ -103,7 +103,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         inner = next((cause for cause in causes if isinstance(cause, BaseException)), None)
 
 
-def _error_details(body: bytes) -> dict[str, str | None]:
+def _error_details(body: bytes) -> dict[str, str]:
     """Read S3's `<Error><Code>NoSuchKey</Code>...`; nothing where it is none of that.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -111,7 +111,7 @@ def _error_details(body: bytes) -> dict[str, str | None]:
     if b"<Error" not in body:
         return {}
     try:
-        return {child.tag: child.text for child in xml.parse(body)}
+        return {path[1]: text for path, text in xml.elements(body) if path[:-1] == ("Error",)}
     except ValueError:
         return {}
 

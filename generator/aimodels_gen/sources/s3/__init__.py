@@ -68,8 +68,10 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
         return S3(bucket, prefix, region, endpoint.rstrip("/") if endpoint else None)
 
     def at_pinned_revision(self, pinned: S3) -> S3:
-        """Return this source in the region that was found out for `pinned`."""
-        return msgspec.structs.replace(self, region=self.region or pinned.region)
+        """Return this source in the region and at the server that were found out for `pinned`."""
+        return msgspec.structs.replace(
+            self, region=self.region or pinned.region, endpoint=self.endpoint or pinned.endpoint
+        )
 
     def content_key(self, file: RemoteFile) -> str | None:
         """Return where the object is and its ETag, which changes with the content.

@@ -6,20 +6,24 @@ come as they do from everywhere else.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.errors import FetchError, UnexpectedAnswerError
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.json_types import mapping, optional, record, text
 from aimodels_fetcher.sources.base import RemoteFile, Source
-from aimodels_fetcher.sources.s3.credentials import find_credentials, signer, variable
-from aimodels_fetcher.sources.s3.failures import explained
-from aimodels_fetcher.sources.s3.hosts import bucket_url
+from aimodels_fetcher.sources.s3.credentials import find_credentials, signer
+from aimodels_fetcher.sources.s3.environment import (
+    checked_endpoint,
+    endpoint_variable,
+    region_variable,
+)
+from aimodels_fetcher.sources.s3.failures import explained, unlike_s3
+from aimodels_fetcher.sources.s3.hosts import bucket_url, check_region, is_region
 from aimodels_fetcher.sources.s3.objects import object_facts, parse_page
-from aimodels_fetcher.urls import origin, public
+from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,8 +35,10 @@ if TYPE_CHECKING:
 HOME_REGION = "us-east-1"
 """Where AWS itself looks, and other servers do not care."""
 
-_MOST_PAGES = 10_000  # a page has 1,000 objects
+_MOST_FILES = 1_000_000
+_SPARE_PAGES = 1000  # beside one for each ten files; a page has up to 1,000 objects
 _OK = 200
+_NO_HEAD = {400, 405, 501}
 
 
 def read(data: object) -> list[Source]:
@@ -44,7 +50,7 @@ def read(data: object) -> list[Source]:
 
     Raises:
         ValueError: A value is of the wrong type.
-        FetchError: The endpoint is not an http(s) URL.
+        FetchError: The endpoint is not the URL of a server, or the region is not one.
     """
     values = record(
         data,
@@ -56,14 +62,9 @@ def read(data: object) -> list[Source]:
         versions=mapping(text),
     )
     bucket, prefix, versions = values["bucket"], values["prefix"], values["versions"]
-    endpoint = values["endpoint"] or variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    if endpoint and not all(origin(endpoint)):
-        raise FetchError(
-            f"the endpoint of s3://{bucket} is not an http(s) address",
-            "write one like https://s3.example.org, also where it is AWS_ENDPOINT_URL_S3",
-        )
-    region = values["region"] or variable("AWS_REGION", "AWS_DEFAULT_REGION")
-    endpoint = endpoint.rstrip("/") if endpoint else None
+    endpoint = values["endpoint"]
+    endpoint = checked_endpoint("endpoint", endpoint) if endpoint else endpoint_variable()
+    region = values["region"] or region_variable(amazon=not endpoint)
     now = S3(bucket, prefix, region, endpoint, versions, pinned=False)
     return [replace(now, pinned=True), now] if now.versions else [now]
 
@@ -109,20 +110,22 @@ class S3(Source):
         """Return a client; requests to the bucket's own host, and no others, are signed.
 
         Raises:
-            FetchError: The credentials are incomplete, or cannot be read.
+            FetchError: The credentials are incomplete or cannot be read, or another setting is
+                wrong.
         """
         from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
             HttpClient,
         )
 
-        credentials = self.credentials()
         region, base = self.region, self._base
+        if region:
+            check_region(region, amazon=not self.endpoint)
         if not self.endpoint:
             region = region or self.bucket_region()
             base = bucket_url(self.bucket, None, region)
         return HttpClient(
             base,
-            signer(credentials, region or HOME_REGION),
+            signer(self.credentials(), region or HOME_REGION),
             connections,
             moved=(self._base, base),
             ca_variables=["AWS_CA_BUNDLE"],
@@ -139,8 +142,8 @@ class S3(Source):
         )
 
         client = HttpClient(self._base, ca_variables=["AWS_CA_BUNDLE"])
-        found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region")
-        return found if found and re.fullmatch("[a-z0-9-]+", found) else HOME_REGION
+        found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region", "")
+        return found if is_region(found, amazon=True) else HOME_REGION
 
     def listing(self, client: HttpClient) -> tuple[S3, list[RemoteFile]]:
         """List the objects over all pages (ListObjectsV2); pinned versions are their own list.
@@ -153,19 +156,25 @@ class S3(Source):
             return self, [RemoteFile(path) for path in self.versions]
         files: list[RemoteFile] = []
         region = self.region
-        token: str | None = None
-        for _ in range(_MOST_PAGES):
-            document = self.page(
-                client, self.prefix, **({"continuation-token": token} if token else {})
-            )
+        tokens: set[str] = set()
+        query: dict[str, str] = {}
+        while True:
+            document = self.page(client, self.prefix, **query)
             page = document.content
             files += page.files
-            region = document.headers.get("x-amz-bucket-region") or region
+            said = document.headers.get("x-amz-bucket-region", "")
+            region = said if is_region(said, amazon=not self.endpoint) else region
             if not page.token:
                 break
-            if page.token == token:
+            if page.token in tokens:
                 raise FetchError(f"{self.location} gives the same page again", "check the endpoint")
-            token = page.token
+            tokens.add(page.token)
+            query = {"continuation-token": page.token}
+            if len(files) > _MOST_FILES or len(tokens) > _SPARE_PAGES + len(files) // 10:
+                raise FetchError(
+                    f"{self.location} does not end: {len(files)} objects in {len(tokens)} pages",
+                    "write a prefix that has fewer objects, or check the endpoint",
+                )
         if not files:
             raise NoObjectsError(f"{self.label} has no objects", "check the bucket and the prefix")
         return replace(self, region=region), files
@@ -184,19 +193,27 @@ class S3(Source):
         asked = {"list-type": "2", "prefix": prefix, "encoding-type": "url", **query}
         url = f"{self._base}/?{urlencode(asked, quote_via=quote)}"
         start = self.prefix if prefix == self.prefix else ""
-        return client.get_document(url, lambda body: parse_page(body, start), "a listing of S3")
+        try:
+            return client.get_document(url, lambda body: parse_page(body, start), "a listing of S3")
+        except FetchError as error:
+            if isinstance(error.__cause__, UnexpectedAnswerError):
+                raise unlike_s3(error, self.bucket, self.endpoint) from error.__cause__
+            raise
 
     def head(self, client: HttpClient, path: str) -> ObjectFacts:
-        """Return what S3 says of an object as it is now (HeadObject).
+        """Return what S3 says of an object as it is now (HeadObject, or GetObject without it).
 
         Raises:
             StatusError: It refuses; there is no body, so that the code is often missing.
             FetchError: It does not answer.
         """
-        head = client.head(self._address(path))
+        url = self._address(path)
+        head = client.head(url)
+        if head.status in _NO_HEAD:
+            head = client.head(url, "GET")
         if head.status != _OK:
             raise refusal(head.status, head.url, head.headers)
-        return object_facts(head.headers)
+        return object_facts(head.headers, elsewhere=not client.is_endpoint(head.url))
 
     def url(self, path: str) -> str | None:
         """Return the URL of an object, at its version where one is pinned."""
@@ -210,7 +227,7 @@ class S3(Source):
 
     def explain(self, error: StatusError) -> FetchError:
         """Say what S3's codes mean."""
-        return explained(error, self.bucket, self.region)
+        return explained(error, self.bucket, self.region, self.endpoint)
 
     def _address(self, path: str) -> str:
         return f"{self._base}/{quote(self.prefix + path, safe='/~')}"
