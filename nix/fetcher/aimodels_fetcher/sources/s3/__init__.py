@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.http_errors import refusal
+from aimodels_fetcher.pages import files_of
 from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.sources.s3.credentials import find_credentials, signer, variable
 from aimodels_fetcher.sources.s3.failures import explained
@@ -21,7 +23,7 @@ from aimodels_fetcher.sources.s3.objects import object_facts, parse_page
 from aimodels_fetcher.urls import origin, public
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aimodels_fetcher.errors import StatusError
     from aimodels_fetcher.http_client import Document, HttpClient
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 HOME_REGION = "us-east-1"
 """Where AWS itself looks, and other servers do not care."""
 
-_MOST_PAGES = 10_000  # a page has 1,000 objects
 _OK = 200
 
 
@@ -130,33 +131,29 @@ class S3(Source):
         found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region")
         return found if found and re.fullmatch("[a-z0-9-]+", found) else HOME_REGION
 
-    def listing(self, client: HttpClient) -> tuple[S3, list[RemoteFile]]:
-        """List the objects over all pages (ListObjectsV2); pinned versions are their own list.
+    def listing(self, client: HttpClient) -> tuple[S3, Iterable[RemoteFile]]:
+        """List the objects, page by page (ListObjectsV2); pinned versions are their own list.
 
         Raises:
-            FetchError: The answers are not those of S3.
+            FetchError: The answers are not those of S3, or do not end.
             NoObjectsError: There are none.
         """
         if self.pinned:
             return self, [RemoteFile(path) for path in self.versions]
-        files: list[RemoteFile] = []
-        region = self.region
-        token: str | None = None
-        for _ in range(_MOST_PAGES):
+        regions = [self.region]
+
+        def read(token: str) -> tuple[Sequence[RemoteFile], str | None]:
             document = self.page(
                 client, self.prefix, **({"continuation-token": token} if token else {})
             )
-            page = document.content
-            files += page.files
-            region = document.headers.get("x-amz-bucket-region") or region
-            if not page.token:
-                break
-            if page.token == token:
-                raise FetchError(f"{self.location} gives the same page again", "check the endpoint")
-            token = page.token
-        if not files:
+            regions.append(document.headers.get("x-amz-bucket-region") or regions[-1])
+            return document.content.files, document.content.token
+
+        files = files_of("", read)
+        first = next(files, None)
+        if first is None:
             raise NoObjectsError(f"{self.label} has no objects", "check the bucket and the prefix")
-        return replace(self, region=region), files
+        return replace(self, region=regions[-1]), chain([first], files)
 
     def page(self, client: HttpClient, prefix: str, **query: str) -> Document[Page]:
         """Return one page of a listing; its paths are the keys without this source's prefix.
