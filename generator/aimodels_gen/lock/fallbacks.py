@@ -25,7 +25,7 @@ def counterparts(
     Raises:
         SourceError: some are not there.
     """
-    there = {file.path: file for file in fallback.files}
+    there = {file.path: file for file in fallback.selection.taken}
     lacking = [file.path for file in files if file.path not in there]
     label = fallback.source.label
     if lacking:

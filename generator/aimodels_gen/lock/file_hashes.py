@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.content_hashes import Unread, hash_contents
@@ -15,6 +17,7 @@ from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock.fetch import workspace
 from aimodels_gen.lock.model import FilesPin
+from aimodels_gen.net.contents import mistaken
 from aimodels_gen.net.pool import results
 
 if TYPE_CHECKING:
@@ -173,8 +176,19 @@ class HashCompleter:
             if files:
                 versions = {file.path: file.version for file in files if file.version}
                 upstreams = self.clients.of(one.source).upstreams(one.source, versions)
-                unread += [Unread(file, upstreams) for file in files]
+                examine = partial(self._examine, model.name, one.source.label)
+                unread += [Unread(file, upstreams, partial(examine, file.path)) for file in files]
         return _Wanted(model, tuple(unread))
+
+    def _examine(self, name: str, label: str, path: str, beginning: bytes) -> None:
+        """Warn of a file that its server has, and that is not what its name says."""
+        found = mistaken(path, beginning)
+        if found:
+            self.warn(
+                f"{name}: {path!r} of {label} is {found}, and programs will not be able to load "
+                f"it; leave it out with exclude = {json.dumps([path])}, or take a revision that "
+                "has the file itself"
+            )
 
     def _hashed(self, unread: Sequence[Unread]) -> list[RemoteFile | AimodelsError]:
         progress = _Progress(self.report, [one.file for one in unread])

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.paths import check_paths
+from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
 from aimodels_gen.lock.fallbacks import compare_sizes, counterparts
+from aimodels_gen.net.contents import is_weights, weights_rank
 from aimodels_gen.net.pool import results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from aimodels_fetcher.filters import Selection
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.failures import Failures
@@ -103,7 +105,13 @@ def list_sources(
     total = sum(len(model.sources) for model in models)
     report(f"listing {total} sources")
     asked = [
-        (model, [pool.submit(clients.of(source).list, source) for source in model.sources])
+        (
+            model,
+            [
+                pool.submit(clients.of(source).list, source, model.entry.filters)
+                for source in model.sources
+            ],
+        )
         for model in models
     ]
     listed: list[Listed] = []
@@ -172,27 +180,46 @@ def _comparable(model: Selected) -> Selected:
 
 def _select(model: Listed) -> Selected:
     entry, (listing, *fallbacks) = model.entry, model.listings
-    paths = [file.path for file in listing.files]
-    files = tuple(entry.filters.select(listing.files, lambda file: file.path))
-    if not files:
-        reason = f"with {entry.filters} takes none of its {len(paths)} files"
-        sample = ", ".join(repr(path) for path in paths[:5]) or "no files at all"
-        raise SourceError(f"{entry.source.label} {reason}", f"it holds {sample}, for example")
-    check_paths([file.path for file in files])
-    first = SourceFiles(listing.source, files)
+    selection = listing.selection
+    label = entry.source.label
+    selection.check_size(label)
+    if not selection.taken:
+        reason = f"with {entry.filters} takes none of its {selection.seen} files"
+        sample = ", ".join(map(repr, selection.sample)) or "no files at all"
+        raise SourceError(f"{label} {reason}", f"it holds {sample}, for example")
+    first = SourceFiles(listing.source, selection.taken)
     others = (
-        SourceFiles(fallback.source, counterparts(listing.source, files, fallback))
+        SourceFiles(fallback.source, counterparts(listing.source, selection.taken, fallback))
         for fallback in fallbacks
     )
-    warnings = tuple(
-        f"{entry.name}: no file matches {pattern!r}" for pattern in entry.filters.unused(paths)
+    warnings = tuple(f"{entry.name}: no file matches {pattern!r}" for pattern in selection.unused)
+    return Selected(
+        entry, listing.card, (first, *others), (*warnings, *_weights_warnings(entry, selection))
     )
-    return Selected(entry, listing.card, (first, *others), warnings)
+
+
+def _weights_warnings(entry: Entry, selection: Selection[RemoteFile]) -> tuple[str, ...]:
+    """Return a warning if filters leave out all weights of a model that has some."""
+    there = sorted(filter(is_weights, selection.extensions), key=weights_rank)
+    if not there or not entry.source.holds_weights:
+        return ()
+    if any(is_weights(file.path) for file in selection.taken):
+        return ()
+    pattern = f"*{there[0]}"
+    count = selection.extensions[there[0]]
+    warning = (
+        f"{entry.name}: {entry.filters} leaves out all weights of {entry.source.label}, which has "
+        f"{counted(count, 'file')} like {pattern}; to take them, write "
+        f"{entry.filters.with_pattern(pattern)}"
+    )
+    return (warning,)
 
 
 def _gate_warnings(model: Selected, clients: Clients) -> tuple[str, ...]:
     first = model.sources[0]
-    refusal = clients.of(first.source).check_access(first.source, first.files[0])
+    # Servers may give small files, such as the licence, to everybody.
+    file = max(first.files, key=lambda file: file.size or 0)
+    refusal = clients.of(first.source).check_access(first.source, file)
     if refusal is None:
         return ()
     return (f"{model.name}: {refusal.message}, so building it will fail; {refusal.hint}",)

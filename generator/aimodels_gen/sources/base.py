@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from aimodels_fetcher.errors import AimodelsError
+    from aimodels_fetcher.filters import Filters, Selection
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.sources.base import Source as FetcherSource
     from aimodels_fetcher.upstreams import Upstreams
@@ -129,6 +130,11 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return file.git_blob_id
 
     @property
+    def holds_weights(self) -> bool:
+        """Return whether it is there to hold the weights of a model."""
+        return True
+
+    @property
     def label(self) -> str:
         """Return what messages call it, such as `org/name`."""
         return self.kind
@@ -187,11 +193,11 @@ class Listing:
 
     Attributes:
         source: at that revision.
-        files: all of them. Their paths may still be hostile.
+        selection: the files that the filters take, and what is known of the others.
     """
 
     source: Source
-    files: tuple[RemoteFile, ...]
+    selection: Selection[RemoteFile]
     card: Card = field(default_factory=Card)
 
 
@@ -210,8 +216,10 @@ class SourceClient(ABC, Generic[S]):
     describes: ClassVar[bool] = False
 
     @abstractmethod
-    def list(self, source: S) -> Listing:
-        """Return the complete listing at the revision that `source` resolves to.
+    def list(self, source: S, filters: Filters) -> Listing:
+        """Return what `filters` take of all files at the revision that `source` resolves to.
+
+        What is not taken must not be kept: there may be a million files.
 
         Raises:
             SourceError: with the reason in words and a next step.

@@ -29,10 +29,12 @@ class Unread:
     Args:
         file: What is known of it.
         upstreams: Servers that have it.
+        examine: Called with its first bytes, up to 512, once all is there and right; by any thread.
     """
 
     file: RemoteFile
     upstreams: Upstreams
+    examine: Callable[[bytes], None] = lambda _: None
 
 
 def hash_contents(
@@ -76,6 +78,7 @@ def hash_contents(
 
     def download(number: int, unread: Unread) -> Download:
         def verified(got: Verifier) -> None:
+            unread.examine(got.beginning)
             finish(number, replace(unread.file, sha256=got.sha256, size=got.size))
 
         return Download(unread.file, unread.upstreams, target, pool, verified)

@@ -7,7 +7,11 @@ import hashlib
 import re
 
 _SRI_SHA256 = re.compile(r"sha256-([A-Za-z0-9+/]{43}=)")
+_BEGINNING = 512  # bytes
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+LFS_POINTER_START = "version https://git-lfs.github.com/spec/v1"
+"""The first line of every Git LFS pointer (git-lfs, docs/spec.md)."""
 
 
 def sri_to_hex(sri: str) -> str:
@@ -40,19 +44,24 @@ def git_blob_header(size: int) -> bytes:
     return b"blob %d\0" % size
 
 
-def lfs_pointer_blob_id(sha256: str, size: int) -> str:
-    """Return the git blob id of the LFS pointer for a file, 40 hex digits.
+def git_blob_id(content: bytes) -> str:
+    """Return git's id of a blob, 40 hex digits."""
+    return hashlib.sha1(git_blob_header(len(content)) + content, usedforsecurity=False).hexdigest()
 
-    A pointer's text is canonical (git-lfs, docs/spec.md), so the id follows from the content.
+
+def lfs_pointer(sha256: str, size: int) -> bytes:
+    """Return the text that git keeps in place of a file under LFS (git-lfs, docs/spec.md).
 
     Args:
         sha256: Hex digest of the file.
         size: Its size in bytes.
     """
-    text = (
-        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
-    )
-    return hashlib.sha1(git_blob_header(len(text)) + text, usedforsecurity=False).hexdigest()
+    return f"{LFS_POINTER_START}\noid sha256:{sha256}\nsize {size}\n".encode()
+
+
+def lfs_pointer_blob_id(sha256: str, size: int) -> str:
+    """Return the git blob id of `lfs_pointer`: the text is canonical, so it follows from both."""
+    return git_blob_id(lfs_pointer(sha256, size))
 
 
 class Verifier:
@@ -61,6 +70,10 @@ class Verifier:
     Args:
         git_size: The file's size in bytes where its git blob id is wanted as well: git hashes the
             size before the content, so it must be known at the start.
+
+    Attributes:
+        size: Number of bytes so far.
+        beginning: The first 512 of them.
     """
 
     def __init__(self, git_size: int | None = None) -> None:
@@ -69,9 +82,12 @@ class Verifier:
         if git_size is not None:
             self._git = hashlib.sha1(git_blob_header(git_size), usedforsecurity=False)
         self.size = 0
+        self.beginning = b""
 
     def update(self, data: bytes | memoryview) -> None:
         """Add the next bytes of the file."""
+        if self.size < _BEGINNING:
+            self.beginning += bytes(data[: _BEGINNING - self.size])
         self.size += len(data)
         self._sha256.update(data)
         if self._git is not None:

@@ -14,7 +14,6 @@ from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.output import check_space, removed_on_failure
-from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_fetcher.digests import Verifier
+    from aimodels_fetcher.filters import Selection
     from aimodels_fetcher.sources.base import Source
     from aimodels_fetcher.spec import FileSpec, TreeSpec
 
@@ -109,14 +109,14 @@ def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> Non
         FetchError: No file matches, or one of them cannot be fetched as listed.
     """
     most = max_connections() if connections is None else connections
-    source, upstreams, listing = _list(spec.sources, most)
-    wanted = spec.filters.select(listing, lambda file: file.path)
-    files = [_expected(file, spec.hashes) for file in wanted]
-    if not files:
+    source, upstreams, selection = _list(spec, most)
+    label = spec.source.label
+    selection.check_size(label)
+    if not selection.taken:
         raise FetchError(
-            f"{spec.source.label}: none of {len(listing)} files match",
-            f"change the filters: {spec.filters}",
+            f"{label}: none of {selection.seen} files match", f"change the filters: {spec.filters}"
         )
+    files = [_expected(file, spec.hashes) for file in selection.taken]
     # Equal content is fetched once, and in an entry it is one blob.
     groups: dict[str, list[RemoteFile]] = {}
     for file in files:
@@ -124,7 +124,7 @@ def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> Non
         groups.setdefault(content if spec.integration and content else file.path, []).append(file)
     total = sum(group[0].size or 0 for group in groups.values())
     check_space([(out.parent, total)])
-    with removed_on_failure([out]), Progress(spec.source.label, total) as progress:
+    with removed_on_failure([out]), Progress(label, total) as progress:
         pool = WorkerPool(most, progress)
         if spec.integration:
             _fetch_entry(source, upstreams, list(groups.values()), out, pool)
@@ -134,8 +134,7 @@ def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> Non
 
 
 def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
-    """Check the path of a file that is wanted, and add what is known of its content."""
-    check_path(file.path)
+    """Return a file that is wanted with what is known of its content."""
     if file.sha256 or file.path not in hashes:
         return file
     return replace(file, sha256=sri_to_hex(hashes[file.path]))
@@ -168,20 +167,19 @@ def _fetch_entry(
     layout.finish(out, source, laid)
 
 
-def _list(
-    sources: Sequence[Source], connections: int
-) -> tuple[Source, Upstreams, list[RemoteFile]]:
+def _list(spec: TreeSpec, connections: int) -> tuple[Source, Upstreams, Selection[RemoteFile]]:
     """List the files at the first source that does; those before it are not asked for files.
 
     Those after it are fallbacks for single files. Where an entry tells of git, only a source that
     knows git can list it: others lack some of what goes into it (which files are under LFS).
 
     Returns:
-        The source at its exact revision, where the files can be had, and a row a file.
+        The source at its exact revision, where the files can be had, and those that are wanted.
 
     Raises:
         FetchError: None does; this is what the last one said.
     """
+    sources = spec.sources
     first = sources[0]
     able = [s for s in sources if s.has_tree_listing or not first.has_tree_listing]
     for number, source in enumerate(able, 1):
@@ -189,9 +187,12 @@ def _list(
         following = able[number:]
         try:
             upstream.client.tries = TRIES_BEFORE_ANOTHER if following else TRIES
-            resolved, files = source.listing(upstream.client)
+            resolved, rows = source.listing(upstream.client)
+            selection = spec.filters.take(rows)
         except (FetchError, StatusError) as error:
-            failure = source.explain(error) if isinstance(error, StatusError) else error
+            failure = (
+                source.explain(error) if isinstance(error, StatusError) else source.advise(error)
+            )
             failure = FetchError(f"{source.label}: {failure}", failure.hint)
             if not following:
                 if len(able) < len(sources):
@@ -205,7 +206,7 @@ def _list(
             upstream.source = resolved
             others = sources[sources.index(source) + 1 :]
             upstreams = [upstream, *(Upstream(other.at(resolved), connections) for other in others)]
-            return first.at(resolved), Upstreams(upstreams), files
+            return first.at(resolved), Upstreams(upstreams), selection
     raise AssertionError  # the last one returns or raises
 
 

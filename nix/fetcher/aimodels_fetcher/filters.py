@@ -2,14 +2,66 @@
 
 from __future__ import annotations
 
+import json
+import posixpath
+from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.paths import check_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+    from aimodels_fetcher.sources.base import RemoteFile
 
 T = TypeVar("T")
+
+MAX_FILES = 50_000
+"""Files of one model."""
+
+_SAMPLE = 5
+_MOST_EXTENSIONS = 1000
+_LONGEST_EXTENSION = 32
+
+
+@dataclass(frozen=True)
+class Selection(Generic[T]):
+    """What filters take of a listing, and what messages need to know of the rest.
+
+    Attributes:
+        taken: The items, at most MAX_FILES.
+        seen: Number of items in the listing, or of those read so far if `too_many`.
+        sample: Paths of the first few items.
+        extensions: How many items end in `.json` and so on; the first 1,000 such endings.
+        unused: Include patterns that match nothing: most likely misspelt.
+        too_many: Whether there is more to take than MAX_FILES.
+    """
+
+    taken: tuple[T, ...]
+    seen: int
+    sample: tuple[str, ...]
+    extensions: Mapping[str, int]
+    unused: tuple[str, ...]
+    too_many: bool
+
+    def check_size(self, label: str) -> None:
+        """Refuse a model of more files than MAX_FILES.
+
+        Args:
+            label: What messages call it.
+
+        Raises:
+            FetchError: It has more.
+        """
+        if self.too_many:
+            raise FetchError(
+                f"{label} has at least {self.seen:,} files, and more than {MAX_FILES:,} of them "
+                "would be taken, which is the maximum for one model",
+                'take fewer, as with include = ["*.safetensors", "*.json"], or with exclude',
+            )
 
 
 @dataclass(frozen=True)
@@ -24,34 +76,59 @@ class Filters:
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
 
-    def select(self, items: Iterable[T], path: Callable[[T], str]) -> tuple[T, ...]:
+    def select(self, items: Iterable[T], path: Callable[[T], str]) -> Selection[T]:
         """Return the items that are taken, as huggingface_hub's patterns take them.
 
         A pattern that ends in `/` means everything below, and a backslash is as good as a slash,
         in patterns and paths (`huggingface_hub.utils.filter_repo_objects`, written again because
-        builds do not have it).
+        builds do not have it). Items that are not taken are not kept.
 
         Args:
-            items: What to choose from.
+            items: What to choose from; not read to its end if there is too much to take.
             path: Returns an item's path.
         """
         include = None if self.include is None else [_normal(item) for item in self.include]
         exclude = [_normal(item) for item in self.exclude]
-        return tuple(
-            item
-            for item in items
-            if (include is None or _matches(path(item), include))
-            and not _matches(path(item), exclude)
+        tally = _Tally(self.include or ())
+        taken: list[T] = []
+        too_many = False
+        for item in items:
+            normal = path(item).replace("\\", "/")
+            tally.count(path(item), normal)
+            if (include is None or _matches(normal, include)) and not _matches(normal, exclude):
+                too_many = len(taken) == MAX_FILES
+                if too_many:
+                    break
+                taken.append(item)
+        return Selection(
+            tuple(taken),
+            tally.seen,
+            tuple(tally.sample),
+            tally.extensions,
+            tuple(tally.unused),
+            too_many,
         )
 
-    def unused(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Return the include patterns that match none of the paths: most likely misspelt."""
-        listed = list(paths)
-        return tuple(
-            pattern
-            for pattern in self.include or ()
-            if not any(_matches(path, [_normal(pattern)]) for path in listed)
-        )
+    def take(self, files: Iterable[RemoteFile]) -> Selection[RemoteFile]:
+        """Select files of a listing by their paths, which may be hostile.
+
+        Raises:
+            FetchError: No directory can hold what is taken (`check_paths`), or as the listing.
+        """
+        selection = self.select(files, lambda file: file.path)
+        check_paths([file.path for file in selection.taken])
+        return selection
+
+    def with_pattern(self, pattern: str) -> str:
+        """Return the lines of a manifest that take the same, and what a pattern `*.x` matches."""
+        example = pattern.replace("*", "model")
+        lines = []
+        if self.include is not None and not _matches(example, map(_normal, self.include)):
+            lines.append(f"include = {json.dumps([*self.include, pattern])}")
+        left = [one for one in self.exclude if not _matches(example, [_normal(one)])]
+        if len(left) < len(self.exclude) or not lines:
+            lines.append(f"exclude = {json.dumps(left)}")
+        return " and ".join(lines)
 
     def __str__(self) -> str:
         """Return the patterns as they stand in a manifest."""
@@ -60,11 +137,38 @@ class Filters:
         return " and ".join(include + exclude) or "no filters"
 
 
+class _Tally:
+    """What is counted of all items, without keeping them.
+
+    Args:
+        include: Patterns of which some may match nothing.
+    """
+
+    def __init__(self, include: Iterable[str]) -> None:
+        self.seen = 0
+        self.sample: list[str] = []
+        self.extensions: Counter[str] = Counter()
+        self.unused = {pattern: _normal(pattern) for pattern in include}
+
+    def count(self, path: str, normal: str) -> None:
+        """Count an item by its path, and by its path with slashes only."""
+        self.seen += 1
+        if self.seen <= _SAMPLE:
+            self.sample.append(path)
+        extension = posixpath.splitext(path)[1]
+        known = extension in self.extensions
+        if known or (
+            len(self.extensions) < _MOST_EXTENSIONS and len(extension) <= _LONGEST_EXTENSION
+        ):
+            self.extensions[extension] += 1
+        for pattern in [given for given, made in self.unused.items() if fnmatchcase(normal, made)]:
+            del self.unused[pattern]
+
+
 def _normal(pattern: str) -> str:
     pattern = pattern.replace("\\", "/")
     return pattern + "*" if pattern.endswith("/") else pattern
 
 
-def _matches(path: str, patterns: Iterable[str]) -> bool:
-    normal = path.replace("\\", "/")
+def _matches(normal: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(normal, pattern) for pattern in patterns)

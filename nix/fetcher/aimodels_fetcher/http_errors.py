@@ -57,6 +57,12 @@ def has_cause(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
     return any(isinstance(cause, kinds) for cause in _causes(error))
 
 
+def lasting_status(error: FetchError) -> int | None:
+    """Return the HTTP status for which trying again was given up; None for another failure."""
+    cause = error.__cause__
+    return cause.status if isinstance(cause, TransientError) else None
+
+
 def proxy_login(url: str) -> SettingError:
     """Return the error to raise where a proxy asks for a password."""
     return SettingError(

@@ -14,6 +14,7 @@ HOSTILE = "leave it out with exclude, or report it to whoever runs the server"
 """The next step where a listing cannot be right."""
 
 _LONGEST_PART = 255  # bytes: NAME_MAX of Linux's file systems
+_LONGEST_PATH = 3072  # bytes: PATH_MAX is 4,096, and the path of the entry comes before it
 
 
 def check_path(path: str) -> str:
@@ -23,7 +24,7 @@ def check_path(path: str) -> str:
 
     Raises:
         FetchError: It is absolute or empty, has `..`, `.`, an empty part or a NUL, is not text, or
-            has a part of more than 255 bytes.
+            has more than 3,072 bytes, or a part of more than 255.
     """
     parts = path.split("/")
     hostile = "\0" in path or not {"", ".", ".."}.isdisjoint(parts)
@@ -33,8 +34,10 @@ def check_path(path: str) -> str:
             f"the path {path!r} would leave the output: it could be written outside of the model",
             HOSTILE,
         )
-    if any(len(part.encode()) > _LONGEST_PART for part in parts):
-        raise FetchError(f"the path {path!r} is too long for a file system", HOSTILE)
+    if len(path.encode()) > _LONGEST_PATH or any(
+        len(part.encode()) > _LONGEST_PART for part in parts
+    ):
+        raise FetchError(f"the path {path[:255]!r} is too long for a file system", HOSTILE)
     return path
 
 
@@ -42,10 +45,14 @@ def check_paths(paths: Collection[str]) -> None:
     """Refuse paths of one model that no directory can hold together.
 
     Raises:
-        FetchError: One is hostile (`check_path`), or one is the directory of another.
+        FetchError: One is hostile (`check_path`), is there twice, or is the directory of another.
     """
-    taken = set(map(check_path, paths))
-    for path in paths:
+    taken: set[str] = set()
+    for path in map(check_path, paths):
+        if path in taken:
+            raise FetchError(f"{path!r} is listed twice", HOSTILE)
+        taken.add(path)
+    for path in taken:
         parts = path.split("/")
         for length in range(1, len(parts)):
             directory = "/".join(parts[:length])

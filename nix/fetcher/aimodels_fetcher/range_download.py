@@ -108,7 +108,7 @@ class RangeDownload:
             self._leave(active, error, error)
         except FetchError as error:
             self._upstreams.drop(active.upstream)
-            self._leave(active, error, error)
+            self._leave(active, active.upstream.source.advise(error), error)
 
     def _attempt(self, active: ActiveUpstream, part: Part, buffer: memoryview) -> None:
         if not part.left:  # the fault came after it, in a response that has the whole file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _HEADERS = {"User-Agent": "nix-ai-models", "Accept": "*/*", "Accept-Encoding": "identity"}
 _MAX_REDIRECTS = 10
-_TOO_MANY = 429
 
 EXPIRED = frozenset({401, 403, 404, 410})
 """HTTP statuses that CDNs answer with to a signature that is no longer good."""
@@ -140,7 +140,7 @@ class Redirects:
             raise proxy_login(response.url)
         if status not in TRANSIENT_STATUSES:
             return
-        if status == _TOO_MANY and self.limit_hint:
+        if status == HTTPStatus.TOO_MANY_REQUESTS and self.limit_hint:
             what = f"{what} ({self.limit_hint})"
         wait = asked_wait(response.headers)
         if wait and wait <= self.patience:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from aimodels_fetcher.deadlines import deadline
 from aimodels_fetcher.errors import FetchError, TransientError
 from aimodels_fetcher.http_errors import sorted_fault
+from aimodels_fetcher.links import next_page
 from aimodels_fetcher.retry import SLOWEST
 from aimodels_fetcher.urls import public
 
@@ -111,8 +112,7 @@ class Response:
     @property
     def next_page(self) -> str | None:
         """URL of the next page of a listing, possibly relative."""
-        link: dict[str, str] = self._response.links.get("next", {})
-        return link.get("url")
+        return next_page(self.headers.get("Link", ""))
 
     def discard(self) -> bytes:
         """Read a body that is not content, if it is short: a connection is worth more than that.

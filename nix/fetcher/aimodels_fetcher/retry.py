@@ -7,6 +7,7 @@ import math
 import random
 import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from aimodels_fetcher.errors import FetchError, TransientError
@@ -46,7 +47,6 @@ _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
 _LONG_WAIT = 10.0  # seconds after which people ask themselves what is going on
 _LONGEST_WISH = 7 * 86400.0  # seconds; servers may ask for any number
-_TOO_MANY = 429
 
 
 def retrying(  # noqa: PLR0913 (all but the first have defaults)
@@ -90,7 +90,7 @@ def retrying(  # noqa: PLR0913 (all but the first have defaults)
                 raise FetchError(_gave_up(failures, error), error.hint) from error
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1)  # noqa: S311 (jitter)
             wait = max(wait, min(asked, LONGEST_ASKED_WAIT))
-            limited = error.status == _TOO_MANY or wait > _LONG_WAIT
+            limited = error.status == HTTPStatus.TOO_MANY_REQUESTS or wait > _LONG_WAIT
             (warn if limited else say)(f"{error}; trying again in {wait:.1f} s")
             sleep(wait)
 

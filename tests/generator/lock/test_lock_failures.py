@@ -143,10 +143,12 @@ def test_the_token_goes_to_the_endpoint_only(
     monkeypatch.setenv("HF_TOKEN", TOKEN)
 
     def elsewhere(request: Request) -> Response | None:
-        """Send the next page and every small file to another host, on the same port."""
+        """Name another host for the next page, and for every small file; the port is the same."""
         if request.headers["host"].startswith("localhost"):
             return None
-        if "/tree/" in request.path and "elsewhere" not in request.path:
+        if "elsewhere" in request.path:
+            return Response(200, body=b"[]")
+        if "/tree/" in request.path:
             answer = hub.answer(request)
             link = f'<{hub.cdn_url}{request.path}&elsewhere=1>; rel="next"'
             return Response(200, headers={"Link": link}, body=answer.body)
@@ -159,6 +161,8 @@ def test_the_token_goes_to_the_endpoint_only(
     hub_project.run("lock")
     assert repo.sha
     sent = {(r.headers["host"].split(":")[0], "authorization" in r.headers) for r in hub.log}
+    pages = {r.headers["host"].split(":")[0] for r in hub.log if "/tree/" in r.path}
+    assert pages == {"127.0.0.1"}
     assert sent == {("127.0.0.1", True), ("localhost", False)}
 
 

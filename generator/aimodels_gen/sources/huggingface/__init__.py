@@ -82,6 +82,11 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         return self.at(pinned.rev)
 
     @property
+    def holds_weights(self) -> bool:
+        """Return whether it is a model."""
+        return self.repo_type == "model"
+
+    @property
     def label(self) -> str:
         """Return `org/name`, with the Hub's prefix where it is not a model."""
         return self.repo if self.repo_type == "model" else f"{self.repo_type}s/{self.repo}"

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.retry import INTERACTIVE_TRIES
 from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
 from aimodels_fetcher.sources.huggingface import endpoints
-from aimodels_fetcher.urls import is_server, public
+from aimodels_fetcher.sources.huggingface.listing import ODD
+from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.sources.base import Listing, SourceClient
-from aimodels_gen.sources.huggingface import HuggingFace, is_commit
+from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.huggingface.endpoint_upstreams import EndpointUpstreams
 from aimodels_gen.sources.huggingface.endpoints import Endpoints
 from aimodels_gen.sources.huggingface.failover import Failover, all_of
@@ -24,16 +26,18 @@ from aimodels_gen.sources.huggingface.failures import (
     explain,
     wrong_content,
 )
+from aimodels_gen.sources.huggingface.info import RepoNames, commit_in, read_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aimodels_fetcher.filters import Filters
+    from aimodels_fetcher.http_client import Head, HttpClient
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_gen.sources.base import Warn
 
 _REFUSED = 400  # the least status that refuses
-# What comes of documents that are not the Hub's.
-_ODD_DOCUMENTS = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+_MOST_REDIRECTS = 5
 
 
 class HubClient(SourceClient[HuggingFace]):
@@ -61,11 +65,12 @@ class HubClient(SourceClient[HuggingFace]):
                 "check HF_TOKEN and the token file",
             )
         self._failover = Failover(warn)
+        self._names = RepoNames(warn)
         self._endpoints = Endpoints(self._token)
         self._upstreams: dict[HuggingFace, EndpointUpstreams] = {}
 
-    def list(self, source: HuggingFace) -> Listing:
-        """Return every file at the commit that `source` means; see `SourceClient.list`.
+    def list(self, source: HuggingFace, filters: Filters) -> Listing:
+        """Return what is taken at the commit that `source` means; see `SourceClient.list`.
 
         One request for the commit, the card and the gate, and one for each thousand files. LFS and
         Xet files come with their sha256; the others with their git blob id only.
@@ -79,7 +84,7 @@ class HubClient(SourceClient[HuggingFace]):
         return self._failover.ask(
             source.label,
             self._endpoints.of(source),
-            lambda repo, tries: self._list(source, repo, tries),
+            lambda repo, tries: self._list(source, repo, filters, tries),
             lambda repo, error: explain(error, self._request(source, repo)),
         )
 
@@ -87,15 +92,15 @@ class HubClient(SourceClient[HuggingFace]):
         """Return why `file` may not be read; see `SourceClient.check_access`.
 
         Listings of gated repositories are public, so only asking for a file shows it. One endpoint
-        that would give it is enough.
+        that would give it is enough. Renamed repositories redirect before they refuse.
         """
         found = None
         for repo in self._failover.in_order(self._endpoints.of(source)):
             if self._failover.is_out(repo):
                 continue
             try:
-                head = self._endpoints.client(repo, 1).head(repo.url(file.path), follow=False)
-            except AimodelsError:
+                head = _answer_at_origin(self._endpoints.client(repo, 1), repo.url(file.path))
+            except (AimodelsError, ValueError):
                 continue  # no proof of a refusal: a file that is needed will show
             if head.status < _REFUSED:
                 return None
@@ -141,24 +146,24 @@ class HubClient(SourceClient[HuggingFace]):
         """Close the connections."""
         self._endpoints.close()
 
-    def _list(self, source: HuggingFace, repo: RepoAtEndpoint, tries: int) -> Listing:
+    def _list(
+        self, source: HuggingFace, repo: RepoAtEndpoint, filters: Filters, tries: int
+    ) -> Listing:
         client = self._endpoints.client(repo, tries)
-        document, _ = client.get_json(repo.revision_url)
         try:
-            rev, card = document["sha"], self._library.card(document, source.repo_type)
-        except _ODD_DOCUMENTS as error:
+            info = client.get_document(repo.revision_url, read_info, "JSON").content
+            rev, card = commit_in(info, source), self._library.card(info, source.repo_type)
+        except ODD as error:
             raise OddAnswerError(_one_line(error)) from error
-        if not isinstance(rev, str) or not is_commit(rev):
-            raise OddAnswerError(f"{rev!r} is no commit")
-        if source.rev not in {None, rev}:
-            raise OddAnswerError(f"it gives {rev} for the commit {source.rev}")
         try:
             _, files = replace(repo, rev=rev).listing(client)
+            selection = filters.take(files)
         except AimodelsError as error:
-            if isinstance(error.__cause__, _ODD_DOCUMENTS):
+            if isinstance(error.__cause__, ODD):
                 raise OddAnswerError(_one_line(error.__cause__)) from error
             raise
-        return Listing(source.at(rev), tuple(files), card)
+        self._names.compare(source, info["id"])
+        return Listing(source.at(rev), selection, card)
 
     def _explain(
         self, source: HuggingFace, repo: RepoAtEndpoint, error: AimodelsError, file: RemoteFile
@@ -182,8 +187,22 @@ class HubClient(SourceClient[HuggingFace]):
             return tuple(
                 str(ref["name"]) for kind in ("branches", "tags") for ref in document[kind]
             )
-        except (AimodelsError, *_ODD_DOCUMENTS):
+        except (AimodelsError, *ODD):
             return ()
+
+
+def _answer_at_origin(client: HttpClient, url: str) -> Head:
+    """Return the answer to a HEAD after redirects that stay at the server.
+
+    One that leads elsewhere, to where the content is, is not followed: it has been granted.
+    """
+    for _ in range(_MOST_REDIRECTS):
+        head = client.head(url, follow=False)
+        target = urljoin(url, head.headers.get("Location", url))
+        if target == url or origin(target) != origin(url):
+            break
+        url = target
+    return head
 
 
 def _one_line(error: BaseException) -> str:

@@ -25,6 +25,7 @@ from aimodels_gen.sources.s3.failures import Asked, explain, replaced
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aimodels_fetcher.filters import Filters
     from aimodels_fetcher.http_client import HttpClient
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_gen.sources.base import Warn
@@ -47,8 +48,8 @@ class S3Client(SourceClient[S3]):
         self._regions: dict[str, str] = {}
         self._making = threading.Lock()
 
-    def list(self, source: S3) -> Listing:
-        """Return all objects below the prefix; see `SourceClient.list`.
+    def list(self, source: S3, filters: Filters) -> Listing:
+        """Return the objects below the prefix that are taken; see `SourceClient.list`.
 
         One request for each thousand (ListObjectsV2), and at Amazon one for the bucket's region.
         The listing has size and ETag; checksum and version take a request for each object
@@ -56,7 +57,7 @@ class S3Client(SourceClient[S3]):
         know neither the variables of the user's shell nor profiles.
         """
         located = self._ask(source, None, lambda: self._located(source))
-        return self._ask(located, None, lambda: self._list(located))
+        return self._ask(located, None, lambda: self._list(located, filters))
 
     def located(self, source: S3, pinned: S3) -> S3:
         """Return a source at the server of its pin, where nothing else names one.
@@ -102,10 +103,11 @@ class S3Client(SourceClient[S3]):
         for client in self._clients.values():
             client.close()
 
-    def _list(self, source: S3) -> Listing:
+    def _list(self, source: S3, filters: Filters) -> Listing:
         bucket = self._bucket(source)
         try:
             resolved, files = bucket.listing(self._client(bucket))
+            selection = filters.take(files)
         except NoObjectsError as error:
             raise self._nothing(source, bucket) from error
         region = resolved.region
@@ -116,7 +118,7 @@ class S3Client(SourceClient[S3]):
             )
         if bucket.endpoint and source.region is None and region == HOME_REGION == bucket.region:
             region = None  # where everybody looks, and no server has said so
-        return Listing(msgspec.structs.replace(source, region=region), tuple(files))
+        return Listing(msgspec.structs.replace(source, region=region), selection)
 
     def _nothing(self, source: S3, bucket: Bucket) -> SourceError:
         """Return why there are no objects: most likely the prefix is next to one that has some."""

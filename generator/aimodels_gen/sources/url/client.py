@@ -28,6 +28,7 @@ from aimodels_gen.sources.url.mirrors import Mirrors
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aimodels_fetcher.filters import Filters
     from aimodels_gen.sources.base import Warn
     from aimodels_gen.sources.url import Url
 
@@ -71,14 +72,14 @@ class UrlClient(SourceClient["Url"]):
         self._client.tries, self._client.patience = INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
         self._warn = warn
 
-    def list(self, source: Url) -> Listing:
-        """Return the files, with what the sums files say; see `SourceClient.list`."""
+    def list(self, source: Url, filters: Filters) -> Listing:
+        """Return what is taken, with what the sums files say of it; see `SourceClient.list`."""
         known = self._sums(source)
         files = []
         for path, urls in source.files.items():
             sha256 = next((known[name] for name in _names(path, urls) if name in known), None)
             files.append(RemoteFile(path, sha256=sha256))
-        return Listing(source, tuple(files))
+        return Listing(source, filters.take(files))
 
     def describe(self, source: Url, file: RemoteFile) -> RemoteFile:
         """Return a file with what its servers say of it; see `SourceClient.describe`.

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aimodels_fetcher.errors import FetchError, StatusError
     from aimodels_fetcher.http_client import HttpClient
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A row of a listing.
 
@@ -89,11 +89,13 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:
+    def listing(self, client: HttpClient) -> tuple[Source, Iterable[RemoteFile]]:
         """List all files: the source at its exact revision, and a row a file.
 
+        The rows may be read from the server while they are iterated over, once.
+
         Raises:
-            FetchError, StatusError: It cannot.
+            FetchError, StatusError: It cannot; the rows may raise it, too.
         """
 
     @abstractmethod
@@ -103,3 +105,7 @@ class Source(ABC):
     @abstractmethod
     def explain(self, error: StatusError) -> FetchError:
         """Turn an answer that refuses into a message with the next step."""
+
+    def advise(self, error: FetchError) -> FetchError:
+        """Return a failure that has lasted, with a better next step where this source knows one."""
+        return error

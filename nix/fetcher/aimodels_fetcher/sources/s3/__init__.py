@@ -7,12 +7,14 @@ come as they do from everywhere else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from aimodels_fetcher.errors import FetchError, UnexpectedAnswerError
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.json_types import mapping, optional, record, text
+from aimodels_fetcher.pages import files_of
 from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.sources.s3.credentials import find_credentials, signer
 from aimodels_fetcher.sources.s3.environment import (
@@ -26,7 +28,7 @@ from aimodels_fetcher.sources.s3.objects import object_facts, parse_page
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aimodels_fetcher.errors import StatusError
     from aimodels_fetcher.http_client import Document, HttpClient
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 HOME_REGION = "us-east-1"
 """Where AWS itself looks, and other servers do not care."""
 
-_MOST_FILES = 1_000_000
-_SPARE_PAGES = 1000  # beside one for each ten files; a page has up to 1,000 objects
 _OK = 200
 _NO_HEAD = {400, 405, 501}
 
@@ -145,39 +145,31 @@ class S3(Source):
         found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region", "")
         return found if is_region(found, amazon=True) else HOME_REGION
 
-    def listing(self, client: HttpClient) -> tuple[S3, list[RemoteFile]]:
-        """List the objects over all pages (ListObjectsV2); pinned versions are their own list.
+    def listing(self, client: HttpClient) -> tuple[S3, Iterable[RemoteFile]]:
+        """List the objects, page by page (ListObjectsV2); pinned versions are their own list.
 
         Raises:
-            FetchError: The answers are not those of S3.
+            FetchError: The answers are not those of S3, or do not end.
             NoObjectsError: There are none.
         """
         if self.pinned:
             return self, [RemoteFile(path) for path in self.versions]
-        files: list[RemoteFile] = []
-        region = self.region
-        tokens: set[str] = set()
-        query: dict[str, str] = {}
-        while True:
-            document = self.page(client, self.prefix, **query)
-            page = document.content
-            files += page.files
+        regions = [self.region]
+
+        def read(token: str) -> tuple[Sequence[RemoteFile], str | None]:
+            document = self.page(
+                client, self.prefix, **({"continuation-token": token} if token else {})
+            )
             said = document.headers.get("x-amz-bucket-region", "")
-            region = said if is_region(said, amazon=not self.endpoint) else region
-            if not page.token:
-                break
-            if page.token in tokens:
-                raise FetchError(f"{self.location} gives the same page again", "check the endpoint")
-            tokens.add(page.token)
-            query = {"continuation-token": page.token}
-            if len(files) > _MOST_FILES or len(tokens) > _SPARE_PAGES + len(files) // 10:
-                raise FetchError(
-                    f"{self.location} does not end: {len(files)} objects in {len(tokens)} pages",
-                    "write a prefix that has fewer objects, or check the endpoint",
-                )
-        if not files:
+            if is_region(said, amazon=not self.endpoint):
+                regions.append(said)
+            return document.content.files, document.content.token
+
+        files = files_of("", read)
+        first = next(files, None)
+        if first is None:
             raise NoObjectsError(f"{self.label} has no objects", "check the bucket and the prefix")
-        return replace(self, region=region), files
+        return replace(self, region=regions[-1]), chain([first], files)
 
     def page(self, client: HttpClient, prefix: str, **query: str) -> Document[Page]:
         """Return one page of a listing; its paths are the keys without this source's prefix.

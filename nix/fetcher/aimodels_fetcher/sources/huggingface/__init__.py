@@ -5,26 +5,35 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.http_errors import lasting_status
 from aimodels_fetcher.json_types import matching, one_of, optional, record, text, texts
-from aimodels_fetcher.parts import UNKNOWN
+from aimodels_fetcher.pages import files_of
 from aimodels_fetcher.paths import check_path
-from aimodels_fetcher.sources.base import RemoteFile, Source
+from aimodels_fetcher.sources.base import Source
+from aimodels_fetcher.sources.huggingface.listing import (
+    ODD,
+    SHA1,
+    check_commit,
+    next_page,
+    odd_answer,
+    read_commit,
+    read_page,
+)
 from aimodels_fetcher.urls import origin, public
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from aimodels_fetcher.errors import StatusError
     from aimodels_fetcher.http_client import HttpClient
+    from aimodels_fetcher.sources.base import RemoteFile
 
-_MOST_PAGES = 1000  # a page has 1,000 files
-_SHA1 = "[0-9a-f]{40}"
-_SHA256 = "[0-9a-f]{64}"
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
 
@@ -41,7 +50,7 @@ def read(data: object) -> list[Source]:
         data,
         "huggingface",
         repo=text,
-        rev=optional(matching(_SHA1, "a commit")),
+        rev=optional(matching(SHA1, "a commit")),
         ref=text,
         repoType=one_of("model", "dataset", "space"),
         endpoint=optional(_one_or_more),
@@ -187,32 +196,33 @@ class HuggingFace(Source):
             client.hint_at_limits(f"a token raises the limit: {_token_hint()}")
         return client
 
-    def listing(self, client: HttpClient) -> tuple[HuggingFace, list[RemoteFile]]:
-        """Resolve the ref where no commit is pinned, then list recursively over all pages.
+    def listing(self, client: HttpClient) -> tuple[HuggingFace, Iterator[RemoteFile]]:
+        """Resolve the ref where no commit is pinned, and list recursively, page by page.
 
         Raises:
-            FetchError: The answers are not those of a Hub, or name paths that no one may create.
+            FetchError: The answers are not those of a Hub, or do not end.
         """
+        commit = self.rev
+        if commit is None:
+            try:
+                commit = client.get_document(self.revision_url, read_commit, "JSON").content
+            except ODD as error:
+                raise odd_answer(self.location) from error
+        source = replace(self, rev=commit)
+        first = f"{self._api}/tree/{commit}?recursive=True"
+        return source, files_of(first, lambda url: source.files_on(client, url))
+
+    def files_on(self, client: HttpClient, url: str) -> tuple[list[RemoteFile], str | None]:
+        """Return the files on a page of the listing, and the URL of the next page or None."""
+        location = self.location
         try:
-            commit = self.rev
-            if commit is None:
-                info, _ = client.get_json(self.revision_url)
-                commit = _checked(_SHA1, info["sha"])
-            files: list[RemoteFile] = []
-            page: str | None = f"{self._api}/tree/{commit}?recursive=True"
-            pages: set[str] = set()
-            while page:
-                if page in pages or len(pages) == _MOST_PAGES:
-                    raise ValueError(page)  # noqa: TRY301 (as any other answer that is not a Hub's)
-                pages.add(page)
-                rows, page = client.get_json(page)
-                files += [_remote_file(row) for row in rows if row["type"] == "file"]
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise FetchError(
-                f"{self.location} does not answer like a Hub",
-                "check HF_ENDPOINT and the model's endpoint",
-            ) from error
-        return replace(self, rev=commit), files
+            page = client.get_document(url, lambda body: read_page(body, location), "JSON")
+        except ODD as error:
+            raise odd_answer(location) from error
+        check_commit(page.headers, self.rev or "", location)
+        api = f"/api/{self.repo_type}s/"
+        link = page.next_page
+        return page.content, link and next_page(link, self.endpoint, api, location)
 
     def url(self, path: str) -> str:
         """Return the `resolve` URL, which redirects to wherever the bytes are."""
@@ -234,30 +244,18 @@ class HuggingFace(Source):
             hint = f"missing, renamed or private (see {page}), or a bad token; {_token_hint()}"
         return FetchError(str(error), hint)
 
+    def advise(self, error: FetchError) -> FetchError:
+        """Say what raises the Hub's rate limit (https://huggingface.co/docs/hub/rate-limits)."""
+        if lasting_status(error) != HTTPStatus.TOO_MANY_REQUESTS:
+            return error
+        hint = "wait five minutes, or use fewer connections: AIMODELS_MAX_CONNECTIONS=4"
+        if self.trusted and not self.token():
+            hint = f"wait five minutes, or send a token, which raises the limit: {_token_hint()}"
+        return FetchError(str(error), hint)
+
     @property
     def _api(self) -> str:
         return f"{self.endpoint}/api/{self.repo_type}s/{self.repo}"
-
-
-def _checked(pattern: str, digest: str) -> str:
-    # It becomes the name of a file or a directory.
-    if not re.fullmatch(pattern, digest):
-        raise ValueError(digest)
-    return digest
-
-
-def _size(size: object) -> int:
-    if not isinstance(size, int) or not 0 <= size < UNKNOWN:
-        raise ValueError(size)
-    return size
-
-
-def _remote_file(row: Mapping[str, Any]) -> RemoteFile:
-    path = check_path(row["path"])
-    lfs = row.get("lfs")
-    if lfs:
-        return RemoteFile(path, _size(lfs["size"]), _checked(_SHA256, lfs["oid"]), lfs=True)
-    return RemoteFile(path, _size(row["size"]), git_blob_id=_checked(_SHA1, row["oid"]))
 
 
 def _token_hint() -> str:
