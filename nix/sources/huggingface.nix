@@ -1,6 +1,6 @@
 # `source.huggingface`: a repository on the Hub or its mirrors.
 let
-  inherit (import ../urls.nix) isServer;
+  inherit (import ../urls.nix) isServer quote;
   inherit (import ../util.nix) checkAttrs;
 
   known = [
@@ -81,11 +81,11 @@ in
       if !(args ? repo) then
         fail "`${where}.repo` is missing: write \"org/name\" as on the Hub"
       else if parts == null then
-        fail "`${where}.repo = \"${args.repo}\"` is not a repository: write \"org/name\" as on the Hub"
+        fail "`${where}.repo = ${quote args.repo}` is not a repository: write \"org/name\" as on the Hub"
       else if rev != null && builtins.match "[0-9a-f]{40}" rev == null then
-        fail "`${where}.rev = \"${rev}\"` is not a commit of 40 hex digits; set `ref` for a branch or tag"
+        fail "`${where}.rev = ${quote rev}` is not a commit of 40 hex digits; set `ref` for a branch or tag"
       else if !(builtins.elem repoType repoTypes) then
-        fail "`${where}.repoType = \"${repoType}\"` is not one of: ${builtins.concatStringsSep ", " repoTypes}"
+        fail "`${where}.repoType = ${quote repoType}` is not one of: ${builtins.concatStringsSep ", " repoTypes}"
       else if endpoint == [ ] then
         fail "`${where}.endpoint` is an empty list: name a server, or leave it out"
       else if !(builtins.all builtins.isString endpoints) then

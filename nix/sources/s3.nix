@@ -1,6 +1,6 @@
 # `source.s3`: the objects below a prefix of a bucket. `integration.huggingface` names them in a cache.
 let
-  inherit (import ../urls.nix) isServer;
+  inherit (import ../urls.nix) isServer quote;
   inherit (import ../util.nix) checkAttrs selectAttrs;
 
   known = [
@@ -83,11 +83,11 @@ in
       if !(args ? bucket) then
         fail "`${where}.bucket` is missing: name the bucket"
       else if builtins.match "[0-9A-Za-z][0-9A-Za-z._-]{1,61}[0-9A-Za-z]" args.bucket == null then
-        fail "`${where}.bucket = \"${args.bucket}\"` is not a bucket name: write the name alone, without URL or path"
+        fail "`${where}.bucket = ${quote args.bucket}` is not a bucket name: write the name alone, without URL or path"
       else if builtins.match "(.*/)?[.][.]?/.*" prefix != null then
-        fail "`${where}.prefix = \"${given}\"` contains `.` or `..` as a part, which cannot be requested: remove it"
+        fail "`${where}.prefix = ${quote given}` contains `.` or `..` as a part, which cannot be requested: remove it"
       else if region != null && builtins.match "[0-9A-Za-z-]+" region == null then
-        fail "`${where}.region = \"${region}\"` is not a region: write one like eu-central-1"
+        fail "`${where}.region = ${quote region}` is not a region: write one like eu-central-1"
       else if endpoint != null && !(isServer endpoint) then
         # It is not quoted, because it may contain a password.
         fail

@@ -1,9 +1,12 @@
 # `source.url`: files with a URL each. `integration.huggingface` names them in a cache.
 let
-  inherit (import ../urls.nix) isFile hasSecret;
+  inherit (import ../urls.nix) isFile hasQuery hasSecret;
   inherit (import ../util.nix) checkAttrs selectAttrs;
 
-  known = [ "files" ];
+  known = [
+    "files"
+    "query"
+  ];
 
   listed = urls: if builtins.isList urls then urls else [ urls ];
 in
@@ -15,6 +18,7 @@ in
     lib:
     let
       inherit (lib) mkOption types;
+      nullable = import ../nullable.nix lib;
     in
     {
       files = mkOption {
@@ -27,6 +31,10 @@ in
           ];
         };
       };
+      query =
+        nullable (types.enum [ "public" ])
+          "Whether URLs may have a query. `\"public\"` means that everybody may read it: it is stored in the derivation."
+          "public";
     };
 
   impureEnvVars = [ ];
@@ -36,13 +44,16 @@ in
     fail: args:
     let
       where = "source.url";
+      query = args.query or null;
       files = builtins.mapAttrs (_path: listed) args.files;
       paths = builtins.attrNames files;
       first = map (path: builtins.head files.${path}) paths;
 
       # The first mistake, with a hint. URLs may contain passwords and are not quoted.
       wrong =
-        if !(args ? files) || !(builtins.isAttrs args.files) || args.files == { } then
+        if query != null && query != "public" then
+          "`${where}.query` is not \"public\": write that if everybody may read the queries of the URLs, or leave it out"
+        else if !(args ? files) || !(builtins.isAttrs args.files) || args.files == { } then
           "`${where}.files` is missing or empty: write files.\"model.gguf\" = \"https://…\""
         else
           builtins.foldl' (
@@ -59,6 +70,8 @@ in
               "${here} is not the http(s) URL of a file: write one like https://example.org/model.gguf, without user, password or fragment"
             else if builtins.any hasSecret urls then
               "${here} contains a signature or a token, which everybody could read in the store: use a URL without it"
+            else if query == null && builtins.any hasQuery urls then
+              "${here} has a query, which everybody could read in the store: if nothing in it is secret, add `${where}.query = \"public\";`"
             else
               null
           ) null paths;

@@ -109,10 +109,30 @@ def read(path: Path) -> Lock | None:
             f"{path} has version {data['version']}, this version of aimodels-gen knows {VERSION}",
             hint,
         )
-    place = Place(path.name, error=LockError, repair=_RESTORE)
+    place = _place(path)
     models = read_table(data, LockTable, place).models
     place = place.child("models")
     return Lock({name: _model(name, table, place.child(name)) for name, table in models.items()})
+
+
+def existing(path: Path, manifest: Path) -> Lock:
+    """Return the lock in `path`, which is there and may be rendered and built as it is.
+
+    Raises:
+        LockError: as `read`; or it is not there, or was made before a rule about addresses.
+        OSError: it cannot be read.
+    """
+    lock = read(path)
+    if lock is None:
+        raise LockError(f"there is no {path}", f"run `aimodels-gen lock {manifest}` first")
+    models = _place(path).child("models")
+    for name, model in lock.models.items():
+        place = models.child(name)
+        first, *others = (pinned.source for pinned in model.sources)
+        first.check_addresses(place.child("source").child(first.kind))
+        for number, source in enumerate(others, 1):
+            source.check_addresses(place.child("fallbacks", number).child(source.kind))
+    return lock
 
 
 def dumps(lock: Lock) -> str:
@@ -197,6 +217,10 @@ def _model(name: str, table: ModelTable, place: Place) -> LockedModel:
         integration=table.integration,
         card=table.card,
     )
+
+
+def _place(path: Path) -> Place:
+    return Place(path.name, error=LockError, repair=_RESTORE)
 
 
 def _source(table: KindTable | None, place: Place) -> PinnedSource:
