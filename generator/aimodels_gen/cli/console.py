@@ -7,6 +7,8 @@ import shutil
 import sys
 from contextlib import suppress
 
+from aimodels_fetcher.redaction import redacted
+
 _ERASE = "\r\x1b[K"
 
 
@@ -68,8 +70,11 @@ def result(text: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return text in which nothing that a server said can steer the terminal or add lines."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+    """Return text in which nothing that a server said can steer the terminal or add lines.
+
+    Nor does it show a secret that the server repeats.
+    """
+    return "".join(char if char.isprintable() else "?" for char in redacted(text))
 
 
 def _write(text: str) -> None:

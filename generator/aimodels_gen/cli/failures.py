@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import traceback
 from typing import TYPE_CHECKING
 
 import click
 
+from aimodels_fetcher.redaction import redacted
 from aimodels_gen.cli.console import complain
 from aimodels_gen.errors import AimodelsError, CombinedError
 
@@ -33,7 +35,7 @@ def report(error: BaseException) -> int:
     The traceback comes first if AIMODELS_DEBUG is set.
     """
     if os.environ.get("AIMODELS_DEBUG"):
-        traceback.print_exception(error)
+        sys.stderr.write(redacted("".join(traceback.format_exception(error))))
     words, status = next(row[1:] for row in _TABLE if isinstance(error, row[0]))
     for message, hint in words(error):
         complain("error", message)

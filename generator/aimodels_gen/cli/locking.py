@@ -131,6 +131,7 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
         resolved = resolve(wanted, old, options, console.status, console.warn)
     finally:
         console.done()
+    lock_file.check_secrets(resolved.lock)
     text = render(resolved.lock, target.output_format, wanted.file)
     with Transaction() as files:
         files.write(lock_path, lock_file.dumps(resolved.lock).encode("utf-8"))

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from aimodels_fetcher.filters import Filters
+from aimodels_fetcher.redaction import holds_secret
 from aimodels_gen import sources
 from aimodels_gen.engines.huggingface import Integration
 from aimodels_gen.errors import LockError
@@ -44,6 +45,7 @@ from aimodels_gen.tables import KindTable, Place, Text, about
 from aimodels_gen.tables import read as read_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from aimodels_gen.sources.base import Source
@@ -133,6 +135,37 @@ def existing(path: Path, manifest: Path) -> Lock:
         for number, source in enumerate(others, 1):
             source.check_addresses(place.child("fallbacks", number).child(source.kind))
     return lock
+
+
+def check_secrets(lock: Lock) -> None:
+    """Refuse a lock with a secret that this process knows: a server has repeated what it was sent.
+
+    Raises:
+        LockError: naming where.
+    """
+    for name, model in lock.models.items():
+        texts = dict(_texts(_to_json(model)))
+        # All at once: there may be a million.
+        if holds_secret("\n".join(texts)):
+            where = next((key for text, key in texts.items() if holds_secret(text)), "a key")
+            raise LockError(
+                f"{name}: {where} would hold your token or password, which the server has repeated",
+                "do not trust this server: remove its address from models.toml or the environment, "
+                "and replace the token",
+            )
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
+    """Return every text in a model, keys among them, and the dotted key where it is."""
+    if isinstance(value, str):
+        yield value, key
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, key)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield name, key
+            yield from _texts(item, f"{key}.{name}".lstrip("."))
 
 
 def dumps(lock: Lock) -> str:

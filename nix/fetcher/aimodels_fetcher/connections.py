@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.header_deadline import PunctualResponse, watch
 from aimodels_fetcher.http_errors import has_cause, sorted_fault
+from aimodels_fetcher.urls import is_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,8 +107,33 @@ class Connections:
 
     def _proxies_for(self, server: str) -> dict[str, str]:
         if server not in self._proxies:
-            self._proxies[server] = requests.utils.get_environ_proxies(server)
+            proxies = requests.utils.get_environ_proxies(server)
+            _check_proxy(requests.utils.select_proxy(server, proxies))
+            self._proxies[server] = proxies
         return self._proxies[server]
+
+
+def _check_proxy(proxy: str | None) -> None:
+    """Refuse a proxy's address that is not valid, without quoting it: it may hold a password.
+
+    Raises:
+        FetchError: It is not; the message names the variable.
+    """
+    if proxy is None:
+        return
+    try:
+        url = str(requests.utils.prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call]
+        valid = is_shown(url) and bool(urllib3.util.parse_url(url).host)
+    except ValueError:
+        valid = False
+    if not valid:
+        names = (name for name, value in os.environ.items() if value == proxy)
+        name = min((n for n in names if n.lower().endswith("_proxy")), default="the proxy")
+        raise FetchError(
+            f"{name} does not hold the address of a proxy",
+            "write http://host:port or http://user:password@host:port, and encode what is special "
+            "in the password: / as %2F, @ as %40, : as %3A",
+        )
 
 
 def _ca_variables() -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import ssl
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import xml
 from aimodels_fetcher.errors import FetchError, StatusError, TransientError
+from aimodels_fetcher.redaction import redacted
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ PROXY_LOGIN = 407
 """Status of a proxy that wants a password (RFC 9110, 15.5.8)."""
 
 _MAX_DETAIL = 300  # characters of a server's own words
-_SECRETS = re.compile(r"\?\S*|(?<=//)[^/\s@]*@")
+# Whatever begins like a URL, or ends like a login.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/\\]\S*|\S*@\S*|\?\S*")
 _WORD = re.compile(r"[0-9A-Za-z.-]{1,64}")
 
 
@@ -33,7 +36,7 @@ def sorted_fault(url: str, error: Exception, *, crowded: bool) -> FetchError | T
         crowded: Whether fewer connections at once might help.
     """
     causes = list(_causes(error))
-    reason = _SECRETS.sub("", f"{type(causes[-1]).__name__}: {causes[-1]}").strip(": ")
+    reason = _reason(causes[-1])
     if any(map(_distrusts, causes)):
         return FetchError(
             f"{public(url)}: the server's certificate is not trusted: {reason}",
@@ -82,6 +85,23 @@ def refusal(status: int, url: str, headers: Mapping[str, str], body: bytes = b""
     )
 
 
+def _reason(error: BaseException) -> str:
+    """Return what a library says, without the addresses in it and their parts.
+
+    Of a bad address or setting nothing is left but the kind of error: the message quotes it.
+    """
+    kind = type(error).__name__
+    quotes = isinstance(error, (ValueError, http.client.InvalidURL))
+    if quotes and not isinstance(error, ssl.SSLError):
+        return kind
+    return f"{kind}: {_ADDRESS.sub(_shown, str(error))}".strip(": ")
+
+
+def _shown(address: re.Match[str]) -> str:
+    url = address[0].rstrip(")'\",.;:>")
+    return "" if url.startswith("?") else public(url) + address[0][len(url) :]
+
+
 def _distrusts(error: BaseException) -> bool:
     return (
         isinstance(error, ssl.SSLCertVerificationError)
@@ -120,4 +140,5 @@ def _word(text: str | None) -> str:
 
 
 def _line(text: str | None) -> str:
-    return " ".join((text or "").split())[:_MAX_DETAIL]
+    # What is cut off would no longer be known for a secret.
+    return redacted(" ".join((text or "").split()))[:_MAX_DETAIL]

@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -21,8 +23,10 @@ _sinks: list[Callable[[str], None]] = [_to_stderr]
 def say(line: str) -> None:
     """Print a line at once; lines of several threads do not mix.
 
-    What a terminal would take for more than text is escaped: some of it comes from servers.
+    Some of it comes from servers: what a terminal would take for more than text is escaped, and
+    secrets are masked.
     """
+    line = redacted(line)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     _sinks[-1](text)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.paths import check_path
+from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.urls import origin, public
 
@@ -86,6 +87,7 @@ def environment_token() -> str | None:
             f"what {'HF_TOKEN' if os.environ.get('HF_TOKEN') else file} holds is not a token",
             "it must be one line, as copied from https://huggingface.co/settings/tokens",
         )
+    learn(token)
     return token or None
 
 

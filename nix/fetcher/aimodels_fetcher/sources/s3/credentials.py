@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def signer(credentials: Any, region: str) -> Callable[[str, str], dict[str, str]
                 f"the credentials for S3 cannot be renewed: {error}",
                 "log in again, or build again later",
             ) from error
+        learn(frozen.secret_key, frozen.token)
         S3SigV4Auth(frozen, "s3", region).add_auth(request)
         return dict(request.headers.items())
 
