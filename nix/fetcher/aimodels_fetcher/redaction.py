@@ -40,15 +40,20 @@ def learn(*secrets: str | None) -> None:
 
 
 def redacted(text: str) -> str:
-    """Return a text without the secrets that are known, however they are encoded in it."""
-    for form in sorted(_forms(_SHORTEST), key=len, reverse=True):
-        text = text.replace(form, MASK)
-    return text
+    """Return a text without the secrets that are known, however they are encoded in it.
+
+    Upper and lower case count as the same: names of hosts and of encodings become lower case.
+    """
+    forms = sorted(_forms(_SHORTEST), key=len, reverse=True)
+    return (
+        re.sub("|".join(map(re.escape, forms)), MASK, text, flags=re.IGNORECASE) if forms else text
+    )
 
 
 def holds_secret(text: str) -> bool:
     """Return whether a text has a secret that is long enough to be there for no other reason."""
-    return any(form in text for form in _forms(_SHORTEST_TO_REFUSE))
+    lower = text.lower()
+    return any(form.lower() in lower for form in _forms(_SHORTEST_TO_REFUSE))
 
 
 def _forms(shortest: int) -> Iterator[str]:
