@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher import xml
 from aimodels_fetcher.errors import FetchError, StatusError, TransientError
+from aimodels_fetcher.machine_errors import connection_hint
 from aimodels_fetcher.redaction import redacted
 from aimodels_fetcher.urls import public
 
@@ -50,7 +51,9 @@ def sorted_fault(url: str, error: Exception, *, crowded: bool) -> FetchError | T
         )
     if f"Tunnel connection failed: {PROXY_LOGIN}" in reason:
         return proxy_login(url)
-    return TransientError(f"{public(url)}: {reason}", crowded=crowded)
+    transient = TransientError(f"{public(url)}: {reason}", crowded=crowded)
+    transient.hint = connection_hint(reason) or transient.hint
+    return transient
 
 
 def has_cause(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
