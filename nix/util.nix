@@ -23,12 +23,15 @@ let
         else
           string;
     in
-    "\"${
-      builtins.replaceStrings
-        [ "\\" "\"" "\${" "\n" "\r" "\t" ]
-        [ "\\\\" "\\\"" "\\\${" "\\n" "\\r" "\\t" ]
-        shown
-    }\"";
+    if match ".*(:[/\\]|@.*[:/]|[:/].*@).*" shown != null then
+      "(a URL, which is not shown because it may contain a password)"
+    else
+      "\"${
+        builtins.replaceStrings
+          [ "\\" "\"" "\${" "\n" "\r" "\t" ]
+          [ "\\\\" "\\\"" "\\\${" "\\n" "\\r" "\\t" ]
+          shown
+      }\"";
 
   # Whether `builtins.toJSON` would write something else for an attribute set than an object.
   collapses =
@@ -67,7 +70,9 @@ in
   inherit match;
 
   /**
-    A string as it is written in Nix, on one line, for messages. A long one is cut off.
+    A string as it is written in Nix, on one line, for messages. A long one is cut off, and what may be a
+    URL with a password is not shown: people paste `https://user:token@huggingface.co/org/name` where a
+    name belongs.
 
     # Type
 

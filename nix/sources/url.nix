@@ -1,6 +1,6 @@
 # `source.url`: files with a URL each. `integration.huggingface` names them in a cache.
 let
-  inherit (import ../urls.nix) isFile hasSecret;
+  inherit (import ../urls.nix) isFile hasQuery hasSecret;
   inherit (import ../util.nix) quote selectAttrs;
   types = import ../types;
 in
@@ -10,15 +10,23 @@ in
 
   arguments = types.struct {
     main = "files";
-    fields.files = {
-      type = types.byPath types.stringOrStrings;
-      missing = "write files.\"model.gguf\" = \"https://…\"";
-      description = "The URL of each path in the model, or several URLs to try in order.";
-      example = {
-        "model.gguf" = [
-          "https://example.org/models/llama-2-7b.Q4_K_M.gguf"
-          "https://mirror.example.net/llama-2-7b.Q4_K_M.gguf"
-        ];
+    fields = {
+      files = {
+        type = types.byPath types.stringOrStrings;
+        missing = "write files.\"model.gguf\" = \"https://…\"";
+        description = "The URL of each path in the model, or several URLs to try in order.";
+        example = {
+          "model.gguf" = [
+            "https://example.org/models/llama-2-7b.Q4_K_M.gguf"
+            "https://mirror.example.net/llama-2-7b.Q4_K_M.gguf"
+          ];
+        };
+      };
+      query = {
+        type = types.nullOr (types.enum [ "public" ]);
+        default = null;
+        description = "Whether URLs may have a query. `\"public\"` means that everybody may read it: it is stored in the derivation.";
+        example = "public";
       };
     };
   };
@@ -30,6 +38,7 @@ in
     fail: args:
     let
       where = "source.url";
+      inherit (args) query;
       files = builtins.mapAttrs (_path: urls: if builtins.isList urls then urls else [ urls ]) args.files;
       paths = builtins.attrNames files;
 
@@ -52,6 +61,8 @@ in
               "${here} is not the http(s) URL of a file: write one like https://example.org/model.gguf, without user, password or fragment"
             else if builtins.any hasSecret urls then
               "${here} contains a signature or a token, which everybody could read in the store: use a URL without it"
+            else if query == null && builtins.any hasQuery urls then
+              "${here} has a query, which everybody could read in the store: if nothing in it is secret, add `${where}.query = \"public\";`"
             else
               null
           ) null paths;

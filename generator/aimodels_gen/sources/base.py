@@ -95,6 +95,13 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             LockError: it is not.
         """
 
+    def check_addresses(self, place: Place) -> None:
+        """Refuse addresses that are none, or that hold what nobody else may read.
+
+        Raises:
+            ManifestError, LockError: one is, or does; it is not quoted.
+        """
+
     def to_nix(self) -> dict[str, Any]:
         """Return the attributes of `source.<kind>` in Nix, defaults left out."""
         return self._form("content", "location", defaults=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import ssl
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher import xml
 from aimodels_fetcher.environment import in_build, whose
 from aimodels_fetcher.errors import FetchError, SettingError, StatusError, TransientError
+from aimodels_fetcher.machine_errors import connection_hint
+from aimodels_fetcher.redaction import redacted
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
@@ -18,7 +21,8 @@ PROXY_LOGIN = 407
 """Status of a proxy that wants a password (RFC 9110, 15.5.8)."""
 
 _MAX_DETAIL = 300  # characters of a server's own words
-_SECRETS = re.compile(r"\?\S*|(?<=//)[^/\s@]*@")
+# Whatever begins like a URL, or ends like a login.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/\\]\S*|\S*@\S*|\?\S*")
 _WORD = re.compile(r"[0-9A-Za-z.-]{1,64}")
 
 
@@ -34,7 +38,7 @@ def sorted_fault(url: str, error: Exception, *, crowded: bool) -> FetchError | T
         crowded: Whether fewer connections at once might help.
     """
     causes = list(_causes(error))
-    reason = _SECRETS.sub("", f"{type(causes[-1]).__name__}: {causes[-1]}").strip(": ")
+    reason = _reason(causes[-1])
     if any(map(_distrusts, causes)):
         variable = "NIX_SSL_CERT_FILE (or SSL_CERT_FILE)" if in_build() else "SSL_CERT_FILE"
         return SettingError(
@@ -49,7 +53,9 @@ def sorted_fault(url: str, error: Exception, *, crowded: bool) -> FetchError | T
         )
     if f"Tunnel connection failed: {PROXY_LOGIN}" in reason:
         return proxy_login(url)
-    return TransientError(f"{public(url)}: {reason}", crowded=crowded)
+    transient = TransientError(f"{public(url)}: {reason}", crowded=crowded)
+    transient.hint = connection_hint(reason) or transient.hint
+    return transient
 
 
 def has_cause(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
@@ -90,6 +96,23 @@ def refusal(status: int, url: str, headers: Mapping[str, str], body: bytes = b""
     )
 
 
+def _reason(error: BaseException) -> str:
+    """Return what a library says, without the addresses in it and their parts.
+
+    Of a bad address or setting nothing is left but the kind of error: the message quotes it.
+    """
+    kind = type(error).__name__
+    quotes = isinstance(error, (ValueError, http.client.InvalidURL))
+    if quotes and not isinstance(error, ssl.SSLError):
+        return kind
+    return f"{kind}: {_ADDRESS.sub(_shown, str(error))}".strip(": ")
+
+
+def _shown(address: re.Match[str]) -> str:
+    url = address[0].rstrip(")'\",.;:>")
+    return "" if url.startswith("?") else public(url) + address[0][len(url) :]
+
+
 def _distrusts(error: BaseException) -> bool:
     return (
         isinstance(error, ssl.SSLCertVerificationError)
@@ -128,4 +151,5 @@ def _word(text: str | None) -> str:
 
 
 def _line(text: str | None) -> str:
-    return " ".join((text or "").split())[:_MAX_DETAIL]
+    # What is cut off would no longer be known for a secret.
+    return redacted(" ".join((text or "").split()))[:_MAX_DETAIL]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,7 +26,8 @@ _sinks: list[tuple[Sink, Sink]] = [(_to_stderr, _to_stderr)]
 def say(line: str) -> None:
     """Print a line at once; lines of several threads do not mix.
 
-    What a terminal would take for more than text is escaped: some of it comes from servers.
+    Some of it comes from servers: what a terminal would take for more than text is escaped, and
+    secrets are masked.
     """
     _sinks[-1][0](_printable(line))
 
@@ -51,4 +54,5 @@ def redirected(said: Sink, warned: Sink | None = None) -> Iterator[None]:
 
 
 def _printable(line: str) -> str:
+    line = redacted(line)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

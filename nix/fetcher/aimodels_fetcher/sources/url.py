@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.json_types import mapping, record, texts
 from aimodels_fetcher.sources.base import RemoteFile, Source
+from aimodels_fetcher.urls import server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,8 +48,7 @@ class Url(Source):
     @property
     def location(self) -> str:
         """The servers."""
-        hosts = (urlsplit(url).netloc.rpartition("@")[2] for url in self.urls.values())
-        return ", ".join(dict.fromkeys(hosts))
+        return ", ".join(dict.fromkeys(map(server, self.urls.values())))
 
     def client(self, connections: int) -> HttpClient:
         """Return a client without credentials."""

@@ -15,6 +15,7 @@ from aimodels_fetcher.http_errors import lasting_status
 from aimodels_fetcher.json_types import matching, one_of, optional, record, text, texts
 from aimodels_fetcher.pages import files_of
 from aimodels_fetcher.paths import check_path
+from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.sources.base import Source
 from aimodels_fetcher.sources.huggingface.listing import (
     ODD,
@@ -109,6 +110,7 @@ def environment_token() -> str | None:
             f"what {'HF_TOKEN' if os.environ.get('HF_TOKEN') else file} holds is not a token",
             "it must be one line, as copied from https://huggingface.co/settings/tokens",
         )
+    learn(token)
     return token or None
 
 

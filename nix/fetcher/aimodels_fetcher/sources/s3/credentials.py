@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.sources.s3.environment import payer, variable
 from aimodels_fetcher.urls import public
 
@@ -193,7 +194,9 @@ def signer(credentials: Any, region: str) -> Callable[[str, str], dict[str, str]
         from botocore.awsrequest import AWSRequest  # noqa: PLC0415
 
         request = AWSRequest(method=method, url=url, headers=headers_for(url))
-        S3SigV4Auth(frozen_keys(credentials), "s3", region).add_auth(request)
+        keys = frozen_keys(credentials)
+        learn(keys.secret_key, keys.token)
+        S3SigV4Auth(keys, "s3", region).add_auth(request)
         return dict(request.headers.items())
 
     if credentials is None:
