@@ -23,7 +23,7 @@ let
         else
           string;
     in
-    if match ".*(:[/\\]|@.*[:/]|[:/].*@).*" shown != null then
+    if match "(.|\n)*(:[/\\]|@(.|\n)*[:/]|[:/](.|\n)*@)(.|\n)*" shown != null then
       "(a URL, which is not shown because it may contain a password)"
     else
       "\"${
