@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import ContentError, SizeError, StatusError
+from aimodels_fetcher.errors import ContentError, SizeError, StatusError, TransientError
 from aimodels_fetcher.sources.s3.failures import explained
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.faults import causes, fault
@@ -61,7 +61,9 @@ def explain(error: AimodelsError, asked: Asked) -> SourceError:
     found = fault(error)
     if found.kind in _WHAT:
         message = f"{_WHAT[found.kind].format(asked.what)}: {found.reason}"
-        return SourceError(message, _HINTS.get(found.kind, error.hint))
+        # What is not worth another try, such as a certificate, has a next step of its own.
+        passing = any(isinstance(one, TransientError) for one in causes(error))
+        return SourceError(message, _HINTS.get(found.kind, error.hint) if passing else error.hint)
     return SourceError(f"{asked.what}: {error.message}", error.hint)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from aimodels_fetcher.errors import FetchError, UnexpectedAnswerError
 from aimodels_fetcher.http_errors import refusal
+from aimodels_fetcher.pages import files_of
 from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.sources.s3.credentials import find_credentials, signer
 from aimodels_fetcher.sources.s3.environment import (
@@ -26,7 +27,7 @@ from aimodels_fetcher.sources.s3.objects import object_facts, parse_page
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from aimodels_fetcher.errors import StatusError
     from aimodels_fetcher.http_client import Document, HttpClient
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 HOME_REGION = "us-east-1"
 """Where AWS itself looks, and other servers do not care."""
 
-_MOST_FILES = 1_000_000
-_SPARE_PAGES = 1000  # beside one for each ten files; a page has up to 1,000 objects
 _OK = 200
 _NO_HEAD = {400, 405, 501}
 
@@ -138,35 +137,25 @@ class S3(Source):
         """List the objects over all pages (ListObjectsV2); pinned versions are their own list.
 
         Raises:
-            FetchError: The answers are not those of S3.
+            FetchError: The answers are not those of S3, or do not end.
             NoObjectsError: There are none.
         """
         if self.pinned:
             return self, [RemoteFile(path) for path in self.versions]
-        files: list[RemoteFile] = []
-        region = self.region
-        tokens: set[str] = set()
-        query: dict[str, str] = {}
-        while True:
+        regions = [self.region]
+
+        def read(token: str) -> tuple[Sequence[RemoteFile], str | None]:
+            query = {"continuation-token": token} if token else {}
             document = self.page(client, self.prefix, **query)
-            page = document.content
-            files += page.files
             said = document.headers.get("x-amz-bucket-region", "")
-            region = said if is_region(said, amazon=not self.endpoint) else region
-            if not page.token:
-                break
-            if page.token in tokens:
-                raise FetchError(f"{self.location} gives the same page again", "check the endpoint")
-            tokens.add(page.token)
-            query = {"continuation-token": page.token}
-            if len(files) > _MOST_FILES or len(tokens) > _SPARE_PAGES + len(files) // 10:
-                raise FetchError(
-                    f"{self.location} does not end: {len(files)} objects in {len(tokens)} pages",
-                    "write a prefix that has fewer objects, or check the endpoint",
-                )
+            if is_region(said, amazon=not self.endpoint):
+                regions.append(said)
+            return document.content.files, document.content.token
+
+        files = list(files_of("", read))
         if not files:
             raise NoObjectsError(f"{self.label} has no objects", "check the bucket and the prefix")
-        return replace(self, region=region), files
+        return replace(self, region=regions[-1]), files
 
     def page(self, client: HttpClient, prefix: str, **query: str) -> Document[Page]:
         """Return one page of a listing; its paths are the keys without this source's prefix.
