@@ -157,9 +157,8 @@ class S3(Source):
         regions = [self.region]
 
         def read(token: str) -> tuple[Sequence[RemoteFile], str | None]:
-            document = self.page(
-                client, self.prefix, **({"continuation-token": token} if token else {})
-            )
+            query = {"continuation-token": token} if token else {}
+            document = self.page(client, self.prefix, **query)
             said = document.headers.get("x-amz-bucket-region", "")
             if is_region(said, amazon=not self.endpoint):
                 regions.append(said)
