@@ -2,38 +2,124 @@
 # mistake, and for the modules, which report it as an assertion.
 let
   inherit (import ./names.nix) mkCacheName;
-  inherit (import ./sources) normalise;
-  inherit (import ./util.nix) checkAttrs;
+  inherit (import ./util.nix) match quote;
+  sources = import ./sources;
+  types = import ./types;
 
-  defaults = {
-    hash = null;
-    files = null;
-    layout = "copy";
-    include = null;
-    exclude = [ ];
-    integration = { };
-    fallbacks = [ ];
+  optional = type: {
+    type = types.nullOr type;
+    default = null;
   };
 
-  hfDefaults = {
-    enable = true;
-    org = null;
-    model = null;
+  file = types.struct {
+    main = "hash";
+    fields = {
+      hash = {
+        type = types.string;
+        missing = "write its SRI hash, or \"\" to have Nix report it";
+      };
+      size = optional types.size;
+      lfs = {
+        type = types.bool;
+        default = false;
+      };
+    };
   };
 
-  layouts = [
-    "copy"
-    "link"
-  ];
+  huggingface = types.struct {
+    main = "enable";
+    fields = {
+      enable = {
+        type = types.bool;
+        default = true;
+      };
+      org = optional types.string;
+      model = optional types.string;
+    };
+  };
 
-  isName = part: part == null || builtins.match "[0-9A-Za-z._-]+" part != null;
+  license = types.oneOrMore {
+    description = "a licence of nixpkgs, the name of one, or a list of these";
+    of.accepts = value: builtins.isString value || builtins.isAttrs value;
+    line = where: "${where} = \"mit\"";
+  };
+
+  model = types.struct {
+    main = "name";
+    fields = {
+      name = {
+        type = types.string;
+        missing = "write a name for the model, as in name = \"llama-2-7b\"";
+      };
+      source = {
+        inherit (sources) type;
+        missing = "write where the model comes from, as in source.huggingface.repo = \"org/name\"";
+      };
+      fallbacks = {
+        type = types.listOf {
+          description = "a list of sources";
+          of = sources.type;
+          line = where: "${where} = [ { huggingface.repo = \"org/name\"; } ]";
+          meant = where: value: if builtins.isAttrs value then "${where} = [ { … } ]" else null;
+        };
+        default = [ ];
+      };
+      hash = optional types.string;
+      files = optional (types.byPath file);
+      layout = {
+        type = types.enum [
+          "copy"
+          "link"
+        ];
+        default = "copy";
+      };
+      include = optional types.strings;
+      exclude = {
+        type = types.strings;
+        default = [ ];
+      };
+      integration = {
+        type = types.struct {
+          main = "huggingface";
+          fields.huggingface = {
+            type = huggingface;
+            default = { };
+          };
+        };
+        default = { };
+      };
+      meta = {
+        type = types.open (
+          types.struct {
+            main = "license";
+            fields.license = optional license;
+          }
+        );
+        default = { };
+      };
+    };
+  };
+
+  isName = part: part == null || match "[0-9A-Za-z._-]+" part != null;
 in
 {
+  /**
+    The declarations of the arguments of `fetchModel`, and of those in `integration.huggingface`.
+
+    # Type
+
+    ```
+    fields :: AttrSet
+    ```
+  */
+  inherit (model) fields;
+  huggingfaceFields = huggingface.fields;
+
   /**
     Checks the arguments of `fetchModel`, and returns them with defaults: `source` as
     ./sources/default.nix describes it, `sources` with the fallbacks after it, and
     `integration.huggingface` as `enable`, `org`, `model` and `hfCachePath` (null without a cache
-    entry). Hashes are not checked here: names can be evaluated before the hash is known.
+    entry). Of hashes only the type is checked: names can be evaluated before the hash is known.
 
     # Type
 
@@ -49,69 +135,57 @@ in
   */
   check =
     fail: given:
-    let
-      arguments = defaults // given;
-      inherit (arguments)
-        hash
-        files
-        layout
-        include
-        exclude
-        integration
-        fallbacks
-        ;
+    types.check fail "" model given (
+      arguments:
+      let
+        inherit (arguments)
+          hash
+          files
+          layout
+          include
+          exclude
+          ;
 
-      source = normalise fail "source" arguments.source;
-      sources = [ source ] ++ map (normalise fail "fallbacks") fallbacks;
-      problems = builtins.filter (each: each ? problem) sources;
+        source = sources.normalise fail "source" arguments.source;
+        all = [ source ] ++ map (sources.normalise fail "fallbacks") arguments.fallbacks;
+        problems = builtins.filter (each: each ? problem) all;
 
-      hf = hfDefaults // integration.huggingface or { };
-      org = if hf.org != null then hf.org else source.org;
-      model = if hf.model != null then hf.model else source.model;
-    in
-    if !(builtins.isList fallbacks) then
-      fail "`fallbacks` must be a list of sources"
-    else if problems != [ ] then
-      builtins.head problems
-    else if hash == null && files == null then
-      fail "needs a pin: set `hash = \"sha256-…\"` (with \"\", Nix reports the right one) or `files = { … }` (from `aimodels-gen lock`)"
-    else if hash != null && files != null then
-      fail "has both `hash` and `files`; keep one"
-    else if files == { } then
-      fail "`files` is empty: there is nothing to fetch"
-    else if files != null && source.hasCommits && source.rev == null then
-      fail "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`"
-    else if files != null && (include != null || exclude != [ ]) then
-      fail "`include` and `exclude` require `hash`; `files` already lists the files"
-    else if files == null && layout != "copy" then
-      fail "`layout` requires `files`; a `hash` pin is one self-contained path"
-    else if !(builtins.elem layout layouts) then
-      fail "`layout = \"${layout}\"` is not \"copy\" or \"link\""
-    else if !(isName org && isName model) then
-      fail "`integration.huggingface` names the entry \"${toString org}/${toString model}\": use letters, digits, . _ and -"
-    else if hf.enable && (model == null || (org == null && source.model == null)) then
-      fail "`source.${source.type}` has no repository name: set `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `integration.huggingface.enable = false` for plain files"
-    else
-      checkAttrs fail "integration" [ "huggingface" ] integration (
-        checkAttrs fail "integration.huggingface" (builtins.attrNames hfDefaults) hf (
-          arguments
-          // {
-            inherit
-              source
-              sources
-              org
-              model
-              ;
-            inherit (hf) enable;
-            hfCachePath =
-              if hf.enable then
-                mkCacheName {
-                  inherit org model;
-                  inherit (source) repoType;
-                }
-              else
-                null;
-          }
-        )
-      );
+        hf = huggingface.defaults // arguments.integration.huggingface or { };
+        org = if hf.org != null then hf.org else source.org;
+        model = if hf.model != null then hf.model else source.model;
+      in
+      if problems != [ ] then
+        builtins.head problems
+      else if hash == null && files == null then
+        fail "needs a pin: set `hash = \"sha256-…\"` (with \"\", Nix reports the right one) or `files = { … }` (from `aimodels-gen lock`)"
+      else if hash != null && files != null then
+        fail "has both `hash` and `files`; keep one"
+      else if files == { } then
+        fail "`files` is empty: there is nothing to fetch"
+      else if files != null && source.hasCommits && source.rev == null then
+        fail "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`"
+      else if files != null && (include != null || exclude != [ ]) then
+        fail "`include` and `exclude` require `hash`; `files` already lists the files"
+      else if files == null && layout != "copy" then
+        fail "`layout` requires `files`; a `hash` pin is one self-contained path"
+      else if !(isName org && isName model) then
+        fail "`integration.huggingface` names the entry ${quote "${toString org}/${toString model}"}: use letters, digits, . _ and -"
+      else if hf.enable && (model == null || (org == null && source.model == null)) then
+        fail "`source.${source.type}` has no repository name: set `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `integration.huggingface.enable = false` for plain files"
+      else
+        arguments
+        // {
+          inherit source org model;
+          inherit (hf) enable;
+          sources = all;
+          hfCachePath =
+            if hf.enable then
+              mkCacheName {
+                inherit org model;
+                inherit (source) repoType;
+              }
+            else
+              null;
+        }
+    );
 }

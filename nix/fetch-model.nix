@@ -64,22 +64,25 @@
   ```
 */
 pkgs:
-{
-  name,
-  source,
-  fallbacks ? [ ],
-  hash ? null,
-  files ? null,
-  layout ? "copy",
-  include ? null,
-  exclude ? [ ],
-  integration ? { },
-  meta ? { },
-}@arguments:
+assert
+  pkgs ? stdenvNoCC
+  || throw "nix-ai-models: the first argument of fetchModel is nixpkgs: write `fetchModel pkgs { … }`";
+arguments:
 let
-  fail = message: throw "nix-ai-models: model \"${name}\": ${message}";
+  label =
+    if builtins.isString (arguments.name or null) then
+      "model ${quote arguments.name}"
+    else
+      "fetchModel";
+  fail = message: throw "nix-ai-models: ${label}: ${message}";
   checked = (import ./arguments.nix).check fail arguments;
-  inherit (checked) enable hfCachePath;
+  inherit (checked)
+    name
+    meta
+    enable
+    hfCachePath
+    ;
+  inherit (import ./util.nix) quote;
   inherit (pkgs) stdenvNoCC;
   fetcher = import ./fetcher.nix pkgs;
   names = import ./names.nix;

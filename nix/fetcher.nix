@@ -2,6 +2,7 @@
 pkgs:
 let
   inherit (pkgs) lib;
+  inherit (import ./util.nix) toJSONLike;
   # Builds run on the build platform, also when `pkgs` is for another one.
   inherit (pkgs.buildPackages or pkgs) python3;
 
@@ -9,27 +10,50 @@ let
 in
 {
   /**
-    Attributes with which `stdenvNoCC.mkDerivation` runs the fetcher on a spec.
+    Attributes with which `stdenvNoCC.mkDerivation` runs the fetcher on a spec. Apply it to the paths once
+    for all files of a model: how to write JSON is decided then.
 
     # Type
 
     ```
-    build :: AttrSet -> AttrSet
+    build :: [Source] -> AttrSet -> AttrSet -> AttrSet
     ```
+
+    # Arguments
+
+    sources
+    : As ./sources/default.nix returns them.
+
+    files
+    : Attributes named by the paths that the spec may contain.
+
+    spec
+    : What to do.
   */
-  build = spec: {
-    spec = builtins.toJSON spec;
-    # A listing of thousands of files does not fit into an environment variable. nixpkgs can be
-    # configured to default to structured attributes, which have no passAsFile.
-    passAsFile = [ "spec" ];
-    __structuredAttrs = false;
-    nativeBuildInputs = [ python3 ];
-    preferLocalBuild = true;
-    dontFixup = true;
-    buildCommand = ''
-      python3 -B -X utf8 ${program} "$specPath"
-    '';
-  };
+  build =
+    sources: files:
+    let
+      toJSON = toJSONLike [
+        (builtins.intersectAttrs {
+          outPath = null;
+          __toString = null;
+        } files)
+        (map (source: source.spec null) sources)
+      ];
+    in
+    spec: {
+      spec = toJSON spec;
+      # A listing of thousands of files does not fit into an environment variable. nixpkgs can be
+      # configured to default to structured attributes, which have no passAsFile.
+      passAsFile = [ "spec" ];
+      __structuredAttrs = false;
+      nativeBuildInputs = [ python3 ];
+      preferLocalBuild = true;
+      dontFixup = true;
+      buildCommand = ''
+        python3 -B -X utf8 ${program} "$specPath"
+      '';
+    };
 
   /**
     Attributes that make it a fixed-output derivation, which may use the network. Apply it to the sources

@@ -2,8 +2,13 @@
 # because the generator adds tree pins to the store under the name of their derivation; tests compare the
 # two.
 let
+  inherit (import ./util.nix) toJSON;
+
   # The maximum of a store name (211 characters) less ".drv".
   maxLength = 207;
+
+  # Bytes at the end of a string that a name is made of. Nix can run out of stack on a much longer one.
+  maxRead = 4096;
 
   dropDots =
     string:
@@ -31,7 +36,9 @@ let
   sanitizeTo =
     length: string:
     let
-      parts = builtins.split "[^0-9a-zA-Z+._?=-]+" string;
+      excess = builtins.stringLength string - maxRead;
+      read = if excess > 0 then builtins.substring excess maxRead string else string;
+      parts = builtins.split "[^0-9a-zA-Z+._?=-]+" read;
       joined = builtins.concatStringsSep "" (map (p: if builtins.isString p then p else "-") parts);
       name = lastOf length (notADrv (dropDots joined));
     in
@@ -98,7 +105,7 @@ in
   treeName =
     name: identity:
     let
-      digest = builtins.hashString "sha256" (builtins.toJSON identity);
+      digest = builtins.hashString "sha256" (toJSON identity);
     in
     "${sanitizeTo (maxLength - 8) name}-${builtins.substring 0 7 digest}";
 }

@@ -2,38 +2,109 @@
 let
   # As `lib.fakeHash` of nixpkgs.
   fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+  # Bytes. Nix matches regular expressions recursively: from about ten times as many on, it can run out of
+  # stack and crash.
+  maxMatched = 4096;
+
+  # Bytes of a value in a message.
+  maxQuoted = 200;
+
+  match =
+    pattern: string:
+    if builtins.stringLength string <= maxMatched then builtins.match pattern string else null;
+
+  quote =
+    string:
+    let
+      shown =
+        if builtins.stringLength string > maxQuoted then
+          "${builtins.substring 0 maxQuoted string}…"
+        else
+          string;
+    in
+    if match "(.|\n)*(:[/\\]|@(.|\n)*[:/]|[:/](.|\n)*@)(.|\n)*" shown != null then
+      "(a URL, which is not shown because it may contain a password)"
+    else
+      "\"${
+        builtins.replaceStrings
+          [ "\\" "\"" "\${" "\n" "\r" "\t" ]
+          [ "\\\\" "\\\"" "\\\${" "\\n" "\\r" "\\t" ]
+          shown
+      }\"";
+
+  # Whether `builtins.toJSON` would write something else for an attribute set than an object.
+  collapses =
+    value:
+    if builtins.isAttrs value then
+      value ? outPath || value ? __toString || builtins.any collapses (builtins.attrValues value)
+    else
+      builtins.isList value && builtins.any collapses value;
+
+  toJSONLike = names: if collapses names then plainJSON else builtins.toJSON;
+
+  # As `builtins.toJSON` writes it, with an object for each attribute set.
+  plainJSON =
+    value:
+    if builtins.isAttrs value then
+      "{${
+        builtins.concatStringsSep "," (
+          map (name: "${builtins.toJSON name}:${plainJSON value.${name}}") (builtins.attrNames value)
+        )
+      }}"
+    else if builtins.isList value then
+      "[${builtins.concatStringsSep "," (map plainJSON value)}]"
+    else
+      builtins.toJSON value;
 in
 {
   /**
-    Returns `value` if `attrs` has no other attributes than the known ones, so that a misspelt name is
-    reported.
+    As `builtins.match`, but a string of more than 4096 bytes matches nothing.
 
     # Type
 
     ```
-    checkAttrs :: (String -> a) -> String -> [String] -> AttrSet -> a -> a
+    match :: String -> String -> [String | Null] | Null
     ```
-
-    # Arguments
-
-    fail
-    : What to do with the message: throws it, or returns it as the result.
-
-    where
-    : What the attribute set is called in the message.
-
-    known
-    : Names of the attributes that it may have.
   */
-  checkAttrs =
-    fail: where: known: attrs: value:
-    let
-      unknown = builtins.filter (name: !(builtins.elem name known)) (builtins.attrNames attrs);
-    in
-    if unknown == [ ] then
-      value
-    else
-      fail "`${where}.${builtins.head unknown}` is not known; use one of: ${builtins.concatStringsSep ", " known}";
+  inherit match;
+
+  /**
+    A string as it is written in Nix, on one line, for messages. A long one is cut off, and what may be a
+    URL with a password is not shown: people paste `https://user:token@huggingface.co/org/name` where a
+    name belongs.
+
+    # Type
+
+    ```
+    quote :: String -> String
+    ```
+  */
+  inherit quote;
+
+  /**
+    JSON in which each attribute set is an object, whatever its attributes are called: files may be named
+    `outPath` or `__toString`, which `builtins.toJSON` takes for the value of the whole set. Other
+    attribute sets have the same text as from `builtins.toJSON`.
+
+    # Type
+
+    ```
+    toJSON :: a -> String
+    ```
+  */
+  toJSON = value: toJSONLike value value;
+
+  /**
+    The same for many values. The first argument has all names that attributes in them may have.
+
+    # Type
+
+    ```
+    toJSONLike :: a -> b -> String
+    ```
+  */
+  inherit toJSONLike;
 
   /**
     The attributes of `attrs` whose names are in the list; all of them if it is null.
@@ -70,8 +141,8 @@ in
     fail: where: hash:
     if hash == "" then
       fakeHash
-    else if builtins.match "sha256-[0-9A-Za-z+/]{43}=" hash == null then
-      fail "`${where} = \"${hash}\"` is not an SRI hash: write sha256-<44 characters>, or \"\" to have Nix report it"
+    else if match "sha256-[0-9A-Za-z+/]{43}=" hash == null then
+      fail "`${where} = ${quote hash}` is not an SRI hash: write sha256-<44 characters>, or \"\" to have Nix report it"
     else
       hash;
 }

@@ -6,6 +6,7 @@ the place again and name the file, the dotted key, what is wrong there and what 
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import json
 import re
@@ -25,7 +26,18 @@ T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 """A string that is not empty."""
 
-_NAMES = {bool: "a boolean", int: "an integer", str: "a string", list: "a list", dict: "a table"}
+_NAMES = {
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number with a fraction",
+    str: "a string",
+    list: "a list",
+    dict: "a table",
+    dt.datetime: "a date",
+    dt.date: "a date",
+    dt.time: "a time",
+    type(None): "null",
+}
 
 
 class OneOrMore(tuple[str, ...]):
@@ -62,7 +74,7 @@ class Place:
     def fail(self, key: str | None, reason: str, hint: str) -> NoReturn:
         """Raise the place's error about `key` (None: the place itself)."""
         dotted = ".".join(part for part in (self.key, key and _quoted(key)) if part)
-        raise self.error(f"{self.file}: {dotted} {reason}", hint)
+        raise self.error(f"{self.file}{f': {dotted}' if dotted else ''} {reason}", hint)
 
 
 def about(description: str, *, add: str | None = None, role: str | None = None) -> msgspec.Meta:
@@ -105,7 +117,7 @@ def decode(kind: type, value: object) -> object:
         and all(isinstance(item, str) and item for item in values)
     ):
         return OneOrMore(values)
-    raise ValueError(f"{value!r} is not {kind.__name__}")
+    raise ValueError(f"not {kind.__name__}")
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - as the types are declared
@@ -168,7 +180,7 @@ def _check_struct(table: Mapping[str, Any], info: inspect.StructType, place: Pla
             place.fail(None, f"has no {name}", f"add {(extra or {}).get('add') or name}")
     check_keys(table, fields, place)
     for name, field in fields.items():
-        if table.get(name) is not None:
+        if name in table and (table[name] is not None or not _allows_none(field.type)):
             _check(table[name], field.type, place, name)
 
 
@@ -210,6 +222,8 @@ def _check_scalar(value: Any, info: inspect.Type, place: Place, key: str) -> Non
         _expect(value, (int,), place, key)
         if value < 0:
             place.fail(key, "is negative", place.repair or "restore the value")
+        if info.le is not None and value > info.le:
+            place.fail(key, f"is larger than {info.le}", place.repair or "restore the value")
     elif isinstance(info, inspect.BoolType):
         _expect(value, (bool,), place, key)
 
@@ -219,6 +233,12 @@ def _expect(value: object, kinds: tuple[type, ...], place: Place, key: str | Non
     if type(value) not in kinds:
         found = _NAMES.get(type(value), type(value).__name__)
         place.fail(key, f"is {found}", f"write {' or '.join(_NAMES[kind] for kind in kinds)}")
+
+
+def _allows_none(info: inspect.Type) -> bool:
+    if isinstance(info, inspect.Metadata):
+        return _allows_none(info.type)
+    return isinstance(info, inspect.UnionType) and info.includes_none
 
 
 def _without_none(info: inspect.Type) -> inspect.Type:

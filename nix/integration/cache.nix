@@ -23,7 +23,11 @@
   mkShell { HF_HUB_CACHE = "${mkCache pkgs [ llama-2-7b ]}/hub"; }
   ```
 */
-pkgs: models:
+pkgs:
+assert
+  pkgs ? stdenvNoCC
+  || throw "nix-ai-models: the first argument of integration.mkCache is nixpkgs: write `mkCache pkgs models`";
+models:
 let
   inherit (import ./models.nix "mkCache") byCacheName linked;
   inherit (import ./quote.nix) literal;

@@ -1,12 +1,31 @@
 # Where containers find models, as mounts and volumes for the programs that start containers.
 let
+  inherit (import ../util.nix) match;
+  types = import ../types;
+
   # Colons separate the parts of a volume, and of the bind mounts that NixOS passes to systemd-nspawn.
   absolute =
     fail: argument: path:
-    if builtins.isString path && builtins.match "/[^:]*" path != null then
+    if builtins.isString path && match "/[^:]*" path != null then
       path
     else
       fail "`${argument}` is a directory in the container: write an absolute path, as a string and without colons";
+
+  # The models, and the directory that one of the arguments is.
+  arguments =
+    helper: given: name: default:
+    let
+      complete = helper.withModels {
+        ${name} = {
+          type = types.any; # `absolute` checks it
+          inherit default;
+        };
+      } given;
+    in
+    {
+      entries = helper.byCacheName complete.models;
+      directory = absolute helper.fail name complete.${name};
+    };
 in
 {
   /**
@@ -40,19 +59,16 @@ in
     ```
   */
   mkContainerMounts =
-    {
-      models,
-      cacheDir ? "/var/cache/huggingface",
-    }:
+    given:
     let
-      inherit (import ./models.nix "mkContainerMounts") fail byCacheName linked;
-      entries = byCacheName models;
+      helper = import ./models.nix "mkContainerMounts";
+      inherit (arguments helper given "cacheDir" "/var/cache/huggingface") directory entries;
     in
     builtins.listToAttrs (
       map (cacheName: {
-        name = "${absolute fail "cacheDir" cacheDir}/hub/${cacheName}";
+        name = "${directory}/hub/${cacheName}";
         value = {
-          hostPath = "${linked entries.${cacheName}}";
+          hostPath = "${helper.linked entries.${cacheName}}";
           isReadOnly = true;
         };
       }) (builtins.attrNames entries)
@@ -85,15 +101,12 @@ in
     ```
   */
   mkContainerVolumes =
-    {
-      models,
-      home ? "/models",
-    }:
+    given:
     let
-      inherit (import ./models.nix "mkContainerVolumes") fail byCacheName copied;
-      entries = byCacheName models;
+      helper = import ./models.nix "mkContainerVolumes";
+      inherit (arguments helper given "home" "/models") directory entries;
     in
-    map (cacheName: "${copied entries.${cacheName}}:${absolute fail "home" home}/hub/${cacheName}:ro") (
+    map (cacheName: "${helper.copied entries.${cacheName}}:${directory}/hub/${cacheName}:ro") (
       builtins.attrNames entries
     );
 }

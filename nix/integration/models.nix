@@ -1,7 +1,15 @@
-# The argument `models` of the helpers: a list or an attribute set of models made by `fetchModel`.
+# The arguments of the helpers, of which `models` is a list or an attribute set of models made by
+# `fetchModel`.
 function:
 let
+  inherit (import ../util.nix) quote;
+  types = import ../types;
+
   fail = message: throw "nix-ai-models: integration.${function}: ${message}";
+
+  arguments = struct: given: types.check fail "" (types.struct struct) given (complete: complete);
+
+  isModel = model: builtins.isAttrs model && model ? outPath;
 
   listed =
     models:
@@ -10,9 +18,10 @@ let
         index:
         let
           model = builtins.elemAt models index;
+          name = model.name or null;
         in
         {
-          name = model.name or "number ${toString (index + 1)}";
+          name = if builtins.isString name then name else "number ${toString (index + 1)}";
           inherit model;
         }
       ) (builtins.length models)
@@ -26,12 +35,12 @@ let
 
   entry =
     { name, model }@given:
-    if model ? hfCachePath then
+    if isModel model && model ? hfCachePath then
       given
-    else if model ? snapshotPath then
-      fail "model \"${name}\" is not a cache entry because of `integration.huggingface.enable = false`: remove that, or leave the model out and pass its path to programs (`integration.getModelPath`)"
+    else if isModel model && model ? snapshotPath then
+      fail "model ${quote name} is not a cache entry because of `integration.huggingface.enable = false`: remove that, or leave the model out and pass its path to programs (`integration.getModelPath`)"
     else
-      fail "\"${name}\" was not made by `fetchModel`: it has no `hfCachePath`";
+      fail "${quote name} was not made by `fetchModel`: it has no `hfCachePath`";
 
   unique =
     cacheName: given:
@@ -42,7 +51,7 @@ let
     if others == [ ] then
       first.model
     else
-      fail "\"${first.name}\" and \"${(builtins.head others).name}\" are both ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`";
+      fail "${quote first.name} and ${quote (builtins.head others).name} are both ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`";
 in
 {
   /**
@@ -55,6 +64,70 @@ in
     ```
   */
   inherit fail;
+
+  /**
+    Checks the arguments of the helper, and returns them with defaults.
+
+    # Type
+
+    ```
+    arguments :: { main :: String, fields :: AttrSet } -> AttrSet -> AttrSet
+    ```
+
+    # Arguments
+
+    struct
+    : What the helper takes, as for `struct` of ../types.
+
+    given
+    : What the caller wrote.
+  */
+  inherit arguments;
+
+  /**
+    The same for a helper with the argument `models`, which `byCacheName` checks.
+
+    # Type
+
+    ```
+    withModels :: AttrSet -> AttrSet -> AttrSet
+    ```
+
+    # Arguments
+
+    fields
+    : What else the helper takes.
+
+    given
+    : What the caller wrote.
+  */
+  withModels =
+    fields:
+    arguments {
+      main = "models";
+      fields = fields // {
+        models = {
+          type = types.any;
+          missing = "write the models, as in models = [ llama-2-7b ]";
+        };
+      };
+    };
+
+  /**
+    The path of a model's files. Anything but a model is an error.
+
+    # Type
+
+    ```
+    snapshotPath :: Derivation -> String
+    ```
+  */
+  snapshotPath =
+    model:
+    if isModel model && model ? snapshotPath then
+      model.snapshotPath
+    else
+      fail "the model was not made by `fetchModel`: it has no `snapshotPath`";
 
   /**
     The models by their names in the cache. Two different models with one name are an error.

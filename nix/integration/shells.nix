@@ -1,6 +1,7 @@
 # Commands for any POSIX shell that link models into the cache of huggingface_hub.
 let
   inherit (import ./quote.nix) expandable literal;
+  types = import ../types;
 
   # `ai_models_link NAME TARGET` creates the link in $hub; files that may be the user's stay as they are
   # and are reported on stderr. Another shell may do the same at the same time: the link is then missing
@@ -74,9 +75,27 @@ in
     : The `hub` directory. The shell expands variables in it: "$HOME/.cache/huggingface/hub".
   */
   mkLinkScript =
-    { model, cacheDir }:
+    given:
     let
-      entries = (import ./models.nix "mkLinkScript").byCacheName [ model ];
+      helper = import ./models.nix "mkLinkScript";
+      inherit
+        (helper.arguments {
+          main = "model";
+          fields = {
+            model = {
+              type = types.any; # `byCacheName` checks it
+              missing = "write the model, as in model = llama-2-7b";
+            };
+            cacheDir = {
+              type = types.string;
+              missing = "write the hub directory, as in cacheDir = \"$HOME/.cache/huggingface/hub\"";
+            };
+          };
+        } given)
+        model
+        cacheDir
+        ;
+      entries = helper.byCacheName [ model ];
       link = cacheName: "ai_models_link ${literal cacheName} ${literal "${model}"}";
     in
     ''
@@ -115,15 +134,23 @@ in
     ```
   */
   mkShellHook =
-    {
-      models,
-      offline ? true,
-    }:
+    given:
     let
-      inherit (import ./models.nix "mkShellHook") byCacheName linked;
-      entries = byCacheName models;
+      helper = import ./models.nix "mkShellHook";
+      inherit
+        (helper.withModels {
+          offline = {
+            type = types.bool;
+            default = true;
+          };
+        } given)
+        models
+        offline
+        ;
+      entries = helper.byCacheName models;
       link =
-        cacheName: "ai_models_link ${literal cacheName} ${literal "${linked entries.${cacheName}}"}\n";
+        cacheName:
+        "ai_models_link ${literal cacheName} ${literal "${helper.linked entries.${cacheName}}"}\n";
     in
     (
       if entries == { } then

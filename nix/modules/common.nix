@@ -29,11 +29,13 @@ let
     lib.mapAttrsToList (
       name: model:
       map (problem: "${path}.models.${lib.strings.escapeNixIdentifier name}: ${problem}") (
-        lib.optional (model.checked ? problem) model.checked.problem
-        ++ lib.optional (isRefused model) (
-          "its licence (${licenses.nameOf model.meta.license}) is unfree: allow that with "
-          + "`nixpkgs.config.allowUnfree = true`, or set `${path}.enforceLicenses = false`"
-        )
+        if model.checked ? problem then
+          [ model.checked.problem ]
+        else
+          lib.optional (isRefused model) (
+            "its licence (${licenses.nameOf model.meta.license}) is unfree: allow that with "
+            + "`nixpkgs.config.allowUnfree = true`, or set `${path}.enforceLicenses = false`"
+          )
       )
     ) cfg.models
   );

@@ -7,27 +7,120 @@
 let
   inherit (lib) literalMD mkOption types;
   fetchModel = import ../fetch-model.nix;
+  inherit (import ../arguments.nix) fields huggingfaceFields;
   check = (import ../arguments.nix).check (problem: {
     inherit problem;
   });
+
+  # The option for an argument that has a default.
+  argument =
+    field: option:
+    mkOption (
+      {
+        type = field.type.option lib;
+        inherit (field) default;
+      }
+      // option
+    );
 
   # Merged as a whole: submodules for thousands of files would take seconds.
   file = lib.mkOptionType {
     name = "file";
     description = "`{ hash; size; lfs; }`";
     descriptionClass = "noun";
-    check = value: builtins.isAttrs value && builtins.isString (value.hash or null);
+    check = builtins.isAttrs;
     merge = lib.mergeEqualOption;
   };
 
-  nullable = import ../nullable.nix lib;
+  # Once for all models.
+  argumentOptions = {
+    hash = argument fields.hash {
+      description = "The `tree` pin: one hash for the whole cache entry. With `\"\"`, the build fails and reports the right one.";
+      example = "sha256-8/vd8tNIuGWaztWgMDlmuw9Q+S4+PiPG9aTTHViyXjo=";
+    };
 
-  # Exactly one kind, which `fetchModel` checks.
-  source = types.submodule {
-    options = builtins.mapAttrs (
-      _name: kind:
-      nullable (types.submodule { options = kind.options lib; }) kind.description kind.example
-    ) (import ../sources).kinds;
+    files = argument fields.files {
+      type = types.nullOr (types.attrsOf file);
+      description = "The `files` pin, as `aimodels-gen lock` writes it: for each path in the repository the SRI hash, the size in bytes, and `lfs = true` if git stores a pointer instead of the file.";
+      example = {
+        "config.json" = {
+          hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+          size = 609;
+        };
+      };
+    };
+
+    include = argument fields.include {
+      description = "With `hash`: patterns of the paths to fetch. Null means all. `*` also matches `/`.";
+      example = [
+        "*.safetensors"
+        "*.json"
+      ];
+    };
+
+    exclude = argument fields.exclude {
+      description = "With `hash`: patterns of the paths to leave out.";
+      example = [ "*.bin" ];
+    };
+
+    layout = argument fields.layout {
+      default = "link";
+      description = ''
+        With `files`: whether the entry links to the store paths of its files, or is a self-contained copy.
+      '';
+    };
+
+    integration.huggingface = {
+      enable = argument huggingfaceFields.enable {
+        description = ''
+          Whether the model is a cache entry. If not, it is a directory with the plain files, which is not
+          linked into the cache: for programs that accept a path (`modelPaths`).
+        '';
+      };
+      org = argument huggingfaceFields.org {
+        description = "The organisation in the cache. Null means that of the source.";
+        example = "my-org";
+      };
+      model = argument huggingfaceFields.model {
+        description = "The model in the cache. Null means that of the source.";
+        example = "fine-tuned-llama";
+      };
+    };
+
+    source = mkOption {
+      # Exactly one kind, which `fetchModel` checks.
+      type = fields.source.type.option lib;
+      default = { };
+      description = "Where the model comes from: exactly one kind of source.";
+    };
+
+    fallbacks = argument fields.fallbacks {
+      # No submodules, whose options would be documented twice; mistakes are reported with the source's.
+      type = types.listOf (types.attrsOf types.attrs);
+      description = ''
+        More sources that have the same files, each written like `source`. They are tried in order when the
+        sources before them fail.
+      '';
+      example = [
+        {
+          s3 = {
+            bucket = "my-models";
+            prefix = "mirror/llama/";
+          };
+        }
+      ];
+    };
+
+    meta = argument fields.meta {
+      type = types.attrsOf types.raw;
+      description = ''
+        The `meta` of the package. `license` may also be a name as on the Hub, and takes effect only with
+        `enforceLicenses`.
+      '';
+      example = {
+        license = "llama2";
+      };
+    };
   };
 in
 types.submodule (
@@ -42,6 +135,7 @@ types.submodule (
     packageIsGiven = options.package.highestPrio < (lib.mkOptionDefault null).priority;
 
     arguments = {
+      inherit name;
       inherit (config)
         hash
         files
@@ -65,104 +159,12 @@ types.submodule (
         };
   in
   {
-    options = {
-      source = mkOption {
-        type = source;
-        default = { };
-        description = "Where the model comes from: exactly one kind of source.";
-      };
-
-      fallbacks = mkOption {
-        # No submodules, whose options would be documented twice; mistakes are reported with the source's.
-        type = types.listOf (types.attrsOf types.attrs);
-        default = [ ];
-        description = ''
-          More sources that have the same files, each written like `source`. They are tried in order when the
-          sources before them fail.
-        '';
-        example = [
-          {
-            s3 = {
-              bucket = "my-models";
-              prefix = "mirror/llama/";
-            };
-          }
-        ];
-      };
-
-      hash =
-        nullable types.str
-          "The `tree` pin: one hash for the whole cache entry. With `\"\"`, the build fails and reports the right one."
-          "sha256-8/vd8tNIuGWaztWgMDlmuw9Q+S4+PiPG9aTTHViyXjo=";
-
-      files =
-        nullable (types.attrsOf file)
-          "The `files` pin, as `aimodels-gen lock` writes it: for each path in the repository the SRI hash, the size in bytes, and `lfs = true` if git stores a pointer instead of the file."
-          {
-            "config.json" = {
-              hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-              size = 609;
-            };
-          };
-
-      include =
-        nullable (types.listOf types.str)
-          "With `hash`: patterns of the paths to fetch. Null means all. `*` also matches `/`."
-          [
-            "*.safetensors"
-            "*.json"
-          ];
-
-      exclude = mkOption {
-        type = types.listOf types.str;
-        default = [ ];
-        description = "With `hash`: patterns of the paths to leave out.";
-        example = [ "*.bin" ];
-      };
-
-      layout = mkOption {
-        type = types.enum [
-          "copy"
-          "link"
-        ];
-        default = "link";
-        description = ''
-          With `files`: whether the entry links to the store paths of its files, or is a self-contained copy.
-        '';
-      };
-
-      integration.huggingface = {
-        enable = mkOption {
-          type = types.bool;
-          default = true;
-          description = ''
-            Whether the model is a cache entry. If not, it is a directory with the plain files, which is not
-            linked into the cache: for programs that accept a path (`modelPaths`).
-          '';
-        };
-        org = nullable types.str "The organisation in the cache. Null means that of the source." "my-org";
-        model =
-          nullable types.str "The model in the cache. Null means that of the source." "fine-tuned-llama";
-      };
-
-      meta = mkOption {
-        type = types.attrsOf types.raw;
-        default = { };
-        description = ''
-          The `meta` of the package. `license` may also be a name as on the Hub, and takes effect only with
-          `enforceLicenses`.
-        '';
-        example = {
-          license = "llama2";
-        };
-      };
-
+    options = argumentOptions // {
       package = mkOption {
         type = types.package;
         default = fetchModel pkgs (
           arguments
           // {
-            inherit name;
             meta = removeAttrs config.meta (lib.optional (!enforceLicenses) "license");
           }
         );
@@ -182,7 +184,7 @@ types.submodule (
             builtins.intersectAttrs {
               problem = null;
               hfCachePath = null;
-            } (check arguments);
+            } (check (arguments // { inherit (config) meta; }));
       };
     };
   }

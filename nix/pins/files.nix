@@ -9,38 +9,22 @@
   enable,
 }:
 let
-  inherit (import ../util.nix) checkAttrs sri;
+  inherit (import ../util.nix) quote sri;
   names = import ../names.nix;
 
-  known = [
-    "hash"
-    "size"
-    "lfs"
-  ];
+  checked = builtins.mapAttrs (path: file: {
+    hash = sri fail "files.${quote path}.hash" file.hash;
+    size = file.size or null;
+    lfs = file.lfs or false;
+  }) files;
 
-  checked = builtins.mapAttrs (
-    path: file:
-    let
-      where = "files.\"${path}\"";
-    in
-    checkAttrs fail where known file (
-      if !(file ? hash) then
-        fail "`${where}.hash` is missing"
-      else
-        {
-          hash = sri fail "${where}.hash" file.hash;
-          size = file.size or null;
-          lfs = file.lfs or false;
-        }
-    )
-  ) files;
-
+  build = fetcher.build sources files;
   fixedOutput = fetcher.fixedOutput sources "flat";
 
   blobs = builtins.mapAttrs (
     path: file:
     stdenvNoCC.mkDerivation (
-      fetcher.build {
+      build {
         mode = "file";
         sources = map (source: source.spec [ path ]) sources;
         inherit path;
@@ -82,7 +66,7 @@ in
   assemble =
     layout: extra:
     stdenvNoCC.mkDerivation (
-      fetcher.build {
+      build {
         mode = "assemble";
         # It names the entry; no request is made.
         sources = [ ((builtins.head sources).spec [ ]) ];

@@ -27,7 +27,7 @@ in
   fetch =
     extra:
     stdenvNoCC.mkDerivation (
-      fetcher.build {
+      fetcher.build sources { } {
         mode = "tree";
         sources = map (source: source.spec null) sources;
         integration = enable;

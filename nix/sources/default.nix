@@ -3,10 +3,10 @@
 #
 #   description     of the modules' option `source.<kind>`
 #   example         for that option
-#   options         a function from nixpkgs' lib to the options below it
+#   arguments       the type of its arguments, which also declares the options below it: see ../types
 #   impureEnvVars   variables that its builds see
 #   pythonPackages  a function from Python's packages to those that its builds need besides requests
-#   normalise       a function from `fail` and the caller's arguments to
+#   normalise       a function from `fail` and the arguments, with their defaults, to
 #
 #     type       the kind, for `passthru.meta.sourceType`
 #     org model  names for the cache entry, null if the source has none
@@ -17,6 +17,8 @@
 #     spec       a function to the arguments for the bundled fetcher: from null, or from a list of paths
 #                to fetch only these files
 let
+  types = import ../types;
+
   kinds = builtins.listToAttrs (
     builtins.concatMap (
       file:
@@ -49,6 +51,27 @@ in
   inherit kinds;
 
   /**
+    The type of `source`. `normalise` checks what it contains.
+
+    # Type
+
+    ```
+    type :: Type
+    ```
+  */
+  type = types.shallow (
+    types.struct {
+      # What is meant by "org/name".
+      main = "huggingface";
+      fields = builtins.mapAttrs (_name: kind: {
+        type = types.nullOr kind.arguments;
+        default = null;
+        inherit (kind) description example;
+      }) kinds;
+    }
+  );
+
+  /**
     Checks `source` and turns it into the form above, with what its builds need.
 
     # Type
@@ -74,6 +97,7 @@ in
       names = builtins.attrNames source;
       kind = builtins.head names;
       quoted = builtins.concatStringsSep ", " (builtins.attrNames kinds);
+      inherit (kinds.${kind}) arguments impureEnvVars pythonPackages;
       # Messages of a kind name `source.<kind>`.
       failHere = if where == "source" then fail else message: fail "in `${where}`: ${message}";
     in
@@ -82,8 +106,7 @@ in
     else if !(kinds ? ${kind}) then
       fail "`${where}.${kind}` is not a kind of source; use one of: ${quoted}"
     else
-      {
-        inherit (kinds.${kind}) impureEnvVars pythonPackages;
-      }
-      // kinds.${kind}.normalise failHere source.${kind};
+      types.check failHere "source.${kind}" arguments source.${kind} (
+        given: { inherit impureEnvVars pythonPackages; } // kinds.${kind}.normalise failHere given
+      );
 }

@@ -1,24 +1,19 @@
 # `source.url`: files with a URL each. `integration.huggingface` names them in a cache.
 let
-  inherit (import ../urls.nix) isFile hasSecret;
-  inherit (import ../util.nix) checkAttrs selectAttrs;
-
-  known = [ "files" ];
-
-  listed = urls: if builtins.isList urls then urls else [ urls ];
+  inherit (import ../urls.nix) isFile hasQuery hasSecret;
+  inherit (import ../util.nix) quote selectAttrs;
+  types = import ../types;
 in
 {
   description = "Single files with a URL each. They have no repository name: set `integration.huggingface`.";
   example.files."model.gguf" = "https://example.org/models/llama-2-7b.Q4_K_M.gguf";
 
-  options =
-    lib:
-    let
-      inherit (lib) mkOption types;
-    in
-    {
-      files = mkOption {
-        type = types.attrsOf (types.either types.str (types.listOf types.str));
+  arguments = types.struct {
+    main = "files";
+    fields = {
+      files = {
+        type = types.byPath types.stringOrStrings;
+        missing = "write files.\"model.gguf\" = \"https://…\"";
         description = "The URL of each path in the model, or several URLs to try in order.";
         example = {
           "model.gguf" = [
@@ -27,7 +22,14 @@ in
           ];
         };
       };
+      query = {
+        type = types.nullOr (types.enum [ "public" ]);
+        default = null;
+        description = "Whether URLs may have a query. `\"public\"` means that everybody may read it: it is stored in the derivation.";
+        example = "public";
+      };
     };
+  };
 
   impureEnvVars = [ ];
   pythonPackages = _python: [ ];
@@ -36,51 +38,51 @@ in
     fail: args:
     let
       where = "source.url";
-      files = builtins.mapAttrs (_path: listed) args.files;
+      inherit (args) query;
+      files = builtins.mapAttrs (_path: urls: if builtins.isList urls then urls else [ urls ]) args.files;
       paths = builtins.attrNames files;
-      first = map (path: builtins.head files.${path}) paths;
 
       # The first mistake, with a hint. URLs may contain passwords and are not quoted.
       wrong =
-        if !(args ? files) || !(builtins.isAttrs args.files) || args.files == { } then
-          "`${where}.files` is missing or empty: write files.\"model.gguf\" = \"https://…\""
+        if paths == [ ] then
+          "`${where}.files` is empty: write files.\"model.gguf\" = \"https://…\""
         else
           builtins.foldl' (
             found: path:
             let
               urls = files.${path};
-              here = "`${where}.files.\"${path}\"`";
+              here = "`${where}.files.${quote path}`";
             in
             if found != null then
               found
-            else if urls == [ ] || !(builtins.all builtins.isString urls) then
-              "${here} must be a string, or a list of strings to try in order"
+            else if urls == [ ] then
+              "${here} is an empty list: write the URL of the file"
             else if !(builtins.all isFile urls) then
               "${here} is not the http(s) URL of a file: write one like https://example.org/model.gguf, without user, password or fragment"
             else if builtins.any hasSecret urls then
               "${here} contains a signature or a token, which everybody could read in the store: use a URL without it"
+            else if query == null && builtins.any hasQuery urls then
+              "${here} has a query, which everybody could read in the store: if nothing in it is secret, add `${where}.query = \"public\";`"
             else
               null
           ) null paths;
     in
-    checkAttrs fail where known args (
-      if wrong != null then
-        fail wrong
-      else
-        {
+    if wrong != null then
+      fail wrong
+    else
+      {
+        type = "url";
+        org = null;
+        model = null;
+        repo = builtins.head files.${builtins.head paths};
+        rev = null;
+        repoType = "model";
+        hasCommits = false;
+        # Without mirrors, which serve the same content.
+        identity = {
           type = "url";
-          org = null;
-          model = null;
-          repo = builtins.head first;
-          rev = null;
-          repoType = "model";
-          hasCommits = false;
-          # Without mirrors, which serve the same content.
-          identity = {
-            type = "url";
-            files = builtins.mapAttrs (_path: builtins.head) files;
-          };
-          spec = paths: { url.files = selectAttrs paths files; };
-        }
-    );
+          files = builtins.mapAttrs (_path: builtins.head) files;
+        };
+        spec = paths: { url.files = selectAttrs paths files; };
+      };
 }

@@ -316,8 +316,8 @@ class Strict(Upstreams):
 
     strict = True
 
-    def checks_etags(self, origin: Upstream) -> bool:
-        return bool(origin)
+    def checks_etags(self, upstream: Upstream, url: str) -> bool:
+        return bool(upstream and url)
 
 
 def strictly(target: WatchedTarget, remote: RemoteFile, *servers: ScriptedClient) -> Scene:

@@ -61,6 +61,27 @@ ONE_MODEL = {
     f'{SOURCE} hash = ""; integration.huggingface.org = "a b";': (
         '`integration.huggingface` names the entry "a b/m": use letters, digits, . _ and -'
     ),
+    f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; files."a b" = {{ sha = ""; }};': (
+        '`files."a b".sha` is not known; use one of: hash, lfs, size'
+    ),
+    f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; files.a = {{ }};': (
+        '`files."a".hash` is missing: write its SRI hash, or "" to have Nix report it'
+    ),
+    (
+        f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }};'
+        ' files.a = { hash = ""; size = "5"; };'
+    ): (
+        '`files."a".size` must be an integer of at least 0, but is a string: write '
+        '`files."a".size = 5`'
+    ),
+    f'{SOURCE} hash = ""; meta.license = 5;': (
+        "`meta.license` must be a licence of nixpkgs, the name of one, or a list of these, but is "
+        'an integer: write `meta.license = "mit"`'
+    ),
+    f'{SOURCE} hash = ""; fallbacks = [ {{ huggingface.repo = 5; }} ];': (
+        "in `fallbacks`: `source.huggingface.repo` must be a string, but is an integer: write "
+        '`source.huggingface.repo = "5"`'
+    ),
     f'{SOURCE} hash = ""; fallbacks = [ {{ s4 = {{ }}; }} ];': (
         "`fallbacks.s4` is not a kind of source; use one of: huggingface, s3, url"
     ),

@@ -85,7 +85,7 @@ def test_a_fallback(
         monkeypatch.setenv(variable, value)
     fallback = source.removeprefix("source.")
     if locking.backend.kind == "url":
-        fallback = fallback.replace("url.files = {", "url = { files = {") + " }"
+        fallback = fallback.replace("url.files = {", "url = { files = {") + ', query = "public" }'
     if locking.backend.kind == "huggingface":
         hub.allow(locking.backend.secret or "")
         fallback = fallback.replace(

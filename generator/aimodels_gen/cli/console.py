@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
 from contextlib import suppress
+
+from aimodels_fetcher.redaction import redacted
 
 _ERASE = "\r\x1b[K"
 
@@ -20,24 +23,24 @@ class Console:
     def __init__(self, *, quiet: bool) -> None:
         """Look at stderr once."""
         self._quiet = quiet
-        self._live = not quiet and sys.stderr.isatty()
+        self._live = not quiet and _is_terminal()
 
     def status(self, text: str) -> None:
         """Show what is under way."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            _write(_ERASE + _plain(text)[:width])
+            write(_ERASE + _plain(text)[:width])
 
     def done(self) -> None:
         """Remove the status."""
         if self._live:
-            _write(_ERASE)
+            write(_ERASE)
 
     def note(self, text: str) -> None:
         """Print a line that a quiet run leaves out."""
         if not self._quiet:
             self.done()
-            _write(_plain(text) + "\n")
+            write(_plain(text) + "\n")
 
     def warn(self, text: str) -> None:
         """Print a line that the reader should act on."""
@@ -47,8 +50,8 @@ class Console:
 
 def complain(kind: str, text: str) -> None:
     """Write `kind: text` to stderr as one line."""
-    erase = _ERASE if sys.stderr.isatty() else ""
-    _write(f"{erase}{kind}: {_plain(text)}\n")
+    erase = _ERASE if _is_terminal() else ""
+    write(f"{erase}{kind}: {_plain(text)}\n")
 
 
 def result(text: str) -> None:
@@ -57,6 +60,8 @@ def result(text: str) -> None:
     Raises:
         OSError: stdout is full or closed.
     """
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
     try:
         sys.stdout.buffer.write(text.encode("utf-8"))
         sys.stdout.buffer.flush()
@@ -68,11 +73,20 @@ def result(text: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return text in which nothing that a server said can steer the terminal or add lines."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+    """Return text in which nothing that a server said can steer the terminal or add lines.
+
+    Nor does it show a secret that the server repeats.
+    """
+    return "".join(char if char.isprintable() else "?" for char in redacted(text))
 
 
-def _write(text: str) -> None:
-    with suppress(OSError):  # nobody reads it: no reason to fail
+def write(text: str) -> None:
+    """Write to stderr, if there is one that anybody reads."""
+    # Python has none where the shell has closed it.
+    with suppress(OSError, AttributeError):
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()

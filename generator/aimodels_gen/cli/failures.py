@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import traceback
 from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen.cli.console import complain
+from aimodels_fetcher.machine_errors import explained
+from aimodels_fetcher.redaction import redacted
+from aimodels_gen.cli.console import complain, write
 from aimodels_gen.errors import AimodelsError, CombinedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
-_OS_HINTS = {
-    errno.EACCES: "check who owns the file and its directory",
-    errno.EPERM: "check who owns the file and its directory",
-    errno.EROFS: "write elsewhere with -o, or copy the manifest to a directory that you may write",
-    errno.ENOSPC: "free some space; TMPDIR names another place for temporary files",
-    errno.EDQUOT: "free some space; TMPDIR names another place for temporary files",
-    errno.ENOENT: "make the directory first, or name another path",
-    errno.EISDIR: "name a file",
-}
 
 
 def report(error: BaseException) -> int:
@@ -33,7 +25,7 @@ def report(error: BaseException) -> int:
     The traceback comes first if AIMODELS_DEBUG is set.
     """
     if os.environ.get("AIMODELS_DEBUG"):
-        traceback.print_exception(error)
+        write(redacted("".join(traceback.format_exception(error))))
     words, status = next(row[1:] for row in _TABLE if isinstance(error, row[0]))
     for message, hint in words(error):
         complain("error", message)
@@ -65,16 +57,9 @@ def _click(error: BaseException) -> Words:
     return [(text, None)]
 
 
-def _system(error: BaseException) -> Words:
-    if not isinstance(error, OSError) or error.strerror is None:
-        return [(str(error), None)]
-    where = f"{error.filename}: " if error.filename else ""
-    return [(where + error.strerror, _OS_HINTS.get(error.errno or 0))]
-
-
-def _unexpected(error: BaseException) -> Words:
+def _other(error: BaseException) -> Words:
     hint = "run it again with AIMODELS_DEBUG=1 and report what it prints"
-    return [(f"unexpected {type(error).__name__}: {error}", hint)]
+    return [explained(error) or (f"unexpected {type(error).__name__}: {error}", hint)]
 
 
 # The first that fits.
@@ -90,6 +75,5 @@ _TABLE: tuple[
     ((click.Abort, KeyboardInterrupt), _interrupted, _INTERRUPTED),
     (click.UsageError, _usage, _USAGE),
     (click.ClickException, _click, _FAILED),
-    (OSError, _system, _FAILED),
-    (BaseException, _unexpected, _FAILED),
+    (BaseException, _other, _FAILED),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -54,7 +55,7 @@ class Target:
             click.UsageError: the target is one of them.
         """
         for path in paths:
-            if self.output is not None and self.output.resolve() == path.resolve():
+            if self.output is not None and realpath(self.output) == realpath(path):
                 raise click.UsageError(f"-o {self.output} would overwrite {path}")
 
 
@@ -131,6 +132,7 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
         resolved = resolve(wanted, old, options, console.status, console.warn)
     finally:
         console.done()
+    lock_file.check_secrets(resolved.lock)
     text = render(resolved.lock, target.output_format, wanted.file)
     with Transaction() as files:
         files.write(lock_path, lock_file.dumps(resolved.lock).encode("utf-8"))

@@ -8,7 +8,7 @@ import click
 
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.locking import manifest_option
-from aimodels_gen.errors import AimodelsError, LockError
+from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.prefetch import prefetch
 
@@ -27,9 +27,7 @@ def command(*, names: tuple[str, ...], manifest: Path, quiet: bool) -> None:
     Nix daemon. Prints the store paths that were added.
     """
     path = lock_file.path_for(manifest)
-    lock = lock_file.read(path)
-    if lock is None:
-        raise LockError(f"there is no {path}", f"run `aimodels-gen lock {manifest}` first")
+    lock = lock_file.existing(path, manifest)
     unknown = [name for name in names if name not in lock.models]
     if unknown:
         hint = f"it has {', '.join(sorted(lock.models)) or 'no models'}"
@@ -37,7 +35,7 @@ def command(*, names: tuple[str, ...], manifest: Path, quiet: bool) -> None:
     console = Console(quiet=quiet)
     try:
         wanted = [lock.models[name] for name in names or sorted(lock.models)]
-        added = prefetch(wanted, console.status)
+        added = prefetch(wanted, console.status, console.warn)
     finally:
         console.done()
     console.note(f"{len(added)} paths added to the store")

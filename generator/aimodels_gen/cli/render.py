@@ -8,7 +8,6 @@ import click
 
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.locking import FILE, Target, output_options
-from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.nix_arguments import render
 
@@ -30,8 +29,6 @@ def command(*, lock: Path, output: Path | None, output_format: Format) -> None:
     path = lock if lock.suffix == ".lock" else lock_file.path_for(lock)
     target = Target(output, output_format)
     target.spare(manifest, path)
-    content = lock_file.read(path)
-    if content is None:
-        raise LockError(f"there is no {path}", f"run `aimodels-gen lock {manifest}` first")
+    content = lock_file.existing(path, manifest)
     with Transaction() as files:
         target.write(render(content, output_format, manifest.name), files)

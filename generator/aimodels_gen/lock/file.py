@@ -25,8 +25,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.filters import Filters
-from aimodels_gen import sources
+from aimodels_fetcher.paths import check_paths
+from aimodels_fetcher.redaction import holds_secret
+from aimodels_gen import documents, sources
 from aimodels_gen.engines.huggingface import Integration
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock.model import (
@@ -44,11 +47,14 @@ from aimodels_gen.tables import KindTable, Place, Text, about
 from aimodels_gen.tables import read as read_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from aimodels_gen.sources.base import Source
 
 VERSION = 1
+_VERSIONS = 1000  # that there may ever be
+_MOST = 512 << 20  # bytes; a million files take half of that
 _RESTORE = "restore it from version control, or delete it and lock again"
 
 
@@ -93,15 +99,24 @@ def read(path: Path) -> Lock | None:
         LockError: it is corrupt, or of a version that this program does not know.
         OSError: it cannot be read.
     """
+    content = documents.read(path, _MOST, LockError, _RESTORE)
+    return None if content is None else parse(content, path)
+
+
+def parse(content: str, path: Path) -> Lock:
+    """Return the lock in a text, which comes from `path`.
+
+    Raises:
+        LockError: see `read`.
+    """
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    try:
-        data = json.loads(content)
-    except ValueError as error:
-        raise LockError(f"{path} is not JSON: {error}", _RESTORE) from None
-    if not isinstance(data, dict) or type(data.get("version")) is not int:
+        data = json.loads(content, object_pairs_hook=_object, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise LockError(f"{path} is not JSON: {_one_line(error)}", _RESTORE) from None
+    if "\\u" in content:
+        for key in documents.unstorable(data):
+            raise LockError(f"{path}: {key} holds a text that no file name can have", _RESTORE)
+    if not isinstance(data, dict) or not _is_version(data.get("version")):
         raise LockError(f"{path} is not a lock file of aimodels-gen", _RESTORE)
     if data["version"] != VERSION:
         hint = "upgrade aimodels-gen, or delete the lock and lock again"
@@ -109,10 +124,61 @@ def read(path: Path) -> Lock | None:
             f"{path} has version {data['version']}, this version of aimodels-gen knows {VERSION}",
             hint,
         )
-    place = Place(path.name, error=LockError, repair=_RESTORE)
+    place = _place(path)
     models = read_table(data, LockTable, place).models
     place = place.child("models")
     return Lock({name: _model(name, table, place.child(name)) for name, table in models.items()})
+
+
+def existing(path: Path, manifest: Path) -> Lock:
+    """Return the lock in `path`, which is there and may be rendered and built as it is.
+
+    Raises:
+        LockError: as `read`; or it is not there, or was made before a rule about addresses.
+        OSError: it cannot be read.
+    """
+    lock = read(path)
+    if lock is None:
+        raise LockError(f"there is no {path}", f"run `aimodels-gen lock {manifest}` first")
+    models = _place(path).child("models")
+    for name, model in lock.models.items():
+        place = models.child(name)
+        first, *others = (pinned.source for pinned in model.sources)
+        first.check_addresses(place.child("source").child(first.kind))
+        for number, source in enumerate(others, 1):
+            source.check_addresses(place.child("fallbacks", number).child(source.kind))
+    return lock
+
+
+def check_secrets(lock: Lock) -> None:
+    """Refuse a lock with a secret that this process knows: a server has repeated what it was sent.
+
+    Raises:
+        LockError: naming where.
+    """
+    for name, model in lock.models.items():
+        texts = dict(_texts(_to_json(model)))
+        # All at once: there may be a million.
+        if holds_secret("\n".join(texts)):
+            where = next((key for text, key in texts.items() if holds_secret(text)), "a key")
+            raise LockError(
+                f"{name}: {where} would hold your token or password, which the server has repeated",
+                "do not trust this server: remove its address from models.toml or the environment, "
+                "and replace the token",
+            )
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
+    """Return every text in a model, keys among them, and the dotted key where it is."""
+    if isinstance(value, str):
+        yield value, key
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, key)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield name, key
+            yield from _texts(item, f"{key}.{name}".lstrip("."))
 
 
 def dumps(lock: Lock) -> str:
@@ -199,6 +265,33 @@ def _model(name: str, table: ModelTable, place: Place) -> LockedModel:
     )
 
 
+def _is_version(value: object) -> bool:
+    return type(value) is int and 0 < value < _VERSIONS
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice!r} is there twice")
+    return data
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is not a number of JSON")
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error).partition(";")[0]  # after it Python says how to raise a limit of its own
+
+
+def _place(path: Path) -> Place:
+    return Place(path.name, error=LockError, repair=_RESTORE)
+
+
 def _source(table: KindTable | None, place: Place) -> PinnedSource:
     if table is None or len(table) != 1 or not table.keys() <= set(sources.names()):
         place.fail(
@@ -218,5 +311,9 @@ def _pin(table: ModelTable, place: Place) -> Pin:
     if table.tree is not None and table.files is None:
         return table.tree
     if table.files is not None and table.tree is None:
+        try:
+            check_paths(table.files)
+        except FetchError as error:
+            place.fail("files", f"is wrong: {error.message}", _RESTORE)
         return FilesPin(table.files)
     return place.fail(None, "has not exactly one of files and tree", _RESTORE)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aimodels_gen.sources.base import Source
 
 SriHash = Annotated[str, msgspec.Meta(pattern=r"^sha256-[0-9A-Za-z+/]{43}=$")]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # of Nix, too
 
 
 class FilePin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher import log
 from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.fetch import PinnedFile, fetch_files, fetch_tree
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
     Report = Callable[[str], None]
 
 
-def prefetch(models: Sequence[LockedModel], report: Report = lambda _: None) -> tuple[str, ...]:
+def prefetch(
+    models: Sequence[LockedModel],
+    report: Report = lambda _: None,
+    warn: Report = lambda _: None,
+) -> tuple[str, ...]:
     """Fetch what the store lacks of these models; return the paths that were added.
+
+    `report` receives short lines about what is under way, `warn` what the reader should know.
 
     The paths are those of the derivations: a `tree` pin is one, a `files` pin one for each file.
 
@@ -35,7 +42,7 @@ def prefetch(models: Sequence[LockedModel], report: Report = lambda _: None) -> 
     trees = [item for item in wanted.values() if isinstance(item, LockedModel)]
     if wanted:
         sources = [one.source for item in wanted.values() for one in item.sources]
-        with Clients(sources, report) as clients:
+        with log.redirected(report, warn), Clients(sources, warn) as clients:
             if files:
                 fetch_files(files, clients, report)
             for model in trees:

@@ -45,13 +45,13 @@ def lock_models(
     failures = Failures()
     pool = RequestPool(options.jobs or DEFAULT_JOBS)
     sources = (source for entry in entries for source in entry.sources)
-    # The fetcher reports there what it tries again.
-    with log.redirected(report), Clients(sources, warn) as clients:
+    # The fetcher reports there what it tries again, and what it waits for.
+    with log.redirected(report, warn), Clients(sources, warn) as clients:
         try:
             hashes = HashCompleter(clients, pool, options.jobs, failures, report, warn)
             pinning = Pinning(old, options, clients, report)
 
-            wanted = [Wanted(entry, _sources(entry, old, options)) for entry in entries]
+            wanted = [Wanted(entry, _sources(entry, old, options, clients)) for entry in entries]
             listed = list_sources(wanted, clients, pool, failures, report)
             selected = select_files(listed, clients, pool, failures)
             selected = describe_files(selected, clients, pool, failures)
@@ -77,12 +77,22 @@ def lock_models(
     return {model.name: model for model in pinned}, (*warnings, *pinning.warnings)
 
 
-def _sources(entry: Entry, old: Lock, options: Options) -> tuple[Source, ...]:
+def _sources(entry: Entry, old: Lock, options: Options, clients: Clients) -> tuple[Source, ...]:
     """Return the sources to list: as pinned, where all that is new are fallbacks."""
     before = old.models.get(entry.name)
-    if before is None or options.upgrades(entry.name) or entry.digest() != before.digest:
+    if before is None:
         return entry.sources
-    return (entry.source.at_pinned_revision(before.source.source), *entry.fallbacks)
+
+    def located(source: Source) -> Source:
+        for pinned in before.sources:
+            if pinned.source.kind == source.kind:
+                source = clients.of(source).located(source, pinned.source)
+        return source
+
+    first, *fallbacks = entry.sources
+    if not options.upgrades(entry.name) and entry.digest() == before.digest:
+        first = first.at_pinned_revision(before.source.source)
+    return tuple(map(located, (first, *fallbacks)))
 
 
 def _proven(model: Selected) -> Selected:

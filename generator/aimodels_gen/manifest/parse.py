@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.filters import Filters
-from aimodels_gen import sources
+from aimodels_gen import documents, sources
 from aimodels_gen.engines.huggingface import Integration, is_repo_part
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.model import DefaultsTable, Entry, Manifest, ManifestTable
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from aimodels_gen.manifest.model import ModelTable
     from aimodels_gen.sources.base import Source
 
+_MOST = 16 << 20  # bytes
+_SAVE = "save it as UTF-8 in a file such as models.toml: models.lock is written next to it"
 # A model's name becomes a store name, which may hold these characters and no leading dot.
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9+._?=-]*\Z")
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
@@ -32,16 +34,12 @@ def load(path: Path) -> Manifest:
         ManifestError: naming the file, the model, the key, the reason and the remedy.
         OSError: the file cannot be read.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
+    text = documents.read(path, _MOST, ManifestError, _SAVE)
+    if text is None:
         hint = "run `aimodels-gen init` to write one, or name the manifest"
-        raise ManifestError(f"there is no {path}", hint) from None
-    except UnicodeDecodeError as error:
-        raise ManifestError(
-            f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8"
-        ) from None
-    return parse(text, path.name)
+        raise ManifestError(f"there is no {path}", hint)
+    # It ends up in what is rendered.
+    return parse(text, path.name.encode("utf-8", "replace").decode())
 
 
 def parse(text: str, file: str = "models.toml") -> Manifest:
@@ -75,6 +73,14 @@ def _toml(text: str, file: str) -> dict[str, Any]:
         place = f"{file}:{line}:{column}" if line else f"{file}:{text.count(chr(10)) + 1}"
         reason = _AT.sub("", str(error))
         raise ManifestError(f"{place}: {reason}", "correct the TOML syntax there") from None
+    except (ValueError, RecursionError):
+        # tomllib passes on what int() and datetime say, and how deep Python can go.
+        raise ManifestError(
+            f"{file}: a number has too many digits, or something is nested too deeply",
+            "look for what does not belong there",
+        ) from None
+    for key in documents.unstorable(data):
+        raise ManifestError(f"{file}: {key} holds a NUL", "remove it: nothing can be called so")
     return data
 
 

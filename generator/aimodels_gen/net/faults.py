@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from aimodels_fetcher.errors import StatusError, TransientError, UnexpectedAnswerError
+from aimodels_fetcher.errors import (
+    SettingError,
+    StatusError,
+    TransientError,
+    UnexpectedAnswerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +28,13 @@ class Fault:
             an answer of another kind than asked for. other: see the error itself.
         reason: in one line.
         status: HTTP status, 0 where there is none.
+        hint: the next step, where it depends on the reason.
     """
 
     kind: Literal["unreachable", "status", "refused", "unexpected", "other"]
     reason: str
     status: int = 0
+    hint: str | None = None
 
 
 def fault(error: AimodelsError) -> Fault:
@@ -40,6 +47,8 @@ def fault(error: AimodelsError) -> Fault:
         if isinstance(one, TransientError):
             kind: Literal["status", "unreachable"] = "status" if one.status else "unreachable"
             return Fault(kind, _without_url(one), one.status or 0)
+        if isinstance(one, SettingError):
+            return Fault("unreachable", _without_url(one), hint=one.hint)
     # The fetcher raises its own error for what requests raised; those are all OSErrors.
     if isinstance(error.__cause__, OSError):
         return Fault("unreachable", _without_url(error))
@@ -57,4 +66,5 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def _without_url(error: BaseException) -> str:
     """Return the message without the URL before it, which messages of ours name in another way."""
     text = " ".join(str(error).split())
-    return text.partition(": ")[2] or text
+    url, _, rest = text.partition(": ")
+    return rest if rest and "://" in url and "=" not in url else text

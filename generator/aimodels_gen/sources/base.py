@@ -95,6 +95,13 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             LockError: it is not.
         """
 
+    def check_addresses(self, place: Place) -> None:
+        """Refuse addresses that are none, or that hold what nobody else may read.
+
+        Raises:
+            ManifestError, LockError: one is, or does; it is not quoted.
+        """
+
     def to_nix(self) -> dict[str, Any]:
         """Return the attributes of `source.<kind>` in Nix, defaults left out."""
         return self._form("content", "location", defaults=False)
@@ -244,6 +251,17 @@ class SourceClient(ABC, Generic[S]):
     @abstractmethod
     def explain(self, source: S, file: RemoteFile, error: AimodelsError) -> SourceError:
         """Return in words why `file` could not be downloaded."""
+
+    def located(self, source: S, pinned: S) -> S:  # noqa: ARG002 - for others
+        """Return a source that is to be pinned anew, at the server that its last pin names.
+
+        It is asked for sources that have a pin of the same kind; most kinds find theirs again by
+        what the manifest says.
+
+        Raises:
+            SourceError: the environment makes it impossible.
+        """
+        return source
 
     def describe(self, source: S, file: RemoteFile) -> RemoteFile:  # noqa: ARG002 - for others
         """Return a listed file with what other kinds have in their listings: its size, its ETag.

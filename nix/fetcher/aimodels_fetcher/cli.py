@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import signal
 import sys
 from pathlib import Path
 
-from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.log import say
+from aimodels_fetcher.machine_errors import explained
 from aimodels_fetcher.output import removed_on_failure
 from aimodels_fetcher.spec import AssembleSpec, FileSpec, read_spec
 
@@ -29,19 +29,25 @@ def main(argv: list[str]) -> int:
     try:
         with removed_on_failure([out]):
             _run(arguments.spec, out)
-    except (FetchError, OSError, SystemExit) as error:
+    except SystemExit as error:
+        return int(error.code or 0)
+    except Exception as error:  # noqa: BLE001 (builds show no traceback)
         return _explain(error)
     return 0
 
 
-def _explain(error: FetchError | OSError | SystemExit) -> int:
+def _explain(error: Exception) -> int:
     """Print what is wrong and what to do, and return the exit status."""
-    if isinstance(error, SystemExit):
-        return int(error.code or 0)
-    hint = error.hint if isinstance(error, FetchError) else None
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        hint = "free some space (nix-collect-garbage -d)"
-    say(f"error: {error}")
+    message: str
+    hint: str | None
+    if isinstance(error, AimodelsError):
+        message, hint = error.message, error.hint
+    else:
+        message, hint = explained(error) or (
+            f"unexpected {type(error).__name__}: {error}",
+            "report this line, and the name of the model that was fetched",
+        )
+    say(f"error: {message}")
     if hint:
         say(f"hint: {hint}")
     return 1

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import http.client
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
-from aimodels_fetcher.header_deadline import PunctualResponse, watch
+from aimodels_fetcher.deadlines import watch
+from aimodels_fetcher.environment import ca_bundle, proxies
+from aimodels_fetcher.framing import StrictResponse
 from aimodels_fetcher.http_errors import has_cause, sorted_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 20.0
@@ -24,7 +24,7 @@ _CUTS = (ConnectionResetError, BrokenPipeError, urllib3.exceptions.ClosedPoolErr
 _FAULTS = (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 
 # What http.client makes of responses, for urllib3's connections of both kinds.
-urllib3.connection.HTTPConnection.response_class = PunctualResponse
+urllib3.connection.HTTPConnection.response_class = StrictResponse
 
 
 class Connections:
@@ -32,17 +32,17 @@ class Connections:
 
     Args:
         most: How many to keep open for each server.
-        ca_bundle: A file with certificates; None for the environment's.
+        ca_variables: Variables that may name a file with certificates, before those that all
+            programs know.
     """
 
-    def __init__(self, most: int, ca_bundle: str | None = None) -> None:
+    def __init__(self, most: int, ca_variables: Sequence[str] = ()) -> None:
         watch()
         self._most = most
         self._adapter = self._fresh_adapter()
         self._answered: set[str] = set()
-        bundles = (ca_bundle, *map(os.environ.get, _ca_variables()))
-        self._verify: str | bool = next((p for p in bundles if p and Path(p).is_file()), True)
-        self._proxies: dict[str, dict[str, str]] = {}
+        self._ca_variables = ca_variables
+        self._settings: dict[str, tuple[dict[str, str], str | bool]] = {}
 
     def send(
         self,
@@ -62,9 +62,11 @@ class Connections:
 
         Raises:
             TransientError: Worth another try.
-            FetchError: A bad URL or setting, or a certificate that is not trusted.
+            SettingError: The environment's proxy or certificates cannot be used.
+            FetchError: A bad URL, or a certificate that is not trusted.
         """
         server = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
+        server_proxies, verify = self._settings_for(server)
         for last in (False, True):
             idle = server in self._answered
             try:
@@ -75,8 +77,8 @@ class Connections:
                     request,
                     stream=True,
                     timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                    verify=self._verify,
-                    proxies=self._proxies_for(server),
+                    verify=verify,
+                    proxies=server_proxies,
                 )
             except _FAULTS as error:
                 # Idle connections may be over as well, or be all that the server has room for.
@@ -103,15 +105,9 @@ class Connections:
         # look into redirects itself.
         return requests.adapters.HTTPAdapter(pool_maxsize=self._most)
 
-    def _proxies_for(self, server: str) -> dict[str, str]:
-        if server not in self._proxies:
-            self._proxies[server] = requests.utils.get_environ_proxies(server)
-        return self._proxies[server]
-
-
-def _ca_variables() -> tuple[str, ...]:
-    """Return the variables that may name a file with certificates, the decisive one first."""
-    ours, nix = "SSL_CERT_FILE", "NIX_SSL_CERT_FILE"
-    # In a build the one is that of nixpkgs, and the other that of the daemon, whose word counts.
-    first = (nix, ours) if os.environ.get("NIX_BUILD_TOP") else (ours, nix)
-    return (*first, "REQUESTS_CA_BUNDLE")
+    def _settings_for(self, server: str) -> tuple[dict[str, str], str | bool]:
+        """Return the proxies and the certificates for a server; both are slow to look up."""
+        if server not in self._settings:
+            verify = server.startswith("https:") and ca_bundle(*self._ca_variables)
+            self._settings[server] = proxies(server), verify
+        return self._settings[server]

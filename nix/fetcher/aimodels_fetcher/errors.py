@@ -21,6 +21,10 @@ class FetchError(AimodelsError):
     """A failure that another try cannot mend."""
 
 
+class SettingError(FetchError):
+    """A variable, or the machine, makes it impossible to ask for anything."""
+
+
 class DiskFullError(FetchError):
     """There is no space for what was fetched."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -20,16 +22,21 @@ from aimodels_fetcher.log import say
 from aimodels_fetcher.redirects import EXPIRED, Redirects
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.retry import TRIES, retrying
-from aimodels_fetcher.urls import public
+from aimodels_fetcher.urls import origin, public
+from aimodels_fetcher.wording import bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import requests
 
 T = TypeVar("T")
 
-_MAX_DOCUMENT = 64 << 20  # bytes; a page of 1,000 rows has about 300 kB
+_DOCUMENT_BYTES = 2 << 20  # a page of 1,000 rows has about 0.4 MB
+_DOCUMENT_SECONDS = 120.0
+_MOST_BRACKETS = 100_000  # of a JSON document
+# One document at a time: some take twenty times their size while they are parsed.
+_parsing = threading.Lock()
 
 
 class ResolvedUrl:
@@ -83,7 +90,8 @@ class HttpClient:
         connections: How many to keep open for each server.
         moved: Two beginnings of URLs: what is wanted from the first is asked of the second.
         headers: To send with every request, wherever it goes.
-        ca_bundle: A file with certificates; None for the environment's.
+        ca_variables: Variables that may name a file with certificates, before those that all
+            programs know.
 
     Attributes:
         tries: How often to ask for a document, or for a head.
@@ -97,10 +105,10 @@ class HttpClient:
         moved: tuple[str, str] = ("", ""),
         *,
         headers: Mapping[str, str] | None = None,
-        ca_bundle: str | None = None,
+        ca_variables: Sequence[str] = (),
     ) -> None:
         self._requests = Redirects(
-            endpoint, authorize, Connections(connections, ca_bundle), moved, headers or {}
+            endpoint, authorize, Connections(connections, ca_variables), moved, headers or {}
         )
         self.tries = TRIES
 
@@ -147,16 +155,19 @@ class HttpClient:
         Raises:
             StatusError, FetchError: As `get_document`.
         """
-        document = self.get_document(url, json.loads, "JSON")
+        document = self.get_document(url, _parse_json, "JSON")
         return document.content, document.next_page
 
-    def get_document(self, url: str, parse: Callable[[bytes], T], kind: str) -> Document[T]:
+    def get_document(
+        self, url: str, parse: Callable[[bytes], T], kind: str, most: int | None = None
+    ) -> Document[T]:
         """GET a document, and parse it.
 
         Args:
             url: Its URL.
             parse: May raise ValueError or RecursionError for anything else.
             kind: What it parses, for messages.
+            most: The bytes that it may have; None for 2 MiB.
 
         Raises:
             StatusError, FetchError: As `get`, after trying again where that is worth it.
@@ -164,9 +175,10 @@ class HttpClient:
 
         def attempt() -> Document[T]:
             with self.get(ResolvedUrl(url)) as answer:
-                body = _whole(answer)
+                body = _whole(answer, most or _DOCUMENT_BYTES)
                 try:
-                    content = parse(body)
+                    with _parsing:
+                        content = parse(body)
                 except (ValueError, RecursionError) as error:
                     raise UnexpectedAnswerError(
                         f"{public(url)} did not answer with {kind}, but with {answer.type}"
@@ -197,6 +209,10 @@ class HttpClient:
 
         return retrying(attempt, tries=lambda: self.tries, patience=self.patience)
 
+    def is_endpoint(self, url: str) -> bool:
+        """Return whether a URL is of the endpoint's server, and not of one it redirects to."""
+        return origin(url) == self._requests.origin
+
     @property
     def patience(self) -> float:
         """Seconds; a server that asks for a longer wait is not asked again."""
@@ -205,6 +221,10 @@ class HttpClient:
     @patience.setter
     def patience(self, seconds: float) -> None:
         self._requests.patience = seconds
+
+    def hint_at_limits(self, hint: str) -> None:
+        """Add to messages about limits of the rate of requests what raises them."""
+        self._requests.limit_hint = hint
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -226,14 +246,30 @@ class HttpClient:
         return response
 
 
-def _whole(answer: Response) -> bytes:
+def _whole(answer: Response, most: int) -> bytes:
+    """Read a document, which may neither be large nor take long: people wait for it."""
     body = bytearray()
     buffer = memoryview(bytearray(1 << 16))
+    start = time.monotonic()
     while count := answer.readinto(buffer):
         body += buffer[:count]
-        if len(body) > _MAX_DOCUMENT:
+        if len(body) > most:
             raise FetchError(
-                f"{answer.url} is too large for what it should be: over {_MAX_DOCUMENT >> 20} MiB",
+                f"{answer.url} is too large for what it should be: over {bytes_text(most)}",
                 "check the address",
             )
+        if time.monotonic() - start > _DOCUMENT_SECONDS:
+            raise FetchError(
+                f"{answer.url} is too slow: {bytes_text(len(body))} in {_DOCUMENT_SECONDS:.0f} s",
+                "try again later, or from a faster network",
+            )
+    if answer.ended_early:
+        raise TransientError(f"{answer.url}: the connection ended early")
     return bytes(body)
+
+
+def _parse_json(body: bytes) -> Any:  # noqa: ANN401 (whatever JSON has)
+    """Parse JSON that is not mostly brackets: each takes 100 times the memory of its byte."""
+    if body.count(b"[") + body.count(b"{") > _MOST_BRACKETS:
+        raise ValueError("brackets")
+    return json.loads(body)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import ssl
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import xml
-from aimodels_fetcher.errors import FetchError, StatusError, TransientError
+from aimodels_fetcher.environment import in_build, whose
+from aimodels_fetcher.errors import FetchError, SettingError, StatusError, TransientError
+from aimodels_fetcher.machine_errors import connection_hint
+from aimodels_fetcher.redaction import redacted
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
@@ -17,7 +21,8 @@ PROXY_LOGIN = 407
 """Status of a proxy that wants a password (RFC 9110, 15.5.8)."""
 
 _MAX_DETAIL = 300  # characters of a server's own words
-_SECRETS = re.compile(r"\?\S*|(?<=//)[^/\s@]*@")
+# Whatever begins like a URL, or ends like a login.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/\\]\S*|\S*@\S*|\?\S*")
 _WORD = re.compile(r"[0-9A-Za-z.-]{1,64}")
 
 
@@ -33,21 +38,24 @@ def sorted_fault(url: str, error: Exception, *, crowded: bool) -> FetchError | T
         crowded: Whether fewer connections at once might help.
     """
     causes = list(_causes(error))
-    reason = _SECRETS.sub("", f"{type(causes[-1]).__name__}: {causes[-1]}").strip(": ")
+    reason = _reason(causes[-1])
     if any(map(_distrusts, causes)):
-        return FetchError(
+        variable = "NIX_SSL_CERT_FILE (or SSL_CERT_FILE)" if in_build() else "SSL_CERT_FILE"
+        return SettingError(
             f"{public(url)}: the server's certificate is not trusted: {reason}",
-            "behind a proxy with a CA of its own, point NIX_SSL_CERT_FILE (or SSL_CERT_FILE) of "
-            "nix-daemon at a bundle that has it",
+            f"behind a proxy with a CA of its own, point {variable} at a bundle that has it"
+            f"{whose()}",
         )
     if isinstance(error, ValueError):
         return FetchError(
             f"{public(url)} cannot be asked for: {reason}",
-            "check the address, and the proxy settings of nix-daemon",
+            f"check the address, and the proxy settings{whose()}",
         )
     if f"Tunnel connection failed: {PROXY_LOGIN}" in reason:
         return proxy_login(url)
-    return TransientError(f"{public(url)}: {reason}", crowded=crowded)
+    transient = TransientError(f"{public(url)}: {reason}", crowded=crowded)
+    transient.hint = connection_hint(reason) or transient.hint
+    return transient
 
 
 def has_cause(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
@@ -61,11 +69,11 @@ def lasting_status(error: FetchError) -> int | None:
     return cause.status if isinstance(cause, TransientError) else None
 
 
-def proxy_login(url: str) -> FetchError:
+def proxy_login(url: str) -> SettingError:
     """Return the error to raise where a proxy asks for a password."""
-    return FetchError(
+    return SettingError(
         f"{public(url)}: HTTP {PROXY_LOGIN} from the proxy on the way, which wants a password",
-        "write http://user:password@host:port into http_proxy and https_proxy of nix-daemon",
+        f"write http://user:password@host:port into http_proxy and https_proxy{whose()}",
     )
 
 
@@ -83,9 +91,26 @@ def refusal(status: int, url: str, headers: Mapping[str, str], body: bytes = b""
         status,
         headers.get("X-Error-Code") or _word(details.get("Code")),
         public(url),
-        headers.get("x-amz-bucket-region") or _word(details.get("Region")),
+        _word(headers.get("x-amz-bucket-region")) or _word(details.get("Region")),
         _line(headers.get("X-Error-Message") or details.get("Message")),
     )
+
+
+def _reason(error: BaseException) -> str:
+    """Return what a library says, without the addresses in it and their parts.
+
+    Of a bad address or setting nothing is left but the kind of error: the message quotes it.
+    """
+    kind = type(error).__name__
+    quotes = isinstance(error, (ValueError, http.client.InvalidURL))
+    if quotes and not isinstance(error, ssl.SSLError):
+        return kind
+    return f"{kind}: {_ADDRESS.sub(_shown, str(error))}".strip(": ")
+
+
+def _shown(address: re.Match[str]) -> str:
+    url = address[0].rstrip(")'\",.;:>")
+    return "" if url.startswith("?") else public(url) + address[0][len(url) :]
 
 
 def _distrusts(error: BaseException) -> bool:
@@ -107,7 +132,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         inner = next((cause for cause in causes if isinstance(cause, BaseException)), None)
 
 
-def _error_details(body: bytes) -> dict[str, str | None]:
+def _error_details(body: bytes) -> dict[str, str]:
     """Read S3's `<Error><Code>NoSuchKey</Code>...`; nothing where it is none of that.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -115,7 +140,7 @@ def _error_details(body: bytes) -> dict[str, str | None]:
     if b"<Error" not in body:
         return {}
     try:
-        return {child.tag: child.text for child in xml.parse(body)}
+        return {path[1]: text for path, text in xml.elements(body) if path[:-1] == ("Error",)}
     except ValueError:
         return {}
 
@@ -126,4 +151,5 @@ def _word(text: str | None) -> str:
 
 
 def _line(text: str | None) -> str:
-    return " ".join((text or "").split())[:_MAX_DETAIL]
+    # What is cut off would no longer be known for a secret.
+    return redacted(" ".join((text or "").split()))[:_MAX_DETAIL]

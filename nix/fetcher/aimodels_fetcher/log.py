@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.redaction import redacted
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 def _to_stderr(line: str) -> None:
@@ -15,23 +18,41 @@ def _to_stderr(line: str) -> None:
     sys.stderr.flush()
 
 
-_sinks: list[Callable[[str], None]] = [_to_stderr]
+Sink = Callable[[str], None]
+
+_sinks: list[tuple[Sink, Sink]] = [(_to_stderr, _to_stderr)]
 
 
 def say(line: str) -> None:
     """Print a line at once; lines of several threads do not mix.
 
-    What a terminal would take for more than text is escaped: some of it comes from servers.
+    Some of it comes from servers: what a terminal would take for more than text is escaped, and
+    secrets are masked.
     """
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    _sinks[-1](text)
+    _sinks[-1][0](_printable(line))
+
+
+def warn(line: str) -> None:
+    """Print a line that tells why nothing happens for a while, also where others are left out."""
+    _sinks[-1][1](_printable(line))
 
 
 @contextmanager
-def redirected(sink: Callable[[str], None]) -> Iterator[None]:
-    """Pass the lines of all threads to `sink` in the meantime, already made printable."""
-    _sinks.append(sink)
+def redirected(said: Sink, warned: Sink | None = None) -> Iterator[None]:
+    """Pass the lines of all threads on in the meantime, already made printable.
+
+    Args:
+        said: Takes those of `say`.
+        warned: Takes those of `warn`; None for whoever takes them now.
+    """
+    sinks = (said, warned or _sinks[-1][1])
+    _sinks.append(sinks)
     try:
         yield
     finally:
-        _sinks.remove(sink)
+        _sinks.remove(sinks)
+
+
+def _printable(line: str) -> str:
+    line = redacted(line)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -131,7 +131,8 @@ class RangeDownload:
     def _check_validator(self, active: ActiveUpstream, response: Response) -> None:
         """Refuse a response of a file that has been replaced, as far as its ETag shows that."""
         upstream, validator = active.upstream, response.validator
-        if self._upstreams.checks_etags(upstream) and is_another(self._etag, response.headers):
+        checked = self._upstreams.checks_etags(upstream, response.url)
+        if checked and is_another(self._etag, response.headers):
             raise ContentError(
                 f"{response.url} has another ETag than when it was listed",
                 "the file has been replaced upstream: lock again",

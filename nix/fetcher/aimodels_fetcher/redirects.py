@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -11,6 +12,7 @@ from aimodels_fetcher.http_errors import PROXY_LOGIN, proxy_login, refusal
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.retry import CROWDED_STATUSES, TRANSIENT_STATUSES, RateLimit, asked_wait
 from aimodels_fetcher.urls import origin, public
+from aimodels_fetcher.wording import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +41,7 @@ class Redirects:
     Attributes:
         origin: Of the endpoint.
         patience: Seconds; a server that asks for a longer wait does not hold others back.
+        limit_hint: What raises the limit of the rate of requests; empty where nothing does.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Redirects:
     ) -> None:
         self.origin = origin(endpoint)
         self.patience = math.inf
+        self.limit_hint = ""
         self._authorize = authorize
         self._connections = connections
         self._moved = moved
@@ -136,9 +140,13 @@ class Redirects:
             raise proxy_login(response.url)
         if status not in TRANSIENT_STATUSES:
             return
+        if status == HTTPStatus.TOO_MANY_REQUESTS and self.limit_hint:
+            what = f"{what} ({self.limit_hint})"
         wait = asked_wait(response.headers)
         if wait and wait <= self.patience:
             self._limit.note(wait)
+        elif wait:
+            what = f"{what}, which asks to wait {duration_text(wait)}"
         raise TransientError(what, wait, crowded=status in CROWDED_STATUSES, status=status)
 
     def close(self) -> None:

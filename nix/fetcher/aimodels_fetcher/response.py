@@ -9,6 +9,7 @@ import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from aimodels_fetcher.deadlines import deadline
 from aimodels_fetcher.errors import FetchError, TransientError
 from aimodels_fetcher.http_errors import sorted_fault
 from aimodels_fetcher.links import next_page
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 
     import requests
 
+    from aimodels_fetcher.framing import StrictResponse
+
 _WINDOW_SECONDS = 20.0
-_PIECE = 16 << 10  # of a compressed body: it may have 1,000 times as many bytes
+_PIECE = 16 << 10  # bytes
 _PIECES_TO_DISCARD = 4
+_SECONDS_TO_DISCARD = 5.0
 _PARTIAL_CONTENT = 206
 _ENCODINGS = {"identity", "gzip", "x-gzip", "deflate"}
 _ZLIB_OR_GZIP = 47  # zlib.decompressobj: 15 bits of window, and take either header
@@ -52,11 +56,13 @@ class Response:
         self.encoding = response.headers.get("Content-Encoding", "identity").lower()
         self.partial = response.status_code == _PARTIAL_CONTENT
         self._response = response
-        self._http = cast("http.client.HTTPResponse", response.raw._fp)  # noqa: SLF001 (see above)
+        self._http = cast("StrictResponse", response.raw._fp)  # noqa: SLF001 (see above)
         self._left = self._http.length
         self._plain = self.encoding == "identity" and not self._http.chunked
         self._decoder = None if self.encoding == "identity" else zlib.decompressobj(_ZLIB_OR_GZIP)
-        self._pending = memoryview(b"")
+        self._coded = b""  # has arrived, and is not decoded yet
+        self._pending = memoryview(b"")  # is decoded, and not taken yet
+        self._broken = False
         self._window_start = time.monotonic()
         self._window_bytes = 0
         self.start: int | None = 0
@@ -79,8 +85,9 @@ class Response:
             TransientError: The connection broke, stands still, or is next to standing still.
         """
         try:
-            count = self._read_plain(buffer) if self._plain else self._read_coded(buffer)
+            count = self._read_plain(buffer) if self._plain else self._read_in_time(buffer)
         except (OSError, http.client.HTTPException, zlib.error) as error:
+            self._broken = True
             raise sorted_fault(self.url, error, crowded=False) from error
         self._window_bytes += count
         seconds = time.monotonic() - self._window_start
@@ -98,6 +105,11 @@ class Response:
         return self._left == 0
 
     @property
+    def ended_early(self) -> bool:
+        """Whether less of the body has come than the length that its header gave."""
+        return self._plain and bool(self._left)
+
+    @property
     def next_page(self) -> str | None:
         """URL of the next page of a listing, possibly relative."""
         return next_page(self.headers.get("Link", ""))
@@ -110,7 +122,10 @@ class Response:
         """
         buffer = memoryview(bytearray(_PIECE))
         body = b""
-        with suppress(TransientError, FetchError):
+        with (
+            deadline(self._http.sock, _SECONDS_TO_DISCARD),
+            suppress(TransientError, FetchError),
+        ):
             for _ in range(_PIECES_TO_DISCARD):
                 count = self.readinto(buffer)
                 if not count:
@@ -121,7 +136,7 @@ class Response:
 
     def close(self) -> None:
         """Release the connection: it is used again if nothing of the body is left on it."""
-        if self._left == 0 or self._http.isclosed():
+        if not self._broken and (self._left == 0 or self._http.isclosed()):
             self._http.close()
             self._response.raw.release_conn()
         else:
@@ -136,6 +151,18 @@ class Response:
             self._left -= count
         return count
 
+    def _read_in_time(self, buffer: memoryview) -> int:
+        """Read a body that has more than its bytes: sizes of chunks, trailers, blocks of a code.
+
+        None of that may take longer than a single read, whatever its pieces are.
+        """
+        with deadline(self._http.sock, self._http.read_seconds) as reading:
+            try:
+                return self._read_coded(buffer)
+            finally:
+                if reading.passed:
+                    raise TimeoutError(f"no piece of the body in {self._http.read_seconds:.0f} s")
+
     def _read_coded(self, buffer: memoryview) -> int:
         if self.encoding not in _ENCODINGS:
             raise TransientError(
@@ -143,24 +170,24 @@ class Response:
                 hint="a proxy interferes, or the endpoint is not a Hub",
             )
         while not self._pending:
-            piece = self._http.read1(_PIECE)
-            if not piece:
+            self._coded = self._coded or self._http.read1(_PIECE)
+            if not self._coded:
                 if self._decoder and not self._decoder.eof:
                     raise TransientError(f"{self.url}: the connection ended early")
                 return 0
-            self._pending = memoryview(self._decoded(piece))
+            self._pending = memoryview(self._decoded())
         count = min(len(buffer), len(self._pending))
         buffer[:count] = self._pending[:count]
         self._pending = self._pending[count:]
         return count
 
-    def _decoded(self, piece: bytes) -> bytes:
+    def _decoded(self) -> bytes:
+        """Decode some of what has arrived: a few bytes may stand for very many."""
+        coded, self._coded = self._coded, b""
         if not self._decoder:
-            return piece
-        data = b""
-        while piece:
-            if self._decoder.eof:  # another member follows (RFC 1952, 2.2)
-                self._decoder = zlib.decompressobj(_ZLIB_OR_GZIP)
-            data += self._decoder.decompress(piece)
-            piece = self._decoder.unused_data
+            return coded
+        if self._decoder.eof:  # another member follows (RFC 1952, 2.2)
+            self._decoder = zlib.decompressobj(_ZLIB_OR_GZIP)
+        data = self._decoder.decompress(coded, _PIECE)
+        self._coded = self._decoder.unconsumed_tail or self._decoder.unused_data
         return data

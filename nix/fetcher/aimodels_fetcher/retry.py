@@ -7,10 +7,12 @@ import math
 import random
 import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from aimodels_fetcher.errors import FetchError, TransientError
-from aimodels_fetcher.log import say
+from aimodels_fetcher.log import say, warn
+from aimodels_fetcher.wording import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +45,8 @@ SLOWEST = 1024
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
+_LONG_WAIT = 10.0  # seconds after which people ask themselves what is going on
+_LONGEST_WISH = 7 * 86400.0  # seconds; servers may ask for any number
 
 
 def retrying(  # noqa: PLR0913 (all but the first have defaults)
@@ -86,7 +90,8 @@ def retrying(  # noqa: PLR0913 (all but the first have defaults)
                 raise FetchError(_gave_up(failures, error), error.hint) from error
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1)  # noqa: S311 (jitter)
             wait = max(wait, min(asked, LONGEST_ASKED_WAIT))
-            say(f"{error}; trying again in {wait:.1f} s")
+            limited = error.status == HTTPStatus.TOO_MANY_REQUESTS or wait > _LONG_WAIT
+            (warn if limited else say)(f"{error}; trying again in {wait:.1f} s")
             sleep(wait)
 
 
@@ -101,13 +106,14 @@ def asked_wait(headers: Mapping[str, str]) -> float | None:
     """
     after = headers.get("Retry-After", "").strip()
     if re.fullmatch("[0-9]+", after):
-        return float(after)
+        return min(float(after), _LONGEST_WISH)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time())
+        wish = email.utils.parsedate_to_datetime(after).timestamp() - time.time()
+        return min(max(0.0, wish), _LONGEST_WISH)
     except (TypeError, ValueError, OverflowError):
         pass
     reset = re.search(r"\br=0\b.*?\bt=([0-9]+)", headers.get("RateLimit", ""))
-    return float(reset[1]) if reset else None
+    return min(float(reset[1]), _LONGEST_WISH) if reset else None
 
 
 class RateLimit:
@@ -115,14 +121,20 @@ class RateLimit:
 
     def __init__(self) -> None:
         self._not_before = 0.0
+        self._told = 0.0
 
     def note(self, seconds: float) -> None:
         """Hold back all requests for so many seconds, but not longer than LONGEST_ASKED_WAIT."""
         self._not_before = time.monotonic() + min(seconds, LONGEST_ASKED_WAIT)
 
     def wait(self) -> None:
-        """Wait until requests may be made again."""
+        """Wait until requests may be made again; the first thread that waits long says so."""
         while (left := self._not_before - time.monotonic()) > 0:
+            if left > _LONG_WAIT and self._told != self._not_before:
+                self._told = self._not_before
+                warn(
+                    f"waiting {duration_text(left)}, because the server limits the rate of requests"
+                )
             time.sleep(left + random.uniform(0, 0.5))  # noqa: S311 (jitter)
 
 

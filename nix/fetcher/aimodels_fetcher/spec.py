@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.filters import Filters
+from aimodels_fetcher.json_types import (
+    flag,
+    mapping,
+    one_of,
+    optional,
+    record,
+    size,
+    text,
+    texts,
+)
 from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.sources import sources_from
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from aimodels_fetcher.json_types import Reader
     from aimodels_fetcher.sources.base import Source
 
 
@@ -90,44 +102,91 @@ def read_spec(path: Path) -> Spec:
         FetchError: The file cannot be read, or is not a spec.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         return _parse(data)
     except OSError as error:
         raise FetchError(f"cannot read the spec {path}: {error.strerror}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise FetchError(
-            f"{path} is not a spec of this fetcher: {type(error).__name__}: {error}",
+            f"{path} is not a spec of this fetcher: {reason}",
             "take nix/ and its fetcher from one release",
         ) from error
 
 
-def _parse(data: dict[str, Any]) -> Spec:
-    sources = sources_from(data["sources"])
-    mode = data["mode"]
-    if mode == "file":
-        return FileSpec(sources, check_path(data["path"]), _sri(data["hash"]), data["size"])
-    if mode == "tree":
-        include, exclude = data["include"], data["exclude"]
-        filters = Filters(None if include is None else tuple(include), tuple(exclude))
-        hashes = {path: _sri(sri) for path, sri in data.get("hashes", {}).items()}
-        return TreeSpec(sources, filters, data["integration"], hashes)
-    if mode == "assemble":
-        files = {
-            check_path(path): StoreFile(f["store"], _sri(f["hash"]), f["size"], f["lfs"])
-            for path, f in data["files"].items()
-        }
-        return AssembleSpec(sources, files, data["integration"], data["layout"] == "link")
-    raise ValueError(f"mode {mode!r}")
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
-def _sri(text: str) -> str:
-    """Return an SRI hash of a sha256.
+def _parse(data: object) -> Spec:
+    mode = data.get("mode") if isinstance(data, dict) else None
+    read = _READERS.get(mode) if isinstance(mode, str) else None
+    if read is None:
+        raise ValueError(f"its mode is not {' or '.join(_READERS)}")
+    return read(data)
+
+
+def _file(data: object) -> FileSpec:
+    values = _record(data, path=_path, hash=_sri, size=optional(size))
+    return FileSpec(**values)
+
+
+def _tree(data: object) -> TreeSpec:
+    # Nix does not write hashes.
+    given = {"hashes": {}, **data} if isinstance(data, dict) else data
+    values = _record(
+        given, include=optional(texts), exclude=texts, integration=flag, hashes=mapping(_sri)
+    )
+    filters = Filters(values.pop("include"), values.pop("exclude"))
+    return TreeSpec(filters=filters, **values)
+
+
+def _assemble(data: object) -> AssembleSpec:
+    values = _record(
+        data, files=mapping(_store_file), integration=flag, layout=one_of("copy", "link")
+    )
+    for path in values["files"]:
+        check_path(path)
+    return AssembleSpec(link=values.pop("layout") == "link", **values)
+
+
+def _store_file(value: object, where: str) -> StoreFile:
+    return StoreFile(**record(value, where, store=text, hash=_sri, size=optional(size), lfs=flag))
+
+
+_READERS: dict[str, Callable[[object], Spec]] = {
+    "file": _file,
+    "tree": _tree,
+    "assemble": _assemble,
+}
+
+
+def _record(data: object, **readers: Reader[Any]) -> dict[str, Any]:
+    """Read the spec of a mode, with what all modes have."""
+    values = record(data, "the spec", mode=text, sources=_sources, **readers)
+    del values["mode"]
+    return values
+
+
+def _sources(value: object, where: str) -> tuple[Source, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"{where} is not a list")  # noqa: TRY004 (as all readers)
+    return sources_from(value)
+
+
+def _path(value: object, where: str) -> str:
+    return check_path(text(value, where))
+
+
+def _sri(value: object, where: str) -> str:
+    """Read an SRI hash of a sha256.
 
     Raises:
         FetchError: It is not one.
     """
+    sri = text(value, where)
     try:
-        sri_to_hex(text)
+        sri_to_hex(sri)
     except ValueError as error:
         raise FetchError(str(error), "write it as sha256-<44 base64 characters>") from error
-    return text
+    return sri

@@ -71,8 +71,13 @@ class Upstreams:
         """Do not begin with this one any more."""
         self._out.add(upstream)
 
-    def checks_etags(self, upstream: Upstream) -> bool:  # noqa: ARG002 (for subclasses)
-        """Return whether files must still have the ETag there that is known of them."""
+    def checks_etags(self, upstream: Upstream, url: str) -> bool:  # noqa: ARG002 (for subclasses)
+        """Return whether files must still have the ETag that is known of them.
+
+        Args:
+            upstream: Who was asked.
+            url: Where the answer came from.
+        """
         return False
 
     def failed(self, upstream: Upstream, path: str, error: AimodelsError) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.faults import page
+from support.fetcher import PYTHONS
 from support.matrix import SMALL
 from support.proxy import Proxy
 from support.specs import EVERYTHING, file_pin, source
@@ -111,3 +112,66 @@ def test_a_proxy_that_wants_a_login(hub: Hub, fetch: Fetch, verdict: Verdict) ->
     with closing(Proxy(head.encode() + login)) as proxy:
         run = fetch("file", source(hub, repo), env={**NO_PROXY, "http_proxy": proxy.url}, **PIN)
     verdict(run, SMALL, refused=rf"expected {SMALL.size} bytes.*{len(login)} \(text/html\)")
+
+
+def without(*variables: str) -> dict[str, str]:
+    """No proxies, and these are not even empty: that would count for their capital letters, too."""
+    given = {variable.lower() for variable in variables}
+    return {name: value for name, value in NO_PROXY.items() if name not in given}
+
+
+SECRET = "hunter2"
+NO_HTTP_PROXY = [
+    "socks5://127.0.0.1:9",
+    "socks5h://user:hunter2@127.0.0.1:9",
+    "socks://127.0.0.1:9/",
+    "ftp://127.0.0.1:9",
+    "http://user:hunter2/x@127.0.0.1:9",
+    "http://user:1/hunter2@127.0.0.1:9",
+    "http://user:hunter2?x@127.0.0.1:9",
+    "http://user:hunter2#x@127.0.0.1:9",
+    "http://user:@hunter2@127.0.0.1:9",
+    "http://127.0.0.1:hunter2",
+    "http://127.0.0.1:99999",
+    "http://[::1",
+    "http:user:hunter2@127.0.0.1:9",
+    "http://user:hunter2@",
+    "http://user:hunter2\\@127.0.0.1:9",
+    "http://user:hun\tter2@127.0.0.1:9",
+    "http://",
+]
+
+
+@pytest.mark.parametrize("fetch", [PYTHONS["old-requests"]], indirect=True)
+@pytest.mark.parametrize("address", NO_HTTP_PROXY)
+@pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
+def test_what_is_not_an_http_proxy(
+    hub: Hub, fetch: Fetch, verdict: Verdict, variable: str, address: str
+) -> None:
+    """It is told by its variable: nobody knows where in it a password is."""
+    repo = hub.add_repo("org/model", FILES, lfs=["*.safetensors"])
+    env = {**without(variable), variable: address}
+    run = fetch("file", source(hub, repo), env=env, **PIN)
+    verdict(run, SMALL, refused=f"error: .*{variable}[ =].* prox[^$]*hint: .*http://")
+    assert SECRET not in run.log
+    assert "gave up" not in run.log
+    assert not hub.log
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"https_proxy": "socks5://127.0.0.1:9"},
+        {"all_proxy": "socks5://127.0.0.1:9", "no_proxy": "127.0.0.1,localhost"},
+        {"all_proxy": "socks5://127.0.0.1:9", "NO_PROXY": "*"},
+        {"no_proxy": "[::1,1.2.3.4/99,10.0.0.0/x,*,\t, a b"},
+        {"SSL_CERT_FILE": "/nowhere", "REQUESTS_CA_BUNDLE": "/"},
+        {"ftp_proxy": "x://"},
+    ],
+    ids=" ".join,
+)
+def test_settings_that_are_not_needed(
+    hub: Hub, fetch: Fetch, verdict: Verdict, env: dict[str, str]
+) -> None:
+    repo = hub.add_repo("org/model", FILES, lfs=["*.safetensors"])
+    verdict(fetch("file", source(hub, repo), env={**without(*env), **env}, **PIN), SMALL)

@@ -34,8 +34,15 @@ def model(hub: Hub) -> dict[str, Any]:
 def test_a_ca_of_the_users_own(  # noqa: PLR0913, PLR0917 (fixtures)
     secure: Hub, fetch: Fetch, verdict: Verdict, authority: Authority, variable: str, others: str
 ) -> None:
-    """Nix hands variables that are not set to builds as empty ones."""
-    env = {**dict.fromkeys(VARIABLES, others), variable: str(authority.bundle)}
+    """Nix hands variables that are not set to builds as empty ones.
+
+    Files outside of the sandbox are not there for builds.
+    """
+    env = {
+        "NIX_BUILD_TOP": "/build",
+        **dict.fromkeys(VARIABLES, others),
+        variable: str(authority.bundle),
+    }
     verdict(fetch("tree", model(secure), env=env, **EVERYTHING), FILES)
 
 
@@ -44,13 +51,24 @@ def test_a_ca_of_the_users_own(  # noqa: PLR0913, PLR0917 (fixtures)
 def test_a_ca_that_nobody_knows(  # noqa: PLR0913, PLR0917 (fixtures)
     secure: Hub, fetch: Fetch, verdict: Verdict, tmp_path: Path, mode: str, variable: str | None
 ) -> None:
-    env = {}
+    env = {"NIX_BUILD_TOP": "/build"}
+    refused = UNTRUSTED
     if variable:
         (tmp_path / "empty.pem").write_text("")
         env[variable] = str(tmp_path / "empty.pem")
+        refused = f"{variable}=.*/empty.pem: there are no certificates in it[^$]*hint: .*nix-daemon"
     run = fetch(mode, model(secure), env=env, **(PIN if mode == "file" else EVERYTHING))
-    verdict(run, FILES, refused=UNTRUSTED)
+    verdict(run, FILES, refused=refused)
     assert not secure.log  # no request, and so no token
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_file_of_certificates_that_is_missing(
+    secure: Hub, fetch: Fetch, verdict: Verdict, variable: str
+) -> None:
+    """Outside of builds, which do not see all files, somebody has named a file that is wrong."""
+    run = fetch("file", model(secure), env={variable: "/nowhere"}, **PIN)
+    verdict(run, SMALL, refused=f"{variable}=/nowhere: No such file[^$]*hint: .*unset {variable}")
 
 
 @pytest.mark.parametrize(

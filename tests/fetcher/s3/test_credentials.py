@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import BotoCoreError
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.sources.s3.credentials import signer
+from aimodels_fetcher.sources.s3 import read
+from aimodels_fetcher.sources.s3.credentials import find_credentials, signer
 from fetcher.s3.helpers import CONFIG, source
 from support.loopback import LoopbackServer, Response
 from support.s3 import ENV, KEY, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from support.fetcher import Fetch
     from support.loopback import Request
@@ -120,7 +123,79 @@ def test_an_instance_without_a_role(
     assert not recording_proxy.log
 
 
-@pytest.mark.parametrize("error", [BotoCoreError(), RuntimeError("still expired")])
+def test_an_instance_that_answers_with_rubbish(
+    recording_proxy: RecordingProxy, fetch: Fetch, instance: LoopbackServer
+) -> None:
+    env = {
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": instance.url,
+        "AWS_EC2_METADATA_DISABLED": "false",
+    }
+    bodies = (b"", b"{}", b"[]", b"null", b"\xff", b'{"Code": "Success"}', b"9" * 5000)
+    answers = {body: Response(200, {}, body) for body in bodies}
+    for body in bodies:
+        instance.answer = lambda _request: answers[body]  # noqa: B023 (it is used at once)
+        run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
+        assert run.status == 1
+        assert "gives no credentials" in run.log, body
+        assert "Traceback" not in run.log
+    assert not recording_proxy.log
+
+
+def test_an_instance_that_does_not_come_to_an_end(
+    recording_proxy: RecordingProxy, fetch: Fetch, instance: LoopbackServer
+) -> None:
+    def bytes_without_end() -> Iterator[bytes]:
+        while True:
+            yield b" "
+            time.sleep(0.02)
+
+    instance.answer = lambda _request: Response(200, {}, bytes_without_end(), "chunked")
+    env = {
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": instance.url,
+        "AWS_EC2_METADATA_DISABLED": "false",
+    }
+    run = fetch.but(**{"sources.s3.credentials__LONGEST": 0.2})(
+        "file", source(endpoint=recording_proxy.url), env=env, **CONFIG
+    )
+    assert run.status == 1
+    assert "takes more than" in run.log
+
+
+@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"])
+@pytest.mark.parametrize("key", ["hunter2\nX-Evil: 1", "hunter2\r\n", "hünter2", "hunter2 ", " "])
+def test_keys_that_are_none(name: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand in headers, and are shown nowhere."""
+    for variable, value in {**ENV, f"AWS_{name}": key}.items():
+        monkeypatch.setenv(variable, value)
+    sign = signer(find_credentials(), "us-east-1")
+    with pytest.raises(FetchError, match=f"^AWS_{name}.* is not a key") as caught:
+        sign("GET", "https://my-models.s3.amazonaws.com/it/config.json")
+    assert "nter2" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_who_pays_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "me\r\nX-Evil: 1")
+    with pytest.raises(FetchError, match="AWS_REQUEST_PAYER=") as caught:
+        signer(None, "us-east-1")
+    assert "`requester`" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "a directory", "something else"])
+def test_certificates_that_are_none(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bundle"
+    if kind == "a directory":
+        path.mkdir()
+    elif kind != "missing":
+        path.write_text("" if kind == "empty" else "not a certificate")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(path))
+    with pytest.raises(FetchError, match=f"^AWS_CA_BUNDLE={path} is not a file of certificates"):
+        read(source(endpoint="https://127.0.0.1:9")["s3"])[0].client(1)
+    read(source(endpoint="http://127.0.0.1:9")["s3"])[0].client(1)  # which needs none
+
+
+@pytest.mark.parametrize("error", [BotoCoreError(), RuntimeError("still expired"), KeyError("x")])
 def test_credentials_that_cannot_be_renewed(error: Exception) -> None:
     class Broken:
         def get_frozen_credentials(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,14 @@ ENTITIES = '<!DOCTYPE a [<!ENTITY x "{}">]><ListBucketResult>&x;</ListBucketResu
         LISTING.format(rest=ROW.format(key="it/x", size="many")),
         LISTING.format(rest="<IsTruncated>true</IsTruncated>"),
         LISTING.format(rest="<EncodingType>url</EncodingType>" + ROW.format(key="it/%ff", size=1)),
+        LISTING.format(rest=ROW.format(key="it/x", size="")),
+        LISTING.format(rest=ROW.format(key="it/x", size="+1")),
+        LISTING.format(rest=ROW.format(key="it/x", size="1_000")),
+        LISTING.format(rest=ROW.format(key="it/x", size="9" * 5000)),
+        LISTING.format(rest=ROW.format(key="it/x", size=1 << 63)),
+        LISTING.format(rest=ROW.format(key="", size=1)),
+        LISTING.format(rest="<Contents><Key>it/x</Key></Contents>"),
+        LISTING.format(rest="<Contents><Size>1</Size></Contents>"),
         ENTITIES,
     ],
 )
@@ -103,6 +112,55 @@ def test_a_listing_that_goes_in_circles(recording_proxy: RecordingProxy, fetch: 
     assert run.status == 1
     assert "the same page again" in run.log
     assert len(recording_proxy.log) == 2
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+@pytest.mark.parametrize("tokens", ["new", "in turn"])
+def test_a_listing_without_an_end(
+    recording_proxy: RecordingProxy, fetch: Fetch, rows: int, tokens: str
+) -> None:
+    """Its pages may be empty, all new, or go in a circle."""
+    numbers = itertools.count()
+
+    def fault(_: Request) -> Response:
+        number = next(numbers)
+        token = number if tokens == "new" else number % 3
+        more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}"
+        page = ROW.format(key=f"it/{number}", size=1) * rows + f"{more}</NextContinuationToken>"
+        return Response(200, {}, LISTING.format(rest=page).encode())
+
+    recording_proxy.faults = fault
+    run = fetch.but(**{"sources.s3__SPARE_PAGES": 9})(
+        "tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING
+    )
+    assert run.status == 1
+    assert ("does not end" if tokens == "new" else "the same page again") in run.log
+    assert len(recording_proxy.log) == (4 if tokens != "new" else 10 + rows)
+
+
+def test_more_objects_than_a_model_has(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+    rest = "<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>"
+    page = "".join(ROW.format(key=f"it/{number}", size=1) for number in range(5)) + rest
+    recording_proxy.faults = lambda _: Response(200, {}, LISTING.format(rest=page).encode())
+    run = fetch.but(**{"sources.s3__MOST_FILES": 4})(
+        "tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING
+    )
+    assert run.status == 1
+    assert "does not end: 5 objects" in run.log
+
+
+def test_an_empty_page_before_the_last(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
+    """S3 may send some, as it may send pages that are not full."""
+    rest = "<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>"
+    pages = iter([rest, ROW.format(key="it/config.json", size=2)])
+    recording_proxy.faults = lambda request: (
+        Response(200, {}, LISTING.format(rest=next(pages)).encode())
+        if "list-type" in request.path
+        else None
+    )
+    run = fetch("tree", source(endpoint=recording_proxy.url), env=ENV, **EVERYTHING)
+    assert run.status == 0, run.log
+    assert (run.snapshot / "config.json").read_bytes() == b"{}"
 
 
 def test_keys_that_are_not_coded(recording_proxy: RecordingProxy, fetch: Fetch) -> None:

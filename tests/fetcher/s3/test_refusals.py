@@ -39,7 +39,7 @@ def test_whoever_asks_pays(recording_proxy: RecordingProxy, fetch: Fetch) -> Non
         ("InvalidObjectState", 403, "restore it"),
         ("InvalidToken", 400, "AWS_SESSION_TOKEN"),
         ("NoSuchBucket", 404, "there is no bucket my-models"),
-        ("NoSuchKey", 404, "lock again"),
+        ("NoSuchKey", 404, "run `aimodels-gen update NAME`"),
         ("RequestTimeTooSkewed", 403, "set the clock"),
         ("SignatureDoesNotMatch", 403, "AWS_SECRET_ACCESS_KEY"),
         ("AllAccessDisabled", 403, "s3:GetObject"),

@@ -138,7 +138,8 @@ def test_one_that_refuses(
     mirror.faults = fault
     result = hub_project.run("lock", "-q")
     assert hub_project.lock == pins
-    (line,) = result.err.splitlines()
+    *waits, line = result.err.splitlines()
+    assert all("HTTP 429" in wait and "trying again" in wait for wait in waits)
     assert line.startswith("warning: ")
     assert mirror.url in line
     assert line.endswith(f"; {hub.url} has answered instead")

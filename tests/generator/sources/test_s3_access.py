@@ -153,7 +153,7 @@ def test_half_of_the_credentials(
 ) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     write(project, bucket)
-    assert "cannot be used" in project.fails("lock")
+    assert "AWS_SECRET_ACCESS_KEY is not set" in project.fails("lock")
     assert not recording_proxy.log
 
 
@@ -165,6 +165,36 @@ def test_a_server_that_is_none(
     write(project, bucket)
     said = project.fails("lock")
     assert "check the endpoint" in said
+
+
+@pytest.mark.parametrize("more", ["", "/", "/it"])
+def test_an_endpoint_with_the_name_of_the_bucket(
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, more: str
+) -> None:
+    """As the page of a bucket shows it."""
+    moto.put(bucket, {"a.bin": b"content"})
+    write(project, bucket, f', endpoint = "{recording_proxy.url}/{bucket}{more}"')
+    said = project.fails("lock")
+    assert f"there is no bucket {bucket} at {recording_proxy.url}/{bucket}" in said
+    hint = f'take the name of the bucket off the endpoint: endpoint = "{recording_proxy.url}"'
+    assert hint in said
+    assert "replaced" not in said
+    write(project, bucket, f', endpoint = "{recording_proxy.url}"')
+    project.ok("lock")
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("body", [b"<html>log in</html>", b'{"error": "no"}', b""])
+def test_a_web_server(
+    recording_proxy: RecordingProxy, bucket: str, project: Project, status: int, body: bytes
+) -> None:
+    recording_proxy.faults = lambda _: Response(status, {"Content-Type": "text/html"}, body)
+    write(project, bucket)
+    said = project.fails("lock")
+    expected = "does not answer like S3" if status == 200 else f"there is no bucket {bucket} at"
+    assert expected in said
+    assert "endpoint" in said.rpartition("hint: ")[2]
+    assert "replaced" not in said
 
 
 def test_no_server(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

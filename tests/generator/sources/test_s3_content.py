@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from generator.sources.buckets import as_amazon_says, content_requests, hashes, write
-from support.loopback import Response
+from support.loopback import LoopbackServer, Response
 from support.specs import sri
 
 if TYPE_CHECKING:
@@ -164,6 +164,69 @@ def test_an_object_that_is_replaced_while_it_is_read(
     assert result.status == 1
     assert "replaced while it was being locked" in result.err
     assert not project.lock_file.exists()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(400),
+        Response(405),
+        Response(501),
+        Response(200, {"Content-Length": "0"}),
+        Response(200, framing="chunked"),
+    ],
+)
+def test_servers_that_do_not_know_head(
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, answer: Response
+) -> None:
+    """GET has the last word."""
+    moto.put(bucket, {"a.bin": b"content"}, checksum=None)
+    recording_proxy.faults = lambda r: answer if r.method == "HEAD" else None
+    write(project, bucket)
+    project.ok("lock")
+    assert hashes(project) == {"a.bin": sri(b"content")}
+
+
+def test_the_checksum_and_the_version_are_those_of_get(
+    moto: Moto, recording_proxy: RecordingProxy, project: Project
+) -> None:
+    """Where HEAD is refused; nothing has to be read for them."""
+    moto.bucket("without-head", versions=True)
+    moto.put("without-head", {"a.bin": b"content" * 99999})
+    recording_proxy.faults = lambda r: Response(405) if r.method == "HEAD" else None
+    write(project, "without-head")
+    assert "publishes no sha256" not in project.run("lock").err
+    assert hashes(project) == {"a.bin": sri(b"content" * 99999)}
+    assert project.lock["m"]["source"]["s3"]["versions"]["a.bin"]
+
+
+@pytest.mark.parametrize("methods", [("GET",), ("GET", "HEAD")])
+def test_a_bucket_that_redirects_to_another_server(
+    moto: Moto,
+    recording_proxy: RecordingProxy,
+    bucket: str,
+    project: Project,
+    methods: tuple[str, ...],
+) -> None:
+    """As Hugging Face's do; its ETags are of another kind."""
+    moto.put(bucket, {"a.bin": b"content"}, checksum=None)
+    cdn = LoopbackServer(
+        lambda r: Response(
+            200,
+            {"ETag": '"of-the-cdn"', "Content-Length": "7"},
+            b"content" if r.method == "GET" else b"",
+        )
+    )
+    recording_proxy.faults = lambda r: (
+        Response(302, {"Location": f"{cdn.url}/x?signature=1"})
+        if r.method in methods and "list-type=2" not in r.path
+        else None
+    )
+    write(project, bucket)
+    project.ok("lock")
+    cdn.close()
+    assert hashes(project) == {"a.bin": sri(b"content")}
+    assert all("authorization" not in request.headers for request in cdn.log)
 
 
 # Versions

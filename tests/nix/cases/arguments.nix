@@ -1,8 +1,10 @@
 let
   inherit (import ../../../nix/arguments.nix) check;
-  collect = check (problem: {
-    inherit problem;
-  });
+  collect =
+    arguments:
+    check (problem: {
+      inherit problem;
+    }) ({ name = "m"; } // arguments);
   source.huggingface.repo = "org/name";
   source'.s3.bucket = "bucket";
 in
@@ -23,10 +25,12 @@ in
         hash = "";
         files = null;
         layout = "copy";
+        name = "m";
         include = null;
         exclude = [ ];
         integration = { };
         fallbacks = [ ];
+        meta = { };
         enable = true;
         org = "org";
         model = "name";
@@ -126,8 +130,8 @@ in
           ];
       expected = [
         "`fallbacks.s4` is not a kind of source; use one of: huggingface, s3, url"
-        "`fallbacks` must be a list of sources"
-        "in `fallbacks`: `source.s3.bukket` is not known; use one of: bucket, prefix, region, endpoint, versions"
+        "`fallbacks` must be a list of sources, but is an attribute set: write `fallbacks = [ { … } ]`"
+        "in `fallbacks`: `source.s3.bukket` is not known; use one of: bucket, endpoint, prefix, region, versions"
       ];
     };
     plainFilesNeedNoNames = {

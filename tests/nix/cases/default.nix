@@ -6,7 +6,7 @@ in
 import ./names.nix
 // import ./urls.nix
 // import ./util.nix { inherit pkgs; }
-// import ./nullable.nix
+// import ./types.nix
 // import ./bundle-python.nix
 // import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix

@@ -10,12 +10,32 @@ in
 {
   "fetcher.build" = {
     theSpecIsAFile = {
-      expr = { inherit (fetcher.build { a = "é\"\${x}"; }) spec passAsFile; };
+      expr = { inherit (fetcher.build [ hub ] { } { a = "é\"\${x}"; }) spec passAsFile; };
       expected = {
         spec = ''{"a":"é\"''${x}"}'';
         passAsFile = [ "spec" ];
       };
     };
+    pathsAreNamesWhateverTheyAre =
+      let
+        files.outPath = 1;
+        versions.__toString = "1";
+      in
+      {
+        expr = [
+          (fetcher.build [ hub ] files { inherit files; }).spec
+          (fetcher.build [ (normalise {
+            s3 = {
+              bucket = "my-models";
+              inherit versions;
+            };
+          }) ] { } { inherit versions; }).spec
+        ];
+        expected = [
+          ''{"files":{"outPath":1}}''
+          ''{"versions":{"__toString":"1"}}''
+        ];
+      };
   };
 
   "fetcher.fixedOutput" = {

@@ -1,5 +1,6 @@
 let
   models = import ../../../nix/integration/models.nix "helper";
+  types = import ../../../nix/types;
 
   entry = {
     hfCachePath = "models--org--a";
@@ -23,6 +24,59 @@ in
     throws = {
       expr = succeeds (models.fail "message");
       expected = false;
+    };
+  };
+
+  # The messages: ../test_arguments.py.
+  "models.arguments" = {
+    withDefaults = {
+      expr = models.arguments {
+        main = "a";
+        fields = {
+          a = {
+            type = types.bool;
+            missing = "write a = true";
+          };
+          b = {
+            type = types.bool;
+            default = false;
+          };
+        };
+      } { a = true; };
+      expected = {
+        a = true;
+        b = false;
+      };
+    };
+  };
+
+  "models.withModels" = {
+    models = {
+      expr = models.withModels { } { models = [ entry ]; };
+      expected.models = [ entry ];
+    };
+    areRequired = {
+      expr = succeeds (models.withModels { } { });
+      expected = false;
+    };
+  };
+
+  "models.snapshotPath" = {
+    ofAModel = {
+      expr = models.snapshotPath (entry // { snapshotPath = "/a/snapshots/b"; });
+      expected = "/a/snapshots/b";
+    };
+    ofOthers = {
+      expr = map (other: succeeds (models.snapshotPath other)) [
+        entry
+        "/a"
+        null
+      ];
+      expected = [
+        false
+        false
+        false
+      ];
     };
   };
 

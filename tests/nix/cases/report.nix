@@ -29,13 +29,13 @@ let
     ++ exported [ "sources" ] { inherit (import ../../../nix/sources) normalise; }
     ++ exported [ "urls" ] (import ../../../nix/urls.nix)
     ++ exported [ "util" ] (import ../../../nix/util.nix)
-    ++ exported [ "arguments" ] (import ../../../nix/arguments.nix)
+    ++ map (type: "types.${type}") (builtins.attrNames (import ../../../nix/types))
+    ++ exported [ "arguments" ] { inherit (import ../../../nix/arguments.nix) check; }
     ++ exported [ "fetcher" ] (import ../../../nix/fetcher.nix pkgs)
     ++ exported [ "quote" ] (import ../../../nix/integration/quote.nix)
     ++ exported [ "models" ] (import ../../../nix/integration/models.nix "helper")
     ++ exported [ "licenses" ] (import ../../../nix/modules/licenses.nix pkgs.lib)
-    ++ exported [ "bundlePython" ] (import ../../../nix/bundle-python.nix)
-    ++ exported [ "nullable" ] (import ../../../nix/nullable.nix);
+    ++ exported [ "bundlePython" ] (import ../../../nix/bundle-python.nix);
 in
 {
   inherit failures;

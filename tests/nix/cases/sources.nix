@@ -191,12 +191,15 @@ in
 
     url = {
       expr = facts (normalise {
-        url.files = {
-          "model.gguf" = "https://example.org/model.gguf?download=true";
-          "config.json" = [
-            "https://example.org/config.json"
-            "https://mirror.example/config.json"
-          ];
+        url = {
+          files = {
+            "model.gguf" = "https://example.org/model.gguf?download=true";
+            "config.json" = [
+              "https://example.org/config.json"
+              "https://mirror.example/config.json"
+            ];
+          };
+          query = "public";
         };
       });
       expected = {

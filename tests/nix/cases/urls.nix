@@ -46,17 +46,30 @@ in
     };
   };
 
+  "urls.hasQuery" = {
+    some = {
+      expr = map urls.hasQuery [
+        "https://example.org/a?"
+        "https://example.org/a%3F"
+      ];
+      expected = [
+        true
+        false
+      ];
+    };
+  };
+
+  # tests/contract/test_addresses.py has many more.
   "urls.hasSecret" = {
     some = {
       expr = map urls.hasSecret [
         "https://example.org/a?download=true&response-content-disposition=x"
         "https://example.org/token=a/b"
         "https://example.org/a?monkey=1"
-        "https://b.s3.amazonaws.com/a?X-Amz-Algorithm=x&X-Amz-Signature=y"
-        "https://example.org/a?sv=1&sig=y"
-        "https://example.org/a?private_token=y"
-        "https://example.org/a?ApiKey=y"
-        "https://example.org/a?x=?&access_token=y"
+        "https://b.s3.amazonaws.com/a?X-Amz-Algorithm=x&X-Amz-%53ignature=y"
+        "https://example.org/a?x=1;client_secret=y"
+        "https://example.org/a%3Fprivate_token=y"
+        "https://example.org/a?%25252525252525252541=y"
       ];
       expected = [
         false
@@ -66,8 +79,28 @@ in
         true
         true
         true
-        true
       ];
+    };
+  };
+
+  "urls.quote" = {
+    some = {
+      expr = map urls.quote [
+        "org/name"
+        "a@b"
+        "https://me:secret@example.org/org/name"
+        "me:secret@example.org"
+      ];
+      expected =
+        let
+          hidden = "(a URL, which is not shown because it may contain a password)";
+        in
+        [
+          "\"org/name\""
+          "\"a@b\""
+          hidden
+          hidden
+        ];
     };
   };
 }

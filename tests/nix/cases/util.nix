@@ -2,8 +2,20 @@
 let
   util = import ../../../nix/util.nix;
 
-  checkAttrs = util.checkAttrs throw;
   sri = util.sri throw;
+  repeat = count: string: builtins.concatStringsSep "" (builtins.genList (_number: string) count);
+
+  plain = [
+    null
+    1
+    "é\"\n"
+    [ ]
+    { }
+    {
+      b = [ true ];
+      "a b".c = { };
+    }
+  ];
 
   files = {
     a = 1;
@@ -12,18 +24,81 @@ let
   good = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 in
 {
-  "util.checkAttrs" = {
-    knownNames = {
-      expr = checkAttrs "here" [ "a" "b" ] { b = 1; } "value";
-      expected = "value";
+  "util.match" = {
+    asTheBuiltin = {
+      expr = map (util.match "(a+)b?") [
+        "aab"
+        "ba"
+      ];
+      expected = [
+        [ "aa" ]
+        null
+      ];
     };
-    anUnknownOne = {
-      expr = (builtins.tryEval (checkAttrs "here" [ "a" ] { c = 1; } "value")).success;
-      expected = false;
+    # Nix would crash on a string that is a hundred times as long.
+    nothingThatIsVeryLong = {
+      expr = map (length: util.match "a*" (repeat length "a") == null) [
+        4096
+        4097
+        1000000
+      ];
+      expected = [
+        false
+        true
+        true
+      ];
     };
-    theMessageNamesWhatThereIs = {
-      expr = util.checkAttrs (message: message) "here" [ "a" "b" ] { c = 1; } null;
-      expected = "`here.c` is not known; use one of: a, b";
+  };
+
+  "util.quote" = {
+    onOneLine = {
+      expr = util.quote "a \"b\" \\ \${c}\n\r\t'é";
+      expected = ''"a \"b\" \\ \''${c}\n\r\t'é"'';
+    };
+    cutOff = {
+      expr = util.quote (repeat 201 "a");
+      expected = "\"${repeat 200 "a"}…\"";
+    };
+  };
+
+  "util.toJSON" = {
+    isThatOfTheBuiltin = {
+      expr = map util.toJSON plain;
+      expected = map builtins.toJSON plain;
+    };
+    attributesAreNamesWhateverTheyAre = {
+      expr = util.toJSON [
+        {
+          outPath = "/x";
+          "é\"" = null;
+        }
+        { a.__toString = [ { } ]; }
+      ];
+      expected = ''[{"outPath":"/x","é\"":null},{"a":{"__toString":[{}]}}]'';
+    };
+  };
+
+  "util.toJSONLike" = {
+    isDecidedByTheNames = {
+      expr =
+        map
+          (
+            names:
+            util.toJSONLike names {
+              outPath = 1;
+              a = 2;
+            }
+          )
+          [
+            { outPath = null; }
+            [ { a.__toString = null; } ]
+            { a = null; }
+          ];
+      expected = [
+        ''{"a":2,"outPath":1}''
+        ''{"a":2,"outPath":1}''
+        "1"
+      ];
     };
   };
 

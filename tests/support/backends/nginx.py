@@ -60,6 +60,7 @@ class NginxBackend(Backend):
         )
         return (
             f"source.url.files = {{ {', '.join(rows)} }}\n"
+            'source.url.query = "public"\n'
             'integration.huggingface = { org = "my-org", model = "it" }'
         )
 

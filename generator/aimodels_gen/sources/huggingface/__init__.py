@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
-from aimodels_fetcher.urls import is_server
+from aimodels_fetcher.urls import is_server, is_shown, quoted
 from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.sources.base import Source
 from aimodels_gen.tables import OneOrMore, Text, about
@@ -62,11 +62,23 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
             ref, rev = DEFAULT_REF, ref
         if rev is not None and not is_commit(rev):
             hint = "write the full commit in 40 lower-case hex digits; a branch or tag goes in ref"
-            place.fail("rev", f"is {rev!r}", hint)
+            place.fail("rev", f"is {quoted(rev)}", hint)
         if _BAD_REF.search(ref):
-            place.fail("ref", f"is {ref!r}", "write a branch, a tag or refs/pr/N")
-        endpoint = _endpoints(place, self.endpoint) if self.endpoint else None
+            place.fail("ref", f"is {quoted(ref)}", "write a branch, a tag or refs/pr/N")
+        self.check_addresses(place)
+        endpoint = _normalised(self.endpoint) if self.endpoint else None
         return msgspec.structs.replace(self, ref=ref, rev=rev, endpoint=endpoint)
+
+    def check_addresses(self, place: Place) -> None:
+        """Refuse endpoints that hold a password; see `Source.check_addresses`."""
+        given = self.endpoint or ()
+        for number, endpoint in enumerate(given, 1):
+            if not is_server(endpoint):
+                # It is not quoted, because it may hold a password.
+                which = f" (the one in place {number})" if len(given) > 1 else ""
+                hint = "write a URL like https://hub.example.org, without user, password or query"
+                reason = f"is no http(s) address of a server{which}"
+                place.fail("endpoint", reason, place.repair or hint)
 
     def check_pin(self, place: Place) -> None:
         """Refuse a lock without an exact commit; see `Source.check_pin`."""
@@ -110,19 +122,13 @@ def _check_repo(place: Place, repo: str) -> None:
     if parts[0] in {"datasets", "spaces"}:
         kind = parts[0].removesuffix("s")
         hint = f'write repo = "{"/".join(parts[1:3])}" and repo_type = "{kind}"'
-    elif "://" in repo:
+    elif is_shown(repo):
         hint = f'write only org/name, here "{"/".join(parts[3:5])}"'
-    place.fail("repo", f"is {repo!r}, which is no repository id", hint)
+    place.fail("repo", f"is {quoted(repo)}, which is no repository id", hint)
 
 
-def _endpoints(place: Place, given: OneOrMore) -> OneOrMore:
-    for number, endpoint in enumerate(given, 1):
-        if not is_server(endpoint):
-            # It is not quoted, because it may hold a password.
-            which = f" (the one in place {number})" if len(given) > 1 else ""
-            hint = "write a URL like https://hub.example.org, without user, password or query"
-            place.fail("endpoint", f"is no http(s) address of a server{which}", hint)
-    return OneOrMore(dict.fromkeys(endpoint.rstrip("/") for endpoint in given))
+def _normalised(endpoints: OneOrMore) -> OneOrMore:
+    return OneOrMore(dict.fromkeys(endpoint.rstrip("/") for endpoint in endpoints))
 
 
 SOURCE = HuggingFace

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.http_errors import refusal
+from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.retry import INTERACTIVE_TRIES
 from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
 from aimodels_fetcher.sources.huggingface import endpoints
@@ -64,6 +65,7 @@ class HubClient(SourceClient[HuggingFace]):
                 "the Hugging Face token holds characters that no token has",
                 "check HF_TOKEN and the token file",
             )
+        learn(self._token)
         self._failover = Failover(warn)
         self._names = RepoNames(warn)
         self._endpoints = Endpoints(self._token)

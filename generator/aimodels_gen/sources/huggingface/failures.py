@@ -87,7 +87,8 @@ def _fault(error: AimodelsError, request: Request) -> SourceError:
     if found.kind == "unreachable":
         return SourceError(
             f"cannot reach {request.endpoint} for {request.source.label}: {found.reason}",
-            "check the address, the network, the proxy settings and HF_ENDPOINT, then try again",
+            found.hint
+            or "check the address, the network, the proxy settings and HF_ENDPOINT, then try again",
         )
     if found.kind == "unexpected":
         return _no_hub(found.reason, request)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 
-from aimodels_fetcher.urls import is_server
+from aimodels_fetcher.urls import is_server, quoted
 from aimodels_gen.sources.base import Source
 from aimodels_gen.tables import Text, about
 
@@ -52,24 +52,31 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
         bucket, prefix, region, endpoint = self.bucket, self.prefix, self.region, self.endpoint
         if not _BUCKET.match(bucket):
             hint = f'write its name only{_split(bucket)}; a server goes into endpoint = "https://…"'
-            place.fail("bucket", f"is {bucket!r}, which is no name of a bucket", hint)
+            place.fail("bucket", f"is {quoted(bucket)}, which is no name of a bucket", hint)
         if prefix and not prefix.endswith("/"):
             prefix += "/"  # "llama" must not take "llama-2" along
         if _DOTS.match(prefix):
             hint = "name a prefix without such parts: no request can be made for them"
-            place.fail("prefix", f"is {prefix!r}, which has a part . or ..", hint)
+            place.fail("prefix", f"is {quoted(prefix)}, which has a part . or ..", hint)
         if region is not None and not _REGION.match(region):
             hint = "write one like eu-central-1"
-            place.fail("region", f"is {region!r}, which is no region", hint)
-        if endpoint is not None and not is_server(endpoint):
-            # It is not quoted, because it may hold a password.
-            hint = "write a URL like https://s3.example.org, without user, password or query"
-            place.fail("endpoint", "is no http(s) address of a server", hint)
+            place.fail("region", f"is {quoted(region)}, which is no region", hint)
+        self.check_addresses(place)
         return S3(bucket, prefix, region, endpoint.rstrip("/") if endpoint else None)
 
+    def check_addresses(self, place: Place) -> None:
+        """Refuse an endpoint that holds a password; see `Source.check_addresses`."""
+        if self.endpoint is not None and not is_server(self.endpoint):
+            # It is not quoted, because it may hold a password.
+            hint = "write a URL like https://s3.example.org, without user, password or query"
+            reason = "is no http(s) address of a server"
+            place.fail("endpoint", reason, place.repair or hint)
+
     def at_pinned_revision(self, pinned: S3) -> S3:
-        """Return this source in the region that was found out for `pinned`."""
-        return msgspec.structs.replace(self, region=self.region or pinned.region)
+        """Return this source in the region and at the server that were found out for `pinned`."""
+        return msgspec.structs.replace(
+            self, region=self.region or pinned.region, endpoint=self.endpoint or pinned.endpoint
+        )
 
     def content_key(self, file: RemoteFile) -> str | None:
         """Return where the object is and its ETag, which changes with the content.

@@ -5,15 +5,11 @@ Importing this module is slow: only `connect` does.
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-import botocore.session
 import msgspec
-from botocore.exceptions import BotoCoreError
 
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
@@ -23,6 +19,7 @@ from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_gen.errors import SourceError
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.s3 import S3
+from aimodels_gen.sources.s3.environment import Environment
 from aimodels_gen.sources.s3.failures import Asked, explain, replaced
 
 if TYPE_CHECKING:
@@ -37,47 +34,46 @@ T = TypeVar("T")
 Bucket = fetched.S3
 
 _CONNECTIONS = 64  # the most that `--jobs` may be
-_AMAZON = re.compile(r"https?://[^/]*\.amazonaws\.com(\.cn)?/?\Z")
 
 
 class S3Client(SourceClient[S3]):
     """Lists buckets; one object serves all threads, regions and endpoints."""
 
     def __init__(self, warn: Warn) -> None:
-        """Find credentials as every AWS program does: variables, profiles, SSO, the instance.
-
-        Without any, requests are anonymous, as public buckets allow. For `warn` see
-        `sources.connect`.
-
-        Raises:
-            SourceError: they are there, and cannot be used.
-        """
+        """Connect to nothing yet; for `warn` see `sources.connect`."""
         self._warn = warn
+        self._environment = Environment()
         self._archives: set[str] = set()
         self._clients: dict[tuple[str, str | None, str | None], HttpClient] = {}
         self._regions: dict[str, str] = {}
         self._making = threading.Lock()
-        try:
-            session = botocore.session.Session()
-            self._credentials: Any = session.get_credentials()
-            self._region: str | None = (
-                os.environ.get("AWS_REGION") or session.get_config_variable("region") or None
-            )
-            self._endpoint = _configured_endpoint(session)
-        except BotoCoreError as error:
-            raise SourceError(
-                f"the credentials for S3 cannot be used: {error}",
-                "check AWS_PROFILE, AWS_ACCESS_KEY_ID and ~/.aws: `aws configure list` shows them",
-            ) from error
 
     def list(self, source: S3, filters: Filters) -> Listing:
         """Return the objects below the prefix that are taken; see `SourceClient.list`.
 
         One request for each thousand (ListObjectsV2), and at Amazon one for the bucket's region.
         The listing has size and ETag; checksum and version take a request for each object
-        (`details`).
+        (`details`). The source that it returns names the server that was asked, because builds
+        know neither the variables of the user's shell nor profiles.
         """
-        return self._ask(source, None, lambda: self._list(source, filters))
+        located = self._ask(source, None, lambda: self._located(source))
+        return self._ask(located, None, lambda: self._list(located, filters))
+
+    def located(self, source: S3, pinned: S3) -> S3:
+        """Return a source at the server of its pin, where nothing else names one.
+
+        Without that, an update by somebody whose profile names no server would ask Amazon, where
+        the bucket may be a stranger's; see `SourceClient.located`.
+        """
+        if source.endpoint or not pinned.endpoint or source.bucket != pinned.bucket:
+            return source
+        if self._ask(source, None, self._environment.endpoint):
+            return source
+        self._warn(
+            f"{source.label}: asking {pinned.endpoint}, as models.lock says; to ask another "
+            "server, write its endpoint"
+        )
+        return msgspec.structs.replace(source, endpoint=pinned.endpoint)
 
     def details(self, source: S3, file: RemoteFile) -> RemoteFile:
         """Return an object with its version, and its sha256 if S3 has that of the whole object.
@@ -100,7 +96,7 @@ class S3Client(SourceClient[S3]):
 
     def explain(self, source: S3, file: RemoteFile, error: AimodelsError) -> SourceError:
         """Return in words why an object could not be read; see `SourceClient.explain`."""
-        return explain(error, Asked(source, file.path, self._credentials is None))
+        return explain(error, Asked(source, file.path, self._environment.is_anonymous))
 
     def close(self) -> None:
         """Close the connections."""
@@ -137,13 +133,17 @@ class S3Client(SourceClient[S3]):
         elif others := [name for name in (*near.prefixes, *objects) if name != prefix]:
             hint = f"there is {', '.join(map(repr, others[:5]))}"
         else:
-            hint = f"look at it with `aws s3 ls {source.label}`"
+            server = f" --endpoint-url {source.endpoint}" if source.endpoint else ""
+            hint = f"look at it with `aws s3 ls {source.label}{server}`"
         return SourceError(f"{source.label} has no objects", hint)
 
     def _details(self, source: S3, file: RemoteFile) -> RemoteFile:
         bucket = self._bucket(source)
         found = bucket.head(self._client(bucket), file.path)
-        if found.size != file.size or file.etag not in {None, found.etag}:
+        # A proxy may answer HEAD with a length of 0, and a server in the bucket's place has other
+        # ETags: these show nothing.
+        sizes, etags = {file.size, found.size or file.size}, {file.etag, found.etag} - {None}
+        if len(sizes) > 1 or len(etags) > 1:
             raise replaced(source, file.path)
         if found.archived and source.label not in self._archives:
             self._archives.add(source.label)
@@ -157,26 +157,37 @@ class S3Client(SourceClient[S3]):
         try:
             return call()
         except AimodelsError as error:
-            asked = Asked(source, file.path if file else None, self._credentials is None)
+            path = file.path if file else None
+            asked = Asked(source, path, self._environment.is_anonymous)
             raise explain(error, asked) from error
+
+    def _located(self, source: S3) -> S3:
+        """Return a source at the server that is asked for it."""
+        if source.endpoint:
+            return source
+        return msgspec.structs.replace(source, endpoint=self._environment.endpoint())
 
     def _bucket(self, source: S3) -> Bucket:
         """Return the bucket for the fetcher, in its region.
 
         The environment's region is for servers other than Amazon's: a bucket there is where it is.
         """
-        endpoint = source.endpoint or self._endpoint
-        region = source.region or (self._region if endpoint else self._regions.get(source.bucket))
+        source = self._located(source)
+        region = source.region
+        if region is None and source.endpoint:
+            region = self._environment.region()
+        elif region is None:
+            region = self._regions.get(source.bucket)
         bucket = Bucket(
             source.bucket,
             source.prefix,
             region,
-            endpoint,
+            source.endpoint,
             {},
             pinned=False,
-            credentials=lambda: self._credentials,
+            credentials=self._environment.credentials,
         )
-        if endpoint or region:
+        if bucket.endpoint or region:
             return bucket
         found = self._regions.setdefault(source.bucket, bucket.bucket_region())
         return replace(bucket, region=found)
@@ -197,23 +208,9 @@ class _Checked(Upstreams):
 
     strict: ClassVar[bool] = True
 
-    def checks_etags(self, origin: Upstream) -> bool:  # noqa: ARG002 - there is one
-        """Return that they must."""
-        return True
-
-
-def _configured_endpoint(session: Any) -> str | None:  # noqa: ANN401 - botocore has no types
-    """Return the server that variables or the profile name in place of Amazon's, if there is one.
-
-    Raises:
-        BotoCoreError: they are wrong.
-    """
-    client = session.create_client("s3", region_name=HOME_REGION)
-    try:
-        endpoint: str = client.meta.endpoint_url
-    finally:
-        client.close()
-    return None if _AMAZON.match(endpoint) else endpoint.rstrip("/")
+    def checks_etags(self, upstream: Upstream, url: str) -> bool:
+        """Return whether the answer is the bucket's: others have ETags of their own."""
+        return upstream.client.is_endpoint(url)
 
 
 CLIENT = S3Client

@@ -19,7 +19,6 @@ _HINTS = {
         "check the endpoint, the region, the network and the proxy settings, then try again"
     ),
     "status": "try again later; if it stays so, check the endpoint",
-    "unexpected": "check the endpoint",
 }
 _WHAT = {
     "unreachable": "cannot reach the server of {}",
@@ -56,12 +55,13 @@ def explain(error: AimodelsError, asked: Asked) -> SourceError:
             return replaced(asked.source, asked.path)
         if isinstance(one, StatusError):
             bucket, region = asked.source.bucket, asked.source.region
-            said = explained(one, bucket, region, asked.what, anonymous=asked.anonymous)
+            server = asked.source.endpoint
+            said = explained(one, bucket, region, server, asked.what, anonymous=asked.anonymous)
             return SourceError(said.message, said.hint)
     found = fault(error)
     if found.kind in _WHAT:
         message = f"{_WHAT[found.kind].format(asked.what)}: {found.reason}"
-        return SourceError(message, _HINTS[found.kind])
+        return SourceError(message, found.hint or _HINTS.get(found.kind, error.hint))
     return SourceError(f"{asked.what}: {error.message}", error.hint)
 
 

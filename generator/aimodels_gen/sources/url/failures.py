@@ -35,7 +35,7 @@ def explain(error: AimodelsError, url: str, file: RemoteFile | None = None) -> S
     if found.kind == "unreachable":
         return SourceError(
             f"cannot reach {public(url)}: {found.reason}",
-            "check the address, the network and the proxy settings, then try again",
+            found.hint or "check the address, the network and the proxy settings, then try again",
         )
     if found.status:
         return _status(found.status, url)

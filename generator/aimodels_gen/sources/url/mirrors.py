@@ -33,7 +33,7 @@ class Mirrors(Upstreams):
         self._failures: dict[str, dict[str, AimodelsError]] = {}
         self._noting = threading.Lock()
 
-    def checks_etags(self, upstream: Upstream) -> bool:
+    def checks_etags(self, upstream: Upstream, url: str) -> bool:  # noqa: ARG002 - redirects are alike
         """Return whether it is the first: the others may call the same content otherwise."""
         return upstream is self._first
 

@@ -1,19 +1,20 @@
 """The kinds of sources: one module each beside base.py, named by its key under `source` in Nix.
 
-A module defines `read`, which makes the sources of a spec's object: several where the same content
-is in several places, in the order in which to ask them, and at least one.
+A module defines `read`, which checks a spec's object with the readers of json_types.py, and makes
+its sources: several where the same content is in several places, in the order in which to ask them,
+and at least one.
 """
 
 from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import FetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aimodels_fetcher.sources.base import Source
 
@@ -23,27 +24,27 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"))
 
 
-def sources_from(data: Sequence[Mapping[str, Any]]) -> tuple[Source, ...]:
+def sources_from(data: Sequence[object]) -> tuple[Source, ...]:
     """Make the sources of a spec from a list of objects with one key each, their kind.
 
     Raises:
-        ValueError: There is none, or one has not exactly one key.
+        ValueError: There is none, one has not exactly one key, or a value is of the wrong type.
         FetchError: This release cannot fetch one of the kinds.
     """
     sources = tuple(source for item in data for source in _read(item))
     if not sources:
-        raise ValueError("no sources")
+        raise ValueError("there are no sources")
     return sources
 
 
-def _read(data: Mapping[str, Any]) -> Sequence[Source]:
-    kind, *others = data
-    if others:
-        raise ValueError(f"source kinds {sorted(data)}")
+def _read(item: object) -> Sequence[Source]:
+    if not isinstance(item, dict) or len(item) != 1:
+        raise ValueError("a source is not an object with one key, its kind")
+    ((kind, data),) = item.items()
     if kind not in names():
         raise FetchError(
-            f"this release cannot fetch from sources of the kind {kind}",
+            f"this release cannot fetch from sources of the kind {kind!r:.60}",
             f"it knows: {', '.join(names())}",
         )
-    read: Sequence[Source] = import_module(f"{__name__}.{kind}").read(data[kind])
+    read: Sequence[Source] = import_module(f"{__name__}.{kind}").read(data)
     return read

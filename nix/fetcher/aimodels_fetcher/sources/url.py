@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.json_types import mapping, record, texts
 from aimodels_fetcher.sources.base import RemoteFile, Source
+from aimodels_fetcher.urls import server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
     from aimodels_fetcher.http_client import HttpClient
 
 
-def read(data: Mapping[str, Any]) -> list[Source]:
-    """Read the `source.url` of a spec: the first URLs of all files, then the second ones."""
-    files: Mapping[str, Sequence[str]] = data["files"]
+def read(data: object) -> list[Source]:
+    """Read the `source.url` of a spec: the first URLs of all files, then the second ones.
+
+    Raises:
+        ValueError: A value is of the wrong type.
+    """
+    files: Mapping[str, Sequence[str]] = record(data, "url", files=mapping(texts))["files"]
     return [
         Url({path: urls[place] for path, urls in files.items() if place < len(urls)})
         for place in range(max(map(len, files.values()), default=1))
@@ -43,8 +48,7 @@ class Url(Source):
     @property
     def location(self) -> str:
         """The servers."""
-        hosts = (urlsplit(url).netloc.rpartition("@")[2] for url in self.urls.values())
-        return ", ".join(dict.fromkeys(hosts))
+        return ", ".join(dict.fromkeys(map(server, self.urls.values())))
 
     def client(self, connections: int) -> HttpClient:
         """Return a client without credentials."""

@@ -25,7 +25,8 @@ ZEROS = "0" * 64
 def lock(project: Project, *urls: str, more: str = "", args: tuple[str, ...] = ()) -> Any:
     listed = ", ".join(f'"{url}"' for url in urls)
     project.write(
-        f'[models.m]\nsource.url.files = {{ "model.gguf" = [{listed}] }}\n{more}\n{INTEGRATION}'
+        f'[models.m]\nsource.url.files = {{ "model.gguf" = [{listed}] }}\n{more}\n{INTEGRATION}\n'
+        + ('source.url.query = "public"\n' if "?" in listed else "")
     )
     return project.run("lock", *args)
 

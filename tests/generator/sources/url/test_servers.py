@@ -47,7 +47,8 @@ def test_jobs_bound_the_requests(
 
     recording_proxy.faults = fault
     files = ", ".join(f'"{n}.gguf" = "{recording_proxy.url}/model.gguf?{n}"' for n in range(9))
-    project.write(f"[models.m]\nsource.url.files = {{ {files} }}\n{INTEGRATION}")
+    query = 'source.url.query = "public"'
+    project.write(f"[models.m]\nsource.url.files = {{ {files} }}\n{query}\n{INTEGRATION}")
     project.ok("lock", "-j", str(jobs))
     assert most <= jobs
     assert len(recording_proxy.log) == 18
@@ -102,12 +103,12 @@ def test_a_redirect(recording_proxy: RecordingProxy, project: Project) -> None:
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 418])
 def test_refusals(recording_proxy: RecordingProxy, project: Project, status: int) -> None:
     recording_proxy.faults = lambda _: Response(status)
-    result = lock(project, f"{recording_proxy.url}/model.gguf?key2=x")
+    result = lock(project, f"{recording_proxy.url}/model.gguf?name=hunter2")
     assert result.status == 1
     assert f"{recording_proxy.url}/model.gguf is" in result.err
     assert f"(HTTP {status})" in result.err
     assert "hint: " in result.err
-    assert "key2" not in result.err
+    assert "hunter2" not in result.err
 
 
 def test_credentials_of_a_netrc_stay_there(

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.http_errors import lasting_status
+from aimodels_fetcher.json_types import matching, one_of, optional, record, text, texts
 from aimodels_fetcher.pages import files_of
 from aimodels_fetcher.paths import check_path
+from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.sources.base import Source
 from aimodels_fetcher.sources.huggingface.listing import (
     ODD,
+    SHA1,
     check_commit,
     next_page,
     odd_answer,
@@ -31,23 +35,35 @@ if TYPE_CHECKING:
     from aimodels_fetcher.http_client import HttpClient
     from aimodels_fetcher.sources.base import RemoteFile
 
-_TOO_MANY = 429
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
 
-def read(data: Mapping[str, Any]) -> list[Source]:
+def read(data: object) -> list[Source]:
     """Read the `source.huggingface` of a spec: the same repository at each endpoint.
 
     HF_ENDPOINT, which may hold several with white space in between, stands in for a null.
 
     Raises:
+        ValueError: A value is of the wrong type.
         FetchError: An endpoint is not a valid URL.
     """
-    given = data["endpoint"]
-    urls = endpoints([given] if isinstance(given, str) else given or ())
+    values = record(
+        data,
+        "huggingface",
+        repo=text,
+        rev=optional(matching(SHA1, "a commit")),
+        ref=text,
+        repoType=one_of("model", "dataset", "space"),
+        endpoint=optional(_one_or_more),
+    )
+    urls = endpoints(values["endpoint"] or ())
     trusted = origin(trusted_endpoint(urls))
-    repo = (data["repo"], data["rev"], data["ref"], data["repoType"])
+    repo = (values["repo"], values["rev"], values["ref"], values["repoType"])
     return [HuggingFace(*repo, url, origin(url) == trusted) for url in urls]
+
+
+def _one_or_more(value: object, where: str) -> tuple[str, ...]:
+    return (text(value, where),) if isinstance(value, str) else texts(value, where)
 
 
 def endpoints(given: Iterable[str] = ()) -> tuple[str, ...]:
@@ -94,6 +110,7 @@ def environment_token() -> str | None:
             f"what {'HF_TOKEN' if os.environ.get('HF_TOKEN') else file} holds is not a token",
             "it must be one line, as copied from https://huggingface.co/settings/tokens",
         )
+    learn(token)
     return token or None
 
 
@@ -176,7 +193,10 @@ class HuggingFace(Source):
 
         token = self.token() if self.trusted else None
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return HttpClient(self.endpoint, lambda _method, _url: headers, connections)
+        client = HttpClient(self.endpoint, lambda _method, _url: headers, connections)
+        if self.trusted and not token:
+            client.hint_at_limits(f"a token raises the limit: {_token_hint()}")
+        return client
 
     def listing(self, client: HttpClient) -> tuple[HuggingFace, Iterator[RemoteFile]]:
         """Resolve the ref where no commit is pinned, and list recursively, page by page.
@@ -228,7 +248,7 @@ class HuggingFace(Source):
 
     def advise(self, error: FetchError) -> FetchError:
         """Say what raises the Hub's rate limit (https://huggingface.co/docs/hub/rate-limits)."""
-        if lasting_status(error) != _TOO_MANY:
+        if lasting_status(error) != HTTPStatus.TOO_MANY_REQUESTS:
             return error
         hint = "wait five minutes, or use fewer connections: AIMODELS_MAX_CONNECTIONS=4"
         if self.trusted and not self.token():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What comes of documents that are not a Hub's."""
 
-_SHA1 = "[0-9a-f]{40}"
+SHA1 = "[0-9a-f]{40}"
 _SHA256 = "[0-9a-f]{64}"
 _ELSEWHERE = "a mirror or a proxy is wrong: try another endpoint, or report it to whoever runs it"
 
@@ -39,7 +39,7 @@ def read_commit(body: bytes) -> str:
         LookupError: There is none.
     """
     commit = members(body, ["sha"]).get("sha")
-    if not isinstance(commit, str) or not re.fullmatch(_SHA1, commit):
+    if not isinstance(commit, str) or not re.fullmatch(SHA1, commit):
         raise LookupError(f"{commit!r} is not a commit")
     return commit
 
@@ -51,7 +51,7 @@ def check_commit(headers: Mapping[str, str], commit: str, location: str) -> None
         FetchError: It is of another one.
     """
     named = headers.get("X-Repo-Commit", commit)
-    if named != commit and re.fullmatch(_SHA1, named):
+    if named != commit and re.fullmatch(SHA1, named):
         raise FetchError(
             f"{location} was asked for commit {commit}, and lists the files of {named}", _ELSEWHERE
         )
@@ -112,13 +112,13 @@ def _remote_file(row: Mapping[str, Any], location: str) -> RemoteFile:
     path = _checked("(?s).*", row["path"])
     lfs = row.get("lfs")
     if not lfs:
-        return RemoteFile(path, _size(row["size"]), git_blob_id=_checked(_SHA1, row["oid"]))
+        return RemoteFile(path, _size(row["size"]), git_blob_id=_checked(SHA1, row["oid"]))
     size, sha256 = _size(lfs["size"]), _checked(_SHA256, lfs["oid"])
     pointer = lfs_pointer(sha256, size)
     # Servers without git leave the pointer's facts out, and old pointers have another text.
     if row.get("size", size) not in {size, lfs.get("pointerSize")} or (
         lfs.get("pointerSize") == len(pointer)
-        and re.fullmatch(_SHA1, str(row.get("oid")))
+        and re.fullmatch(SHA1, str(row.get("oid")))
         and row["oid"] != git_blob_id(pointer)
     ):
         raise FetchError(

@@ -6,21 +6,26 @@ come as they do from everywhere else.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.errors import FetchError, UnexpectedAnswerError
 from aimodels_fetcher.http_errors import refusal
+from aimodels_fetcher.json_types import mapping, optional, record, text
 from aimodels_fetcher.pages import files_of
 from aimodels_fetcher.sources.base import RemoteFile, Source
-from aimodels_fetcher.sources.s3.credentials import find_credentials, signer, variable
-from aimodels_fetcher.sources.s3.failures import explained
-from aimodels_fetcher.sources.s3.hosts import bucket_url
+from aimodels_fetcher.sources.s3.credentials import find_credentials, signer
+from aimodels_fetcher.sources.s3.environment import (
+    checked_endpoint,
+    endpoint_variable,
+    region_variable,
+)
+from aimodels_fetcher.sources.s3.failures import explained, unlike_s3
+from aimodels_fetcher.sources.s3.hosts import bucket_url, check_region, is_region
 from aimodels_fetcher.sources.s3.objects import object_facts, parse_page
-from aimodels_fetcher.urls import origin, public
+from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,9 +38,10 @@ HOME_REGION = "us-east-1"
 """Where AWS itself looks, and other servers do not care."""
 
 _OK = 200
+_NO_HEAD = {400, 405, 501}
 
 
-def read(data: Mapping[str, Any]) -> list[Source]:
+def read(data: object) -> list[Source]:
     """Read the `source.s3` of a spec.
 
     AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL stand in for a null endpoint, AWS_REGION and
@@ -43,17 +49,23 @@ def read(data: Mapping[str, Any]) -> list[Source]:
     second place to ask: a version may have been removed, and the hash decides.
 
     Raises:
-        FetchError: The endpoint is not an http(s) URL.
+        ValueError: A value is of the wrong type.
+        FetchError: The endpoint is not the URL of a server, or the region is not one.
     """
-    endpoint = data["endpoint"] or variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    if endpoint and not all(origin(endpoint)):
-        raise FetchError(
-            f"the endpoint of s3://{data['bucket']} is not an http(s) address",
-            "write one like https://s3.example.org, also where it is AWS_ENDPOINT_URL_S3",
-        )
-    region = data["region"] or variable("AWS_REGION", "AWS_DEFAULT_REGION")
-    endpoint = endpoint.rstrip("/") if endpoint else None
-    now = S3(data["bucket"], data["prefix"], region, endpoint, data["versions"], pinned=False)
+    values = record(
+        data,
+        "s3",
+        bucket=text,
+        prefix=text,
+        region=optional(text),
+        endpoint=optional(text),
+        versions=mapping(text),
+    )
+    bucket, prefix, versions = values["bucket"], values["prefix"], values["versions"]
+    endpoint = values["endpoint"]
+    endpoint = checked_endpoint("endpoint", endpoint) if endpoint else endpoint_variable()
+    region = values["region"] or region_variable(amazon=not endpoint)
+    now = S3(bucket, prefix, region, endpoint, versions, pinned=False)
     return [replace(now, pinned=True), now] if now.versions else [now]
 
 
@@ -98,23 +110,25 @@ class S3(Source):
         """Return a client; requests to the bucket's own host, and no others, are signed.
 
         Raises:
-            FetchError: The credentials are incomplete, or cannot be read.
+            FetchError: The credentials are incomplete or cannot be read, or another setting is
+                wrong.
         """
         from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
             HttpClient,
         )
 
-        credentials = self.credentials()
         region, base = self.region, self._base
+        if region:
+            check_region(region, amazon=not self.endpoint)
         if not self.endpoint:
             region = region or self.bucket_region()
             base = bucket_url(self.bucket, None, region)
         return HttpClient(
             base,
-            signer(credentials, region or HOME_REGION),
+            signer(self.credentials(), region or HOME_REGION),
             connections,
             moved=(self._base, base),
-            ca_bundle=variable("AWS_CA_BUNDLE"),
+            ca_variables=["AWS_CA_BUNDLE"],
         )
 
     def bucket_region(self) -> str:
@@ -127,9 +141,9 @@ class S3(Source):
             HttpClient,
         )
 
-        client = HttpClient(self._base, ca_bundle=variable("AWS_CA_BUNDLE"))
-        found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region")
-        return found if found and re.fullmatch("[a-z0-9-]+", found) else HOME_REGION
+        client = HttpClient(self._base, ca_variables=["AWS_CA_BUNDLE"])
+        found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region", "")
+        return found if is_region(found, amazon=True) else HOME_REGION
 
     def listing(self, client: HttpClient) -> tuple[S3, Iterable[RemoteFile]]:
         """List the objects, page by page (ListObjectsV2); pinned versions are their own list.
@@ -146,7 +160,9 @@ class S3(Source):
             document = self.page(
                 client, self.prefix, **({"continuation-token": token} if token else {})
             )
-            regions.append(document.headers.get("x-amz-bucket-region") or regions[-1])
+            said = document.headers.get("x-amz-bucket-region", "")
+            if is_region(said, amazon=not self.endpoint):
+                regions.append(said)
             return document.content.files, document.content.token
 
         files = files_of("", read)
@@ -169,19 +185,27 @@ class S3(Source):
         asked = {"list-type": "2", "prefix": prefix, "encoding-type": "url", **query}
         url = f"{self._base}/?{urlencode(asked, quote_via=quote)}"
         start = self.prefix if prefix == self.prefix else ""
-        return client.get_document(url, lambda body: parse_page(body, start), "a listing of S3")
+        try:
+            return client.get_document(url, lambda body: parse_page(body, start), "a listing of S3")
+        except FetchError as error:
+            if isinstance(error.__cause__, UnexpectedAnswerError):
+                raise unlike_s3(error, self.bucket, self.endpoint) from error.__cause__
+            raise
 
     def head(self, client: HttpClient, path: str) -> ObjectFacts:
-        """Return what S3 says of an object as it is now (HeadObject).
+        """Return what S3 says of an object as it is now (HeadObject, or GetObject without it).
 
         Raises:
             StatusError: It refuses; there is no body, so that the code is often missing.
             FetchError: It does not answer.
         """
-        head = client.head(self._address(path))
+        url = self._address(path)
+        head = client.head(url)
+        if head.status in _NO_HEAD:
+            head = client.head(url, "GET")
         if head.status != _OK:
             raise refusal(head.status, head.url, head.headers)
-        return object_facts(head.headers)
+        return object_facts(head.headers, elsewhere=not client.is_endpoint(head.url))
 
     def url(self, path: str) -> str | None:
         """Return the URL of an object, at its version where one is pinned."""
@@ -195,7 +219,7 @@ class S3(Source):
 
     def explain(self, error: StatusError) -> FetchError:
         """Say what S3's codes mean."""
-        return explained(error, self.bucket, self.region)
+        return explained(error, self.bucket, self.region, self.endpoint)
 
     def _address(self, path: str) -> str:
         return f"{self._base}/{quote(self.prefix + path, safe='/~')}"

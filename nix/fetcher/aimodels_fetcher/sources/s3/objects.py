@@ -14,13 +14,13 @@ from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.sources.base import RemoteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from xml.etree.ElementTree import Element
+    from collections.abc import Callable, Mapping
 
 _SHA256_BYTES = 32
 # The ETag of what was uploaded in parts: its checksum may be one of the parts' checksums.
 _OF_PARTS = re.compile(r"[0-9a-f]{32}-[0-9]+\Z")
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
+_WANTED = (["Key"], ["Size"], ["ETag"])  # of a row
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,33 @@ def parse_page(body: bytes, prefix: str) -> Page:
     Raises:
         ValueError: It is none.
     """
-    root = xml.parse(body)
-    if root.tag != "ListBucketResult":
-        raise ValueError(root.tag)
-    encoded = root.findtext("EncodingType") == "url"
-    files = tuple(_row(row, prefix, encoded=encoded) for row in root.iter("Contents"))
-    prefixes = tuple(
-        _decoded(row.findtext("Prefix") or "", encoded=encoded)
-        for row in root.iter("CommonPrefixes")
-    )
-    truncated = root.findtext("IsTruncated") == "true"
-    token = root.findtext("NextContinuationToken") if truncated else None
+    rows: list[dict[str, str]] = []
+    prefixes: list[str] = []
+    settings: dict[str, str] = {}
+    row: dict[str, str] = {}
+    for (root, *inner), text in xml.elements(body):
+        if root != "ListBucketResult":
+            raise ValueError(root)
+        if inner == ["Contents"]:
+            rows.append(row)
+            row = {}
+        elif len(inner) == 1:
+            settings[inner[0]] = text
+        elif inner == ["CommonPrefixes", "Prefix"]:
+            prefixes.append(text)
+        elif inner[:1] == ["Contents"] and inner[1:] in _WANTED:
+            row[inner[1]] = text
+    decode = _unquoted if settings.get("EncodingType") == "url" else str
+    token = settings.get("NextContinuationToken")
+    truncated = settings.get("IsTruncated") == "true"
     if truncated and not token:
         raise ValueError("no token for the next page")
-    return Page(tuple(file for file in files if file), prefixes, token)
+    files = (_remote_file(row, prefix, decode) for row in rows)
+    return Page(
+        tuple(file for file in files if file),
+        tuple(map(decode, prefixes)),
+        token if truncated else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -79,13 +92,17 @@ class ObjectFacts:
     archived: str | None
 
 
-def object_facts(headers: Mapping[str, str]) -> ObjectFacts:
-    """Read the headers of an object."""
-    length = headers.get("Content-Length", "")
+def object_facts(headers: Mapping[str, str], *, elsewhere: bool = False) -> ObjectFacts:
+    """Read the headers of an object.
+
+    Args:
+        headers: Their names are case-insensitive.
+        elsewhere: Whether the bucket has redirected to another server, whose ETags are its own.
+    """
     version = headers.get("x-amz-version-id") or None
     return ObjectFacts(
-        size=int(length) if length.isascii() and length.isdigit() else None,
-        etag=plain_etag(headers.get("ETag")),
+        size=parse_size(headers.get("Content-Length", "")),
+        etag=None if elsewhere else plain_etag(headers.get("ETag")),
         sha256=_checksum(headers),
         version=None if version == "null" else version,
         archived=_archived(headers),
@@ -97,21 +114,26 @@ def plain_etag(text: str | None) -> str | None:
     return (text or "").strip('"') or None
 
 
-def _row(row: Element, prefix: str, *, encoded: bool) -> RemoteFile | None:
+def _remote_file(
+    row: Mapping[str, str], prefix: str, decode: Callable[[str], str]
+) -> RemoteFile | None:
     """Read a row; None for the objects by which tools show empty directories."""
-    key, size = (
-        _decoded(row.findtext("Key") or "", encoded=encoded),
-        int(row.findtext("Size") or ""),
-    )
-    if not key.startswith(prefix) or not 0 <= size < UNKNOWN:
+    key, size = decode(row.get("Key", "")), parse_size(row.get("Size", ""))
+    if not key.startswith(prefix) or key == "" or size is None:
         raise ValueError(key)
     if key.endswith("/") and not size:
         return None
-    return RemoteFile(key.removeprefix(prefix), size, etag=plain_etag(row.findtext("ETag")))
+    return RemoteFile(key.removeprefix(prefix), size, etag=plain_etag(row.get("ETag")))
 
 
-def _decoded(text: str, *, encoded: bool) -> str:
-    return unquote_plus(text, errors="strict") if encoded else text
+def parse_size(text: str) -> int | None:
+    """Return a number of bytes, or None where it is not one that a file can have."""
+    size = int(text) if re.fullmatch("[0-9]{1,19}", text) else UNKNOWN
+    return size if size < UNKNOWN else None
+
+
+def _unquoted(text: str) -> str:
+    return unquote_plus(text, errors="strict")
 
 
 def _checksum(headers: Mapping[str, str]) -> str | None:

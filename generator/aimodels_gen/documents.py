@@ -1,0 +1,76 @@
+"""Reading files that people or other programs may have put something else in the place of."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NoReturn
+
+from aimodels_fetcher.wording import bytes_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aimodels_fetcher.errors import AimodelsError
+
+    Refuse = type[AimodelsError]
+
+# What is there is what some process has open, and a file next to it would be nobody's.
+_NO_DIRECTORIES = ("/dev/", "/proc/")
+
+
+def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
+    """Return the text of a regular file, None if there is none.
+
+    Args:
+        path: where it is.
+        most: the size in bytes over which it cannot be what it should be.
+        refuse: the error to raise.
+        repair: what to do where it is none that can be read.
+
+    Raises:
+        AimodelsError: `refuse`: it is no regular file, too large or not UTF-8.
+        OSError: it cannot be read.
+    """
+
+    def fail(reason: str) -> NoReturn:
+        raise refuse(f"{path} {reason}", repair)
+
+    if str(path) == "-" or os.path.abspath(path).startswith(_NO_DIRECTORIES):  # noqa: PTH100 - links stay
+        fail("is not a file in a directory")
+    try:
+        # A pipe would have us wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            fail("is not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > most:
+        fail(f"has more than {bytes_text(most)}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return fail(f"is not UTF-8: byte {error.start} is wrong")
+
+
+def unstorable(value: object, key: str = "") -> Iterator[str]:
+    """Return the dotted keys of texts that neither a file name nor Nix can hold.
+
+    These are NUL and lone surrogates, which JSON and TOML can spell.
+    """
+    if isinstance(value, str):
+        if "\0" in value or value.encode("utf-8", "replace").decode() != value:
+            yield key
+    elif isinstance(value, list):
+        for item in value:
+            yield from unstorable(item, key)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from unstorable(name, key)
+            yield from unstorable(item, f"{key}.{name}" if key else name)

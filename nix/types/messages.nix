@@ -1,0 +1,70 @@
+# What messages about values of wrong types say.
+let
+  inherit (import ../util.nix) match quote;
+
+  isSet = value: builtins.isAttrs value && value.type or null != "derivation";
+
+  # A value is never converted to a string here, because that would copy a path to the store.
+  kindOf =
+    value:
+    if builtins.isAttrs value && !(isSet value) then
+      "a derivation"
+    else
+      {
+        bool = "a boolean";
+        float = "a float";
+        int = "an integer";
+        lambda = "a function";
+        list = "a list";
+        null = "null";
+        path = "a path";
+        set = "an attribute set";
+        string = "a string";
+      }
+      .${builtins.typeOf value} or "something else";
+
+  # Nothing of a URL is shown, because it may contain a password.
+  isShown = value: builtins.isString value && match "[^:@]{1,100}" value != null;
+
+  # The arguments of a function have no place themselves.
+  join =
+    where: name:
+    let
+      attribute = if match "[a-zA-Z_][a-zA-Z0-9_'-]*" name != null then name else quote name;
+    in
+    if where == "" then attribute else "${where}.${attribute}";
+
+  mustBe =
+    type: where: value: found:
+    let
+      meant = type.meant where value;
+      line = if meant == null then type.line where else meant;
+    in
+    "`${where}` must be ${type.description}, but ${found}: write `${line}`";
+
+  isOther =
+    type: where: value:
+    mustBe type where value "is ${kindOf value}";
+
+  make =
+    declared:
+    let
+      type = {
+        meant = _where: _value: null;
+        explain = isOther type;
+      }
+      // declared;
+    in
+    type;
+in
+{
+  inherit
+    isOther
+    isSet
+    isShown
+    join
+    kindOf
+    make
+    mustBe
+    ;
+}

@@ -1,0 +1,435 @@
+let
+  types = import ../../../nix/types;
+
+  # What is said of each value, null if the type accepts it.
+  said =
+    type:
+    map (value: if type.accepts value then null else type.explain "here" value);
+
+  # What it needs of nixpkgs' lib, as data.
+  lib = {
+    mkOption = option: option;
+    types = {
+      bool = "bool";
+      either = a: b: { either = [ a b ]; };
+      enum = values: { enum = values; };
+      attrsOf = type: { attrsOf = type; };
+      listOf = type: { listOf = type; };
+      nullOr = type: { nullOr = type; };
+      str = "str";
+      submodule = { options }: { submodule = options; };
+    };
+  };
+
+  point = types.struct {
+    main = "x";
+    fields = {
+      x = {
+        type = types.size;
+        missing = "write the first number";
+      };
+      y = {
+        type = types.nullOr types.size;
+        default = null;
+      };
+    };
+  };
+  function = x: x;
+  package = derivation {
+    name = "package";
+    system = "x86_64-linux";
+    builder = "/bin/sh";
+  };
+in
+{
+  "types.string" = {
+    others = {
+      expr = said types.string [
+        "\n"
+        5
+        [ "a" ]
+        [ "https://user:secret@example.org" ]
+        org/name
+        package
+        function
+        null
+      ];
+      expected = [
+        null
+        "`here` must be a string, but is an integer: write `here = \"5\"`"
+        "`here` must be a string, but is a list: write `here = \"a\"`"
+        "`here` must be a string, but is a list: write `here = \"…\"`"
+        "`here` must be a string, but is a path: write it in quotes, `here = \"…\"`"
+        "`here` must be a string, but is a derivation: write `here = \"…\"`"
+        "`here` must be a string, but is a function: write `here = \"…\"`"
+        "`here` must be a string, but is null: write `here = \"…\"`"
+      ];
+    };
+    asAnOption = {
+      expr = types.string.option lib;
+      expected = "str";
+    };
+  };
+
+  "types.strings" = {
+    others = {
+      expr = said types.strings [
+        [ ]
+        "*.json"
+        [
+          "a"
+          1.5
+        ]
+      ];
+      expected = [
+        null
+        "`here` must be a list of strings, but is a string: write `here = [ \"*.json\" ]`"
+        "`here` must be a list of strings, but its element 2 is a float: write `here = [ \"…\" ]`"
+      ];
+    };
+    asAnOption = {
+      expr = types.strings.option lib;
+      expected.listOf = "str";
+    };
+  };
+
+  "types.stringOrStrings" = {
+    others = {
+      expr = said types.stringOrStrings [
+        "a"
+        [ "a" ]
+        [ null ]
+      ];
+      expected = [
+        null
+        null
+        "`here` must be a string, or a list of strings to try in order, but its element 1 is null: write `here = \"…\"`"
+      ];
+    };
+    asAnOption = {
+      expr = types.stringOrStrings.option lib;
+      expected.either = [
+        "str"
+        { listOf = "str"; }
+      ];
+    };
+  };
+
+  "types.bool" = {
+    others = {
+      expr = said types.bool [
+        false
+        "no"
+        1
+        { }
+      ];
+      expected = [
+        null
+        "`here` must be true or false, but is a string: write `here = false`"
+        "`here` must be true or false, but is an integer: write `here = true`"
+        "`here` must be true or false, but is an attribute set: write `here = true`"
+      ];
+    };
+    asAnOption = {
+      expr = types.bool.option lib;
+      expected = "bool";
+    };
+  };
+
+  "types.size" = {
+    others = {
+      expr = said types.size [
+        0
+        9223372036854775807
+        (-1)
+        "5"
+        5.0
+      ];
+      expected = [
+        null
+        null
+        "`here` must be an integer of at least 0, but is -1: write `here = 609`"
+        "`here` must be an integer of at least 0, but is a string: write `here = 5`"
+        "`here` must be an integer of at least 0, but is a float: write `here = 609`"
+      ];
+    };
+  };
+
+  "types.enum" =
+    let
+      type = types.enum [
+        "a"
+        "b"
+        "c"
+      ];
+    in
+    {
+      others = {
+        expr = said type [
+          "c"
+          "d"
+          true
+        ];
+        expected = [
+          null
+          "`here = \"d\"` is not \"a\", \"b\" or \"c\""
+          "`here` must be \"a\", \"b\" or \"c\", but is a boolean: write `here = \"a\"`"
+        ];
+      };
+      asAnOption = {
+        expr = type.option lib;
+        expected.enum = [
+          "a"
+          "b"
+          "c"
+        ];
+      };
+    };
+
+  "types.nullOr" = {
+    others = {
+      expr = said (types.nullOr types.bool) [
+        null
+        true
+        [ ]
+      ];
+      expected = [
+        null
+        null
+        "`here` must be true or false, but is a list: write `here = true`"
+      ];
+    };
+    asAnOption = {
+      expr = (types.nullOr types.bool).option lib;
+      expected.nullOr = "bool";
+    };
+  };
+
+  "types.any" = {
+    everything = {
+      expr = said types.any [
+        null
+        package
+      ];
+      expected = [
+        null
+        null
+      ];
+    };
+  };
+
+  "types.listOf" = {
+    others = {
+      expr =
+        said
+          (types.listOf {
+            description = "a list of sizes";
+            of = types.size;
+            line = where: "${where} = [ 1 ]";
+          })
+          [
+            [ 1 ]
+            1
+            [ [ ] ]
+          ];
+      expected = [
+        null
+        "`here` must be a list of sizes, but is an integer: write `here = [ 1 ]`"
+        "`here` must be a list of sizes, but its element 1 is a list: write `here = [ 1 ]`"
+      ];
+    };
+  };
+
+  "types.oneOrMore" = {
+    others = {
+      expr =
+        said
+          (types.oneOrMore {
+            description = "a size or more";
+            of = types.size;
+            line = where: "${where} = 1";
+          })
+          [
+            1
+            [ 1 ]
+            "1"
+          ];
+      expected = [
+        null
+        null
+        "`here` must be a size or more, but is a string: write `here = 1`"
+      ];
+    };
+  };
+
+  "types.byPath" = {
+    others = {
+      expr = said (types.byPath types.string) [
+        {
+          outPath = "a";
+          __toString = "b";
+          type = "c";
+        }
+        [ ]
+        package
+        { "a \"b\"\n" = 1; }
+      ];
+      expected = [
+        null
+        "`here` must be an attribute set of files by their paths, but is a list: write `here.\"PATH\" = \"…\"`"
+        "`here` must be an attribute set of files by their paths, but is a derivation: write `here.\"PATH\" = \"…\"`"
+        "`here.\"a \\\"b\\\"\\n\"` must be a string, but is an integer: write `here.\"a \\\"b\\\"\\n\" = \"1\"`"
+      ];
+    };
+    asAnOption = {
+      expr = (types.byPath types.string).option lib;
+      expected.attrsOf = "str";
+    };
+  };
+
+  "types.struct" = {
+    others = {
+      expr = said point [
+        { x = 1; }
+        {
+          x = 1;
+          y = null;
+        }
+        {
+          x = 1;
+          z = 2;
+        }
+        { y = 1; }
+        { x = null; }
+        {
+          x = 1;
+          y = false;
+        }
+        1
+        "1"
+        package
+      ];
+      expected = [
+        null
+        null
+        "`here.z` is not known; use one of: x, y"
+        "`here.x` is missing: write the first number"
+        "`here.x` must be an integer of at least 0, but is null: write `here.x = 609`"
+        "`here.y` must be an integer of at least 0, but is a boolean: write `here.y = 609`"
+        "`here` must be an attribute set, but is an integer: write `here.x = 1`"
+        "`here` must be an attribute set, but is a string: write `here.x = 1`"
+        "`here` must be an attribute set, but is a derivation: write `here.x = 609`"
+      ];
+    };
+    whatCanBeLeftOut = {
+      expr =
+        said
+          (types.struct {
+            main = "a";
+            fields.a = {
+              type = types.bool;
+              default = true;
+            };
+          })
+          [
+            { a = null; }
+            false
+          ];
+      expected = [
+        "`here.a` must be true or false, but is null: write `here.a = true`, or leave it out"
+        "`here` must be an attribute set, but is a boolean: write `here.a = false`"
+      ];
+    };
+    theArgumentsOfAFunction = {
+      expr = map (point.explain "") [
+        [ ]
+        { "x y" = 1; }
+      ];
+      expected = [
+        "the arguments must be an attribute set, but are a list: write `{ x = 609; }`"
+        "`\"x y\"` is not known; use one of: x, y"
+      ];
+    };
+    defaults = {
+      expr = point.defaults;
+      expected.y = null;
+    };
+    options = {
+      expr =
+        (types.struct {
+          main = "x";
+          fields = {
+            x = {
+              type = types.string;
+              missing = "write x";
+              description = "The first.";
+            };
+            y = {
+              type = types.nullOr types.string;
+              default = null;
+              description = "The second.";
+              example = "2";
+            };
+          };
+        }).option
+          lib;
+      expected.submodule = {
+        x = {
+          type = "str";
+          description = "The first.";
+        };
+        y = {
+          type.nullOr = "str";
+          default = null;
+          description = "The second.";
+          example = "2";
+        };
+      };
+    };
+  };
+
+  "types.shallow" = {
+    others = {
+      expr = said (types.shallow point) [
+        { z = null; }
+        [ ]
+      ];
+      expected = [
+        null
+        "`here` must be an attribute set, but is a list: write `here.x = 609`"
+      ];
+    };
+  };
+
+  "types.open" = {
+    others = {
+      expr = said (types.open point) [
+        {
+          x = 1;
+          z = throw "z";
+        }
+        {
+          x = "1";
+          z = null;
+        }
+        package
+      ];
+      expected = [
+        null
+        "`here.x` must be an integer of at least 0, but is a string: write `here.x = 1`"
+        "`here` must be an attribute set, but is a derivation: write `here.x = 609`"
+      ];
+    };
+  };
+
+  "types.check" = {
+    goesOnWithDefaults = {
+      expr = types.check throw "here" point { x = 1; } (complete: complete.x + 1);
+      expected = 2;
+    };
+    orFails = {
+      expr = types.check (message: { inherit message; }) "here" point { } (_complete: 1);
+      expected.message = "`here.x` is missing: write the first number";
+    };
+  };
+}
