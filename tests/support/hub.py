@@ -53,6 +53,7 @@ class Hub(Watched):
         self.now = 1_700_000_000
         self._repos: dict[tuple[str, str], Repo] = {}
         self._tokens: dict[str, set[str]] = {}
+        self._renamed: dict[str, str] = {}
         # The same server under another host name, to which no token may be sent.
         self.cdn_url = self.url.replace("127.0.0.1", "localhost")
 
@@ -77,9 +78,20 @@ class Hub(Watched):
         self._repos[repo_type, repo_id] = repo
         return repo
 
+    def rename(self, old: str, new: str) -> None:
+        """Give another name to a repository; what is asked under the old one is redirected."""
+        for kind, repo_id in list(self._repos):
+            if repo_id == old:
+                repo = self._repos[kind, new] = self._repos.pop((kind, old))
+                repo.id = new
+        self._renamed[old] = new
+
     def answer(self, request: Request) -> Response:
         """What the Hub would answer; a fault may call this and change the result."""
         path = urlsplit(request.path).path
+        for old, new in self._renamed.items():
+            if f"/{old}/" in path:
+                return Response(307, {"Location": request.path.replace(old, new, 1)})
         if match := _CDN.fullmatch(path):
             return self._cdn(request, match["digest"])
         if request.token is not None and request.token not in self._tokens:
@@ -90,15 +102,19 @@ class Hub(Watched):
                 if request.token
                 else _error(401, "No token")
             )
-        if match := _API.fullmatch(path):
-            return self._api(request, match)
-        if match := _RESOLVE.fullmatch(path):
-            return self._resolve(request, match)
+        for pattern, answer in ((_API, self._api), (_RESOLVE, self._resolve)):
+            if match := pattern.fullmatch(path):
+                return answer(request, match)
         return _error(404, "Not Found")
 
     def _repo(self, request: Request, match: re.Match[str]) -> Repo | None:
         """The repository asked for, unless it is private and the token may not see it."""
-        repo = self._repos.get((_KINDS[match["kind"] or "models"], unquote(match["repo"])))
+        # The case of names does not count.
+        asked = _KINDS[match["kind"] or "models"], unquote(match["repo"]).lower()
+        found = (
+            repo for (kind, name), repo in self._repos.items() if (kind, name.lower()) == asked
+        )
+        repo = next(found, None)
         if repo is None or (repo.private and not self._may_read(request, repo)):
             return None
         return repo

@@ -22,6 +22,7 @@ from aimodels_gen.net.pool import results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.failures import Failures
@@ -118,7 +119,8 @@ class HashCompleter:
             (
                 model,
                 [
-                    [self.pool.submit(self._details, one, file) for file in one.files]
+                    # There may be many files, and a request to be takes more memory than each.
+                    {file: self._details(one, file) for file in one.files if _is_unread(file)}
                     for one in model.sources
                 ],
             )
@@ -127,7 +129,7 @@ class HashCompleter:
         done: list[Selected] = []
         for number, (model, futures) in enumerate(asked, 1):
             with self.failures.collect(model.name):
-                done.append(_with_files(model, map(results, futures)))
+                done.append(_with_files(model, map(_answered, model.sources, futures)))
             self.report(f"asked about the files of {number} of {len(models)} models")
         return done
 
@@ -164,10 +166,8 @@ class HashCompleter:
                     )
         return lines
 
-    def _details(self, one: SourceFiles, file: RemoteFile) -> RemoteFile:
-        if not _is_unread(file):
-            return file
-        return self.clients.of(one.source).details(one.source, file)
+    def _details(self, one: SourceFiles, file: RemoteFile) -> Future[RemoteFile]:
+        return self.pool.submit(self.clients.of(one.source).details, one.source, file)
 
     def _wanted(self, model: Selected) -> _Wanted:
         unread = []
@@ -235,6 +235,12 @@ def _with_files(model: Selected, files: Iterable[Iterable[RemoteFile]]) -> Selec
     """Return a model with other facts about the files of each of its sources."""
     pairs = zip(model.sources, files, strict=True)
     return replace(model, sources=tuple(replace(one, files=tuple(new)) for one, new in pairs))
+
+
+def _answered(one: SourceFiles, asked: Mapping[RemoteFile, Future[RemoteFile]]) -> list[RemoteFile]:
+    """Return the files of a source with what was asked about some of them."""
+    found = dict(zip(asked, results(asked.values()), strict=True))
+    return [found.get(file, file) for file in one.files]
 
 
 def _recalled(one: SourceFiles, file: RemoteFile, known: Known) -> RemoteFile:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_FILES = 50_000
-"""Files of one model."""
+MAX_FILES = 20_000
+"""Files of one model: with more of them, locking and building need over 100 MiB of memory."""
 
 _SAMPLE = 5
 _MOST_EXTENSIONS = 1000

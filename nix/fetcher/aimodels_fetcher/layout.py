@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SNAPSHOT = "snapshots/unnamed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LaidFile:
     """A file whose blob is in place.
 
@@ -94,7 +94,7 @@ def finish(out: Path, source: Source, files: Mapping[str, LaidFile]) -> None:
     for ref in source.refs:
         make_room(out / "refs", ref).write_text(commit, encoding="ascii")
     if source.has_tree_listing:
-        make_room(out / "trees", f"{commit}.json").write_text(_tree_json(files), encoding="ascii")
+        _write_tree(make_room(out / "trees", f"{commit}.json"), files)
 
 
 def make_room(root: Path, path: str) -> Path:
@@ -116,21 +116,30 @@ def make_room(root: Path, path: str) -> Path:
     return target
 
 
-def _tree_json(files: Mapping[str, LaidFile]) -> str:
-    """Return the listing as huggingface_hub reads it (its _tree_cache.py): what is there only.
+def _write_tree(path: Path, files: Mapping[str, LaidFile]) -> None:
+    """Write the listing as huggingface_hub reads it (its _tree_cache.py): what is there only.
 
     With the Hub's full listing a filtered entry would fail an offline `snapshot_download`; with
     none, an online one would try to write it into the store.
     """
-    rows: dict[str, dict[str, int | str]] = {}
-    for path, file in files.items():
-        if file.git_blob_id is not None:
-            rows[path] = {"size": file.size, "blob_id": file.git_blob_id}
-        else:
-            rows[path] = {
-                "size": file.size,
-                "blob_id": lfs_pointer_blob_id(file.sha256, file.size),
-                "lfs_sha256": file.sha256,
-                "lfs_size": file.size,
-            }
-    return json.dumps({"format_version": 1, "files": rows}, sort_keys=True, separators=(",", ":"))
+    with path.open("w", encoding="ascii") as tree:
+        tree.write('{"files":{')
+        for number, name in enumerate(sorted(files)):
+            row = _sorted_json(_tree_row(files[name]))
+            tree.write(f"{',' if number else ''}{_sorted_json(name)}:{row}")
+        tree.write('},"format_version":1}')
+
+
+def _tree_row(file: LaidFile) -> dict[str, int | str]:
+    if file.git_blob_id is not None:
+        return {"size": file.size, "blob_id": file.git_blob_id}
+    return {
+        "size": file.size,
+        "blob_id": lfs_pointer_blob_id(file.sha256, file.size),
+        "lfs_sha256": file.sha256,
+        "lfs_size": file.size,
+    }
+
+
+def _sorted_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -23,5 +23,5 @@ def next_page(header: str) -> str | None:
             (value for name, value in _PARAMETER.findall(parameters) if name.lower() == "rel"), ""
         )
         if "next" in relations.strip('"').lower().split():
-            return str(target).strip()
+            return str(target).strip() or "#"  # the page itself
     return None

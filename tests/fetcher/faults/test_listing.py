@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.fake_repo import blob_id
+from support.fake_repo import BigFile, blob_id, lfs_pointer, sha256
 from support.faults import (
     ALWAYS,
     LISTING,
@@ -30,11 +32,11 @@ from support.faults import (
 from support.fetcher import PYTHONS
 from support.hub import Hub
 from support.loopback import HangUp, Reset, Response
-from support.specs import EVERYTHING, source
+from support.specs import EVERYTHING, file_pin, source
 from support.verdict import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
     from pathlib import Path
 
     from support.fake_repo import Content
@@ -168,19 +170,142 @@ def test_three_thousand_files(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
     assert sum("/tree/" in request.path for request in hub.log) == 3
 
 
-def test_a_next_page_on_another_host(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
+@pytest.mark.parametrize("prefix", ["", "/hf"])
+def test_a_mirror_whose_next_page_is_at_the_hub(
+    hub: Hub, fetch: Fetch, verdict: Verdict, prefix: str
+) -> None:
+    """It is asked for its own page, and nobody else for anything."""
     hub.page_size = 3
     repo = hub.add_repo("org/model", FILES)
     with Hub(page_size=3) as stranger:
-        stranger.add_repo("org/model", FILES)
 
-        def change(request: Request, answer: Any) -> Response:
-            right = answer(request)
-            link = right.headers["Link"].replace(hub.url, stranger.url)
-            return headed(Link=link)(right)
+        def answer(request: Request) -> Response | None:
+            if "/tree/" in request.path and not request.path.startswith(prefix):
+                return Response(404)
+            right = hub.answer(replace(request, path=request.path.removeprefix(prefix)))
+            if "Link" not in right.headers:
+                return right
+            return headed(Link=right.headers["Link"].replace(hub.url, stranger.url))(right)
 
-        spoil(hub, Fault("", change, where=LISTING))
-        run = fetch("tree", source(hub, repo), **EVERYTHING)
-        verdict(run, FILES, refused="elsewhere|another", either=True)
-        assert any(request.token == TOKEN for request in hub.log)
-        assert all(request.token is None for request in stranger.log)
+        hub.faults = answer
+        spec = source(hub, repo)
+        spec["huggingface"]["endpoint"] += prefix
+        verdict(fetch("tree", spec, **EVERYTHING), FILES)
+        assert stranger.log == []
+    assert sum("/tree/" in request.path for request in hub.log) == 3
+
+
+def rows(*paths: str) -> bytes:
+    return json.dumps([row(path) for path in paths]).encode()
+
+
+def endless(body: bytes, link: str) -> Callable[[Request], Response | None]:
+    """Make a fault: each page names a next one; `{}` in body and link is the page's number."""
+    numbers = itertools.count(1)
+
+    def answer(request: Request) -> Response | None:
+        if "/tree/" not in request.path:
+            return None
+        number = str(next(numbers)).encode()
+        header = f"<{link.format(number.decode())}>; rel=next"
+        return Response(200, {"Link": header}, body.replace(b"{}", number))
+
+    return answer
+
+
+@pytest.mark.parametrize("fetch", [PYTHONS["new-requests"]], indirect=True)
+@pytest.mark.parametrize(
+    "case",
+    [
+        (rows("a{}"), "", "goes in a circle: the page after page 1 has been read", 1),
+        (rows("a{}"), "?same", "goes in a circle: the page after page 2 has been read", 2),
+        (rows("a{}"), "?page={}", "has more than 9 pages", 9),
+        (rows("a", "b"), "?page={}", "does not end: page 2 begins with 'a'", 2),
+        (b"[]", "?page={}", "does not end: 5 pages in a row have no files", 5),
+        (b'[{"type": "directory"}]', "?page={}", "does not end: 5 pages in a row", 5),
+    ],
+)
+def test_a_listing_without_an_end(
+    hub: Hub, fetch: Fetch, verdict: Verdict, case: tuple[bytes, str, str, int]
+) -> None:
+    body, link, said, most = case
+    repo = hub.add_repo("org/model", FILES)
+    hub.faults = endless(body, link)
+    short = fetch.but(**{"pages._MOST_WITHOUT_FILES": 4, "pages.MAX_PAGES": 9})
+    verdict(short("tree", source(hub, repo), **EVERYTHING), FILES, refused=said)
+    assert sum("/tree/" in request.path for request in hub.log) == most
+
+
+def test_pages_without_files_in_between(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
+    hub.page_size = 1
+    files: dict[str, Content] = {f"{'x/' * 9}{n}": b"%d" % n for n in range(3)}
+    repo = hub.add_repo("org/model", files)
+    verdict(fetch("tree", source(hub, repo), **EVERYTHING), files)
+
+
+def test_more_files_than_a_model_may_have(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
+    hub.page_size = 3
+    repo = hub.add_repo("org/model", FILES)
+    few = fetch.but(**{"filters.MAX_FILES": 4})
+    run = few("tree", source(hub, repo), **EVERYTHING)
+    verdict(run, FILES, refused="has at least 5 files, and more than 4 of them would be taken")
+    assert sum("/tree/" in request.path for request in hub.log) == 2
+    run = few("tree", source(hub, repo), **{**EVERYTHING, "include": ["[0-3].json"]})
+    verdict(run, {name: content for name, content in FILES.items() if name < "4"})
+
+
+OBJECT = BigFile(1 << 20, 1)
+LFS = {"oid": sha256(OBJECT), "size": len(OBJECT), "pointerSize": len(lfs_pointer(OBJECT))}
+POINTER = blob_id(lfs_pointer(OBJECT))
+
+
+@pytest.mark.parametrize("fetch", [PYTHONS["new-requests"]], indirect=True)
+@pytest.mark.parametrize(
+    ("changes", "right"),
+    [
+        ({"size": len(OBJECT), "oid": POINTER}, True),
+        ({"size": LFS["pointerSize"], "oid": POINTER}, True),
+        ({"size": len(OBJECT), "oid": "pointer"}, True),
+        ({"size": len(OBJECT), "oid": "0" * 40, "lfs": {**LFS, "pointerSize": 120}}, True),
+        ({"size": len(OBJECT), "oid": "0" * 40}, False),
+        ({"size": 7, "oid": POINTER}, False),
+        ({"size": len(OBJECT), "oid": POINTER, "lfs": {**LFS, "oid": "1" * 64}}, False),
+    ],
+)
+def test_rows_that_contradict_themselves(
+    hub: Hub, fetch: Fetch, verdict: Verdict, changes: dict[str, Any], *, right: bool
+) -> None:
+    """What servers without git make up, and old pointers, are no contradictions."""
+    repo = hub.add_repo("org/model", {"a": OBJECT}, lfs=["a"])
+    body = json.dumps([{"type": "file", "path": "a", "lfs": LFS, **changes}]).encode()
+    spoil(hub, Fault("", status(200, body), ALWAYS, LISTING))
+    refused = None if right else "contradicts itself about 'a'"
+    verdict(fetch("tree", source(hub, repo), **EVERYTHING), {"a": OBJECT}, refused=refused)
+
+
+def test_a_listing_of_another_commit(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
+    repo = hub.add_repo("org/model", FILES)
+    spoil(hub, Fault("", edited(headed(**{"X-Repo-Commit": "1" * 40})), ALWAYS, LISTING))
+    run = fetch("tree", source(hub, repo), **EVERYTHING)
+    verdict(
+        run, FILES, refused=f"was asked for commit {repo.sha}, and lists the files of {'1' * 40}"
+    )
+
+
+def test_a_hostile_row_can_be_left_out(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
+    """As the hint says."""
+    repo = hub.add_repo("org/model", {"a": b"1"})
+    body = json.dumps([row("../evil"), row("a")]).encode()
+    spoil(hub, Fault("", status(200, body), ALWAYS, LISTING))
+    run = fetch("tree", source(hub, repo), **{**EVERYTHING, "exclude": ["../*"]})
+    verdict(run, {"a": b"1"})
+
+
+def test_a_rate_limit_that_lasts(hub: Hub, fetch: Fetch) -> None:
+    repo = hub.add_repo("org/model", FILES)
+    hub.faults = lambda _request: Response(429, {"Retry-After": "0"})
+    for mode, spec in (("tree", EVERYTHING), ("file", file_pin("0.json", b"0"))):
+        run = fetch(mode, source(hub, repo), env={"HF_TOKEN": ""}, **spec)
+        assert (run.status, "a token, which raises the limit: " in run.log) == (1, True), run.log
+        run = fetch(mode, source(hub, repo), env={"HF_TOKEN": TOKEN}, **spec)
+        assert (run.status, "use fewer connections" in run.log) == (1, True), run.log

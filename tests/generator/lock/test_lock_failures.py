@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_fetcher import filters
 from support.hub import Response
 
 if TYPE_CHECKING:
@@ -207,14 +208,19 @@ def test_a_passing_failure_is_tried_again(
 
 
 @pytest.mark.usefixtures("repo")
-def test_a_lasting_failure_is_reported(hub: Hub, hub_project: Project) -> None:
+def test_a_lasting_failure_is_reported(
+    hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub.faults = failing(500, "/revision/")  # type: ignore[assignment]
     assert "failed for org/name (HTTP 500)" in hub_project.fails("lock")
     assert 2 <= len(hub.log) <= 5
     hub.faults = failing(429, "/revision/", Retry_After="0")  # type: ignore[assignment]
     error = hub_project.fails("lock")
     assert "limits the rate of requests" in error
-    assert "wait five minutes" in error
+    assert "or set HF_TOKEN or run `hf auth login`: a token raises the limit" in error
+    hub.allow(TOKEN)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert "wait five minutes, or make fewer requests at a time" in hub_project.fails("lock")
 
 
 @pytest.mark.usefixtures("repo")
@@ -283,6 +289,42 @@ def test_a_listing_that_makes_no_sense(hub: Hub, hub_project: Project, row: str)
     body = f'[{{"type": "file", {row[1:]}]'.encode()
     hub.faults = lambda r: Response(200, body=body) if "/tree/" in r.path else None
     assert "does not answer like a Hub" in hub_project.fails("lock")
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_listing_that_leads_to_itself(hub: Hub, hub_project: Project) -> None:
+    def itself(request: Request) -> Response | None:
+        if "/tree/" not in request.path:
+            return None
+        right = hub.answer(request)
+        return Response(200, {"Link": f'<{hub.url}{request.path}>; rel="next"'}, right.body)
+
+    hub.faults = itself
+    error = hub_project.fails("lock")
+    assert f"m: {hub.url}: the listing goes in a circle: the page after page 1 has" in error
+    assert "hint: the server, or a proxy on the way, does not give a whole listing" in error
+    assert sum("/tree/" in request.path for request in hub.log) == 1
+
+
+def test_more_files_than_a_model_may_have(
+    hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "MAX_FILES", 3)
+    hub.add_repo("org/name", {f"{n}.json": b"{}" for n in range(5)})
+    hub_project.write(MANIFEST)
+    error = hub_project.fails("lock")
+    assert "m: org/name has at least 4 files, and more than 3 of them would be taken" in error
+    assert "include = [" in error
+    hub_project.write(MANIFEST + 'include = ["[0-2].json"]\n')
+    hub_project.ok("lock")
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_path_that_is_listed_twice(hub: Hub, hub_project: Project) -> None:
+    row = f'{{"type": "file", "path": "a", "oid": "{"0" * 40}", "size": 1}}'
+    rows = f"[{row}, {row}]".encode()
+    hub.faults = lambda r: Response(200, body=rows) if "/tree/" in r.path else None
+    assert "'a' is listed twice" in hub_project.fails("lock")
 
 
 @pytest.mark.usefixtures("repo")

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import pytest
@@ -285,10 +286,7 @@ def test_only_the_first_sees_the_token(
     monkeypatch.setenv("HF_TOKEN", TOKEN)
 
     def elsewhere(request: Request) -> Response | None:
-        """Give the other's address for the next page and for one file, and lack the other file."""
-        if "/tree/" in request.path:
-            link = f'<{hub.url}{request.path}>; rel="next"'
-            return Response(200, {"Link": link}, mirror.answer(request).body)
+        """Give the other's address for one file, and lack the other file."""
         if "config.json" in request.path:
             return Response(302, {"Location": hub.url + request.path})
         return Response(404) if "/resolve/" in request.path else None
@@ -296,11 +294,26 @@ def test_only_the_first_sees_the_token(
     mirror.faults = elsewhere
     hub_project.ok("lock", "-j", "1")
     assert tokens(mirror, hub) == [{TOKEN}, {None}]
-    assert {r.path.rpartition("/")[2].partition("?")[0] for r in hub.log} >= {
-        "config.json",
-        "vocab.txt",
-        repo.sha,
-    }
+    named = {r.path.rpartition("/")[2].partition("?")[0] for r in hub.log}
+    assert named == {"config.json", "vocab.txt"}
+
+
+def test_a_mirror_with_the_hubs_links(
+    hub: Hub, mirror: Hub, hub_project: Project, pins: Any
+) -> None:
+    """Only the mirror is asked for the pages of its listing."""
+    mirror.page_size = 1
+
+    def upstream(request: Request) -> Response | None:
+        right = mirror.answer(request)
+        link = right.headers.get("Link", "").replace(mirror.url, hub.url)
+        return replace(right, headers={**right.headers, "Link": link}) if link else None
+
+    mirror.faults = upstream
+    assert hub_project.run("lock", "-q").err == ""
+    assert hub_project.lock == pins
+    assert sum("/tree/" in request.path for request in mirror.log) == len(FILES)
+    assert hub.log == []
 
 
 @pytest.mark.usefixtures("repo")

@@ -155,7 +155,10 @@ def _status(status: int, request: Request) -> SourceError:
         what, hint = f"{server} refused access to {label}", _LOG_IN
     elif status == _TOO_MANY:
         what = f"{server} limits the rate of requests, here for {label}"
-        hint = "wait five minutes" if request.authenticated else f"wait five minutes, or {_LOG_IN}"
+        more = f"{_LOG_IN}: a token raises the limit"
+        if request.authenticated:
+            more = "make fewer requests at a time, as with -j 4"
+        hint = f"wait five minutes, or {more}"
     elif status >= _SERVER:
         what, hint = f"{server} failed for {label}", "try again later"
     else:
