@@ -17,7 +17,7 @@ from aimodels_fetcher.retry import SLOWEST
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import requests
 
@@ -45,12 +45,16 @@ class Response:
     Attributes:
         url: Where the answer came from, without its query.
         headers: All of them; names are case-insensitive.
+        redirects: Headers of the redirects that led to it.
         total: Size of the whole file in bytes, or None where the answer does not say.
+        watch: Called with what has been read of the body, where something is to be told of it.
     """
 
     def __init__(self, response: requests.Response) -> None:
         self.url = public(response.url)
         self.headers: Mapping[str, str] = response.headers
+        self.redirects = tuple(redirect.headers for redirect in response.history)
+        self.watch: Callable[[memoryview], object] | None = None
         self.type = response.headers.get("Content-Type", "an unnamed type").partition(";")[0]
         self.validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
         self.encoding = response.headers.get("Content-Encoding", "identity").lower()
@@ -89,6 +93,8 @@ class Response:
         except (OSError, http.client.HTTPException, zlib.error) as error:
             self._broken = True
             raise sorted_fault(self.url, error, crowded=False) from error
+        if self.watch:
+            self.watch(buffer[:count])
         self._window_bytes += count
         seconds = time.monotonic() - self._window_start
         if seconds > _WINDOW_SECONDS:
@@ -108,6 +114,11 @@ class Response:
     def ended_early(self) -> bool:
         """Whether less of the body has come than the length that its header gave."""
         return self._plain and bool(self._left)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a body without a length is over, once nothing more can be read of it."""
+        return self._left is None and (self._plain or self._http.isclosed())
 
     @property
     def next_page(self) -> str | None:
