@@ -126,8 +126,8 @@ class Directory:
         file = self.open_file(path)
         if file is None:
             return None
-        with file:
-            return file.read(limit)
+        with file:  # as much memory as is asked for is taken, whatever comes
+            return file.read(min(limit, os.fstat(file.fileno()).st_size))
 
     @contextlib.contextmanager
     def open_below(self, path: str, *, create: bool = False) -> Iterator[int]:

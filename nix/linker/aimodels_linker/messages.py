@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,11 +96,8 @@ def quote(path: str) -> str:
     """Return a path as a word of a shell command, in characters that can be printed."""
     if path.isprintable():
         return shlex.quote(path)
-    escaped = (
-        chr(byte) if 32 <= byte < 127 and chr(byte) not in "'\\" else f"\\{byte:03o}"  # noqa: PLR2004
-        for byte in os.fsencode(path)
-    )
-    return f"\"$(printf '{''.join(escaped)}')\""
+    escaped = re.sub(rb"[^\w/. -]", lambda match: b"\\%03o" % match[0][0], os.fsencode(path))
+    return f"\"$(printf '{escaped.decode()}')\""
 
 
 def _explain_permission(path: Path, spec: Spec) -> tuple[str, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION = 1
-_MAX_SIZE = 1 << 26  # bytes; of a model it has some hundred
+_MAX_SIZE = 1 << 24  # bytes; of a model it has some hundred
 Mode = Literal["link", "directory"]
 
 

@@ -171,12 +171,12 @@ def _read(directory: Directory, name: str) -> bytes:
     if file is None:
         raise ValueError("it is not a file")
     with file:
-        if not is_ours(os.fstat(file.fileno())):
+        status = os.fstat(file.fileno())
+        if not is_ours(status):
             raise ValueError("it is the file of another user")
-        data = file.read(_MAX_SIZE + 1)
-    if len(data) > _MAX_SIZE:
-        raise ValueError("it is too large")
-    return data
+        if status.st_size > _MAX_SIZE:
+            raise ValueError("it is too large")
+        return file.read(status.st_size)
 
 
 def _to_json(hubs: Mapping[str, Mapping[str, Record]]) -> dict[str, Any]:
