@@ -93,8 +93,10 @@ def read_spec(path: Path) -> Spec:
         data = json.loads(path.read_text(encoding="utf-8"))
         return _parse(data)
     except OSError as error:
-        raise FetchError(f"cannot read the spec {path}: {error.strerror}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise FetchError(
+            f"cannot read the spec {path}: {error.strerror}", "name the JSON file that Nix made"
+        ) from error
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise FetchError(
             f"{path} is not a spec of this fetcher: {type(error).__name__}: {error}",
             "take nix/ and its fetcher from one release",
