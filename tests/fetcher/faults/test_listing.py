@@ -159,7 +159,7 @@ def test_a_page_without_an_end(hub: Hub, fetch: Fetch, verdict: Verdict) -> None
     """It would fill the memory."""
     repo = hub.add_repo("org/model", FILES)
     spoil(hub, Fault("", status(200, b"[" * (2 << 20)), ALWAYS, LISTING))
-    run = fetch.but(http_client__DOCUMENT_BYTES=1 << 20)("tree", source(hub, repo), **EVERYTHING)
+    run = fetch.but(documents__DOCUMENT_BYTES=1 << 20)("tree", source(hub, repo), **EVERYTHING)
     verdict(run, FILES, refused="is too large for what it should be: over 1.0 MiB")
 
 

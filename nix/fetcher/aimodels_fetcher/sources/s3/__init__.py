@@ -30,8 +30,9 @@ from aimodels_fetcher.urls import public
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from aimodels_fetcher.documents import Document
     from aimodels_fetcher.errors import StatusError
-    from aimodels_fetcher.http_client import Document, HttpClient
+    from aimodels_fetcher.http_client import HttpClient
     from aimodels_fetcher.sources.s3.objects import ObjectFacts, Page
 
 HOME_REGION = "us-east-1"
