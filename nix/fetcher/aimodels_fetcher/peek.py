@@ -73,5 +73,7 @@ def _peek(response: Response) -> Peek:
     buffer = memoryview(bytearray(BEGINNING))
     while len(beginning) < BEGINNING and (count := response.readinto(buffer[len(beginning) :])):
         beginning += buffer[len(beginning) : len(beginning) + count]
+    if len(beginning) < BEGINNING and response.ended_early:
+        raise TransientError(f"{response.url}: the connection ended early")
     found = response_checksums(response)
     return Peek(response.total, response.headers, found, bytes(beginning))

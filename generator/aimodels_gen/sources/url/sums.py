@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import posixpath
 import re
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -17,6 +19,8 @@ from aimodels_gen.sources.url.failures import basename
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    Line = tuple[str, str]
 
 # sha256sum's lines (coreutils' manual, "md5sum invocation"): digest, space, a space or a star,
 # name; a backslash before all that says that the name has escapes. Some write only one space.
@@ -44,7 +48,7 @@ class SumsFile:
     """
 
     url: str
-    lines: Sequence[tuple[str, str]]
+    lines: Sequence[Line]
     others: frozenset[str] = frozenset()
 
     def find(self, path: str, urls: Iterable[str]) -> str | None:
@@ -58,12 +62,14 @@ class SumsFile:
         """
         names = [*(_relative(url, self.url) for url in urls), *map(basename, urls)]
         names += [path, posixpath.basename(path)]
+        by_name, by_basename = self._by_name
         for name in names:
-            if found := [line for line in self.lines if line[0] == name]:
+            if found := by_name.get(name):
                 return self._only(path, found)
-        ends = tuple(f"/{posixpath.basename(name)}" for name in names if name)
-        found = [line for line in self.lines if line[0].endswith(ends)]
-        return self._only(path, found) if found else None
+        for name in names:
+            if found := by_basename.get(posixpath.basename(name)):
+                return self._only(path, found)
+        return None
 
     def check_about(self, files: Mapping[str, Iterable[str]]) -> None:
         """Refuse it if it is about none of these files.
@@ -87,7 +93,17 @@ class SumsFile:
             "name the file that has lines such as sha256sum writes for them",
         )
 
-    def _only(self, path: str, found: Iterable[tuple[str, str]]) -> str:
+    @cached_property
+    def _by_name(self) -> tuple[Mapping[str, Sequence[Line]], Mapping[str, Sequence[Line]]]:
+        """The lines by their names, and by the last parts of these."""
+        by_name: defaultdict[str, list[Line]] = defaultdict(list)
+        by_basename: defaultdict[str, list[Line]] = defaultdict(list)
+        for line in self.lines:
+            by_name[line[0]].append(line)
+            by_basename[posixpath.basename(line[0])].append(line)
+        return by_name, by_basename
+
+    def _only(self, path: str, found: Iterable[Line]) -> str:
         digests = {digest: name for name, digest in found}
         if len(digests) > 1:
             each = ", ".join(

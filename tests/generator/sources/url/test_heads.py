@@ -109,6 +109,20 @@ def test_a_server_that_refuses_ranges(project: Project, status: int) -> None:
     assert pin(project)["hash"] == sri(CONTENT)
 
 
+def test_a_beginning_that_is_cut(project: Project) -> None:
+    """It is not an empty file."""
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(request)
+        cut = {"Content-Length": str(len(CONTENT))} if len(asked) == 1 else {}
+        return Response(200, cut, b"" if cut else CONTENT)
+
+    with serving(answer) as url:
+        assert lock(project, f"{url}/model.gguf").status == 0
+    assert pin(project)["hash"] == sri(CONTENT)
+
+
 def test_a_digest_that_comes_with_head_only(project: Project) -> None:
     """It is of the same file: the content need not be read."""
     read: list[Request] = []
