@@ -5,8 +5,8 @@
     def test_that_it_reports_one_line(tmp_path: Path, text: str) -> None: ...
 
 A test runs for about five seconds, or for as many as the environment variable AIMODELS_FUZZ_SECONDS
-has. The inputs are the same in each run; a longer run tries the same ones first. What was found once
-is kept as an `@example`, below `@fuzz`. Fixtures are shared by all inputs of a test.
+has. The inputs are the same in each run, and a longer run tries the same ones first. What was found
+once is kept as an `@example`, below `@fuzz`. Fixtures are shared by all inputs of a test.
 """
 
 from __future__ import annotations
