@@ -17,7 +17,7 @@ from aimodels_fetcher.log import say
 from aimodels_fetcher.redirects import EXPIRED, Redirects
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.retry import TRIES, retrying
-from aimodels_fetcher.urls import origin, public
+from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -165,10 +165,6 @@ class HttpClient:
             return Head(response.status_code, response.headers, response.url)
 
         return retrying(attempt, tries=lambda: self.tries, patience=self.patience)
-
-    def is_endpoint(self, url: str) -> bool:
-        """Return whether a URL is of the endpoint's server, and not of one it redirects to."""
-        return origin(url) == self._requests.origin
 
     @property
     def patience(self) -> float:

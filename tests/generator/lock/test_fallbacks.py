@@ -77,19 +77,22 @@ def test_sources_that_agree(
     assert moto
 
 
-def test_they_are_rendered_in_order(hub_project: Project, repo: Repo) -> None:
+def test_they_are_rendered_in_order(
+    hub_project: Project, repo: Repo, recording_proxy: RecordingProxy
+) -> None:
     assert repo
     again = '{ huggingface = { repo = "org/name", endpoint = "http://127.0.0.1:1" } }'
     text = hub_project.ok("lock")
     assert (
-        """
+        f"""
     fallbacks = [
-      {
-        s3 = {
+      {{
+        s3 = {{
           bucket = "mirror";
           prefix = "name/";
-        };
-      }
+          endpoint = "{recording_proxy.url}";
+        }};
+      }}
     ];
 """
         in text

@@ -15,12 +15,14 @@ from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
 from aimodels_fetcher.sources import s3 as fetched
 from aimodels_fetcher.sources.s3 import HOME_REGION, NoObjectsError
+from aimodels_fetcher.sources.s3.hosts import bucket_url
 from aimodels_fetcher.upstreams import Upstream, Upstreams
+from aimodels_fetcher.urls import origin
 from aimodels_gen.errors import SourceError
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.s3.environment import Environment
-from aimodels_gen.sources.s3.failures import Asked, explain, replaced
+from aimodels_gen.sources.s3.failures import Asked, explain, no_objects, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,7 +94,7 @@ class S3Client(SourceClient[S3]):
         """Return the bucket, at these versions of files that have one; see `SourceClient`."""
         first, *_ = self.sources(source, versions)
         client = self._ask(source, None, lambda: self._client(first))
-        return _Checked([Upstream(first, _CONNECTIONS, client)])
+        return _Checked(first, client)
 
     def explain(self, source: S3, file: RemoteFile, error: AimodelsError) -> SourceError:
         """Return in words why an object could not be read; see `SourceClient.explain`."""
@@ -109,7 +111,8 @@ class S3Client(SourceClient[S3]):
             resolved, files = bucket.listing(self._client(bucket))
             selection = filters.take(files)
         except NoObjectsError as error:
-            raise self._nothing(source, bucket) from error
+            near = bucket.page(self._client(bucket), source.prefix[:-1], delimiter="/").content
+            raise no_objects(source, near) from error
         region = resolved.region
         if source.region not in {None, region}:
             raise SourceError(
@@ -119,23 +122,6 @@ class S3Client(SourceClient[S3]):
         if bucket.endpoint and source.region is None and region == HOME_REGION == bucket.region:
             region = None  # where everybody looks, and no server has said so
         return Listing(msgspec.structs.replace(source, region=region), selection)
-
-    def _nothing(self, source: S3, bucket: Bucket) -> SourceError:
-        """Return why there are no objects: most likely the prefix is next to one that has some."""
-        prefix = source.prefix
-        near = bucket.page(self._client(bucket), prefix[:-1], delimiter="/").content
-        objects = [file.path for file in near.files]
-        if prefix and prefix[:-1] in objects:
-            directory, _, name = prefix[:-1].rpartition("/")
-            hint = f'it is an object: write prefix = "{directory}" and include = ["{name}"]'
-        elif prefix.startswith("/"):
-            hint = "keys hardly ever begin with a slash: leave it out"
-        elif others := [name for name in (*near.prefixes, *objects) if name != prefix]:
-            hint = f"there is {', '.join(map(repr, others[:5]))}"
-        else:
-            server = f" --endpoint-url {source.endpoint}" if source.endpoint else ""
-            hint = f"look at it with `aws s3 ls {source.label}{server}`"
-        return SourceError(f"{source.label} has no objects", hint)
 
     def _details(self, source: S3, file: RemoteFile) -> RemoteFile:
         bucket = self._bucket(source)
@@ -208,9 +194,13 @@ class _Checked(Upstreams):
 
     strict: ClassVar[bool] = True
 
-    def checks_etags(self, upstream: Upstream, url: str) -> bool:
+    def __init__(self, bucket: Bucket, client: HttpClient) -> None:
+        super().__init__([Upstream(bucket, _CONNECTIONS, client)])
+        self._origin = origin(bucket_url(bucket.bucket, bucket.endpoint, bucket.region))
+
+    def checks_etags(self, upstream: Upstream, url: str) -> bool:  # noqa: ARG002 - there is one
         """Return whether the answer is the bucket's: others have ETags of their own."""
-        return upstream.client.is_endpoint(url)
+        return origin(url) == self._origin
 
 
 CLIENT = S3Client

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,11 +40,6 @@ _NUMBERS = (
     "AWS_METADATA_SERVICE_TIMEOUT",
 )
 _LOOK = "check AWS_PROFILE and ~/.aws: `aws configure list` shows what is used"
-_EXPIRED = (
-    exceptions.SSOError,
-    exceptions.TokenRetrievalError,
-    exceptions.UnauthorizedSSOTokenError,
-)
 
 
 class Environment:
@@ -144,9 +140,9 @@ def _check_readable(path: Path) -> None:
     """
     try:
         path.open("rb").close()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
     except OSError as error:
+        if not os.path.exists(path):  # noqa: PTH110 - also where nobody may look
+            return
         raise SourceError(
             f"{path} cannot be read: {error.strerror}",
             "check its permissions, and AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE",
@@ -165,11 +161,6 @@ def _explained() -> Iterator[None]:
         raise SourceError(
             f"{name}={value!r} names a profile that does not exist",
             "`aws configure list-profiles` lists those that do",
-        ) from error
-    except _EXPIRED as error:
-        raise SourceError(
-            f"the login of {_profile()} is over: {words(error)}",
-            "log in again with `aws sso login`, and with --profile for a profile",
         ) from error
     except exceptions.BotoCoreError as error:
         raise SourceError(

@@ -12,8 +12,10 @@ from aimodels_gen.net.faults import causes, fault
 
 if TYPE_CHECKING:
     from aimodels_fetcher.errors import AimodelsError
+    from aimodels_fetcher.sources.s3.objects import Page
     from aimodels_gen.sources.s3 import S3
 
+_MOST_SHOWN = 200  # characters of a key
 _HINTS = {
     "unreachable": (
         "check the endpoint, the region, the network and the proxy settings, then try again"
@@ -70,3 +72,25 @@ def replaced(source: S3, path: str) -> SourceError:
     return SourceError(
         f"{source.label}: {path!r} was replaced while it was being locked", "lock again"
     )
+
+
+def no_objects(source: S3, near: Page) -> SourceError:
+    """Return why there are no objects: most likely the prefix is next to one that has some.
+
+    Args:
+        source: without objects.
+        near: what begins with its prefix without the slash, up to the next slash.
+    """
+    prefix = source.prefix
+    objects = [file.path for file in near.files]
+    if prefix and prefix[:-1] in objects:
+        directory, _, name = prefix[:-1].rpartition("/")
+        hint = f'it is an object: write prefix = "{directory}" and include = ["{name}"]'
+    elif prefix.startswith("/"):
+        hint = "keys hardly ever begin with a slash: leave it out"
+    elif others := [name for name in (*near.prefixes, *objects) if name != prefix]:
+        hint = f"there is {', '.join(repr(name[:_MOST_SHOWN]) for name in others[:5])}"
+    else:
+        server = f" --endpoint-url {source.endpoint}" if source.endpoint else ""
+        hint = f"look at it with `aws s3 ls {source.label}{server}`"
+    return SourceError(f"{source.label} has no objects", hint)

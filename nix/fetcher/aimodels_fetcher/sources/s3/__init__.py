@@ -23,9 +23,9 @@ from aimodels_fetcher.sources.s3.environment import (
     region_variable,
 )
 from aimodels_fetcher.sources.s3.failures import explained, unlike_s3
-from aimodels_fetcher.sources.s3.hosts import bucket_url, check_region, is_region
+from aimodels_fetcher.sources.s3.hosts import bucket_url, is_region
 from aimodels_fetcher.sources.s3.objects import object_facts, parse_page
-from aimodels_fetcher.urls import public
+from aimodels_fetcher.urls import origin, public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -111,16 +111,13 @@ class S3(Source):
         """Return a client; requests to the bucket's own host, and no others, are signed.
 
         Raises:
-            FetchError: The credentials are incomplete or cannot be read, or another setting is
-                wrong.
+            FetchError: The credentials, or another setting, cannot be used.
         """
         from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
             HttpClient,
         )
 
         region, base = self.region, self._base
-        if region:
-            check_region(region, amazon=not self.endpoint)
         if not self.endpoint:
             region = region or self.bucket_region()
             base = bucket_url(self.bucket, None, region)
@@ -205,7 +202,8 @@ class S3(Source):
             head = client.head(url, "GET")
         if head.status != _OK:
             raise refusal(head.status, head.url, head.headers)
-        return object_facts(head.headers, elsewhere=not client.is_endpoint(head.url))
+        own = bucket_url(self.bucket, self.endpoint, self.region)
+        return object_facts(head.headers, elsewhere=origin(head.url) != origin(own))
 
     def url(self, path: str) -> str | None:
         """Return the URL of an object, at its version where one is pinned."""

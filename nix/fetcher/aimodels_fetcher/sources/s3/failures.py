@@ -37,6 +37,10 @@ _LOG_IN = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; without credentials only "
     "public buckets can be read"
 )
+_ELSEWHERE = (
+    "write the endpoint of a server other than Amazon's, because builds do not know your shell and "
+    "your profiles"
+)
 _UPDATE = "run `aimodels-gen update NAME` with the name of the model"
 _GONE = ("{what} has been removed or replaced", _UPDATE)
 _MAY_READ = (
@@ -66,10 +70,7 @@ _TABLE = {
     "MethodNotAllowed": _GONE,
     "NoSuchBucket": (
         "there is no bucket {name}",
-        (
-            "check its name, the region and the endpoint; write the endpoint of a server other "
-            "than Amazon's, because builds do not know your shell and your profiles"
-        ),
+        "check its name, the region and the endpoint",
     ),
     "NoSuchKey": (_GONE[0], f"{_UPDATE}, or check the prefix"),
     "NoSuchVersion": _GONE,
@@ -128,6 +129,8 @@ def explained(  # noqa: PLR0913 (all but the first three have defaults)
         hint = _LOG_IN
     elif error.code in _OF_THE_KEYS:
         hint = f"{hint}; {where()}"
+    elif error.code == "NoSuchBucket" and endpoint is None:
+        hint = f"{hint}; {_ELSEWHERE}"
     shorter = shorter_endpoint(bucket, endpoint)
     hint = hint.format(**names)
     if shorter and error.code in {"AccessDenied", *_NO_BUCKET}:

@@ -74,10 +74,13 @@ def bucket_url(bucket: str, endpoint: str | None, region: str | None = None) -> 
         bucket: Its name.
         endpoint: Base URL of another server than Amazon's, without a trailing slash.
         region: Of a bucket at Amazon; None for the host that only knows where it is.
+
+    Raises:
+        FetchError: The region is not one of Amazon's.
     """
     if endpoint:
         return f"{endpoint}/{bucket}"
-    host = _host_in(region) if region else "s3.amazonaws.com"
+    host = _host_in(check_region(region, amazon=True)) if region else "s3.amazonaws.com"
     return (
         f"https://{bucket}.{host}" if _HOST_PART.fullmatch(bucket) else f"https://{host}/{bucket}"
     )
