@@ -206,7 +206,7 @@ def test_another_run_does_not_end(
     monkeypatch.setattr(lock, "_ROOTS_DIRECTORY", str(directory))
     monkeypatch.setattr(time, "monotonic", itertools.count(step=10).__next__)
     machine.link()
-    descriptor = os.open(directory / "lock", os.O_RDWR)
+    descriptor = os.open(directory / "nix-ai-models.lock", os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     told = machine.link().err[-1]
     symptom.seen(told, {directory: "/run/ai-models"})
