@@ -138,7 +138,8 @@ in
             RemainAfterExit = true;
             User = hf.user;
             Group = hf.group;
-            # It records which cache this is, because the next configuration may use another one.
+            # It has the lock, and records which cache this is, because the next configuration may use
+            # another one.
             RuntimeDirectory = "ai-models";
             ExecStart = commands.link;
             ExecReload = commands.link;

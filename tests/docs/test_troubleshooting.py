@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_linker import lock
 from docs.conftest import PASSED
 from docs.symptoms import CACHE_NAME, LOAD, Machine, Symptom, symptoms
 from support import modules, registry, tinyllama
@@ -180,6 +184,34 @@ def test_ai_modelsservice_fails(machine: Machine, symptom: Symptom) -> None:
         subprocess.run(["sh", "-euc", command_in(said, "(sudo ", ")")], check=True)
         failed = machine.linker.link(entries, launcher=prefix())
         assert failed.err != [said]
+
+
+def test_a_link_is_not_followed(machine: Machine, symptom: Symptom) -> None:
+    disk = machine.linker.root / "data/huggingface"
+    disk.mkdir(parents=True)
+    machine.cache.symlink_to(disk)
+    os.lchown(machine.cache, 65534, 65534)
+    symptom.seen("\n".join(machine.link().err), machine.shown)
+    os.lchown(machine.cache, 0, 0)
+    machine.linker.root.chmod(0o777)
+    symptom.seen("\n".join(machine.link().err), machine.shown)
+    moved = machine.linker.but(hub=disk / "hub", state=disk / machine.linker.state.name)
+    assert machine.link(linker=moved).err == []
+
+
+def test_another_run_does_not_end(
+    machine: Machine, symptom: Symptom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = machine.linker.root / "run"
+    monkeypatch.setattr(lock, "_ROOTS_DIRECTORY", str(directory))
+    monkeypatch.setattr(time, "monotonic", itertools.count(step=10).__next__)
+    machine.link()
+    descriptor = os.open(directory / "nix-ai-models.lock", os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    told = machine.link().err[-1]
+    symptom.seen(told, {directory: "/run/ai-models"})
+    os.close(descriptor)
+    assert machine.link().err == []
 
 
 def test_something_is_left_alone(machine: Machine, symptom: Symptom) -> None:

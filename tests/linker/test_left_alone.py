@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from huggingface_hub import snapshot_download
 
+from aimodels_linker.state import State
 from linker.helpers import A, follow
 from support.linker import touched
 
@@ -74,6 +75,30 @@ def test_the_name_to_move_it_to_is_free(linker: Linker, entry: Callable[..., Pat
         follow(odd.link(models).err[0])
     assert (odd.hub / f"{A}.old/file").read_text() == "first"
     assert (odd.hub / f"{A}.old2/file").read_text() == "second"
+
+
+@pytest.mark.parametrize("then", ["another version", "no models"])
+def test_what_comes_while_we_work_stays(
+    either: Linker, entry: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """In the place of a link into the store, after we have looked and before we replace it."""
+    either.but(mode="link").link({A: entry("a")})
+    save = State.save
+
+    def download(state: State) -> None:
+        save(state)
+        place = either.hub / A
+        if place.is_symlink():
+            place.unlink()
+            place.write_text("mine")
+
+    monkeypatch.setattr(State, "save", download)
+    run = either.link({} if then == "no models" else {A: entry("b"), B: entry("c")})
+    assert (either.hub / A).read_text() == "mine"
+    (warning,) = run.err
+    assert warning.startswith(f"warning: {either.hub}/{A} is a file, where ")
+    assert (either.hub / B).exists() == (then != "no models")
+    follow(warning)
 
 
 def test_downloads_survive_untouched(either: Linker, entry: Callable[..., Path], hub: Hub) -> None:

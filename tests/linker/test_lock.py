@@ -52,7 +52,7 @@ def place(linker: Linker, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What is locked."""
     directory = linker.root / "locks"
     monkeypatch.setattr(lock, "_ROOTS_DIRECTORY", str(directory))
-    return directory / "lock" if os.geteuid() == 0 else linker.state.parent
+    return directory / "nix-ai-models.lock" if os.geteuid() == 0 else linker.state.parent
 
 
 def hold(path: Path) -> int:
@@ -154,8 +154,8 @@ def test_root_without_a_place_for_the_lock(
         run = linker.link({A: entry()})
         assert run.status == 0
         (warning,) = run.err
-        assert warning.startswith(f"warning: cannot lock {directory}/lock ({reason}")
-    assert not (linker.root / "other/lock").exists()
+        assert warning.startswith(f"warning: cannot lock {directory}/nix-ai-models.lock ({reason}")
+    assert not (linker.root / "other/nix-ai-models.lock").exists()
 
 
 @needs_two_users
@@ -205,7 +205,7 @@ def test_another_user_than_root(
         assert process.communicate()[1] == ""
     if has_directory:
         os.close(descriptor)
-        assert (directory / "lock").stat().st_mode & 0o777 == 0o600
+        assert (directory / "nix-ai-models.lock").stat().st_mode & 0o777 == 0o600
     assert (linker.hub / A).is_symlink()
 
 

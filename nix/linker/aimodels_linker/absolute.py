@@ -117,20 +117,17 @@ class _PathWalk:
         if not stat.S_ISLNK(status.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
         target = os.readlink(name, dir_fd=self._here)
+        if is_ours(status) and is_private(os.fstat(self._here)):
+            return target
         user = user_name(os.geteuid())
-        parent = "/".join(name for name, _ in self._reached) or "/"
-        link = f"{parent.rstrip('/')}/{name}"
-        if not is_ours(status):
-            raise LinkError(
-                f"{link} is a link to {target} that {user} did not make, so {user} does not "
-                "follow it",
-                f"make it as {user}, or configure the directory that it leads to",
-            )
-        if not is_private(os.fstat(self._here)):
-            raise LinkError(
-                f"{link} is a link to {target} in a directory to which others than {user} can "
-                f"write, so {user} does not follow it",
-                "configure the directory that it leads to, or take from others the right to write "
-                f"to {parent}",
-            )
-        return target
+        parent = "/".join(name for name, _ in self._reached)
+        if is_ours(status):
+            reason = f"in a directory to which others than {user} can write"
+            remedy = f"take from others the right to write to {parent or '/'}"
+        else:
+            reason = f"that {user} did not make"
+            remedy = f"make it as {user}"
+        raise LinkError(
+            f"{parent}/{name} is a link to {target} {reason}, so {user} does not follow it",
+            f"{remedy}, or configure the directory that it leads to",
+        )

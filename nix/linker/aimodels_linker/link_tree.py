@@ -79,7 +79,10 @@ def read_entry(path: str) -> Wanted:
             elif top == "snapshots" and target is not None:
                 wanted[node] = target
             elif top in {"refs", "trees"}:
-                wanted[node] = directory.read(node, _MAX_SIZE) or b""
+                content = directory.read(node, _MAX_SIZE + 1) or b""
+                if len(content) > _MAX_SIZE:
+                    raise LinkError(f"{path}/{node} is too large", 'set `mode = "link"`')
+                wanted[node] = content
     if not _by_commit(wanted):
         raise LinkError(
             f"{path} is not a cache entry: it has no snapshots", "use a path that fetchModel built"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _ROOTS_DIRECTORY = "/run/ai-models"
 """Also the unit's RuntimeDirectory: a run by hand and one of the unit share the lock."""
 
-_NAME = "lock"
+_NAME = "nix-ai-models.lock"
 _FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PATIENCE = 30.0  # seconds; a run takes less than one
 _SILENCE = 2.0  # seconds until the user is told why nothing happens
@@ -137,6 +137,9 @@ def _acquire(descriptor: int) -> bool:
     """Return whether nobody else has the lock: we have it, or the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     except OSError as error:
-        return error.errno in _NO_LOCKS
+        if error.errno not in _NO_LOCKS:
+            raise
     return True

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aimodels_linker.dirfd import Kind
-from aimodels_linker.errors import LinkError
+from aimodels_linker.errors import InTheWayError, LinkError
 from aimodels_linker.link_tree import compare, is_link_tree, read_entry, record_of, sort_writes
 from aimodels_linker.log import print_warning
 from aimodels_linker.messages import left_alone, stays_directory
@@ -85,22 +85,22 @@ class Planner:
             with self._hub.open_child(name) as directory:
                 if self._is_ours(directory, entry, before):
                     return self._step_of_tree(name, entry, before, directory)
-        replace = isinstance(found, str) and self._spec.in_store(found)
+        ours = found if isinstance(found, str) and self._spec.in_store(found) else None
         path = f"{self._path}/{name}"
         if entry is None:
-            actions = (partial(_unlink, name),) if replace else ()
+            actions = () if ours is None else (partial(_unlink, name, ours),)
             return Step(name, None, before, None, "removed", f"remove {path}", actions)
-        if found is not None and not replace:
+        if found is not None and ours is None:
             print_warning(left_alone(path, found, entry, self._spec))
             return Step(name, entry, before)
         if self._spec.mode == "directory":
             wanted = read_entry(entry.path)
             summary = f"fill {path} with links to {entry.path}"
-            create = partial(_create_tree, name, wanted, replace=replace)
+            create = partial(_create_tree, name, wanted, ours)
             return Step(name, entry, before, record_of(wanted), "linked", summary, (create,))
         summary = f"link {path} to {entry.path}"
-        link = partial(_link, name, entry.path, replace=replace)
-        actions = () if found == entry.path else (link,)
+        link = partial(_link, name, entry.path, ours)
+        actions = () if ours == entry.path else (link,)
         return Step(name, entry, before, LinkRecord(), "linked", summary, actions)
 
     def _is_ours(self, directory: Directory, entry: Entry | None, before: Record | None) -> bool:
@@ -125,7 +125,7 @@ class Planner:
                 return Step(name, None, before, after, "removed", summary, actions)
             if not changes.remains:
                 summary = f"replace {path} by a link to {entry.path}"
-                link = partial(_link, name, entry.path, replace=False)
+                link = partial(_link, name, entry.path, None)
                 return Step(name, entry, before, LinkRecord(), "linked", summary, (clear, link))
             print_warning(stays_directory(path, entry, self._spec))
         wanted = read_entry(entry.path)
@@ -144,22 +144,31 @@ def _record_of_rest(record: DirectoryRecord | None, changes: Changes) -> Directo
     return DirectoryRecord(record.refs if record else {}, made=True) if changes.remains else None
 
 
-def _link(name: str, path: str, scratch: Scratch, *, replace: bool) -> None:
-    write_nodes(scratch.directory, [Write(name, path, replace)], scratch)
+def _link(name: str, path: str, former: str | None, scratch: Scratch) -> None:
+    _check_link(name, former, scratch)
+    write_nodes(scratch.directory, [Write(name, path, replace=former is not None)], scratch)
 
 
-def _unlink(name: str, scratch: Scratch) -> None:
+def _unlink(name: str, former: str, scratch: Scratch) -> None:
+    _check_link(name, former, scratch)
     remove_nodes(scratch.directory, [name])
 
 
-def _create_tree(name: str, wanted: Wanted, scratch: Scratch, *, replace: bool) -> None:
+def _check_link(name: str, former: str | None, scratch: Scratch) -> None:
+    """Check that there is nothing new where we have found a link of ours, or nothing."""
+    hub = scratch.directory
+    if hub.look_up(name) not in {former, None}:
+        raise InTheWayError(f"{hub.path}/{name}")
+
+
+def _create_tree(name: str, wanted: Wanted, former: str | None, scratch: Scratch) -> None:
     hub, unfinished = scratch.directory, scratch.new_name()
     writes = sort_writes(Write(path, content, replace=False) for path, content in wanted.items())
     try:
         with hub.open_child(unfinished, create=True) as tree:
             write_nodes(tree, writes, scratch)
-        if replace:
-            remove_nodes(hub, [name])  # a directory cannot replace a link at once
+        if former is not None:
+            _unlink(name, former, scratch)  # a directory cannot replace a link at once
         with hub.errors_at(name):
             move(scratch, unfinished, hub.descriptor, name)
     except (OSError, LinkError):

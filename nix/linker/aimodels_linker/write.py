@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
     from aimodels_linker.dirfd import Directory
 
-_MAX_NAMES = (
-    1_000_000  # to look at for what was left; the owner of the directory can make any number
-)
+_MAX_NAMES = 1_000_000  # that are looked at for what was left: there may be any number
 
 # Network and FUSE file systems may have no fsync of directories; they order renames by themselves.
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP}
