@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import TYPE_CHECKING
+import zlib
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,9 +47,35 @@ def hex_to_sri(digest: str) -> str:
     return "sha256-" + base64.b64encode(bytes.fromhex(digest)).decode()
 
 
-def new_hash(algorithm: str) -> hashlib._Hash:
-    """Return a hash by hashlib's name; weak ones too, with which servers find damaged files."""
-    return hashlib.new(algorithm, usedforsecurity=False)
+class Hash(Protocol):
+    """What hashes bytes, as those of hashlib do."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Add the next bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes so far in hex."""
+
+
+class _Crc32:
+    """zlib's CRC-32."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def hexdigest(self) -> str:
+        return f"{self._value:08x}"
+
+
+def new_hash(algorithm: str) -> Hash:
+    """Return a hash by hashlib's name, or of `crc32`.
+
+    Weak ones are for damaged files, which servers find with them.
+    """
+    return _Crc32() if algorithm == "crc32" else hashlib.new(algorithm, usedforsecurity=False)
 
 
 def git_blob_header(size: int) -> bytes:
@@ -90,7 +117,7 @@ class Verifier:
 
     def __init__(self, git_size: int | None = None) -> None:
         self._sha256 = hashlib.sha256()
-        self._others: dict[str, hashlib._Hash] = {}
+        self._others: dict[str, Hash] = {}
         self._git = None
         if git_size is not None:
             self._git = hashlib.sha1(git_blob_header(git_size), usedforsecurity=False)

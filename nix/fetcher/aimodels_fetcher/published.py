@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from aimodels_fetcher.response import Response
 
-# hashlib's names, and the number of hex digits.
-_DIGITS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32}
+# The names that `new_hash` knows, and the number of hex digits.
+_DIGITS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32, "crc32": 8}
+# S3 has crc32c and crc64nvme, too, which Python cannot compute in good time.
+_AMAZON = ("sha256", "sha1", "crc32")
 # Registered names (RFC 9530, 5; RFC 5843 for `Digest`).
 _REGISTERED = {"sha-256": "sha256", "sha-512": "sha512", "sha": "sha1", "md5": "md5"}
 # Headers with hex digits: of Artifactory and others after it, of the Hub for LFS files (of other
@@ -38,7 +40,7 @@ class Checksum:
 
     Attributes:
         header: Its name.
-        algorithm: As hashlib names it.
+        algorithm: As `new_hash` names it.
         digest: In lower-case hex.
     """
 
@@ -74,8 +76,8 @@ def checksums(
             found += [*_fields(headers, "Content-Digest"), *_content_md5(headers, "Content-MD5")]
     if not redirects:
         found += [*_fields(headers, "x-goog-hash"), *_content_md5(headers, "x-ms-blob-content-md5")]
-        if not partial and (sha256 := amazon_sha256(headers)):
-            found.append(Checksum("x-amz-checksum-sha256", "sha256", sha256))
+        if not partial:
+            found += _amazon(headers)
     if redirects:
         empty = {new_hash(name).hexdigest() for name in _DIGITS}
         found = [one for one in found if one.digest not in empty]
@@ -96,17 +98,8 @@ def part_checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
 
 
 def amazon_sha256(headers: Mapping[str, str]) -> str | None:
-    """Return the sha256 in hex that S3 has of the whole object, None where it has none.
-
-    For multipart uploads S3 stores a checksum of the part checksums (COMPOSITE), which Amazon
-    writes as `<base64>-<parts>`, and other servers like one of the whole:
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-    """
-    kind = headers.get("x-amz-checksum-type", "").upper()
-    of_parts = _MULTIPART_ETAG.match(headers.get("ETag", "").strip('"'))
-    if kind != "FULL_OBJECT" and (kind or of_parts):
-        return None
-    return _hex("sha256", headers.get("x-amz-checksum-sha256", ""))
+    """Return the sha256 in hex that S3 has of the whole object, None where it has none."""
+    return agreed_sha256(_amazon(headers))
 
 
 def agreed_sha256(found: Iterable[Checksum]) -> str | None:
@@ -143,6 +136,23 @@ def _hex_headers(headers: Mapping[str, str]) -> Iterator[Checksum]:
             digest = value.strip().strip('"').lower()
             if re.fullmatch(f"[0-9a-f]{{{_DIGITS[algorithm]}}}", digest):
                 yield Checksum(name, algorithm, digest)
+
+
+def _amazon(headers: Mapping[str, str]) -> Iterator[Checksum]:
+    """Yield the checksums that S3 has of the whole object.
+
+    For multipart uploads S3 stores a checksum of the part checksums (COMPOSITE), which Amazon
+    writes as `<base64>-<parts>`, and other servers like one of the whole:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+    """
+    kind = headers.get("x-amz-checksum-type", "").upper()
+    of_parts = _MULTIPART_ETAG.match(headers.get("ETag", "").strip('"'))
+    if kind != "FULL_OBJECT" and (kind or of_parts):
+        return
+    for algorithm in _AMAZON:
+        name = f"x-amz-checksum-{algorithm}"
+        if digest := _hex(algorithm, headers.get(name, "")):
+            yield Checksum(name, algorithm, digest)
 
 
 def _fields(headers: Mapping[str, str], name: str) -> Iterator[Checksum]:

@@ -94,6 +94,32 @@ def test_what_kind_of_checksum_it_is(  # noqa: PLR0913, PLR0917 (fixtures)
     assert len(content_requests(recording_proxy)) == reads
 
 
+@pytest.mark.parametrize("checksum", ["CRC32", "SHA1", "SHA256"])
+def test_a_checksum_of_other_content(
+    moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project, checksum: str
+) -> None:
+    """Where only the answer with the content has it."""
+    moto.put(bucket, {"a.bin": b"content"}, checksum=checksum)
+    name = f"x-amz-checksum-{checksum.lower()}"
+    head = moto.api.head_object(Bucket=bucket, Key="a.bin", ChecksumMode="ENABLED")
+
+    def fault(request: Request) -> Response | None:
+        if "list-type=2" in request.path:
+            return None
+        answer = recording_proxy.forward(request)
+        said = {} if request.method == "HEAD" else {name: head[f"Checksum{checksum}"]}
+        headers = {k: v for k, v in answer.headers.items() if k.lower() != name}
+        body = b"" if request.method == "HEAD" else b"Content"
+        return Response(answer.status, {**headers, **said}, body)
+
+    recording_proxy.faults = fault
+    write(project, bucket)
+    result = project.run("lock")
+    assert result.status == 1
+    assert f"{name} announces {checksum.lower()}-" in result.err
+    assert not project.lock_file.exists()
+
+
 def test_what_was_read_is_remembered(
     moto: Moto, recording_proxy: RecordingProxy, bucket: str, project: Project
 ) -> None:

@@ -53,6 +53,9 @@ def explain(error: AimodelsError, asked: Asked) -> SourceError:
     if isinstance(error, SourceError):
         return error
     for one in causes(error):
+        # A header of the server, such as a checksum of other content, and not what was listed.
+        if isinstance(one, ContentError) and " announces " in one.difference:
+            return SourceError(f"{asked.what}: {one.difference}", one.hint)
         if isinstance(one, (ContentError, SizeError)) and asked.path is not None:
             return replaced(asked.source, asked.path)
         if isinstance(one, StatusError):
