@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock.fetch import workspace
 from aimodels_gen.lock.model import FilesPin
-from aimodels_gen.net.contents import mistaken
+from aimodels_gen.net.contents import mistaken, warning
 from aimodels_gen.net.pool import results
 
 if TYPE_CHECKING:
@@ -182,13 +181,9 @@ class HashCompleter:
 
     def _examine(self, name: str, label: str, path: str, beginning: bytes) -> None:
         """Warn of a file that its server has, and that is not what its name says."""
-        found = mistaken(path, beginning)
-        if found:
-            self.warn(
-                f"{name}: {path!r} of {label} is {found}, and programs will not be able to load "
-                f"it; leave it out with exclude = {json.dumps([path])}, or take a revision that "
-                "has the file itself"
-            )
+        what = mistaken(path, beginning)
+        if what:
+            self.warn(f"{name}: {warning(path, what, label)}")
 
     def _hashed(self, unread: Sequence[Unread]) -> list[RemoteFile | AimodelsError]:
         progress = _Progress(self.report, [one.file for one in unread])

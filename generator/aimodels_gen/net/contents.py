@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 
 WEIGHTS = (
@@ -16,6 +17,9 @@ _POINTERS = (
     b"version https://git-lfs.github.com/spec/",
     b"version https://hawser.github.com/spec/",
 )
+EXAMINED = 512
+"""How many bytes of a file show it."""
+
 _PAGES = (b"<!doctype html", b"<html")
 _NO_PAGES = {*WEIGHTS, ".json", ".model", ".onnx_data", ".zip", ".gz", ".tar", ".jinja", ".yaml"}
 
@@ -35,7 +39,7 @@ def mistaken(path: str, beginning: bytes) -> str | None:
 
     Args:
         path: its path in the model.
-        beginning: its first bytes, 64 or more if it has so many.
+        beginning: its first EXAMINED bytes, or all if it has fewer.
     """
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(_POINTERS):
@@ -43,3 +47,17 @@ def mistaken(path: str, beginning: bytes) -> str | None:
     if text.startswith(_PAGES) and posixpath.splitext(path)[1].lower() in _NO_PAGES:
         return "a web page"
     return None
+
+
+def warning(path: str, what: str, label: str) -> str:
+    """Return what to tell of a file that is `mistaken`, after the model's name.
+
+    Args:
+        path: its path in the model.
+        what: it is.
+        label: what messages call the source that has it.
+    """
+    return (
+        f"{path!r} of {label} is {what}, and programs will not be able to load it; leave it out "
+        f"with exclude = {json.dumps([path])}, or take a revision that has the file itself"
+    )
