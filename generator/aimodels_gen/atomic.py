@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import secrets
 import shutil
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aimodels_gen.errors import AimodelsError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
+
+
+_LONGEST_WAIT = 10.0  # seconds; renames take milliseconds
+_PAUSE = 0.05
 
 
 @dataclass
@@ -23,11 +32,13 @@ class _Staged:
     """A new content next to its target, synced and not visible yet.
 
     Attributes:
+        descriptor: of the temporary file, locked: that is how others see that we live.
         saved: a second name of the old file while the transaction is open, None without one.
     """
 
     target: Path
     temporary: Path
+    descriptor: int
     saved: Path | None = None
 
 
@@ -35,7 +46,9 @@ class Transaction:
     """Files that are replaced together.
 
     `write` stages: what fails for want of space, permission or a directory fails there. Leaving the
-    block without an exception renames. Where a rename fails, those before it are undone.
+    block without an exception renames. Where a rename fails, those before it are undone. Renames of
+    several programs in one directory come one after the other, and what killed ones have left next
+    to the targets is removed then.
 
         with Transaction() as files:
             files.write(lock_path, lock)
@@ -46,6 +59,8 @@ class Transaction:
         """Begin with nothing staged."""
         self._staged: list[_Staged] = []
         self._direct: list[tuple[Path, bytes]] = []
+        self._targets: list[Path] = []
+        self._checks: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +76,15 @@ class Transaction:
                 staged.temporary.unlink(missing_ok=True)
                 if staged.saved is not None:
                     staged.saved.unlink(missing_ok=True)
+                os.close(staged.descriptor)
+
+    def check(self, step: Callable[[], object]) -> None:
+        """Call `step` now, and again before the renames, when nobody else may rename.
+
+        Whatever it raises is raised, and nothing is renamed.
+        """
+        step()
+        self._checks.append(step)
 
     def write(self, path: Path, content: bytes) -> bool:
         """Make `path` hold `content` in the end; return whether it has to change.
@@ -82,6 +106,7 @@ class Transaction:
             if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
                 self._direct.append((target, content))
                 return True
+            self._targets.append(target)
             if target.read_bytes() == content:
                 return False
             mode = stat.S_IMODE(status.st_mode)
@@ -89,11 +114,9 @@ class Transaction:
             # that a file made read-only stays as it is.
             with target.open("r+b"):
                 pass
-        staged = _Staged(target, _beside(target))
+        staged = _Staged(target, *_new_file(target))
         self._staged.append(staged)
-        # 0666 and the umask, as for any new file; mkstemp's 0600 would surprise.
-        descriptor = os.open(staged.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(descriptor, "wb") as file:
+        with open(staged.descriptor, "wb", closefd=False) as file:
             file.write(content)
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
@@ -106,14 +129,21 @@ class Transaction:
             with _naming(target):
                 target.write_bytes(content)
         undo: list[Callable[[], object]] = []
-        try:
-            for staged in self._staged:
-                with _naming(staged.target):
-                    self._replace(staged, undo)
-        except BaseException:
-            for step in reversed(undo):
-                step()
-            raise
+        with contextlib.ExitStack() as locks:
+            targets = {*self._targets, *(staged.target for staged in self._staged)}
+            for directory in sorted({target.parent for target in targets}):
+                if locks.enter_context(_alone_in(directory)):
+                    _remove_leftovers(directory, targets)
+            for check in self._checks:
+                check()
+            try:
+                for staged in self._staged:
+                    with _naming(staged.target):
+                        self._replace(staged, undo)
+            except BaseException:
+                for step in reversed(undo):
+                    step()
+                raise
 
     def _replace(self, staged: _Staged, undo: list[Callable[[], object]]) -> None:
         target = staged.target
@@ -142,6 +172,74 @@ def write_atomic(path: Path, content: bytes) -> bool:
 
 def _beside(target: Path) -> Path:
     return target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+
+
+def _new_file(target: Path) -> tuple[Path, int]:
+    """Return a new file next to its target, and its descriptor, locked as long as we live."""
+    while True:
+        path = _beside(target)
+        # 0666 and the umask, as for any new file; mkstemp's 0600 would surprise.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Somebody may have taken it for a leftover before it was locked.
+        if os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[bool]:
+    """Wait until no other program of ours renames in a directory, and keep the others waiting.
+
+    Yields:
+        Whether that is so; not on file systems that have no locks.
+
+    Raises:
+        AimodelsError: another one takes too long.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # it can be written without being read
+        yield False
+        return
+    try:
+        end = time.monotonic() + _LONGEST_WAIT
+        while (locked := _lock(descriptor)) is None:
+            if time.monotonic() > end:
+                raise AimodelsError(
+                    f"another program is writing in {directory}", "wait for it, then run this again"
+                )
+            time.sleep(_PAUSE)
+        yield locked
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock a file for this process: None if another one has it, False if it cannot be locked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(directory: Path, targets: Collection[Path]) -> None:
+    """Remove what killed programs have left next to targets, while we are alone in a directory."""
+    names = "|".join(re.escape(target.name) for target in targets if target.parent == directory)
+    ours = re.compile(rf"\.({names})\.[0-9a-f]{{12}}")
+    with contextlib.suppress(OSError):  # it may be forbidden to list it
+        for path in [entry for entry in directory.iterdir() if ours.fullmatch(entry.name)]:
+            with contextlib.suppress(OSError):
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    if stat.S_ISREG(os.fstat(descriptor).st_mode) and _lock(descriptor):
+                        path.unlink()
+                finally:
+                    os.close(descriptor)
 
 
 @contextlib.contextmanager

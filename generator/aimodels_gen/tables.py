@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import msgspec
 from msgspec import inspect
 
+from aimodels_fetcher.urls import quoted
 from aimodels_gen.errors import AimodelsError, ManifestError
 
 if TYPE_CHECKING:
@@ -188,9 +189,9 @@ def _check_items(values: list[Any], item: inspect.Type, place: Place, key: str) 
     tables = isinstance(item, (inspect.StructType, inspect.CustomType))
     for value in values:
         if tables and not isinstance(value, dict):
-            place.fail(key, f"holds {value!r}", "write a list of tables")
+            place.fail(key, f"holds {_shown(value)}", "write a list of tables")
         if not tables and (not isinstance(value, str) or not value):
-            place.fail(key, f"holds {value!r}", "write a list of strings")
+            place.fail(key, f"holds {_shown(value)}", "write a list of strings")
 
 
 def _check_custom(value: Any, kind: type, place: Place, key: str) -> None:  # noqa: ANN401
@@ -211,13 +212,13 @@ def _check_scalar(value: Any, info: inspect.Type, place: Place, key: str) -> Non
             listed = " or ".join(f'"{option}"' for option in info.values)
             meant = nearest(value, [str(option) for option in info.values])
             suggestion = f"; did you mean {meant}?" if meant else ""
-            place.fail(key, f"is {value!r}", f"write {listed}{suggestion}")
+            place.fail(key, f"is {_shown(value)}", f"write {listed}{suggestion}")
     elif isinstance(info, inspect.StrType):
         _expect(value, (str,), place, key)
         if info.min_length and not value:
             place.fail(key, "is empty", f"give it a value or remove {key}")
         if info.pattern and not re.search(info.pattern, value):
-            place.fail(key, f"is wrong: {value!r}", place.repair or f"write {info.pattern}")
+            place.fail(key, f"is wrong: {_shown(value)}", place.repair or f"write {info.pattern}")
     elif isinstance(info, inspect.IntType):
         _expect(value, (int,), place, key)
         if value < 0:
@@ -231,7 +232,7 @@ def _check_scalar(value: Any, info: inspect.Type, place: Place, key: str) -> Non
 def _expect(value: object, kinds: tuple[type, ...], place: Place, key: str | None) -> None:
     # bool is an int to Python, and never what a reader means by a number.
     if type(value) not in kinds:
-        found = _NAMES.get(type(value), type(value).__name__)
+        found = _kind(value)
         place.fail(key, f"is {found}", f"write {' or '.join(_NAMES[kind] for kind in kinds)}")
 
 
@@ -252,4 +253,16 @@ def _without_none(info: inspect.Type) -> inspect.Type:
 
 def _quoted(key: str) -> str:
     simple = key.replace("-", "").replace("_", "")
-    return key if simple.isascii() and simple.isalnum() else json.dumps(key, ensure_ascii=False)
+    if simple.isascii() and simple.isalnum():
+        return key
+    shown = quoted(key)
+    return json.dumps(key, ensure_ascii=False) if shown == repr(key) else shown
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message; nothing of it but its kind where it may hold a password."""
+    return quoted(value) if isinstance(value, str) else _kind(value)
+
+
+def _kind(value: object) -> str:
+    return _NAMES.get(type(value), type(value).__name__)

@@ -15,7 +15,7 @@ from support.fetcher import Fetch
 from support.hub import Hub, Response
 from support.loopback import LoopbackServer
 from support.s3 import ENV, refusal
-from support.specs import source, sri
+from support.specs import EVERYTHING, source, sri
 from support.tls import Authority
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def logs(hub: Hub, tmp_path: Path) -> str:
     proxy.close()
     codes = (("AccessDenied", 403), ("ExpiredToken", 400), ("PermanentRedirect", 301))
     said += [_refused(fetch, code, status) for code, status in (*codes, ("NoSuchVersion", 404))]
+    said.append(_announced(fetch))
     return "\n".join(said)
 
 
@@ -97,6 +98,17 @@ def _refused(fetch: Fetch, code: str, status: int) -> str:
     bucket = {"bucket": "my-models", "prefix": "", "region": None, "endpoint": server.url}
     given = {"s3": {**bucket, "versions": {"a": "1"}}}
     run = fetch("file", given, env=ENV, path="a", hash=sri(b"{}"), size=2)
+    server.close()
+    assert run.status == 1, run.log
+    assert "hint: " in run.log
+    return run.log
+
+
+def _announced(fetch: Fetch) -> str:
+    """What is said of a server whose checksum is of something else."""
+    headers = {"X-Checksum-Sha256": "0" * 64}
+    server = LoopbackServer(lambda _: Response(200, headers, b"{}"))
+    run = fetch("tree", {"url": {"files": {"a": [f"{server.url}/a"]}}}, **EVERYTHING)
     server.close()
     assert run.status == 1, run.log
     assert "hint: " in run.log

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import strategies as st
 
-from aimodels_fetcher import connections, deadlines, http_client, log, response, retry
+from aimodels_fetcher import connections, deadlines, documents, log, response, retry
 from aimodels_fetcher.errors import AimodelsError, FetchError
 from aimodels_fetcher.http_client import HttpClient, ResolvedUrl
 from support.fuzzing import fuzz
@@ -34,7 +34,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_CONNECT_SECONDS", 0.2)
     monkeypatch.setattr(response, "_WINDOW_SECONDS", 0.2)
     monkeypatch.setattr(response, "_SECONDS_TO_DISCARD", 0.2)
-    monkeypatch.setattr(http_client, "_DOCUMENT_SECONDS", 0.4)
+    monkeypatch.setattr(documents, "_DOCUMENT_SECONDS", 0.4)
     monkeypatch.setattr(deadlines, "_INTERVAL", 0.02)
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.001)
 

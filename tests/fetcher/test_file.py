@@ -112,7 +112,7 @@ def test_content_that_stays_wrong_is_refused(hub: Hub, fetch: Fetch) -> None:
     assert run.status == 1
     assert f"expected {sri(WEIGHTS)}, received sha256-" in run.log
     assert "hint:" in run.log
-    assert sum(r.path.startswith("/cdn/") for r in hub.log) == 3
+    assert sum(r.path.startswith("/cdn/") for r in hub.log) == 2, "both times the same"
 
 
 def test_more_bytes_than_listed_are_not_all_taken(hub: Hub, fetch: Fetch) -> None:
@@ -215,5 +215,5 @@ def test_a_spec_of_another_release_is_refused_clearly(hub: Hub, fetch: Fetch) ->
 def test_a_source_of_another_release_is_refused_clearly(fetch: Fetch) -> None:
     run = fetch("tree", {"ftp": {}}, include=None, exclude=[], integration=True)
     assert run.status == 1
-    assert "this release cannot fetch from sources of the kind ftp" in run.log
+    assert "this release cannot fetch from sources of the kind 'ftp'" in run.log
     assert "Traceback" not in run.log

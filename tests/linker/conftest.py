@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_linker import lock
 from support.fake_repo import Repo
 from support.linker import Linker
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing stops the machine in a test, so nothing needs to reach the disk."""
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
+@pytest.fixture(autouse=True)
+def _own_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tests that run at the same time do not wait for each other."""
+    monkeypatch.setattr(lock, "_ROOTS_DIRECTORY", str(tmp_path / "lock"))
 
 
 @pytest.fixture

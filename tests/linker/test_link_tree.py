@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_linker.dirfd import open_directory
+from aimodels_linker.absolute import open_directory
 from aimodels_linker.link_tree import Changes, compare, read_entry, record_of
 from aimodels_linker.write import Write
 from linker.helpers import A

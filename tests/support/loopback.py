@@ -50,6 +50,11 @@ class Request:
     sent_bytes: int = 0
 
     @property
+    def is_peek(self) -> bool:
+        """Whether only the beginning of a file is asked for."""
+        return self.headers.get("range") == "bytes=0-1023"
+
+    @property
     def token(self) -> str | None:
         kind, _, token = self.headers.get("authorization", "").partition(" ")
         return token if kind == "Bearer" else None

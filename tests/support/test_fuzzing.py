@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
+from support import fuzzing
 from support.fuzzing import SECONDS, fuzz
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ def test_inputs_are_the_same_in_each_run() -> None:
 
 def test_longer_runs_have_more_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     first = inputs()
+    clock = itertools.count(0.0, 0.1)
+    monkeypatch.setattr(fuzzing, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     monkeypatch.setenv(SECONDS, "0.2")
     longer = inputs()
     assert longer[: len(first)] == first

@@ -54,11 +54,14 @@ class Body:
         self.type = "text/plain"
         self.encoding = "identity"
         self.headers: dict[str, str] = {}
+        self.redirects: tuple[dict[str, str], ...] = ()
+        self.watch: Callable[[memoryview], object] | None = None
         self.validator: str | None = None
         self.partial = False
         self.start = start
         self.total: int | None = None
         self.capped = False
+        self.ended = False
         self.before: Callable[[], object] = lambda: None
         for name, value in changes.items():
             setattr(self, name, value)

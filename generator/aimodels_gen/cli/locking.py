@@ -11,6 +11,7 @@ import click
 
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.console import Console, result
+from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import summary
 from aimodels_gen.lock.model import Lock
@@ -127,15 +128,26 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
     lock_path = lock_file.path_for(path)
     target.spare(path, lock_path)
     wanted = load(path)
-    old = lock_file.read(lock_path) or Lock()
+    before = lock_file.text(lock_path)
+    old = Lock() if before is None else lock_file.parse(before, lock_path)
     try:
         resolved = resolve(wanted, old, options, console.status, console.warn)
     finally:
         console.done()
     lock_file.check_secrets(resolved.lock)
     text = render(resolved.lock, target.output_format, wanted.file)
+    after = lock_file.dumps(resolved.lock)
+
+    def unchanged() -> None:
+        if lock_file.text(lock_path) not in {before, after}:
+            raise LockError(
+                f"{lock_path} was changed by another program while this one was locking",
+                "run this again: what the other one has pinned stays",
+            )
+
     with Transaction() as files:
-        files.write(lock_path, lock_file.dumps(resolved.lock).encode("utf-8"))
+        files.check(unchanged)
+        files.write(lock_path, after.encode("utf-8"))
         target.write(text, files)
     for warning in resolved.warnings:
         console.warn(warning)

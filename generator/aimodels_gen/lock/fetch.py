@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import fetch, log
+from aimodels_fetcher.digests import BEGINNING
 from aimodels_fetcher.spec import FileSpec, TreeSpec
 from aimodels_gen.errors import StoreError
-from aimodels_gen.net.contents import EXAMINED, mistaken
+from aimodels_gen.net.contents import mistaken
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.hashes import nar_sri
 
@@ -157,7 +158,7 @@ def _mistaken(files: Mapping[str, Path]) -> dict[str, str]:
     found = {}
     for name, path in files.items():
         with path.open("rb") as stream:
-            what = mistaken(name, stream.read(EXAMINED))
+            what = mistaken(name, stream.read(BEGINNING))
         if what:
             found[name] = what
     return found

@@ -99,8 +99,13 @@ def read(path: Path) -> Lock | None:
         LockError: it is corrupt, or of a version that this program does not know.
         OSError: it cannot be read.
     """
-    content = documents.read(path, _MOST, LockError, _RESTORE)
+    content = text(path)
     return None if content is None else parse(content, path)
+
+
+def text(path: Path) -> str | None:
+    """Return the text in `path`, None if there is none; see `read`."""
+    return documents.read(path, _MOST, LockError, _RESTORE)
 
 
 def parse(content: str, path: Path) -> Lock:

@@ -13,7 +13,7 @@ from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.fetch import max_connections
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.wording import bytes_text, counted
-from aimodels_gen.errors import AimodelsError
+from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.lock.fetch import workspace
 from aimodels_gen.lock.model import FilesPin
 from aimodels_gen.net.contents import mistaken, warning
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from aimodels_fetcher.upstreams import Upstreams
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.failures import Failures
     from aimodels_gen.lock.model import Lock
@@ -156,12 +157,18 @@ class HashCompleter:
         for model in models:
             for one in model.sources:
                 files = [f for f in one.files if _is_unread(f) and f.git_blob_id is None]
-                if files:
-                    size = bytes_text(sum(file.size or 0 for file in files))
-                    more = " and more" if any(file.size is None for file in files) else ""
+                label, unhashed = one.source.label, [f for f in files if f.sha256 is None]
+                if unhashed:
+                    size = bytes_text(sum(file.size or 0 for file in unhashed))
+                    more = " and more" if any(file.size is None for file in unhashed) else ""
                     lines.append(
-                        f"{model.name}: {one.source.label} publishes no sha256 for "
-                        f"{counted(len(files), 'file')}; reading {size}{more} once to compute it"
+                        f"{model.name}: {label} publishes no sha256 for "
+                        f"{counted(len(unhashed), 'file')}; reading {size}{more} once to compute it"
+                    )
+                if sizeless := len(files) - len(unhashed):
+                    lines.append(
+                        f"{model.name}: {label} does not say the size of "
+                        f"{counted(sizeless, 'file')}; reading all of it once"
                     )
         return lines
 
@@ -175,15 +182,27 @@ class HashCompleter:
             if files:
                 versions = {file.path: file.version for file in files if file.version}
                 upstreams = self.clients.of(one.source).upstreams(one.source, versions)
-                examine = partial(self._examine, model.name, one.source.label)
-                unread += [Unread(file, upstreams, partial(examine, file.path)) for file in files]
+                examine = partial(self._examine, model.name, one.source.label, upstreams)
+                unread += [Unread(file, upstreams, partial(examine, file)) for file in files]
         return _Wanted(model, tuple(unread))
 
-    def _examine(self, name: str, label: str, path: str, beginning: bytes) -> None:
-        """Warn of a file that its server has, and that is not what its name says."""
-        what = mistaken(path, beginning)
-        if what:
-            self.warn(f"{name}: {warning(path, what, label)}")
+    def _examine(
+        self, name: str, label: str, upstreams: Upstreams, file: RemoteFile, beginning: bytes
+    ) -> None:
+        """Warn of a file that its server has, and that is not what its name says.
+
+        Raises:
+            SourceError: nothing shows that it is a file of the model.
+        """
+        path = file.path
+        _, url = upstreams.first(path) or (None, "")
+        found = mistaken(path, beginning, url)
+        if found and file.git_blob_id is None:
+            raise SourceError(
+                f"{path!r} of {label} is {found}", "look at what its address sends to a browser"
+            )
+        if found:
+            self.warn(f"{name}: {warning(path, found, label)}")
 
     def _hashed(self, unread: Sequence[Unread]) -> list[RemoteFile | AimodelsError]:
         progress = _Progress(self.report, [one.file for one in unread])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import SizeError, StatusError, TransientError
+from aimodels_fetcher.body import size_error
+from aimodels_fetcher.errors import StatusError, TransientError
 from aimodels_fetcher.http_client import ResolvedUrl
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.wording import bytes_text
@@ -89,11 +90,7 @@ class ActiveUpstream:
             self._check_room(response.url, response.total)
             self._file.set_size(response.total)
         elif response.total not in {None, size}:
-            raise SizeError(
-                f"expected {size} bytes, but {response.url} has {response.total} ({response.type})",
-                "the file has changed upstream, or a proxy or a login page is in the way",
-                received=response.total or 0,
-            )
+            raise size_error(size, response, response.total or 0)
         elif size == UNKNOWN and response.partial:
             raise self._bad_range(f"{response.url} sent a range of a file of unknown size")
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import TransientError
+from aimodels_fetcher.errors import SizeError, TransientError
 from aimodels_fetcher.parts import UNKNOWN
 
 if TYPE_CHECKING:
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from aimodels_fetcher.response import Response
 
 _FLUSH_SECONDS = 1.0
+_OTHER_SIZE = "the file has changed upstream, or a proxy or a login page is in the way"
 
 
-def receive(
+def receive(  # noqa: PLR0913 (what comes from where, and what goes where)
     response: Response,
     file: PartialFile,
     part: Part,
     buffer: memoryview,
     count: Callable[[int], None],
+    *,
+    to_the_end: bool = False,
 ) -> None:
     """Write what the body has of what is missing: of the part, or of the file if it is whole.
 
@@ -33,9 +36,12 @@ def receive(
         part: A part of the file, which was asked for.
         buffer: Memory to read into.
         count: Called with numbers of bytes that were written.
+        to_the_end: Whether a body that has the whole file must end with it, because nothing else
+            shows that the file is whole.
 
     Raises:
         TransientError: The body ended early, or its connection broke.
+        SizeError: The body goes on after the end of the file, or ends before it.
         DiskFullError, StopWorker: As `PartialFile.write`.
     """
     others = [] if response.partial else file.parts.take_all()
@@ -45,7 +51,8 @@ def receive(
             if not wanted.left:  # the size has become known, and it is behind
                 break
             _skip(response, wanted.at - position, buffer)
-            _fill(response, file, wanted, buffer, count)
+            end = to_the_end and not response.partial
+            _fill(response, file, wanted, buffer, count, to_the_end=end)
             position = wanted.end
     finally:
         file.give_back(others)
@@ -59,12 +66,14 @@ def _skip(response: Response, count: int, buffer: memoryview) -> None:
         count -= got
 
 
-def _fill(
+def _fill(  # noqa: PLR0913 (as above)
     response: Response,
     file: PartialFile,
     part: Part,
     buffer: memoryview,
     count: Callable[[int], None],
+    *,
+    to_the_end: bool,
 ) -> None:
     start = part.at
     filled, flushed = 0, time.monotonic()
@@ -72,6 +81,11 @@ def _fill(
         while (room := min(len(buffer), part.left) - filled) > 0:
             got = response.readinto(buffer[filled : filled + room])
             filled += got
+            if to_the_end and part.at + filled == file.parts.size:
+                # Before the last bytes are written: with them the file is whole for others.
+                held, filled = filled, 0
+                _check_end(response, file.parts.size)
+                filled = held
             now = time.monotonic()
             if got == room or not got or now - flushed > _FLUSH_SECONDS:
                 data, filled, flushed = buffer[:filled], 0, now
@@ -83,8 +97,30 @@ def _fill(
             count(file.write(part, buffer[:filled]))
     if part.left and file.parts.size == UNKNOWN:
         file.set_size(part.at)
+    elif part.left and part.at and response.ended and not response.partial:
+        # Or the connection broke: then it will not end there again.
+        raise size_error(file.parts.size, response, part.at)
     # Some servers send less than was asked for at a time: there is nothing wrong with that.
     elif part.left and (part.at == start or not response.capped):
         raise TransientError(
             f"{response.url}: the connection ended after {part.at} of {file.parts.size} bytes"
         )
+
+
+def _check_end(response: Response, size: int) -> None:
+    """Refuse a body that goes on after the end of the file: it may have no end."""
+    if not response.capped and response.readinto(memoryview(bytearray(1))):
+        raise SizeError(
+            f"expected {size} bytes, but {response.url} sends more ({response.type})",
+            _OTHER_SIZE,
+            received=size + 1,
+        )
+
+
+def size_error(size: int, response: Response, received: int) -> SizeError:
+    """Return the error for an answer that has another number of bytes than the file."""
+    return SizeError(
+        f"expected {size} bytes, but {response.url} has {received} ({response.type})",
+        _OTHER_SIZE,
+        received=received,
+    )

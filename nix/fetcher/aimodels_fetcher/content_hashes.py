@@ -29,7 +29,8 @@ class Unread:
     Args:
         file: What is known of it.
         upstreams: Servers that have it.
-        examine: Called with its first bytes, up to 512, once all is there and right; by any thread.
+        examine: Called with its first bytes, up to 1,024, once all is there and right, by any
+            thread. What it raises is why the file failed.
     """
 
     file: RemoteFile

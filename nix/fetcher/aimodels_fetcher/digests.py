@@ -5,13 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SRI_SHA256 = re.compile(r"sha256-([A-Za-z0-9+/]{43}=)")
-_BEGINNING = 512  # bytes
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 LFS_POINTER_START = "version https://git-lfs.github.com/spec/v1"
 """The first line of every Git LFS pointer (git-lfs, docs/spec.md)."""
+
+
+BEGINNING = 1024
+"""Bytes of a file that are enough to tell what kind of file it is."""
 
 
 def sri_to_hex(sri: str) -> str:
@@ -37,6 +44,11 @@ def hex_to_sri(digest: str) -> str:
     if not _HEX_SHA256.fullmatch(digest):
         raise ValueError(f"{digest!r} is not a sha256 in 64 hex digits")
     return "sha256-" + base64.b64encode(bytes.fromhex(digest)).decode()
+
+
+def new_hash(algorithm: str) -> hashlib._Hash:
+    """Return a hash by hashlib's name; weak ones too, with which servers find damaged files."""
+    return hashlib.new(algorithm, usedforsecurity=False)
 
 
 def git_blob_header(size: int) -> bytes:
@@ -72,26 +84,41 @@ class Verifier:
             size before the content, so it must be known at the start.
 
     Attributes:
-        size: Number of bytes so far.
-        beginning: The first 512 of them.
+        size: Bytes so far.
+        beginning: The first `BEGINNING` of them.
     """
 
     def __init__(self, git_size: int | None = None) -> None:
         self._sha256 = hashlib.sha256()
+        self._others: dict[str, hashlib._Hash] = {}
         self._git = None
         if git_size is not None:
             self._git = hashlib.sha1(git_blob_header(git_size), usedforsecurity=False)
         self.size = 0
         self.beginning = b""
 
+    def add(self, algorithms: Iterable[str]) -> None:
+        """Hash with more algorithms, as hashlib names them; only before the first byte."""
+        for name in algorithms:
+            self._others.setdefault(name, new_hash(name))
+
     def update(self, data: bytes | memoryview) -> None:
         """Add the next bytes of the file."""
-        if self.size < _BEGINNING:
-            self.beginning += bytes(data[: _BEGINNING - self.size])
+        if self.size < BEGINNING:
+            self.beginning += bytes(data[: BEGINNING - self.size])
         self.size += len(data)
         self._sha256.update(data)
         if self._git is not None:
             self._git.update(data)
+        for other in self._others.values():
+            other.update(data)
+
+    def hexdigest(self, algorithm: str) -> str | None:
+        """Return the hex digest of all bytes so far; None for an algorithm not asked for."""
+        if algorithm == "sha256":
+            return self.sha256
+        other = self._others.get(algorithm)
+        return other.hexdigest() if other else None
 
     @property
     def sha256(self) -> str:

@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from aimodels_fetcher.workers import Task, Workers
 
 _BUFFER = 1 << 20
-_CORRUPT_TRIES = 3  # whole downloads, before wrong content is taken for what the servers have
+# Whole downloads, before wrong content is taken for what the servers have.
+_CORRUPT_TRIES = 3
+_SAME_CORRUPT_TRIES = 2  # of the same bytes
+_CHANGED = (
+    "the file has changed upstream, or a proxy on the way alters it: "
+    "compare with {}, then lock again"
+)
+_CONTRADICTS = (
+    "the server's checksum is of other content than it sends: tell the owner of {}, or take the "
+    "file from another address"
+)
 
 
 class Download:
@@ -59,7 +69,7 @@ class Download:
         self._done = done
         self._lock = threading.Lock()
         self._abandoned = False
-        self._corrupt = 0
+        self._corrupt: list[str] = []
         start = upstreams.first(remote.path)
         if start is None:
             raise FetchError(
@@ -93,7 +103,7 @@ class Download:
         self._attempt.file.close()
 
     def _new_attempt(self, start: tuple[Upstream, str]) -> RangeDownload:
-        file = PartialFile(self._target, self.remote.size)
+        file = PartialFile(self._target, self.remote.size, self.remote.most)
         return RangeDownload(self.remote, self._upstreams, start, file, self._workers)
 
     def _fetch(self, attempt: RangeDownload, part: Part, buffer: memoryview) -> None:
@@ -119,43 +129,68 @@ class Download:
 
     def _verify(self, attempt: RangeDownload, buffer: memoryview) -> None:
         """Hash the file while it is being fetched, and start over if it is not what was listed."""
-        git = self.remote.git_blob_id is not None
-        got = hash_behind(attempt.file, buffer, git=git, discarded=self._workers.wake)
+        # A hash that was pinned, or a git id, decides; what servers publish, where there is none,
+        # and where it is being pinned.
+        decided = self.remote.is_identified and not self._upstreams.strict
+        got = hash_behind(
+            attempt.file,
+            buffer,
+            git=self.remote.git_blob_id is not None,
+            algorithms=lambda: () if decided else attempt.published.algorithms,
+            discarded=self._workers.wake,
+        )
         wrong = mismatch(self.remote, got, len(attempt.validators))
+        odd = None if wrong else attempt.published.difference(got, attempt.upstream_url[0])
         attempt.file.close()
         if wrong:
-            self._start_over(attempt, wrong)
+            self._start_over(attempt, got, wrong, _CHANGED)
+        elif odd and not decided:
+            self._start_over(attempt, got, odd, _CONTRADICTS)
         else:
+            if odd:
+                say(f"{attempt.name}: {odd}; what it sent is what was asked for")
             self._upstreams.succeeded(attempt.upstream_url[0], self.remote.path)
             self._done(got)
             self.finished = True
         self._workers.wake()
 
-    def _start_over(self, attempt: RangeDownload, wrong: str) -> None:
+    def _start_over(self, attempt: RangeDownload, got: Verifier, wrong: str, hint: str) -> None:
         """Have it fetched once more, from the next upstream if there is one.
+
+        Args:
+            attempt: What has been fetched.
+            got: Its hashes.
+            wrong: What is wrong with it.
+            hint: The next step, with a place for the URL.
 
         Raises:
             ContentError: That has been tried often enough.
         """
-        size = attempt.file.parts.size
-        upstream, url = attempt.upstream_url
-        changed = ", with an ETag that changed on the way" if len(attempt.validators) > 1 else ""
-        error = ContentError(
-            f"{attempt.name}: {wrong} ({bytes_text(size)} of {attempt.type}{changed})",
-            "the file has changed upstream, or a proxy on the way alters it: "
-            f"compare with {public(url)}, then lock again",
-            path=self.remote.path,
-            received=size,
-        )
-        self._corrupt += 1
+        upstream, _ = attempt.upstream_url
+        error = _content_error(attempt, self.remote.path, wrong, hint)
+        self._corrupt.append(got.sha256)
         self._upstreams.failed(upstream, self.remote.path, error)
         following = self._upstreams.after(upstream, self.remote.path)
-        if self._corrupt >= _CORRUPT_TRIES and not following:
+        again = self._corrupt.count(got.sha256) < _SAME_CORRUPT_TRIES
+        if not following and not (again and len(self._corrupt) < _CORRUPT_TRIES):
             raise error
         say(f"{error}; fetching it again")
-        self._workers.counter.add(-size)
+        self._workers.counter.add(-got.size)
         fresh = self._new_attempt(following or attempt.upstream_url)
         with self._lock:
             self._attempt = fresh
             if self._abandoned:
                 fresh.file.close()
+
+
+def _content_error(attempt: RangeDownload, path: str, wrong: str, hint: str) -> ContentError:
+    _, url = attempt.upstream_url
+    size = attempt.file.parts.size
+    changed = ", with an ETag that changed on the way" if len(attempt.validators) > 1 else ""
+    return ContentError(
+        f"{attempt.name}: {wrong} ({bytes_text(size)} of {attempt.type}{changed})",
+        hint.format(public(url)),
+        path=path,
+        received=size,
+        difference=wrong,
+    )

@@ -36,15 +36,23 @@ class ContentError(FetchError):
         message: As for every error.
         hint: As for every error.
         path: Path of the file in the model.
-        received: Number of bytes that arrived.
+        received: Number of bytes that arrived, or were announced.
+        difference: What was expected and what was received, or empty.
     """
 
     def __init__(
-        self, message: str, hint: str | None = None, *, path: str = "", received: int = 0
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        path: str = "",
+        received: int = 0,
+        difference: str = "",
     ) -> None:
         super().__init__(message, hint)
         self.path = path
         self.received = received
+        self.difference = difference
 
 
 class TransientError(AimodelsError):
@@ -78,12 +86,12 @@ class UnexpectedAnswerError(TransientError):
 
 
 class SizeError(TransientError):
-    """An answer that announces another number of bytes than was listed.
+    """An answer that announces, or has, another number of bytes than was listed.
 
     Args:
         message: As for every error.
         hint: As for every error.
-        received: The announced number of bytes.
+        received: That number of bytes.
     """
 
     def __init__(self, message: str, hint: str | None = None, *, received: int) -> None:

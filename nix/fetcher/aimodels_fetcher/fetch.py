@@ -9,7 +9,7 @@ from itertools import starmap
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import layout
-from aimodels_fetcher.digests import sri_to_hex
+from aimodels_fetcher.digests import hex_to_sri, sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
@@ -135,9 +135,16 @@ def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> Non
 
 def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
     """Return a file that is wanted with what is known of its content."""
-    if file.sha256 or file.path not in hashes:
+    if file.path not in hashes:
         return file
-    return replace(file, sha256=sri_to_hex(hashes[file.path]))
+    sha256 = sri_to_hex(hashes[file.path])
+    if file.sha256 not in {None, sha256}:
+        raise FetchError(
+            f"{file.path!r} is listed with {hex_to_sri(file.sha256 or '')}, and expected to have "
+            f"{hashes[file.path]}",
+            "the file has changed upstream, or a mirror or proxy alters the listing",
+        )
+    return replace(file, sha256=sha256)
 
 
 def _fetch_entry(

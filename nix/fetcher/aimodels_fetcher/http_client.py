@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import urljoin
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aimodels_fetcher.connections import Connections
+from aimodels_fetcher.documents import Document, parse_json, read_document
 from aimodels_fetcher.errors import (
-    FetchError,
     StatusError,
     TransientError,
-    UnexpectedAnswerError,
 )
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.log import say
@@ -23,7 +18,6 @@ from aimodels_fetcher.redirects import EXPIRED, Redirects
 from aimodels_fetcher.response import Response
 from aimodels_fetcher.retry import TRIES, retrying
 from aimodels_fetcher.urls import origin, public
-from aimodels_fetcher.wording import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,12 +25,6 @@ if TYPE_CHECKING:
     import requests
 
 T = TypeVar("T")
-
-_DOCUMENT_BYTES = 2 << 20  # a page of 1,000 rows has about 0.4 MB
-_DOCUMENT_SECONDS = 120.0
-_MOST_BRACKETS = 100_000  # of a JSON document
-# One document at a time: some take twenty times their size while they are parsed.
-_parsing = threading.Lock()
 
 
 class ResolvedUrl:
@@ -64,21 +52,6 @@ class Head:
     status: int
     headers: Mapping[str, str]
     url: str
-
-
-@dataclass(frozen=True)
-class Document(Generic[T]):
-    """A parsed document.
-
-    Attributes:
-        content: What the parser made of it.
-        next_page: URL of the next page of a listing, or None after the last.
-        headers: Of the answer; their names are case-insensitive.
-    """
-
-    content: T
-    next_page: str | None
-    headers: Mapping[str, str]
 
 
 class HttpClient:
@@ -143,19 +116,12 @@ class HttpClient:
             if resolved.found == found:
                 resolved.found = None
             raise
-        answer = Response(response)
-        try:
+        with closing(Response(response)) as answer:
             yield answer
-        finally:
-            answer.close()
 
     def get_json(self, url: str) -> tuple[Any, str | None]:
-        """GET a JSON document: the document, and the URL of the next page or None.
-
-        Raises:
-            StatusError, FetchError: As `get_document`.
-        """
-        document = self.get_document(url, _parse_json, "JSON")
+        """GET a JSON document, as `get_document`: it, and the URL of the next page or None."""
+        document = self.get_document(url, parse_json, "JSON")
         return document.content, document.next_page
 
     def get_document(
@@ -175,16 +141,7 @@ class HttpClient:
 
         def attempt() -> Document[T]:
             with self.get(ResolvedUrl(url)) as answer:
-                body = _whole(answer, most or _DOCUMENT_BYTES)
-                try:
-                    with _parsing:
-                        content = parse(body)
-                except (ValueError, RecursionError) as error:
-                    raise UnexpectedAnswerError(
-                        f"{public(url)} did not answer with {kind}, but with {answer.type}"
-                    ) from error
-                following = urljoin(url, answer.next_page) if answer.next_page else None
-                return Document(content, following, answer.headers)
+                return read_document(url, answer, parse, kind, most)
 
         return retrying(attempt, tries=lambda: self.tries, patience=self.patience)
 
@@ -244,32 +201,3 @@ class HttpClient:
         response = self._requests.checked(self._requests.follow(url, headers), url)
         resolved.found = response.url if response.url != url else None
         return response
-
-
-def _whole(answer: Response, most: int) -> bytes:
-    """Read a document, which may neither be large nor take long: people wait for it."""
-    body = bytearray()
-    buffer = memoryview(bytearray(1 << 16))
-    start = time.monotonic()
-    while count := answer.readinto(buffer):
-        body += buffer[:count]
-        if len(body) > most:
-            raise FetchError(
-                f"{answer.url} is too large for what it should be: over {bytes_text(most)}",
-                "check the address",
-            )
-        if time.monotonic() - start > _DOCUMENT_SECONDS:
-            raise FetchError(
-                f"{answer.url} is too slow: {bytes_text(len(body))} in {_DOCUMENT_SECONDS:.0f} s",
-                "try again later, or from a faster network",
-            )
-    if answer.ended_early:
-        raise TransientError(f"{answer.url}: the connection ended early")
-    return bytes(body)
-
-
-def _parse_json(body: bytes) -> Any:  # noqa: ANN401 (whatever JSON has)
-    """Parse JSON that is not mostly brackets: each takes 100 times the memory of its byte."""
-    if body.count(b"[") + body.count(b"{") > _MOST_BRACKETS:
-        raise ValueError("brackets")
-    return json.loads(body)

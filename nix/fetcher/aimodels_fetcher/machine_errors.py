@@ -71,11 +71,11 @@ def connection_hint(reason: str) -> str | None:
     return next((_HINTS[n] for n in (errno.EMFILE, errno.ENFILE) if f"[Errno {n}]" in reason), None)
 
 
-def _of_system(error: OSError) -> tuple[str, str] | None:
+def _of_system(error: OSError) -> tuple[str, str]:
     if isinstance(error, FileNotFoundError) and not _has_working_directory():
         return "the working directory has been removed", "change to a directory that exists"
     if error.strerror is None:  # made by Python code, and not by the system
-        return None
+        return str(error), _LOOK
     where = f"{_text(error.filename)}: " if error.filename else ""
     return where + error.strerror, _HINTS.get(error.errno or 0, _LOOK)
 

@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from aimodels_fetcher.errors import DiskFullError
+from aimodels_fetcher.errors import ContentError, DiskFullError
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.shared_parts import SharedParts
 from aimodels_fetcher.wording import bytes_text
@@ -32,13 +32,15 @@ class PartialFile:
     Args:
         target: Where it is written.
         size: Bytes, or None where that is not known.
+        most: Bytes that a file of unknown size may have; None for what there is space for.
 
     Attributes:
         parts: Who writes which bytes, and how far they have come.
     """
 
-    def __init__(self, target: Target, size: int | None) -> None:
+    def __init__(self, target: Target, size: int | None, most: int | None = None) -> None:
         self.target = target
+        self._most = most
         self.parts = SharedParts(target.parts(UNKNOWN if size is None else size))
         self._lock = threading.Lock()
         self._file: FileIO | None = None
@@ -72,6 +74,7 @@ class PartialFile:
 
         Raises:
             DiskFullError: There is no space left.
+            ContentError: The file may have no end.
             StopWorker: The file is closed.
         """
         wanted = self.parts.reserve(part, len(data))
@@ -89,6 +92,8 @@ class PartialFile:
                 "then build again",
             ) from error
         self.parts.advance(part, written)
+        if self.parts.size == UNKNOWN:
+            self._check_end(part.at)
         return written
 
     def give_back(self, parts: Iterable[Part]) -> None:
@@ -130,6 +135,17 @@ class PartialFile:
         with self._lock:
             self.parts.close()
         self._close_unused()
+
+    def _check_end(self, written: int) -> None:
+        self._most = self.target.most() if self._most is None else self._most
+        if written > self._most:
+            more = f"more than {bytes_text(self._most)} have come, and no size was given"
+            raise ContentError(
+                more,
+                "it may have no end: look at what its address sends; what is larger needs more "
+                "space on the disk",
+                difference=more,
+            )
 
     def _close_unused(self) -> None:
         with self._lock:

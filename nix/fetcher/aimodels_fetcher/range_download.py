@@ -16,7 +16,7 @@ from aimodels_fetcher.errors import (
 )
 from aimodels_fetcher.log import say
 from aimodels_fetcher.retry import PATIENT_TRIES, TRIES, TRIES_BEFORE_ANOTHER, retrying
-from aimodels_fetcher.verification import is_another
+from aimodels_fetcher.verification import PublishedChecksums, is_another, not_twice
 
 if TYPE_CHECKING:
     from aimodels_fetcher.errors import AimodelsError
@@ -40,6 +40,7 @@ class RangeDownload:
 
     Attributes:
         file: Where it is written.
+        published: What the upstreams' answers say of its content.
         validators: Which upstreams the parts have come from, and with which ETag (or date).
         type: Content type of the last response.
     """
@@ -53,11 +54,13 @@ class RangeDownload:
         workers: Workers,
     ) -> None:
         self.file = file
+        self.published = PublishedChecksums()
         self.validators: set[tuple[Upstream, str | None]] = set()
         self.type = ""
         self._path = remote.path
         self._etag = remote.etag
-        self._strict = upstreams.strict and not (remote.sha256 or remote.git_blob_id)
+        self._identified = remote.is_identified
+        self._strict = upstreams.strict and not self._identified
         self._responses = 0
         self._upstreams = upstreams
         self._workers = workers
@@ -94,7 +97,7 @@ class RangeDownload:
 
         try:
             retrying(
-                lambda: self._attempt(active, part, buffer),
+                not_twice(lambda: self._attempt(active, part, buffer), self._path),
                 progress=lambda: part.at,
                 tries=tries,
                 patience=active.upstream.client.patience,
@@ -116,10 +119,12 @@ class RangeDownload:
 
         def receive_checked(response: Response) -> None:
             self._check_validator(active, response)
+            self.published.note(active.upstream, response)
             self.type = response.type
             if active.check(response, part):
                 self._workers.wake()
-            receive(response, self.file, part, buffer, self._workers.counter.add)
+            count, end = self._workers.counter.add, not self._identified
+            receive(response, self.file, part, buffer, count, to_the_end=end)
 
         try:
             active.ask(part, self._if_range(active), receive_checked)

@@ -66,6 +66,8 @@ class Redirects:
     ) -> requests.Response:
         """Return the response that a URL leads to, whatever its status; the body is not read.
 
+        Its `history` has the redirects.
+
         Args:
             url: What to ask for.
             headers: To send, beside those of all requests.
@@ -80,6 +82,7 @@ class Redirects:
         if before and url.startswith(f"{before}/"):
             url = after + url[len(before) :]
         asked = url
+        redirects: list[requests.Response] = []
         for _ in range(_MAX_REDIRECTS):
             self._limit.wait()
             trusted = origin(url) == self.origin
@@ -87,8 +90,10 @@ class Redirects:
                 method, url, {**self._headers, **headers}, self._authorize if trusted else None
             )
             if once or not response.is_redirect:
+                response.history = redirects
                 return response
             Response(response).discard()
+            redirects.append(response)
             location = response.headers["location"]
             target = _target(url, location)
             if not target:

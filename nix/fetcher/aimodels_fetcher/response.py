@@ -9,6 +9,7 @@ import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from aimodels_fetcher.coding import ENCODINGS, CodedBody
 from aimodels_fetcher.deadlines import deadline
 from aimodels_fetcher.errors import FetchError, TransientError
 from aimodels_fetcher.http_errors import sorted_fault
@@ -17,7 +18,7 @@ from aimodels_fetcher.retry import SLOWEST
 from aimodels_fetcher.urls import public
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import requests
 
@@ -28,8 +29,6 @@ _PIECE = 16 << 10  # bytes
 _PIECES_TO_DISCARD = 4
 _SECONDS_TO_DISCARD = 5.0
 _PARTIAL_CONTENT = 206
-_ENCODINGS = {"identity", "gzip", "x-gzip", "deflate"}
-_ZLIB_OR_GZIP = 47  # zlib.decompressobj: 15 bits of window, and take either header
 
 
 class Response:
@@ -45,12 +44,16 @@ class Response:
     Attributes:
         url: Where the answer came from, without its query.
         headers: All of them; names are case-insensitive.
+        redirects: Headers of the redirects that led to it.
         total: Size of the whole file in bytes, or None where the answer does not say.
+        watch: Called with what has been read of the body, where something is to be told of it.
     """
 
     def __init__(self, response: requests.Response) -> None:
         self.url = public(response.url)
         self.headers: Mapping[str, str] = response.headers
+        self.redirects = tuple(redirect.headers for redirect in response.history)
+        self.watch: Callable[[memoryview], object] | None = None
         self.type = response.headers.get("Content-Type", "an unnamed type").partition(";")[0]
         self.validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
         self.encoding = response.headers.get("Content-Encoding", "identity").lower()
@@ -59,9 +62,7 @@ class Response:
         self._http = cast("StrictResponse", response.raw._fp)  # noqa: SLF001 (see above)
         self._left = self._http.length
         self._plain = self.encoding == "identity" and not self._http.chunked
-        self._decoder = None if self.encoding == "identity" else zlib.decompressobj(_ZLIB_OR_GZIP)
-        self._coded = b""  # has arrived, and is not decoded yet
-        self._pending = memoryview(b"")  # is decoded, and not taken yet
+        self._body = CodedBody(self.encoding, self._http.read1)
         self._broken = False
         self._window_start = time.monotonic()
         self._window_bytes = 0
@@ -85,10 +86,12 @@ class Response:
             TransientError: The connection broke, stands still, or is next to standing still.
         """
         try:
-            count = self._read_plain(buffer) if self._plain else self._read_in_time(buffer)
+            count = self._read_plain(buffer) if self._plain else self._read_coded(buffer)
         except (OSError, http.client.HTTPException, zlib.error) as error:
             self._broken = True
             raise sorted_fault(self.url, error, crowded=False) from error
+        if self.watch:
+            self.watch(buffer[:count])
         self._window_bytes += count
         seconds = time.monotonic() - self._window_start
         if seconds > _WINDOW_SECONDS:
@@ -108,6 +111,11 @@ class Response:
     def ended_early(self) -> bool:
         """Whether less of the body has come than the length that its header gave."""
         return self._plain and bool(self._left)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a body without a length is over, once nothing more can be read of it."""
+        return self._left is None and (self._plain or self._http.isclosed())
 
     @property
     def next_page(self) -> str | None:
@@ -151,43 +159,19 @@ class Response:
             self._left -= count
         return count
 
-    def _read_in_time(self, buffer: memoryview) -> int:
+    def _read_coded(self, buffer: memoryview) -> int:
         """Read a body that has more than its bytes: sizes of chunks, trailers, blocks of a code.
 
         None of that may take longer than a single read, whatever its pieces are.
         """
-        with deadline(self._http.sock, self._http.read_seconds) as reading:
-            try:
-                return self._read_coded(buffer)
-            finally:
-                if reading.passed:
-                    raise TimeoutError(f"no piece of the body in {self._http.read_seconds:.0f} s")
-
-    def _read_coded(self, buffer: memoryview) -> int:
-        if self.encoding not in _ENCODINGS:
+        if self.encoding not in ENCODINGS:
             raise TransientError(
                 f"{self.url} is encoded as {self.encoding!r}, which was not asked for",
                 hint="a proxy interferes, or the endpoint is not a Hub",
             )
-        while not self._pending:
-            self._coded = self._coded or self._http.read1(_PIECE)
-            if not self._coded:
-                if self._decoder and not self._decoder.eof:
-                    raise TransientError(f"{self.url}: the connection ended early")
-                return 0
-            self._pending = memoryview(self._decoded())
-        count = min(len(buffer), len(self._pending))
-        buffer[:count] = self._pending[:count]
-        self._pending = self._pending[count:]
-        return count
-
-    def _decoded(self) -> bytes:
-        """Decode some of what has arrived: a few bytes may stand for very many."""
-        coded, self._coded = self._coded, b""
-        if not self._decoder:
-            return coded
-        if self._decoder.eof:  # another member follows (RFC 1952, 2.2)
-            self._decoder = zlib.decompressobj(_ZLIB_OR_GZIP)
-        data = self._decoder.decompress(coded, _PIECE)
-        self._coded = self._decoder.unconsumed_tail or self._decoder.unused_data
-        return data
+        with deadline(self._http.sock, self._http.read_seconds) as reading:
+            try:
+                return self._body.readinto(buffer)
+            finally:
+                if reading.passed:
+                    raise TimeoutError(f"no piece of the body in {self._http.read_seconds:.0f} s")

@@ -105,7 +105,9 @@ def read_spec(path: Path) -> Spec:
         data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         return _parse(data)
     except OSError as error:
-        raise FetchError(f"cannot read the spec {path}: {error.strerror}") from error
+        raise FetchError(
+            f"cannot read the spec {path}: {error.strerror}", "name the JSON file that Nix made"
+        ) from error
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise FetchError(

@@ -43,6 +43,10 @@ class Target(ABC):
         """Return for how many bytes there is space, or None where that does not matter."""
         return shutil.disk_usage(self.directory).free
 
+    def most(self) -> int:
+        """Return how many bytes a file of unknown size may have: it may have no end."""
+        return shutil.disk_usage(self.directory).free
+
     @abstractmethod
     def discard(self, file: FileIO, start: int, end: int) -> None:
         """Give up bytes that have been verified, where the file is not to stay."""

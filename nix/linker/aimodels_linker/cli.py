@@ -6,7 +6,7 @@ import argparse
 
 from aimodels_linker.errors import LinkError
 from aimodels_linker.log import print_error
-from aimodels_linker.messages import explain
+from aimodels_linker.messages import explain, explain_unexpected
 from aimodels_linker.spec import read_spec
 from aimodels_linker.sync import link, unlink
 
@@ -26,12 +26,19 @@ def main(argv: list[str]) -> int:
         )
     arguments = parser.parse_args(argv)
     try:
-        spec = read_spec(arguments.spec)
-        try:
-            complete = _COMMANDS[arguments.command](spec, dry_run=arguments.dry_run)
-        except OSError as error:
-            raise explain(error, spec) from error
+        complete = _run(arguments.command, arguments.spec, dry_run=arguments.dry_run)
     except LinkError as error:
         print_error(error)
         return 1
+    except Exception as error:  # noqa: BLE001 (the last line of defence)
+        print_error(explain_unexpected(error))
+        return 1
     return 0 if complete else 1
+
+
+def _run(command: str, path: str, *, dry_run: bool) -> bool:
+    spec = read_spec(path)
+    try:
+        return _COMMANDS[command](spec, dry_run=dry_run)
+    except OSError as error:
+        raise explain(error, spec) from error

@@ -11,20 +11,23 @@ import errno
 import os
 import stat
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimodels_linker.errors import InTheWayError, LinkError
+from aimodels_linker.errors import InTheWayError
+from aimodels_linker.ownership import is_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-NO_FOLLOW = _DIRECTORY | os.O_NOFOLLOW
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+"""Flags of `os.open` for a directory."""
+
+NO_FOLLOW = DIRECTORY | os.O_NOFOLLOW
 """Flags of `os.open` for a directory that is not the target of a link."""
 
 # O_NONBLOCK: opening a pipe does not wait for its writer.
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _TAKEN = {errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY}
 _NO_FILE = {errno.ENOENT, errno.ELOOP, errno.ENXIO}
 
@@ -59,6 +62,11 @@ class Directory:
         """Whether names in this directory can be created and removed."""
         return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor)
 
+    @property
+    def private(self) -> bool:
+        """Whether nobody but root and the user that we run as can write to this directory."""
+        return is_private(os.fstat(self.descriptor))
+
     def look_up(self, name: str) -> str | Kind | None:
         """Return what a name stands for: the target of a link, a kind, or None for nothing."""
         with self.errors_at(name):
@@ -82,31 +90,44 @@ class Directory:
             descriptor = os.open(name, NO_FOLLOW, dir_fd=self.descriptor)
         return Directory(descriptor, f"{self.path}/{name}")
 
-    def read(self, path: str, limit: int) -> bytes | None:
-        """Return the first bytes of a regular file, or None if there is none.
+    def open_file(self, path: str) -> BinaryIO | None:
+        """Open a regular file to read it, or return None if there is none.
 
         Args:
-            path: A path below this directory. A link is not followed in its last part.
+            path: A path below this directory. Links are not followed.
+
+        Raises:
+            InTheWayError: A part of the path is not a directory.
+        """
+        parent, _, name = path.rpartition("/")
+        with contextlib.suppress(FileNotFoundError), self.open_below(parent) as directory:
+            with self.errors_at(path):
+                # Opening a device may do something, so we look first.
+                if not stat.S_ISREG(os.lstat(name, dir_fd=directory).st_mode):
+                    return None
+                try:
+                    descriptor = os.open(name, _READ, dir_fd=directory)
+                except OSError as error:
+                    if error.errno in _NO_FILE:
+                        return None
+                    raise
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return os.fdopen(descriptor, "rb")
+            os.close(descriptor)
+        return None
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Return the first bytes of a regular file, or None if there is none; see `open_file`.
+
+        Args:
+            path: A path below this directory.
             limit: The maximum number of bytes.
         """
-        with self.errors_at(path):
-            try:
-                descriptor = os.open(path, _READ, dir_fd=self.descriptor)
-            except OSError as error:
-                if error.errno in _NO_FILE:
-                    return None
-                raise
-            with os.fdopen(descriptor, "rb") as file:
-                regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-                return file.read(limit) if regular else None
-
-    def exists(self, path: str) -> bool:
-        """Whether a path exists; the target of a link, if the path is one."""
-        try:
-            os.stat(path, dir_fd=self.descriptor)
-        except OSError:
-            return False
-        return True
+        file = self.open_file(path)
+        if file is None:
+            return None
+        with file:  # as much memory as is asked for is taken, whatever comes
+            return file.read(min(limit, os.fstat(file.fileno()).st_size))
 
     @contextlib.contextmanager
     def open_below(self, path: str, *, create: bool = False) -> Iterator[int]:
@@ -148,23 +169,6 @@ class Directory:
         return OSError(error.errno, error.strerror, absolute)
 
 
-def open_directory(path: str, *, create: bool = False) -> Directory:
-    """Open a directory by its path, which may be a link, or lead through links.
-
-    Args:
-        path: An absolute path.
-        create: Whether to create it and its parents if they are missing.
-
-    Raises:
-        LinkError: As root, at a link that another user has made: it could lead anywhere.
-    """
-    if os.geteuid() == 0:
-        _check_links(path)
-    if create:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    return Directory(os.open(path, _DIRECTORY), path)
-
-
 def _open_no_follow(descriptor: int, name: str, *, create: bool) -> int:
     try:
         return os.open(name, NO_FOLLOW, dir_fd=descriptor)
@@ -174,19 +178,3 @@ def _open_no_follow(descriptor: int, name: str, *, create: bool) -> int:
     with contextlib.suppress(FileExistsError):  # another program may create it at the same time
         os.mkdir(name, dir_fd=descriptor)
     return os.open(name, NO_FOLLOW, dir_fd=descriptor)
-
-
-def _check_links(path: str) -> None:
-    parts = path.split("/")
-    for count in range(2, len(parts) + 1):
-        part = "/".join(parts[:count])
-        try:
-            status = os.lstat(part)
-        except OSError:
-            return
-        if stat.S_ISLNK(status.st_mode) and status.st_uid != 0:
-            raise LinkError(
-                f"{part} is a link to {Path(part).readlink()} that root did not make, so root "
-                "does not follow it",
-                "make it as root, or configure the directory that it leads to",
-            )

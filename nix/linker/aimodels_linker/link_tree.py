@@ -9,12 +9,16 @@ A link tree has what huggingface_hub would have made, except that its blobs are 
 
 from __future__ import annotations
 
+import contextlib
+import os
+import posixpath
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from aimodels_linker.dirfd import open_directory
-from aimodels_linker.errors import LinkError
+from aimodels_linker.dirfd import DIRECTORY, Directory
+from aimodels_linker.errors import InTheWayError, LinkError
 from aimodels_linker.state import DirectoryRecord
 from aimodels_linker.walk import walk
 from aimodels_linker.write import Write
@@ -22,15 +26,17 @@ from aimodels_linker.write import Write
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from aimodels_linker.dirfd import Directory
-
 Wanted: TypeAlias = "Mapping[str, str | bytes]"
 """What has to be in a link tree: path -> the target of a link, or the bytes of a file."""
 
 InStore: TypeAlias = "Callable[[str], bool]"
 """Whether the target of a link is in the Nix store."""
 
-_MAX_SIZE = 1 << 28  # bytes of a listing or a ref; real ones have a few MiB at most
+_MAX_SIZE = 1 << 28  # bytes of a listing or a ref in the store
+_MAX_REF = 41  # bytes: a commit, and a newline
+_MAX_FOREIGN = 100_000  # files that programs have added to any repository
+_MAX_VERSIONS = 10  # and to one with many files, so many times as many
+_MAX_LINKS = 40  # from one to another
 _BLOB = re.compile(r"(?:\.\./)+(blobs/[^/]+)")
 
 # A ref that is there has its snapshot, and a link in a snapshot has its blob.
@@ -65,7 +71,7 @@ def read_entry(path: str) -> Wanted:
         LinkError: The path is not an entry of a cache.
     """
     wanted: dict[str, str | bytes] = {}
-    with open_directory(path) as directory:
+    with Directory(os.open(path, DIRECTORY), path) as directory:
         for node, target in walk(directory).nodes.items():
             top = _top(node)
             if top == "blobs":
@@ -98,13 +104,18 @@ def sort_writes(writes: Iterable[Write]) -> list[Write]:
 
 def is_link_tree(directory: Directory, in_store: InStore) -> bool:
     """Whether a directory looks like a link tree of ours, for when there is no record of it."""
-    return any(
-        _top(path) == "blobs"
-        and target is not None
-        and in_store(target)
-        and target.endswith(f"/{path}")
-        for path, target in walk(directory).nodes.items()
-    )
+    with (
+        contextlib.suppress(FileNotFoundError, InTheWayError),
+        directory.open_below("blobs") as blobs,
+        directory.errors_at("blobs"),
+        os.scandir(blobs) as entries,
+    ):
+        for entry in islice(entries, _MAX_FOREIGN):
+            if entry.is_symlink():
+                target = os.readlink(entry.name, dir_fd=blobs)
+                if in_store(target) and target.endswith(f"/blobs/{entry.name}"):
+                    return True
+    return False
 
 
 def compare(
@@ -130,7 +141,9 @@ class _Comparison:
         in_store: InStore,
     ) -> None:
         self._directory = directory
-        self._nodes, self._directories = walk(directory)
+        known = len(wanted) + (sum(map(len, record.snapshots.values())) if record else 0)
+        contents = walk(directory, _MAX_FOREIGN + _MAX_VERSIONS * known)
+        self._nodes, self._directories = contents.nodes, set(contents.directories)
         self._wanted = wanted
         self._in_store = in_store
         self._record = record or self._guess_record()
@@ -152,7 +165,7 @@ class _Comparison:
         remaining = self._wanted.keys() | (self._nodes.keys() - removals)
         # A killed run may have left directories empty.
         may_be_empty = withdrawn or removals
-        empty = set(self._directories) - _parents(remaining) if may_be_empty else set()
+        empty = self._directories - _parents(remaining) if may_be_empty else set()
         return Changes(
             sort_writes(writes),
             sorted(removals, key=lambda path: (_REMOVE_ORDER.index(_top(path)), path)),
@@ -166,13 +179,28 @@ class _Comparison:
         if isinstance(content, str):
             if target is None or target == content:
                 return False
-            return self._in_store(target) or not self._directory.exists(path)
+            return self._in_store(target) or self._leads_nowhere(path)
         if _top(path) == "refs":
             # A program may move a ref; it stays moved until the configuration has a new commit.
             configured = self._record.refs.get(path.removeprefix("refs/"))
             if configured == _commit(content):
                 return f"snapshots/{self._commit_at(path)}" not in self._directories
         return self._directory.read(path, len(content) + 1) != content
+
+    def _leads_nowhere(self, path: str) -> bool:
+        """Whether a link leads to what is missing here; none is followed to another directory."""
+        for _ in range(_MAX_LINKS):
+            if path not in self._nodes:
+                return path not in self._directories
+            target = self._nodes[path]
+            if target is None:
+                return False
+            if self._in_store(target):
+                return path not in self._wanted  # and will go
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+            if path.startswith(("/", "../")):
+                return False
+        return True
 
     def _useless(self, remaining: Iterable[str]) -> set[str]:
         """Return the nodes that nothing needs if only these links remain."""
@@ -221,11 +249,12 @@ class _Comparison:
         return target is not None and self._in_store(target)
 
     def _commit_at(self, ref: str) -> str:
-        return _commit(self._directory.read(ref, _MAX_SIZE))
+        content = self._directory.read(ref, _MAX_REF + 1)
+        return _commit(content) if content and len(content) <= _MAX_REF else ""
 
 
-def _commit(ref: bytes | None) -> str:
-    return (ref or b"").decode("ascii", "replace")
+def _commit(ref: bytes) -> str:
+    return ref.decode("ascii", "replace")
 
 
 def _blob(target: str | None) -> str | None:

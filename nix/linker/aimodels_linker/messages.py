@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_linker.dirfd import Kind
 from aimodels_linker.errors import LinkError
+from aimodels_linker.ownership import user_name
 
 if TYPE_CHECKING:
     from aimodels_linker.spec import Entry, Spec
@@ -68,22 +70,43 @@ def explain(error: OSError, spec: Spec) -> LinkError:
     return LinkError(message, "check what is there, and activate again")
 
 
+def explain_unexpected(error: Exception) -> LinkError:
+    """Return an error for what nobody has thought of, with its place in the program."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        place = f"{file.name}:{trace.tb_lineno}" if file.parent == Path(__file__).parent else place
+        trace = trace.tb_next
+    return LinkError(
+        f"unexpected {type(error).__name__} at {place}: {error}",
+        "report this line at https://github.com/nix-ai-models/nix-ai-models/issues",
+    )
+
+
 def move_away(path: str) -> str:
     """Return the command that moves a path to a free name."""
     number, free = 1, f"{path}.old"
     while os.path.lexists(free):
         number += 1
         free = f"{path}.old{number}"
-    return f"mv -- {shlex.quote(path)} {shlex.quote(free)}"
+    return f"mv -- {quote(path)} {quote(free)}"
+
+
+def quote(path: str) -> str:
+    """Return a path as a word of a shell command, in characters that can be printed."""
+    if path.isprintable():
+        return shlex.quote(path)
+    escaped = re.sub(rb"[^\w/. -]", lambda match: b"\\%03o" % match[0][0], os.fsencode(path))
+    return f"\"$(printf '{escaped.decode()}')\""
 
 
 def _explain_permission(path: Path, spec: Spec) -> tuple[str, str]:
     """Return why access is denied, and what to do about it."""
     hub, state = Path(spec.hub), Path(spec.state).parent
-    user = _user(os.geteuid())
+    user = user_name(os.geteuid())
     for needed in (hub, state):
         if path in {needed, *needed.parents} and not _is_directory(needed):
-            command = f"sudo install -d -o {user} -- {shlex.quote(str(needed))}"
+            command = f"sudo install -d -o {user} -- {quote(str(needed))}"
             return f"this runs as {user}, who may not make {needed}", f"make it ({command})"
     # Only the hub itself may be a link that an administrator has made: all others are in it, and
     # lead elsewhere.
@@ -93,21 +116,12 @@ def _explain_permission(path: Path, spec: Spec) -> tuple[str, str]:
         return f"this runs as {user}, who may not enter it", "allow it"
     if os.access(directory, os.W_OK | os.X_OK):
         return "the file system refuses it", "allow it there"
-    owner, quoted = _user(directory.stat().st_uid), shlex.quote(str(directory))
+    owner, quoted = user_name(directory.stat().st_uid), quote(str(directory))
     if owner == user:
         return f"{user} may not write to {directory}", f"allow it (chmod u+rwx -- {quoted})"
     recursive = "-R " if hub in {directory, *directory.parents} else ""
     reason = f"{directory} belongs to {owner}, and this runs as {user}"
     return reason, f"change the owner (sudo chown {recursive}{user} -- {quoted})"
-
-
-def _user(number: int) -> str:
-    import pwd  # noqa: PLC0415 (rarely needed)
-
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
 
 
 def _describe_path(path: Path) -> str:

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from aimodels_linker.dirfd import Directory, Kind
+from aimodels_linker.dirfd import Kind
+from aimodels_linker.errors import LinkError
 from aimodels_linker.link_tree import compare, is_link_tree, read_entry, record_of, sort_writes
 from aimodels_linker.log import print_warning
 from aimodels_linker.messages import left_alone, stays_directory
-from aimodels_linker.remove import remove_directory, remove_empty, remove_nodes
+from aimodels_linker.remove import remove_all, remove_directory, remove_empty, remove_nodes
 from aimodels_linker.state import DirectoryRecord, LinkRecord, merge_records
-from aimodels_linker.write import UNFINISHED, Write, move, write_nodes
+from aimodels_linker.write import Scratch, Write, move, write_nodes
 
 if TYPE_CHECKING:
+    from aimodels_linker.dirfd import Directory
     from aimodels_linker.link_tree import Changes, Wanted
     from aimodels_linker.spec import Entry, Spec
     from aimodels_linker.state import Record
 
-Action: TypeAlias = Callable[[Directory], None]
-"""Changes something in the hub directory that it is given."""
+Action: TypeAlias = Callable[[Scratch], None]
+"""Changes something in the hub directory, which is also where to keep what is not complete yet."""
 
 
 @dataclass(frozen=True)
@@ -142,26 +144,33 @@ def _record_of_rest(record: DirectoryRecord | None, changes: Changes) -> Directo
     return DirectoryRecord(record.refs if record else {}, made=True) if changes.remains else None
 
 
-def _link(name: str, path: str, hub: Directory, *, replace: bool) -> None:
-    write_nodes(hub, [Write(name, path, replace)], hub)
+def _link(name: str, path: str, scratch: Scratch, *, replace: bool) -> None:
+    write_nodes(scratch.directory, [Write(name, path, replace)], scratch)
 
 
-def _unlink(name: str, hub: Directory) -> None:
-    remove_nodes(hub, [name])
+def _unlink(name: str, scratch: Scratch) -> None:
+    remove_nodes(scratch.directory, [name])
 
 
-def _create_tree(name: str, wanted: Wanted, hub: Directory, *, replace: bool) -> None:
+def _create_tree(name: str, wanted: Wanted, scratch: Scratch, *, replace: bool) -> None:
+    hub, unfinished = scratch.directory, scratch.new_name()
     writes = sort_writes(Write(path, content, replace=False) for path, content in wanted.items())
-    with hub.open_child(UNFINISHED, create=True) as tree:
-        write_nodes(tree, writes, hub)
-    if replace:
-        remove_nodes(hub, [name])  # a directory cannot replace a link at once
-    move(hub, UNFINISHED, hub.descriptor, name)
+    try:
+        with hub.open_child(unfinished, create=True) as tree:
+            write_nodes(tree, writes, scratch)
+        if replace:
+            remove_nodes(hub, [name])  # a directory cannot replace a link at once
+        with hub.errors_at(name):
+            move(scratch, unfinished, hub.descriptor, name)
+    except (OSError, LinkError):
+        remove_all(hub, unfinished)
+        raise
 
 
-def _change_tree(name: str, changes: Changes, hub: Directory) -> None:
+def _change_tree(name: str, changes: Changes, scratch: Scratch) -> None:
+    hub = scratch.directory
     with hub.open_child(name) as tree:
-        write_nodes(tree, changes.writes, hub)
+        write_nodes(tree, changes.writes, scratch)
         remove_nodes(tree, changes.removals)
         remove_empty(tree, changes.empty)
     if not changes.remains:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from aimodels_linker.dirfd import Directory
 
-# Somebody else uses the directory, or has removed it.
-_NOT_EMPTY_OR_GONE = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}
+_MAX_NAMES = 1_000_000  # the files of the largest repositories
+
+# Somebody else uses the directory (EBUSY: has mounted something there), or has removed it.
+_NOT_EMPTY_OR_GONE = {errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.ENOENT}
 
 
 def remove_nodes(directory: Directory, paths: Iterable[str]) -> None:
@@ -57,11 +59,15 @@ def remove_directory(directory: Directory, name: str) -> None:
 
 
 def remove_all(directory: Directory, name: str) -> None:
-    """Remove what has this name in a directory, with everything below it."""
+    """Remove what has this name in a directory, with everything below it.
+
+    Raises:
+        LinkError: There is too much below it.
+    """
     found = directory.look_up(name)
     if found is Kind.DIRECTORY:
         with directory.open_child(name) as child:
-            contents = walk(child)
+            contents = walk(child, _MAX_NAMES)
             remove_nodes(child, contents.nodes)
             remove_empty(child, contents.directories)
         remove_directory(directory, name)

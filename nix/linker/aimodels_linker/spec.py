@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from aimodels_linker import documents
 from aimodels_linker.errors import LinkError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION = 1
+_MAX_SIZE = 1 << 24  # bytes; of a model it has some hundred
 Mode = Literal["link", "directory"]
 
 
@@ -61,37 +62,49 @@ def read_spec(path: str) -> Spec:
         LinkError: The file cannot be read, or is not a spec.
     """
     try:
-        with Path(path).open(encoding="utf-8") as file:
-            return _parse(json.load(file))
-    except OSError as error:
-        raise LinkError(f"cannot read the spec {path}: {error.strerror}") from error
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        with Path(path).open("rb") as file:
+            data = file.read(_MAX_SIZE + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise LinkError(
-            f"{path} is not a spec of this linker ({type(error).__name__}: {error})",
+            f"cannot read the spec {path}: {reason}",
+            "pass the path of a file that the module has written",
+        ) from error
+    try:
+        if len(data) > _MAX_SIZE:
+            raise ValueError("it is too large")  # noqa: TRY301 (all are handled below)
+        return _parse(documents.table(documents.parse(data), "it"))
+    except ValueError as error:
+        raise LinkError(
+            f"{path} is not a spec of this linker ({error})",
             "use nix/ and its linker from the same release",
         ) from error
 
 
 def _parse(data: dict[str, Any]) -> Spec:
-    if data["version"] != VERSION:
-        raise ValueError(f"version {data['version']!r}")
-    spec = Spec(
-        store=_absolute(data["store"]),
-        hub=_absolute(data["hub"]),
-        state=_absolute(data["state"]),
-        mode=data["mode"],
-        option=data["option"],
-        entries={
-            check_name(cache_name): Entry(entry["name"], entry["path"])
-            for cache_name, entry in data["entries"].items()
-        },
+    documents.version(data, VERSION)
+    store, hub, state = (
+        documents.absolute(data.get(key), key) for key in ("store", "hub", "state")
     )
-    if spec.mode not in get_args(Mode):
-        raise ValueError(f"mode {spec.mode!r}")
-    for entry in spec.entries.values():
+    mode = documents.text(data.get("mode"), "mode")
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode is {mode!r}, and has to be one of {', '.join(get_args(Mode))}")
+    entries = {
+        check_name(name): _parse_entry(value, f"entries.{name}")
+        for name, value in documents.table(data.get("entries"), "entries").items()
+    }
+    option = documents.text(data.get("option"), "option")
+    spec = Spec(store, hub, state, cast("Mode", mode), option, entries)
+    for entry in entries.values():
         if not spec.in_store(entry.path):
-            raise ValueError(f"{entry.path} is not below {spec.store}")
+            raise ValueError(f"{entry.path} is not below {store}")
     return spec
+
+
+def _parse_entry(value: object, where: str) -> Entry:
+    data = documents.table(value, where)
+    name, path = (documents.text(data.get(key), f"{where}.{key}") for key in ("name", "path"))
+    return Entry(name, path)
 
 
 def check_name(name: str) -> str:
@@ -100,12 +113,7 @@ def check_name(name: str) -> str:
     Raises:
         ValueError: The name is not valid.
     """
-    if "--" not in name or name.startswith((".", "-")) or "/" in name or "\0" in name:
-        raise ValueError(f"entry {name!r}")
+    documents.text(name, "the name of an entry")
+    if "--" not in name or name.startswith((".", "-")) or "/" in name:
+        raise ValueError(f"{name!r} is not the name of an entry")
     return name
-
-
-def _absolute(path: str) -> str:
-    if not path.startswith("/") or "\0" in path:
-        raise ValueError(f"{path!r} is not an absolute path")
-    return path.rstrip("/") or "/"

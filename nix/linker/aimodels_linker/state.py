@@ -8,20 +8,24 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aimodels_linker.dirfd import open_directory
+from aimodels_linker import documents
+from aimodels_linker.absolute import open_directory
 from aimodels_linker.log import print_warning
-from aimodels_linker.remove import remove_all, remove_nodes
+from aimodels_linker.ownership import is_ours
+from aimodels_linker.remove import remove_nodes
 from aimodels_linker.spec import check_name
-from aimodels_linker.write import TEMPORARY, Write, write_nodes
+from aimodels_linker.write import Scratch, Write, write_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aimodels_linker.dirfd import Directory
+
 VERSION = 1
+_MAX_SIZE = 1 << 27  # bytes; of a file in a directory of links it has about a hundred
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,24 @@ class State:
         self._saved = dict(hubs)
         self._damaged = damaged
 
+    def scratch(self, directory: Directory) -> Scratch:
+        """Return where to keep what is not complete yet, for runs with this state file."""
+        return Scratch(directory, self.path)
+
     def clean_up(self) -> None:
-        """Remove what a killed run has left beside the file, and the file if it is damaged."""
-        parent, name = os.path.split(self.path)
-        with contextlib.suppress(FileNotFoundError), open_directory(parent) as directory:
-            remove_all(directory, TEMPORARY)
-            remove_nodes(directory, [name] if self._damaged else [])
+        """Remove what killed runs have left beside the file."""
+        with (
+            contextlib.suppress(FileNotFoundError),
+            open_directory(os.path.split(self.path)[0]) as directory,
+        ):
+            self.scratch(directory).clean_up()
+
+    def remove_damaged(self) -> None:
+        """Remove the file if it cannot be used."""
+        if self._damaged:
+            parent, name = os.path.split(self.path)
+            with open_directory(parent) as directory:
+                remove_nodes(directory, [name])
 
     def save(self) -> None:
         """Write the file if something has changed; remove it if there are no entries."""
@@ -100,30 +116,67 @@ class State:
             if hubs:
                 text = json.dumps(_to_json(hubs), sort_keys=True, indent=1) + "\n"
                 write = Write(name, text.encode("ascii"), replace=True)
-                write_nodes(directory, [write], directory, durable=True)
+                write_nodes(directory, [write], self.scratch(directory), durable=True)
             else:
                 remove_nodes(directory, [name])
         self._saved = hubs
 
 
-def read_state(path: str) -> State:
-    """Read the state file; one that cannot be used causes a warning and counts as empty."""
+def read_state(path: str, hub: str) -> State:
+    """Read the state file; one that cannot be used causes a warning and counts as empty.
+
+    Where others can write to its directory, the file may be one that root has written for another
+    purpose. It is then believed only about hub directories below that directory.
+
+    Args:
+        path: Its path.
+        hub: A hub directory of the configuration, about which it is always believed.
+
+    Raises:
+        LinkError: See `open_directory`.
+        OSError: Its directory cannot be opened.
+    """
+    parent, name = os.path.split(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, encoding="ascii") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid not in {0, os.geteuid()}:
-                raise ValueError("it is not a file of ours")  # noqa: TRY301 (all are handled below)
-            return State(path, _parse(json.load(file)))
+        directory = open_directory(parent)
     except FileNotFoundError:
         return State(path, {})
-    except (OSError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        print_warning(
-            f"cannot use {path}, which records what was linked before ({reason}): a new one is "
-            "made, and what has left the configuration meanwhile is not removed"
-        )
-        return State(path, {}, damaged=True)
+    with directory:
+        try:
+            if directory.look_up(name) is None:
+                return State(path, {})
+            hubs = _parse(documents.table(documents.parse(_read(directory, name)), "it"))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            print_warning(
+                f"cannot use {path}, which records what was linked before ({reason}): a new one is "
+                "made, and what has left the configuration meanwhile is not removed. Remove the "
+                "links to it yourself"
+            )
+            return State(path, {}, damaged=True)
+        private = directory.private
+    below = f"{parent.rstrip('/')}/"
+    for other in [*hubs]:
+        if not private and other != hub and not other.startswith(below):
+            print_warning(
+                f"{path} records links in {other}, and others can write to {parent}, so they are "
+                "not removed. Remove those that you do not need yourself"
+            )
+            del hubs[other]
+    return State(path, hubs)
+
+
+def _read(directory: Directory, name: str) -> bytes:
+    file = directory.open_file(name)
+    if file is None:
+        raise ValueError("it is not a file")
+    with file:
+        status = os.fstat(file.fileno())
+        if not is_ours(status):
+            raise ValueError("it is the file of another user")
+        if status.st_size > _MAX_SIZE:
+            raise ValueError("it is too large")
+        return file.read(status.st_size)
 
 
 def _to_json(hubs: Mapping[str, Mapping[str, Record]]) -> dict[str, Any]:
@@ -141,21 +194,39 @@ def _record_to_json(record: Record) -> dict[str, Any]:
 
 
 def _parse(data: dict[str, Any]) -> dict[str, dict[str, Record]]:
-    if data["version"] != VERSION:
-        raise ValueError(f"version {data['version']!r}")
+    documents.version(data, VERSION)
     return {
-        hub: {check_name(name): _parse_record(record) for name, record in records.items()}
-        for hub, records in data["hubs"].items()
+        documents.absolute(hub, "a hub"): {
+            check_name(name): _parse_record(documents.table(record, name), name)
+            for name, record in documents.table(records, hub).items()
+        }
+        for hub, records in documents.table(data.get("hubs"), "hubs").items()
     }
 
 
-def _parse_record(data: dict[str, Any]) -> Record:
-    if data["mode"] == "link":
+def _parse_record(data: dict[str, Any], name: str) -> Record:
+    mode, made = data.get("mode"), data.get("made")
+    if mode == "link":
         return LinkRecord()
-    refs: dict[str, str] = data["refs"]
-    snapshots: dict[str, list[str]] = data["snapshots"]
-    for commit, paths in snapshots.items():
-        for path in paths:
-            if not {"", ".", ".."}.isdisjoint(f"{commit}/{path}".split("/")):
-                raise ValueError(f"path {path!r}")
-    return DirectoryRecord(refs, snapshots, data["made"])
+    if mode != "directory" or not isinstance(made, bool):
+        raise ValueError(f"the record of {name} has another mode")
+    refs, snapshots = (
+        documents.table(data.get(key), f"{name}.{key}") for key in ("refs", "snapshots")
+    )
+    return DirectoryRecord(
+        {_below(ref): documents.text(commit, f"{name}.refs.{ref}") for ref, commit in refs.items()},
+        {
+            _below(commit): [
+                _below(path) for path in documents.strings(paths, f"{name}.snapshots.{commit}")
+            ]
+            for commit, paths in snapshots.items()
+        },
+        made,
+    )
+
+
+def _below(path: str) -> str:
+    """Return a path, if it leads nowhere but down from a directory."""
+    if not {"", ".", ".."}.isdisjoint(documents.text(path, "a path").split("/")):
+        raise ValueError(f"{path!r} is not the path of a file in a directory")
+    return path

@@ -7,14 +7,15 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from aimodels_linker.dirfd import open_directory
+from aimodels_linker import documents
+from aimodels_linker.absolute import open_directory
 from aimodels_linker.errors import InTheWayError, LinkError
+from aimodels_linker.lock import exclusive_run
 from aimodels_linker.log import print_error, print_result, print_warning
 from aimodels_linker.messages import explain, in_the_way
 from aimodels_linker.plan import Planner, Step
-from aimodels_linker.remove import remove_all
 from aimodels_linker.state import State, read_state
-from aimodels_linker.write import TEMPORARY, UNFINISHED, Write, write_nodes
+from aimodels_linker.write import Scratch, Write, write_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +36,9 @@ def link(spec: Spec, *, dry_run: bool) -> bool:
     Returns:
         Whether everything was done. If not, the errors were printed.
     """
-    complete = _unlink_former(spec, dry_run=dry_run, current=spec.state)
-    return _sync(spec, spec.state, {spec.hub: spec.entries}, dry_run=dry_run) and complete
+    with _alone(spec, create=bool(spec.entries), dry_run=dry_run):
+        complete = _unlink_former(spec, dry_run=dry_run, current=spec.state)
+        return _sync(spec, spec.state, {spec.hub: spec.entries}, dry_run=dry_run) and complete
 
 
 def unlink(spec: Spec, *, dry_run: bool) -> bool:
@@ -45,8 +47,13 @@ def unlink(spec: Spec, *, dry_run: bool) -> bool:
     Returns:
         Whether everything was done. If not, the errors were printed.
     """
-    complete = _unlink_former(spec, dry_run=dry_run)
-    return _sync(spec, spec.state, {}, dry_run=dry_run) and complete
+    with _alone(spec, create=False, dry_run=dry_run):
+        complete = _unlink_former(spec, dry_run=dry_run)
+        return _sync(spec, spec.state, {}, dry_run=dry_run) and complete
+
+
+def _alone(spec: Spec, *, create: bool, dry_run: bool) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if dry_run else exclusive_run(spec, create=create)
 
 
 def _unlink_former(spec: Spec, *, dry_run: bool, current: str | None = None) -> bool:
@@ -59,17 +66,37 @@ def _unlink_former(spec: Spec, *, dry_run: bool, current: str | None = None) -> 
     if not path:
         return True
     try:
-        with open_directory(path) as directory:
-            former = os.fsdecode(directory.read(_FORMER_STATE, _MAX_PATH) or b"")
-            complete = former in {"", spec.state} or _sync(spec, former, {}, dry_run=dry_run)
+        with open_directory(documents.absolute(path, "RUNTIME_DIRECTORY")) as directory:
+            former = _read_former(directory)
+            complete = former in {None, spec.state} or _sync(spec, former, {}, dry_run=dry_run)
             # The next run tries again if something could not be removed.
             if complete and current and current != former and not dry_run:
+                scratch = Scratch(directory, spec.state)
+                scratch.clean_up()
                 write = Write(_FORMER_STATE, os.fsencode(current), replace=True)
-                write_nodes(directory, [write], directory)
+                write_nodes(directory, [write], scratch)
+    except LinkError as error:
+        print_error(error)
+        return False
     except OSError as error:
         print_error(explain(error, spec))
         return False
     return complete
+
+
+def _read_former(directory: Directory) -> str | None:
+    content = directory.read(_FORMER_STATE, _MAX_PATH)
+    if not content:
+        return None
+    try:
+        return documents.absolute(os.fsdecode(content), "its content")
+    except ValueError as error:
+        print_warning(
+            f"cannot use {directory.path}/{_FORMER_STATE}, which names the state file of the last "
+            f"run ({error}): it is written again. If the cache has moved meanwhile, remove the "
+            "links in the former one yourself"
+        )
+        return None
 
 
 def _sync(
@@ -87,9 +114,11 @@ def _sync(
         LinkError: See `open_directory`.
         OSError: The state file is in a directory that we may not enter.
     """
-    state = read_state(path)
+    state = read_state(path, spec.hub)
     if not dry_run:
         state.clean_up()
+        if path == spec.state:  # another file may be anybody's
+            state.remove_damaged()
     hubs = [*sorted(state.hubs.keys() - wanted.keys()), *wanted]
     done = [_HubSync(spec, hub, state, dry_run=dry_run).run(wanted.get(hub, {})) for hub in hubs]
     return all(done)
@@ -174,11 +203,11 @@ class _HubSync:
         records = {step.name: step.before for step in steps}
         counts = {"linked": 0, "removed": 0}
         try:
-            remove_all(hub, TEMPORARY)
-            remove_all(hub, UNFINISHED)
+            scratch = self._state.scratch(hub)
+            scratch.clean_up()
             for step in steps:
                 records[step.name] = step.during
-                if self._execute_step(hub, step):
+                if self._execute_step(scratch, step):
                     records[step.name] = step.after
                     counts[step.result] += bool(step.actions)
         except OSError as error:
@@ -187,13 +216,15 @@ class _HubSync:
         if done := ", ".join(f"{result} {count}" for result, count in counts.items() if count):
             print_result(f"ai-models: {done} in {hub.path}")
 
-    def _execute_step(self, hub: Directory, step: Step) -> bool:
+    def _execute_step(self, scratch: Scratch, step: Step) -> bool:
         """Return whether the step was done; if not, the reason was printed."""
         try:
             for act in step.actions:
-                act(hub)
+                act(scratch)
         except InTheWayError as error:
             print_warning(in_the_way(error.path, step.entry, self._spec))
+        except LinkError as error:
+            self._fail(error)
         except OSError as error:
             if self._is_common_to_all(error):
                 raise

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from itertools import groupby
+import re
+import zlib
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from aimodels_linker.errors import LinkError
+from aimodels_linker.log import print_warning
+from aimodels_linker.messages import quote
 from aimodels_linker.remove import remove_all
 
 if TYPE_CHECKING:
@@ -15,12 +20,9 @@ if TYPE_CHECKING:
 
     from aimodels_linker.dirfd import Directory
 
-TEMPORARY = ".nix-ai-models.tmp"
-"""The name of a link or file until it is complete: one name, by which the next run finds what a
-killed one has left."""
-
-UNFINISHED = ".nix-ai-models.new"
-"""The name of a directory until it is complete."""
+_MAX_NAMES = (
+    1_000_000  # to look at for what was left; the owner of the directory can make any number
+)
 
 # Network and FUSE file systems may have no fsync of directories; they order renames by themselves.
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP}
@@ -46,15 +48,58 @@ class Write(NamedTuple):
         return self.path.rpartition("/")[0]
 
 
+class Scratch:
+    """A directory for what is not complete yet, on the same file system as its place.
+
+    Each link, file or directory has a new name there until it is complete. From the name, the next
+    run with the same state file knows what a killed one has left.
+
+    Args:
+        directory: The directory.
+        state: The path of the state file.
+    """
+
+    def __init__(self, directory: Directory, state: str) -> None:
+        self.directory = directory
+        self._prefix = f".nix-ai-models.{zlib.crc32(os.fsencode(state)):08x}."
+
+    def new_name(self) -> str:
+        """Return a name that nothing has."""
+        return f"{self._prefix}{os.urandom(8).hex()}"
+
+    def clean_up(self) -> None:
+        """Remove what killed runs have left."""
+        ours = re.compile(re.escape(self._prefix) + "[0-9a-f]{16}")
+        with (
+            self.directory.errors_at(""),
+            os.scandir(self.directory.descriptor) as entries,
+        ):
+            names = islice((entry.name for entry in entries), _MAX_NAMES)
+            left = [name for name in names if ours.fullmatch(name)]
+        for name in left:
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            remove_all(self.directory, name)
+        except (OSError, LinkError) as error:
+            path = f"{self.directory.path}/{name}"
+            reason = error.strerror if isinstance(error, OSError) else error.message
+            print_warning(
+                f"{path}, which an interrupted run has left, cannot be removed ({reason}): remove "
+                f"it (rm -rf -- {quote(path)})"
+            )
+
+
 def write_nodes(
-    directory: Directory, writes: Iterable[Write], scratch: Directory, *, durable: bool = False
+    directory: Directory, writes: Iterable[Write], scratch: Scratch, *, durable: bool = False
 ) -> None:
     """Write links and files, and create the directories that they need.
 
     Args:
         directory: The directory that paths are relative to.
         writes: Those in the same directory should follow each other.
-        scratch: A directory on the same file system, for what is not complete yet.
+        scratch: Where to keep what is not complete yet.
         durable: Whether the result has to survive a crash of the machine from here on.
 
     Raises:
@@ -68,26 +113,34 @@ def write_nodes(
                     if isinstance(content, str) and not replace:
                         os.symlink(content, name, dir_fd=descriptor)
                     else:
-                        _write_temporary(scratch, content, durable=durable)
-                        move(scratch, TEMPORARY, descriptor, name)
+                        _replace(descriptor, name, content, scratch, durable=durable)
             if durable:
                 with directory.errors_at(parent):
                     _sync_names(descriptor)
 
 
-def move(directory: Directory, name: str, new_parent: int, new_name: str) -> None:
-    """Move a file, link or directory, or remove it if that fails.
+def move(scratch: Scratch, name: str, new_parent: int, new_name: str) -> None:
+    """Move what is complete to its place.
 
     Args:
-        directory: The directory that it is in.
+        scratch: Where it is.
         name: Its name there.
         new_parent: The descriptor of the directory to move it to.
         new_name: Its name there.
     """
+    source = scratch.directory.descriptor
+    os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=new_parent)
+
+
+def _replace(
+    parent: int, name: str, content: str | bytes, scratch: Scratch, *, durable: bool
+) -> None:
+    temporary = scratch.new_name()
     try:
-        os.rename(name, new_name, src_dir_fd=directory.descriptor, dst_dir_fd=new_parent)
+        _write(scratch.directory, temporary, content, durable=durable)
+        move(scratch, temporary, parent, name)
     except OSError:
-        remove_all(directory, name)
+        remove_all(scratch.directory, temporary)
         raise
 
 
@@ -100,19 +153,11 @@ def _sync_names(descriptor: int) -> None:
             raise
 
 
-def _write_temporary(directory: Directory, content: str | bytes, *, durable: bool) -> None:
-    try:
-        _write(directory, content, durable=durable)
-    except FileExistsError:
-        remove_all(directory, TEMPORARY)
-        _write(directory, content, durable=durable)
-
-
-def _write(directory: Directory, content: str | bytes, *, durable: bool) -> None:
+def _write(directory: Directory, name: str, content: str | bytes, *, durable: bool) -> None:
     if isinstance(content, str):
-        os.symlink(content, TEMPORARY, dir_fd=directory.descriptor)
+        os.symlink(content, name, dir_fd=directory.descriptor)
         return
-    descriptor = os.open(TEMPORARY, _NEW_FILE, 0o666, dir_fd=directory.descriptor)
+    descriptor = os.open(name, _NEW_FILE, 0o666, dir_fd=directory.descriptor)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

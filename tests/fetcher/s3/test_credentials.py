@@ -180,19 +180,21 @@ def test_who_pays_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "`requester`" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "a directory", "something else"])
+@pytest.mark.parametrize("kind", ["missing", "empty", "something else"])
 def test_certificates_that_are_none(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "bundle"
-    if kind == "a directory":
-        path.mkdir()
-    elif kind != "missing":
+    if kind != "missing":
         path.write_text("" if kind == "empty" else "not a certificate")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(path))
-    with pytest.raises(FetchError, match=f"^AWS_CA_BUNDLE={path} is not a file of certificates"):
-        read(source(endpoint="https://127.0.0.1:9")["s3"])[0].client(1)
-    read(source(endpoint="http://127.0.0.1:9")["s3"])[0].client(1)  # which needs none
+    secure = read(source(endpoint="https://127.0.0.1:9")["s3"])[0].client(1)
+    with pytest.raises(FetchError, match=f"^AWS_CA_BUNDLE={path}: "):
+        secure.head("https://127.0.0.1:9/")
+    plain = read(source(endpoint="http://127.0.0.1:9")["s3"])[0].client(1)
+    plain.tries = 1
+    with pytest.raises(FetchError, match="Connection refused"):  # which needs none
+        plain.head("http://127.0.0.1:9/")
 
 
 @pytest.mark.parametrize("error", [BotoCoreError(), RuntimeError("still expired"), KeyError("x")])

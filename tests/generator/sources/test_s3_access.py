@@ -8,12 +8,14 @@ import pytest
 
 from generator.sources.buckets import as_amazon_says, hashes, write
 from support.amazon import Amazon, amazon
-from support.loopback import Response
+from support.loopback import LoopbackServer, Response
 from support.s3 import ENV, KEY, SECRET, refusal
 from support.specs import sri
+from support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from support.loopback import Request
     from support.project import Project
@@ -204,6 +206,22 @@ def test_no_server(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     write(project, "my-models", ', endpoint = "http://127.0.0.1:1"')
     said = project.fails("lock")
     assert "cannot reach the server of s3://my-models/" in said
+
+
+def test_a_certificate_that_is_not_trusted(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in ENV.items():
+        monkeypatch.setenv(variable, value)
+    authority = Authority.make(tmp_path)
+    server = LoopbackServer(lambda _: Response(404), authority.server())
+    write(project, "my-models", f', endpoint = "{server.url}"')
+    said = project.fails("lock")
+    assert "certificate is not trusted" in said
+    assert "SSL_CERT_FILE" in said
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
+    assert "there is no bucket my-models at" in project.fails("lock")
+    server.close()
 
 
 # What cannot be fetched though it is there

@@ -8,14 +8,21 @@ from urllib.parse import unquote, urlsplit
 
 from aimodels_fetcher.errors import ContentError, SizeError
 from aimodels_fetcher.urls import public
+from aimodels_fetcher.verification import MIXED
 from aimodels_gen.errors import SourceError
+from aimodels_gen.net.contents import is_text, mistaken
 from aimodels_gen.net.faults import causes, fault
 
 if TYPE_CHECKING:
     from aimodels_fetcher.errors import AimodelsError
+    from aimodels_fetcher.peek import Peek
     from aimodels_fetcher.sources.base import RemoteFile
 
 _CHECK = "check the address"
+# https://docs.github.com/en/repositories/working-with-files/managing-large-files: LFS files are
+# at another address.
+_GITHUB_RAW = "https://raw.githubusercontent.com/"
+_GITHUB_MEDIA = "https://media.githubusercontent.com/media/"
 
 
 def explain(error: AimodelsError, url: str, file: RemoteFile | None = None) -> SourceError:
@@ -30,7 +37,7 @@ def explain(error: AimodelsError, url: str, file: RemoteFile | None = None) -> S
         return error
     for one in causes(error):
         if isinstance(one, (ContentError, SizeError)):
-            return _replaced(one, url, file)
+            return _wrong(one, url, file)
     found = fault(error)
     if found.kind == "unreachable":
         return SourceError(
@@ -42,23 +49,36 @@ def explain(error: AimodelsError, url: str, file: RemoteFile | None = None) -> S
     return SourceError(error.message, error.hint or _CHECK)
 
 
-def check_type(url: str, kind: str) -> None:
-    """Refuse the pages that sites show in place of a file.
+def check_content(path: str, url: str, found: Peek) -> None:
+    """Refuse what sites show in place of a file: pages, pointers, errors.
 
     Args:
+        path: of the file in the model.
         url: of the file.
-        kind: the `Content-Type` of the answer.
+        found: the beginning of the answer.
 
     Raises:
-        SourceError: it is one.
+        SourceError: it is not the file.
     """
-    if kind.partition(";")[0].strip().lower() != "text/html":
-        return
-    if not basename(url).lower().endswith((".html", ".htm")):
-        hint = "name the address that the download itself has"
-        if "/blob/" in url:
-            hint += ", as with /resolve/ or /raw/ in the place of /blob/"
-        raise SourceError(f"{public(url)} is a web page", hint)
+    wrong = mistaken(path, found.beginning, url)
+    kind = found.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    # Some servers call everything text/html that they do not know.
+    if wrong is None and kind == "text/html" and found.beginning and is_text(found.beginning):
+        wrong = mistaken(path, b"<html>", url)
+    if wrong:
+        raise SourceError(f"{public(url)} is {wrong}", _address_hint(url))
+
+
+def _address_hint(url: str) -> str:
+    """Return where the file itself may be, as far as well-known sites show it in their URLs."""
+    hint = "name the address that the download itself has"
+    if url.startswith(_GITHUB_RAW):
+        return f"{hint}: {public(url.replace(_GITHUB_RAW, _GITHUB_MEDIA))}"
+    if "/blob/" in url:
+        return f"{hint}, as with /resolve/ or /raw/ in the place of /blob/"
+    if "/raw/" in url:
+        return f"{hint}, as with /resolve/ in the place of /raw/"
+    return hint
 
 
 def basename(url: str) -> str:
@@ -78,10 +98,20 @@ def _status(status: int, url: str) -> SourceError:
     return SourceError(f"{public(url)} {what} (HTTP {status})", hint)
 
 
-def _replaced(error: ContentError | SizeError, url: str, file: RemoteFile | None) -> SourceError:
+def _wrong(error: ContentError | SizeError, url: str, file: RemoteFile | None) -> SourceError:
+    """Return the error for content that is not what was published, or not what was there before."""
+    difference = error.difference if isinstance(error, ContentError) else ""
+    if file is not None and file.sha256 is not None and difference:
+        return SourceError(
+            f"{public(url)} is not what is published of it: {difference}",
+            "the file and its checksum (in a sums file, or in a header) are of different content: "
+            "tell their owner, or name others",
+        )
     hint = "it was replaced while it was being locked, or is damaged on the way: lock again"
     if file is not None and file.size not in {None, error.received} and error.received:
         return SourceError(
             f"{public(url)} has sent {error.received} bytes instead of {file.size}", hint
         )
+    if difference and error.hint and difference != MIXED:
+        return SourceError(f"{public(url)}: {difference}", error.hint)
     return SourceError(f"{public(url)} was not the same from beginning to end", hint)

@@ -27,6 +27,8 @@ class RemoteFile:
         etag: A name that the source changes with the content, for sources without git; None where
             it has none.
         version: Under which the source keeps this content when it is replaced; None if it does not.
+        most: More bytes than it can have, where its size is not known; None for what the disk has
+            room for.
     """
 
     path: str
@@ -36,6 +38,12 @@ class RemoteFile:
     lfs: bool = False
     etag: str | None = None
     version: str | None = None
+    most: int | None = None
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether its content is known by a hash."""
+        return bool(self.sha256 or self.git_blob_id)
 
 
 class Source(ABC):

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture
-def recording_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingProxy]:
-    """nginx with the model, and others beside it."""
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have short waits between tries."""
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+
+
+@pytest.fixture
+def recording_proxy() -> Iterator[RecordingProxy]:
+    """nginx with the model, and others beside it."""
     files = {"model.gguf": CONTENT, "other.gguf": b"other", "page.html": b"<html></html>"}
     with public_directory() as folder:
         mirror(folder / "www", files)

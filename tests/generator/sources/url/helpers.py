@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from generator.sources.buckets import INTEGRATION
-from support.loopback import Response
+from support.loopback import LoopbackServer, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from support.loopback import Request
     from support.project import Project
@@ -37,7 +38,22 @@ def pin(project: Project) -> dict[str, Any]:
 
 
 def reads(recording_proxy: RecordingProxy) -> list[str]:
-    return [request.path for request in recording_proxy.log if request.method == "GET"]
+    """What was read: not where only the beginning was looked at."""
+    return [request.path for request in recording_proxy.log if is_content(request)]
+
+
+def is_content(request: Request) -> bool:
+    return request.method == "GET" and not request.is_peek
+
+
+@contextmanager
+def serving(answer: Callable[[Request], Response]) -> Iterator[str]:
+    """Answer every request; the value is the server's URL."""
+    server = LoopbackServer(answer)
+    try:
+        yield server.url
+    finally:
+        server.close()
 
 
 def with_headers(recording_proxy: RecordingProxy, **headers: str) -> Callable[[Request], Response]:

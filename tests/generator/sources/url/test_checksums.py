@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.sources.url.digests import published, sums
+from aimodels_fetcher.published import agreed_sha256, checksums
+from aimodels_gen.sources.url import sums
 from generator.sources.url.helpers import (
     CODED,
     CONTENT,
@@ -40,7 +41,7 @@ OTHER = base64.b64encode(bytes(32)).decode()
         ({"X-Checksum-Sha256": SHA256, "Digest": f"sha-256={CODED}"}, True),
         ({"X-Checksum-Sha256": SHA256, "Digest": f"sha-256={OTHER}"}, False),
         ({"Repr-Digest": f"sha-256=:{CODED}:", "Content-Encoding": "gzip"}, False),
-        ({"Content-Digest": f"sha-256=:{CODED}:"}, False),
+        ({"Content-Digest": f"sha-256=:{CODED}:"}, True),
         ({"Repr-Digest": f"sha-512=:{CODED}:"}, False),
         ({"Repr-Digest": "sha-256=:not base64:"}, False),
         ({"Digest": f"sha-256={CODED[:20]}"}, False),
@@ -50,7 +51,7 @@ OTHER = base64.b64encode(bytes(32)).decode()
     ],
 )
 def test_headers(headers: dict[str, str], found: bool) -> None:  # noqa: FBT001 (a row of the table)
-    assert published(headers) == (SHA256 if found else None)
+    assert agreed_sha256(checksums(headers)) == (SHA256 if found else None)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +67,12 @@ def test_headers(headers: dict[str, str], found: bool) -> None:  # noqa: FBT001 
         (f"{SHA256}\n", "model.gguf.sha256", {"model.gguf": SHA256}),
         (f"# sums\n\n{SHA256}  a\n{ZEROS}  b\nnoise\n", "x", {"a": SHA256, "b": ZEROS}),
         (f"{SHA256}\n{ZEROS}\n", "x", {}),
-        ("<html>not found</html>", "x", {}),
         ("d41d8cd98f00b204e9800998ecf8427e  model.gguf", "MD5SUMS", {}),
     ],
 )
 def test_sums_files(text: str, file: str, expected: dict[str, str]) -> None:
-    assert sums(text, file) == expected
+    found = sums.read(text.encode(), f"https://example.org/{file}")
+    assert dict(found.lines) == expected
 
 
 @pytest.mark.parametrize(

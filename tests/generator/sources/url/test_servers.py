@@ -51,7 +51,7 @@ def test_jobs_bound_the_requests(
     project.write(f"[models.m]\nsource.url.files = {{ {files} }}\n{query}\n{INTEGRATION}")
     project.ok("lock", "-j", str(jobs))
     assert most <= jobs
-    assert len(recording_proxy.log) == 18
+    assert len(recording_proxy.log) == 27
 
 
 @pytest.mark.parametrize("status", [403, 404, 405, 501])

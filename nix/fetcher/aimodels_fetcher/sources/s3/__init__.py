@@ -30,8 +30,9 @@ from aimodels_fetcher.urls import public
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from aimodels_fetcher.documents import Document
     from aimodels_fetcher.errors import StatusError
-    from aimodels_fetcher.http_client import Document, HttpClient
+    from aimodels_fetcher.http_client import HttpClient
     from aimodels_fetcher.sources.s3.objects import ObjectFacts, Page
 
 HOME_REGION = "us-east-1"
@@ -157,9 +158,8 @@ class S3(Source):
         regions = [self.region]
 
         def read(token: str) -> tuple[Sequence[RemoteFile], str | None]:
-            document = self.page(
-                client, self.prefix, **({"continuation-token": token} if token else {})
-            )
+            query = {"continuation-token": token} if token else {}
+            document = self.page(client, self.prefix, **query)
             said = document.headers.get("x-amz-bucket-region", "")
             if is_region(said, amazon=not self.endpoint):
                 regions.append(said)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,14 +9,12 @@ from urllib.parse import unquote_plus
 
 from aimodels_fetcher import xml
 from aimodels_fetcher.parts import UNKNOWN
+from aimodels_fetcher.published import amazon_sha256
 from aimodels_fetcher.sources.base import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_SHA256_BYTES = 32
-# The ETag of what was uploaded in parts: its checksum may be one of the parts' checksums.
-_OF_PARTS = re.compile(r"[0-9a-f]{32}-[0-9]+\Z")
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 _WANTED = (["Key"], ["Size"], ["ETag"])  # of a row
 
@@ -103,7 +99,7 @@ def object_facts(headers: Mapping[str, str], *, elsewhere: bool = False) -> Obje
     return ObjectFacts(
         size=parse_size(headers.get("Content-Length", "")),
         etag=None if elsewhere else plain_etag(headers.get("ETag")),
-        sha256=_checksum(headers),
+        sha256=amazon_sha256(headers),
         version=None if version == "null" else version,
         archived=_archived(headers),
     )
@@ -134,23 +130,6 @@ def parse_size(text: str) -> int | None:
 
 def _unquoted(text: str) -> str:
     return unquote_plus(text, errors="strict")
-
-
-def _checksum(headers: Mapping[str, str]) -> str | None:
-    """Return the sha256 in hex that S3 has of the whole object, None where it has none.
-
-    For multipart uploads S3 stores a checksum of the part checksums (COMPOSITE), which Amazon
-    writes as `<base64>-<parts>`, and other servers like one of the whole:
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-    """
-    kind = headers.get("x-amz-checksum-type", "").upper()
-    of_parts = _OF_PARTS.match(plain_etag(headers.get("ETag")) or "")
-    whole = kind == "FULL_OBJECT" or (not kind and not of_parts)
-    try:
-        digest = base64.b64decode(headers.get("x-amz-checksum-sha256", ""), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return digest.hex() if whole and len(digest) == _SHA256_BYTES else None
 
 
 def _archived(headers: Mapping[str, str]) -> str | None:
