@@ -53,9 +53,9 @@ def build(tmp_path: Path) -> Measure:
         file = tmp_path / f"spec-{hub.count}"
         file.write_text(json.dumps(spec))
         env = {"PATH": "/usr/bin:/bin", "out": str(tmp_path / f"out-{hub.count}")}
-        patched = [CHECKOUT / "tests/support/patched_fetcher.py", '{"retry._FIRST_WAIT": 0.01}']
-        program = [PYTHONS["old-requests"], *patched, file]
-        return peak_memory(*program, env=env, cwd=tmp_path)
+        patched = CHECKOUT / "tests/support/patched_fetcher.py"
+        constants = json.dumps({"retry._FIRST_WAIT": 0.01})
+        return peak_memory(PYTHONS["old-requests"], patched, constants, file, env=env, cwd=tmp_path)
 
     return measure
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -58,12 +60,36 @@ def logs(hub: Hub, tmp_path: Path) -> str:
     ]
     hub.faults = lambda request: Response(200, {}, b"<html>") if "resolve" in request.path else None
     said.append(failed(open_repo))
+    said += _listings(hub, fetch, open_repo)
     tls.close()
     proxy.close()
     codes = (("AccessDenied", 403), ("ExpiredToken", 400), ("PermanentRedirect", 301))
     said += [_refused(fetch, code, status) for code, status in (*codes, ("NoSuchVersion", 404))]
     said.append(_announced(fetch))
     return "\n".join(said)
+
+
+def _listings(hub: Hub, fetch: Fetch, repo: Any) -> list[str]:
+    """What is said of listings that go wrong."""
+    row = {"type": "file", "path": "a", "size": 2, "oid": "0" * 40}
+    lfs = {"oid": "0" * 64, "size": 3, "pointerSize": 126}
+    many = fetch.but(**{"filters.MAX_FILES": 1})
+
+    def said(run: Fetch, rows: list[dict[str, Any]], link: str = "") -> str:
+        body, pages = json.dumps(rows).encode(), itertools.count()
+        hub.faults = lambda _: Response(
+            200, {"Link": f"<{link.format(next(pages))}>; rel=next"} if link else {}, body
+        )
+        done = run("tree", source(hub, repo), include=None, exclude=[], integration=True)
+        assert done.status == 1, done.log
+        return done.log
+
+    return [
+        said(fetch, [row], "?"),
+        said(fetch, [row], "?{}"),
+        said(fetch, [{**row, "lfs": lfs}]),
+        said(many, [row, {**row, "path": "b"}]),
+    ]
 
 
 def _refused(fetch: Fetch, code: str, status: int) -> str:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import fetch, log
+from aimodels_fetcher.digests import BEGINNING
 from aimodels_fetcher.spec import FileSpec, TreeSpec
 from aimodels_gen.errors import StoreError
+from aimodels_gen.net.contents import mistaken
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.hashes import nar_sri
 
@@ -33,12 +35,14 @@ class FetchedTree:
     Attributes:
         hash: the SRI sha256 of its Nix archive.
         size: of its files, in bytes.
+        mistaken: path -> what it is, for files that are not what their names say.
         not_stored: why the store did not take it. Its hash, which may have cost hours, is good
             all the same.
     """
 
     hash: str
     size: int
+    mistaken: Mapping[str, str]
     not_stored: StoreError | None = None
 
 
@@ -80,7 +84,9 @@ def fetch_tree(
         output = directory / store_path.tree_name(tree.name, tree.identity())
         fetch.fetch_tree(spec, output, jobs)
         report(f"{tree.name}: hashing")
-        fetched = FetchedTree(nar_sri(output), _files_size(output, integrated=tree.integrate))
+        files = dict(_files(output, integrated=tree.integrate))
+        size = sum(path.stat().st_size for path in files.values())
+        fetched = FetchedTree(nar_sri(output), size, _mistaken(files))
         if store.have_nix():
             report(f"{tree.name}: adding to the store")
             try:
@@ -140,10 +146,22 @@ def _fetcher_sources(pinned: Iterable[PinnedSource], clients: Clients) -> tuple[
     )
 
 
-def _files_size(output: Path, *, integrated: bool) -> int:
-    """Return the size in bytes of the files that a reader of a model sees."""
-    root = output / "snapshots" if integrated else output
-    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+def _files(output: Path, *, integrated: bool) -> Iterator[tuple[str, Path]]:
+    """Yield the files that a reader of a model sees: their paths in it, and where they are."""
+    root = next((output / "snapshots").iterdir()) if integrated else output
+    for path in root.rglob("*"):
+        if path.is_file():
+            yield str(path.relative_to(root)), path
+
+
+def _mistaken(files: Mapping[str, Path]) -> dict[str, str]:
+    found = {}
+    for name, path in files.items():
+        with path.open("rb") as stream:
+            what = mistaken(name, stream.read(BEGINNING))
+        if what:
+            found[name] = what
+    return found
 
 
 def _remove(directory: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.lock.fetch import workspace
 from aimodels_gen.lock.model import FilesPin
-from aimodels_gen.net.contents import mistaken
+from aimodels_gen.net.contents import mistaken, warning
 from aimodels_gen.net.pool import results
 
 if TYPE_CHECKING:
@@ -203,11 +202,7 @@ class HashCompleter:
                 f"{path!r} of {label} is {found}", "look at what its address sends to a browser"
             )
         if found:
-            self.warn(
-                f"{name}: {path!r} of {label} is {found}, and programs will not be able to load "
-                f"it; leave it out with exclude = {json.dumps([path])}, or take a revision that "
-                "has the file itself"
-            )
+            self.warn(f"{name}: {warning(path, found, label)}")
 
     def _hashed(self, unread: Sequence[Unread]) -> list[RemoteFile | AimodelsError]:
         progress = _Progress(self.report, [one.file for one in unread])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aimodels_fetcher.digests import hex_to_sri, lfs_pointer_blob_id
 from aimodels_gen.lock.fetch import fetch_tree
 from aimodels_gen.lock.model import FilePin, FilesPin, LockedModel, PinnedSource, TreePin
+from aimodels_gen.net.contents import warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -85,6 +86,9 @@ class Pinning:
         files = model.sources[0].files
         published = {file.path: hex_to_sri(file.sha256) for file in files if file.sha256}
         made = fetch_tree(locked.tree, published, self._clients, self._report, self._options.jobs)
+        label = model.entry.source.label
+        for path, what in made.mistaken.items():
+            self.warnings.append(f"{model.name}: {warning(path, what, label)}")
         if made.not_stored is not None:
             reason = made.not_stored.message
             self.warnings.append(f"{model.name}: {reason}, so building it will download it again")

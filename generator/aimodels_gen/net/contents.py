@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -61,6 +62,20 @@ def mistaken(path: str, beginning: bytes, url: str = "") -> str | None:
         if markup[:1] == b"<":
             return "XML, as servers write errors"
     return None
+
+
+def warning(path: str, what: str, label: str) -> str:
+    """Return what to tell of a file that is `mistaken`, after the model's name.
+
+    Args:
+        path: its path in the model.
+        what: it is.
+        label: what messages call the source that has it.
+    """
+    return (
+        f"{path!r} of {label} is {what}, and programs will not be able to load it; leave it out "
+        f"with exclude = {json.dumps([path])}, or take a revision that has the file itself"
+    )
 
 
 def is_text(beginning: bytes) -> bool:

@@ -159,7 +159,8 @@ def test_a_page_without_an_end(hub: Hub, fetch: Fetch, verdict: Verdict) -> None
     """It would fill the memory."""
     repo = hub.add_repo("org/model", FILES)
     spoil(hub, Fault("", status(200, b"[" * (2 << 20)), ALWAYS, LISTING))
-    run = fetch.but(documents__DOCUMENT_BYTES=1 << 20)("tree", source(hub, repo), **EVERYTHING)
+    short = fetch.but(**{"sources.huggingface.DOCUMENT_BYTES": 1 << 20})
+    run = short("tree", source(hub, repo), **EVERYTHING)
     verdict(run, FILES, refused="is too large for what it should be: over 1.0 MiB")
 
 
@@ -279,7 +280,7 @@ def test_rows_that_contradict_themselves(
     repo = hub.add_repo("org/model", {"a": OBJECT}, lfs=["a"])
     body = json.dumps([{"type": "file", "path": "a", "lfs": LFS, **changes}]).encode()
     spoil(hub, Fault("", status(200, body), ALWAYS, LISTING))
-    refused = None if right else "contradicts itself about 'a'"
+    refused = "" if right else "contradicts itself about 'a'"
     verdict(fetch("tree", source(hub, repo), **EVERYTHING), {"a": OBJECT}, refused=refused)
 
 
@@ -306,6 +307,9 @@ def test_a_rate_limit_that_lasts(hub: Hub, fetch: Fetch) -> None:
     hub.faults = lambda _request: Response(429, {"Retry-After": "0"})
     for mode, spec in (("tree", EVERYTHING), ("file", file_pin("0.json", b"0"))):
         run = fetch(mode, source(hub, repo), env={"HF_TOKEN": ""}, **spec)
-        assert (run.status, "a token, which raises the limit: " in run.log) == (1, True), run.log
+        assert (run.status, "hint: wait five minutes; a token raises the limit: " in run.log) == (
+            1,
+            True,
+        ), run.log
         run = fetch(mode, source(hub, repo), env={"HF_TOKEN": TOKEN}, **spec)
         assert (run.status, "use fewer connections" in run.log) == (1, True), run.log

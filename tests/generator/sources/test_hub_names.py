@@ -126,6 +126,7 @@ def test_what_has_no_weights_at_all(hub: Hub, hub_project: Project) -> None:
     assert warnings(hub_project) == []
 
 
+@pytest.mark.parametrize("pin", ["files", "tree"])
 @pytest.mark.parametrize(
     ("path", "content", "what"),
     [
@@ -135,15 +136,15 @@ def test_what_has_no_weights_at_all(hub: Hub, hub_project: Project) -> None:
         ("model.bin", b"\xef\xbb\xbf \n<HTML lang=en>", "a web page"),
     ],
 )
-def test_files_that_are_something_else(
-    hub: Hub, hub_project: Project, path: str, content: bytes, what: str
+def test_files_that_are_something_else(  # noqa: PLR0913 (fixtures, and a row of the table)
+    hub: Hub, hub_project: Project, path: str, content: bytes, what: str, *, pin: str
 ) -> None:
     hub.add_repo("org/name", {"a.json": b"{}", path: content})
-    write(hub_project, "org/name")
+    write(hub_project, "org/name", lines=f'pin = "{pin}"\n')
     (line,) = warnings(hub_project)
     assert line.startswith(f"m: {path!r} of org/name is {what}")
     assert f'exclude = ["{path}"]' in line
-    assert path in hub_project.lock["m"]["files"]
+    assert hub_project.locked().pin.count == 2
 
 
 def test_files_that_are_what_they_say(hub: Hub, hub_project: Project) -> None:

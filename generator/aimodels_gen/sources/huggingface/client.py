@@ -11,8 +11,8 @@ from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.retry import INTERACTIVE_TRIES
+from aimodels_fetcher.sources.huggingface import DOCUMENT_BYTES, endpoints
 from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
-from aimodels_fetcher.sources.huggingface import endpoints
 from aimodels_fetcher.sources.huggingface.listing import ODD
 from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
@@ -27,7 +27,7 @@ from aimodels_gen.sources.huggingface.failures import (
     explain,
     wrong_content,
 )
-from aimodels_gen.sources.huggingface.info import RepoNames, commit_in, read_info
+from aimodels_gen.sources.huggingface.info import RepoNames, commit_in, read_info, ref_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,7 +153,8 @@ class HubClient(SourceClient[HuggingFace]):
     ) -> Listing:
         client = self._endpoints.client(repo, tries)
         try:
-            info = client.get_document(repo.revision_url, read_info, "JSON").content
+            document = client.get_document(repo.revision_url, read_info, "JSON", DOCUMENT_BYTES)
+            info = document.content
             rev, card = commit_in(info, source), self._library.card(info, source.repo_type)
         except ODD as error:
             raise OddAnswerError(_one_line(error)) from error
@@ -179,18 +180,10 @@ class HubClient(SourceClient[HuggingFace]):
             repo.location,
             authenticated=repo.trusted and self._token is not None,
             # Only its next step is ever shown.
-            refs=(lambda: self._refs(repo)) if repo.trusted else tuple,
+            refs=(lambda: ref_names(self._endpoints.client(repo, INTERACTIVE_TRIES), repo.refs_url))
+            if repo.trusted
+            else tuple,
         )
-
-    def _refs(self, repo: RepoAtEndpoint) -> tuple[str, ...]:
-        """Return the names of branches and tags, none if the server does not tell."""
-        try:
-            document, _ = self._endpoints.client(repo, INTERACTIVE_TRIES).get_json(repo.refs_url)
-            return tuple(
-                str(ref["name"]) for kind in ("branches", "tags") for ref in document[kind]
-            )
-        except (AimodelsError, *ODD):
-            return ()
 
 
 def _answer_at_origin(client: HttpClient, url: str) -> Head:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.json_parts import members
+from aimodels_fetcher.sources.huggingface.listing import ODD
 from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.sources.huggingface import is_commit
 from aimodels_gen.sources.huggingface.failures import OddAnswerError
@@ -13,6 +15,7 @@ from aimodels_gen.sources.huggingface.failures import OddAnswerError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aimodels_fetcher.http_client import HttpClient
     from aimodels_gen.sources.base import Warn
     from aimodels_gen.sources.huggingface import HuggingFace
 
@@ -41,6 +44,15 @@ def commit_in(info: Mapping[str, Any], source: HuggingFace) -> str:
     if source.rev not in {None, rev}:
         raise OddAnswerError(f"it gives {rev} for the commit {source.rev}")
     return rev
+
+
+def ref_names(client: HttpClient, url: str) -> tuple[str, ...]:
+    """Return the names of branches and tags, none if the server does not tell."""
+    try:
+        document, _ = client.get_json(url)
+        return tuple(str(ref["name"]) for kind in ("branches", "tags") for ref in document[kind])
+    except (AimodelsError, *ODD):
+        return ()
 
 
 class RepoNames:

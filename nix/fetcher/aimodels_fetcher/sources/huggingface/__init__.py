@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import RemoteFile
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+DOCUMENT_BYTES = 8 << 20
+"""The most of a document: 1,000 files have 0.3 MiB, and mirrors without pages list 30,000."""
 
 
 def read(data: object) -> list[Source]:
@@ -195,7 +197,7 @@ class HuggingFace(Source):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         client = HttpClient(self.endpoint, lambda _method, _url: headers, connections)
         if self.trusted and not token:
-            client.hint_at_limits(f"a token raises the limit: {_token_hint()}")
+            client.hint_at_limits(_limit_hint())
         return client
 
     def listing(self, client: HttpClient) -> tuple[HuggingFace, Iterator[RemoteFile]]:
@@ -207,7 +209,9 @@ class HuggingFace(Source):
         commit = self.rev
         if commit is None:
             try:
-                commit = client.get_document(self.revision_url, read_commit, "JSON").content
+                commit = client.get_document(
+                    self.revision_url, read_commit, "JSON", DOCUMENT_BYTES
+                ).content
             except ODD as error:
                 raise odd_answer(self.location) from error
         source = replace(self, rev=commit)
@@ -218,7 +222,9 @@ class HuggingFace(Source):
         """Return the files on a page of the listing, and the URL of the next page or None."""
         location = self.location
         try:
-            page = client.get_document(url, lambda body: read_page(body, location), "JSON")
+            page = client.get_document(
+                url, lambda body: read_page(body, location), "JSON", DOCUMENT_BYTES
+            )
         except ODD as error:
             raise odd_answer(location) from error
         check_commit(page.headers, self.rev or "", location)
@@ -252,12 +258,16 @@ class HuggingFace(Source):
             return error
         hint = "wait five minutes, or use fewer connections: AIMODELS_MAX_CONNECTIONS=4"
         if self.trusted and not self.token():
-            hint = f"wait five minutes, or send a token, which raises the limit: {_token_hint()}"
+            hint = f"wait five minutes; {_limit_hint()}"
         return FetchError(str(error), hint)
 
     @property
     def _api(self) -> str:
         return f"{self.endpoint}/api/{self.repo_type}s/{self.repo}"
+
+
+def _limit_hint() -> str:
+    return f"a token raises the limit: {_token_hint()}"
 
 
 def _token_hint() -> str:
