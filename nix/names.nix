@@ -105,7 +105,9 @@ in
   treeName =
     name: identity:
     let
-      digest = builtins.hashString "sha256" (toJSON identity);
+      # As newer releases of Nix write these characters.
+      text = builtins.replaceStrings [ "\\u0008" "\\u000c" ] [ "\\b" "\\f" ] (toJSON identity);
+      digest = builtins.hashString "sha256" text;
     in
     "${sanitizeTo (maxLength - 8) name}-${builtins.substring 0 7 digest}";
 }

@@ -9,6 +9,7 @@
 }:
 let
   inherit (lib) mkOption types;
+  inherit (import ../util.nix) match;
   cfg = lib.getAttrFromPath (lib.splitString "." path) config;
   hf = cfg.integration.huggingface;
   licenses = import ./licenses.nix lib;
@@ -191,7 +192,7 @@ in
           ++ lib.optional (lib.hasPrefix "${builtins.storeDir}/" "${text}/") (
             "${given} is inside the Nix store, which is read-only: set a directory outside, as a string"
           )
-          ++ lib.optional (builtins.match "(/+[^/$\n\r]+)+/*" text == null) (
+          ++ lib.optional (match "(/+[^/$\n\r]+)+/*" text == null) (
             "${given} is not the path of a directory: write an absolute path, without variables"
           )
           ++ lib.optional (lib.elem ".." (lib.splitString "/" text)) (

@@ -42,9 +42,7 @@ let
     in
     "`${where}` must be ${type.description}, but ${found}: write `${line}`";
 
-  isOther =
-    type: where: value:
-    mustBe type where value "is ${kindOf value}";
+  isOther = type: where: value: mustBe type where value "is ${kindOf value}";
 
   make =
     declared:

@@ -75,8 +75,7 @@ in
 
       # One function for all attributes, because models can have thousands of files.
       acceptsEach = builtins.foldl' (
-        rest: name: value:
-        (!(value ? ${name}) || accepts.${name} value.${name}) && rest value
+        rest: name: value: (!(value ? ${name}) || accepts.${name} value.${name}) && rest value
       ) (_value: true) known;
       inherit (fields.${main}) type;
 

@@ -133,6 +133,14 @@ def test_messages(tmp_path: Path, place: tuple[Any, ...], value: object, said: s
     assert said in caught.value.message
 
 
+@pytest.mark.parametrize("ref", ["../../main", "/main", "", "refs//x", "a/./b"])
+def test_a_ref_stays_below_refs(tmp_path: Path, ref: str) -> None:
+    place = ("sources", 0, "huggingface", "ref")
+    for spec in SPECS:
+        assert read(tmp_path, json.dumps(changed(spec, place, ref))) is None
+        assert read(tmp_path, json.dumps(changed(spec, place, "refs/pr/1"))) is not None
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()

@@ -119,7 +119,6 @@ let
     built = (builtins.tryEval (fetchModel arguments).drvPath).success;
   };
 in
-builtins.mapAttrs (_place: arguments: builtins.mapAttrs (_kind: value: tried (arguments value)) values) places
-// {
-  arguments = builtins.mapAttrs (_kind: tried) values;
-}
+builtins.mapAttrs (
+  _place: arguments: builtins.mapAttrs (_kind: value: tried (arguments value)) values
+) (places // { arguments = arguments: arguments; })

@@ -24,6 +24,8 @@ _MOST = 16 << 20  # bytes
 _SAVE = "save it as UTF-8 in a file such as models.toml: models.lock is written next to it"
 # A model's name becomes a store name, which may hold these characters and no leading dot.
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9+._?=-]*\Z")
+# In a set of packages, these would change what the set is for Nix or for modules of NixOS.
+_MEANINGS = frozenset({"_type", "outPath", "recurseForDerivations", "type"})
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
 
@@ -87,7 +89,10 @@ def _toml(text: str, file: str) -> dict[str, Any]:
 def _entry(name: str, table: ModelTable, defaults: DefaultsTable, place: Place) -> Entry:
     if not _NAME.match(name):
         hint = "use letters, digits and + . _ ? = -, starting with a letter, a digit or _"
-        place.fail(None, "is no name that the Nix store allows", hint)
+        place.fail(None, "is not a name that the Nix store allows", hint)
+    if name.startswith("__") or name in _MEANINGS:
+        reason = "has a meaning of its own in attribute sets of Nix"
+        place.fail(None, reason, f'choose another name, such as "{name.strip("_")}-model"')
     _check_filters(table, place)
     if table.pin == "tree" and table.layout == "link":
         hint = 'remove layout, or write pin = "files"'

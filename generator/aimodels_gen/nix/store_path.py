@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _BAD = re.compile(rb"[^0-9a-zA-Z+._?=-]+")
 # Nix refuses names over 211 bytes; 207 leaves room for ".drv".
 _LONGEST = 207
+# At the end of a text; a regular expression on a much longer one would make Nix crash.
+_MOST_READ = 4096
 _TREE_SUFFIX = len("-0123456")
 STORE_DIR = "/nix/store"
 
@@ -27,7 +29,8 @@ def sanitize(text: str, longest: int = _LONGEST) -> str:
     Names over `longest` bytes keep their end, where file names carry their extension. A name that
     ends in `.drv` ends in `-drv` instead: Nix refuses derivations of such names.
     """
-    name = _BAD.sub(b"-", text.encode("utf-8")).decode("ascii").lstrip(".")
+    read = text.encode("utf-8")[-_MOST_READ:]
+    name = _BAD.sub(b"-", read).decode("ascii").lstrip(".")
     if name.endswith(".drv"):
         name = f"{name[:-4]}-drv"
     if len(name) > longest:
@@ -47,6 +50,8 @@ def tree_name(name: str, identity: Mapping[str, Any]) -> str:
     as `builtins.toJSON` writes it: compact, keys sorted, non-ASCII characters as they are.
     """
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # What names.nix does for Nix 2.8, which writes these characters in another way.
+    text = text.replace("\\u0008", "\\b").replace("\\u000c", "\\f")
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
     return f"{sanitize(name, _LONGEST - _TREE_SUFFIX)}-{digest[:7]}"
 

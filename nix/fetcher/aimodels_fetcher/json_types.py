@@ -10,6 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from aimodels_fetcher.paths import check_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +30,15 @@ def text(value: object, where: str) -> str:
     if "\0" in value or re.search("[\ud800-\udfff]", value):
         raise ValueError(f"{where} has a character that is not text")
     return value
+
+
+def path(value: object, where: str) -> str:
+    """Read a path below a directory.
+
+    Raises:
+        FetchError: See `check_path`.
+    """
+    return check_path(text(value, where))
 
 
 def texts(value: object, where: str) -> tuple[str, ...]:

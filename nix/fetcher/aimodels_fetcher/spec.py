@@ -17,6 +17,7 @@ from aimodels_fetcher.json_types import (
     mapping,
     one_of,
     optional,
+    path,
     record,
     size,
     text,
@@ -95,23 +96,23 @@ class AssembleSpec(_Spec):
 Spec = FileSpec | TreeSpec | AssembleSpec
 
 
-def read_spec(path: Path) -> Spec:
+def read_spec(file: Path) -> Spec:
     """Read a spec from a JSON file.
 
     Raises:
         FetchError: The file cannot be read, or is not a spec.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        data = json.loads(file.read_text(encoding="utf-8"), parse_constant=_no_number)
         return _parse(data)
     except OSError as error:
         raise FetchError(
-            f"cannot read the spec {path}: {error.strerror}", "name the JSON file that Nix made"
+            f"cannot read the spec {file}: {error.strerror}", "name the JSON file that Nix made"
         ) from error
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise FetchError(
-            f"{path} is not a spec of this fetcher: {reason}",
+            f"{file} is not a spec of this fetcher: {reason}",
             "take nix/ and its fetcher from one release",
         ) from error
 
@@ -129,7 +130,7 @@ def _parse(data: object) -> Spec:
 
 
 def _file(data: object) -> FileSpec:
-    values = _record(data, path=_path, hash=_sri, size=optional(size))
+    values = _record(data, path=path, hash=_sri, size=optional(size))
     return FileSpec(**values)
 
 
@@ -147,8 +148,8 @@ def _assemble(data: object) -> AssembleSpec:
     values = _record(
         data, files=mapping(_store_file), integration=flag, layout=one_of("copy", "link")
     )
-    for path in values["files"]:
-        check_path(path)
+    for name in values["files"]:
+        check_path(name)
     return AssembleSpec(link=values.pop("layout") == "link", **values)
 
 
@@ -174,10 +175,6 @@ def _sources(value: object, where: str) -> tuple[Source, ...]:
     if not isinstance(value, list):
         raise ValueError(f"{where} is not a list")  # noqa: TRY004 (as all readers)
     return sources_from(value)
-
-
-def _path(value: object, where: str) -> str:
-    return check_path(text(value, where))
 
 
 def _sri(value: object, where: str) -> str:

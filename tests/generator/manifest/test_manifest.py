@@ -209,8 +209,25 @@ BAD = [
         )
     ],
     (MODEL.replace("models.m", 'models."a b"'), ['models."a b"', "letters, digits and + ."]),
-    (MODEL.replace("models.m", 'models."modèle"'), ['models."modèle" is no name']),
-    (MODEL.replace("models.m", 'models.".m"'), ["no name that the Nix store allows"]),
+    (MODEL.replace("models.m", 'models."modèle"'), ['models."modèle" is not a name']),
+    *(
+        (
+            MODEL.replace("models.m", f"models.{name}"),
+            [
+                f"models.{name} has a meaning of its own in attribute sets of Nix",
+                f'"{other}-model"',
+            ],
+        )
+        for name, other in {
+            "__functor": "functor",
+            "__toString": "toString",
+            "_type": "type",
+            "outPath": "outPath",
+            "recurseForDerivations": "recurseForDerivations",
+            "type": "type",
+        }.items()
+    ),
+    (MODEL.replace("models.m", 'models.".m"'), ["not a name that the Nix store allows"]),
     (MODEL.replace("models.m", 'models."a\\nb"'), ['models."a\\nb"']),
     ("models = 1", ["models is an integer", "write a table"]),
     ("[models]\nm = 1", ["models.m is an integer", "write a table"]),

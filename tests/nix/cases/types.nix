@@ -2,9 +2,7 @@ let
   types = import ../../../nix/types;
 
   # What is said of each value, null if the type accepts it.
-  said =
-    type:
-    map (value: if type.accepts value then null else type.explain "here" value);
+  said = type: map (value: if type.accepts value then null else type.explain "here" value);
 
   # What it needs of nixpkgs' lib, as data.
   lib = {

@@ -42,8 +42,9 @@ def _read(item: object) -> Sequence[Source]:
         raise ValueError("a source is not an object with one key, its kind")
     ((kind, data),) = item.items()
     if kind not in names():
+        shown = kind if kind.isidentifier() else repr(kind)
         raise FetchError(
-            f"this release cannot fetch from sources of the kind {kind!r:.60}",
+            f"this release cannot fetch from sources of the kind {shown:.60}",
             f"it knows: {', '.join(names())}",
         )
     read: Sequence[Source] = import_module(f"{__name__}.{kind}").read(data)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.http_errors import lasting_status
-from aimodels_fetcher.json_types import matching, one_of, optional, record, text, texts
+from aimodels_fetcher.json_types import matching, one_of, optional, path, record, text, texts
 from aimodels_fetcher.pages import files_of
 from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.redaction import learn
@@ -54,7 +54,7 @@ def read(data: object) -> list[Source]:
         "huggingface",
         repo=text,
         rev=optional(matching(SHA1, "a commit")),
-        ref=text,
+        ref=path,
         repoType=one_of("model", "dataset", "space"),
         endpoint=optional(_one_or_more),
     )
