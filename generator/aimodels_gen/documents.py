@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_fetcher.errors import AimodelsError
+    from aimodels_gen.tables import Place
 
     Refuse = type[AimodelsError]
 
@@ -56,21 +57,21 @@ def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return fail(f"is not UTF-8: byte {error.start} is wrong")
+        raise refuse(f"{path}: byte {error.start} is not UTF-8", repair) from None
 
 
-def unstorable(value: object, key: str = "") -> Iterator[str]:
-    """Return the dotted keys of texts that neither a file name nor Nix can hold.
+def unstorable(value: object, place: Place) -> Iterator[Place]:
+    """Return the places of texts that neither a file name nor Nix can hold.
 
     These are NUL and lone surrogates, which JSON and TOML can spell.
     """
     if isinstance(value, str):
         if "\0" in value or value.encode("utf-8", "replace").decode() != value:
-            yield key
+            yield place
     elif isinstance(value, list):
         for item in value:
-            yield from unstorable(item, key)
+            yield from unstorable(item, place)
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from unstorable(name, key)
-            yield from unstorable(item, f"{key}.{name}" if key else name)
+            yield from unstorable(name, place)
+            yield from unstorable(item, place.child(name))
