@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Refuse = type[AimodelsError]
 
 # What is there is what some process has open, and a file next to it would be nobody's.
-_NO_DIRECTORIES = ("/dev/", "/proc/")
+_OPEN_FILES = ("/dev/fd/", "/proc/")
 
 
 def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
@@ -38,7 +38,8 @@ def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
     def fail(reason: str) -> NoReturn:
         raise refuse(f"{path} {reason}", repair)
 
-    if str(path) == "-" or os.path.abspath(path).startswith(_NO_DIRECTORIES):  # noqa: PTH100 - links stay
+    directory = os.path.realpath(path.parent)
+    if str(path) == "-" or directory == "/dev" or f"{directory}/".startswith(_OPEN_FILES):
         fail("is not a file in a directory")
     try:
         # A pipe would have us wait for its writer.
@@ -46,14 +47,15 @@ def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
     except FileNotFoundError:
         return None
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             fail("is not a regular file")
+        if status.st_size > most:
+            fail(f"has more than {bytes_text(most)}")
         with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(most + 1)
+            content = file.read(status.st_size)
     finally:
         os.close(descriptor)
-    if len(content) > most:
-        fail(f"has more than {bytes_text(most)}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

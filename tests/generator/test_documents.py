@@ -153,6 +153,8 @@ def test_a_directory_in_the_place_of_a_lock(project: Project) -> None:
         "lock /dev/stdin < models.toml",
         "cat models.toml | {} lock /dev/stdin",
         "lock /dev/fd/0 < models.toml",
+        "lock //dev/stdin < models.toml",
+        "ln -s /dev /tmp/$$; {} lock /tmp/$$/stdin < models.toml; s=$?; rm /tmp/$$; exit $s",
         "lock <(cat models.toml)",
         "cd /dev; {} lock stdin < $OLDPWD/models.toml",
     ],
