@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_fetcher.errors import AimodelsError
+    from aimodels_gen.tables import Place
 
     Refuse = type[AimodelsError]
 
 # What is there is what some process has open, and a file next to it would be nobody's.
-_NO_DIRECTORIES = ("/dev/", "/proc/")
+_OPEN_FILES = ("/dev/fd/", "/proc/")
 
 
 def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
@@ -37,7 +38,8 @@ def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
     def fail(reason: str) -> NoReturn:
         raise refuse(f"{path} {reason}", repair)
 
-    if str(path) == "-" or os.path.abspath(path).startswith(_NO_DIRECTORIES):  # noqa: PTH100 - links stay
+    directory = os.path.realpath(path.parent)
+    if str(path) == "-" or directory == "/dev" or f"{directory}/".startswith(_OPEN_FILES):
         fail("is not a file in a directory")
     try:
         # A pipe would have us wait for its writer.
@@ -45,32 +47,33 @@ def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
     except FileNotFoundError:
         return None
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             fail("is not a regular file")
+        if status.st_size > most:
+            fail(f"has more than {bytes_text(most)}")
         with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(most + 1)
+            content = file.read(status.st_size)
     finally:
         os.close(descriptor)
-    if len(content) > most:
-        fail(f"has more than {bytes_text(most)}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return fail(f"is not UTF-8: byte {error.start} is wrong")
+        raise refuse(f"{path}: byte {error.start} is not UTF-8", repair) from None
 
 
-def unstorable(value: object, key: str = "") -> Iterator[str]:
-    """Return the dotted keys of texts that neither a file name nor Nix can hold.
+def unstorable(value: object, place: Place) -> Iterator[Place]:
+    """Return the places of texts that neither a file name nor Nix can hold.
 
     These are NUL and lone surrogates, which JSON and TOML can spell.
     """
     if isinstance(value, str):
         if "\0" in value or value.encode("utf-8", "replace").decode() != value:
-            yield key
+            yield place
     elif isinstance(value, list):
         for item in value:
-            yield from unstorable(item, key)
+            yield from unstorable(item, place)
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from unstorable(name, key)
-            yield from unstorable(item, f"{key}.{name}" if key else name)
+            yield from unstorable(name, place)
+            yield from unstorable(item, place.child(name))

@@ -261,7 +261,11 @@ def _quoted(key: str) -> str:
 
 def _shown(value: object) -> str:
     """Return a value for a message; nothing of it but its kind where it may hold a password."""
-    return quoted(value) if isinstance(value, str) else _kind(value)
+    if isinstance(value, str):
+        return quoted(value)
+    # Python refuses to print long integers, which hexadecimal digits can make.
+    short = isinstance(value, float) or (isinstance(value, int) and value.bit_length() <= 64)  # noqa: PLR2004
+    return repr(value) if short else _kind(value)
 
 
 def _kind(value: object) -> str:

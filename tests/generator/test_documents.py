@@ -41,9 +41,9 @@ def lock(path: str = "a", size: object = 1, **model: object) -> str:
 
 LOCKS: dict[str, tuple[str | bytes, str]] = {
     "a NUL": (lock() + "\0", "is not JSON"),
-    "a NUL in a path": (lock("a\0b"), "models.m.files holds a text that no file name can have"),
-    "a lone surrogate": (lock("\ud800"), "models.m.files holds a text"),
-    "a lone surrogate elsewhere": (lock(digest="\udfff"), "models.m.digest holds a text"),
+    "a NUL in a path": (lock("a\0b"), "models.m.files has a text that no file name can have"),
+    "a lone surrogate": (lock("\ud800"), "models.m.files has a text"),
+    "a lone surrogate elsewhere": (lock(digest="\udfff"), "models.m.digest has a text"),
     "a path that leads out": (lock("../a"), "models.m.files is wrong"),
     "a file in the place of a directory": (
         lock(files={p: {"hash": samples.hash_of(1), "size": 1} for p in ("a", "a/b")}),
@@ -61,7 +61,7 @@ LOCKS: dict[str, tuple[str | bytes, str]] = {
     "infinity": ('{"version": -Infinity}', "-Infinity is not a number"),
     "null": (lock(size=None), "size is null"),
     "the same key twice": (lock().replace('"digest"', '"source"'), "'source' is there twice"),
-    "Latin-1": (b'{"\xff": 1}', "is not UTF-8: byte 2 is wrong"),
+    "Latin-1": (b'{"\xff": 1}', "byte 2 is not UTF-8"),
     "UTF-16": (lock().encode("utf-16"), "is not UTF-8"),
 }
 
@@ -93,13 +93,14 @@ MANIFESTS: dict[str, tuple[str | bytes, str]] = {
     "deep lists": ("x = " + "[" * 5000, "nested too deeply"),
     "deep tables": ("x = " + "{a=" * 5000, "nested too deeply"),
     "a deep key": (".".join("a" * 5000) + " = 1", ""),
+    "6,000 digits in hexadecimal": (MANIFEST + "include = [0x" + "f" * 6000 + "]", "holds an int"),
     "a date": ("models = 2024-01-01", "models is a date"),
     "a time": ("models = 10:00:00", "models is a time"),
     "infinity": ("models = inf", "models is a number with a fraction"),
     "a NUL": ("\0", "models.toml:1:1: "),
-    "a NUL in a text": (MANIFEST + 'include = ["\\u0000"]', "models.m.include holds a NUL"),
-    "a NUL in a key": ('[models."\\u0000"]', "models holds a NUL"),
-    "Latin-1": (b"\xff", "is not UTF-8: byte 0 is wrong"),
+    "a NUL in a text": (MANIFEST + 'include = ["\\u0000"]', "models.m.include has a NUL"),
+    "a NUL in a key": ('[models."\\u0000"]', "has no source"),
+    "Latin-1": (b"\xff", "byte 0 is not UTF-8"),
     "UTF-16": (MANIFEST.encode("utf-16"), "is not UTF-8"),
     "a file that is too large": ("#" * (17 << 20), "has more than 16.0 MiB"),
 }
@@ -152,6 +153,8 @@ def test_a_directory_in_the_place_of_a_lock(project: Project) -> None:
         "lock /dev/stdin < models.toml",
         "cat models.toml | {} lock /dev/stdin",
         "lock /dev/fd/0 < models.toml",
+        "lock //dev/stdin < models.toml",
+        "ln -s /dev /tmp/$$; {} lock /tmp/$$/stdin < models.toml; s=$?; rm /tmp/$$; exit $s",
         "lock <(cat models.toml)",
         "cd /dev; {} lock stdin < $OLDPWD/models.toml",
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from hypothesis import example
@@ -90,7 +91,7 @@ def changed_locks(draw: st.DrawFn) -> str:
     """A lock with a value changed, removed or added, up to three times."""
     data = json.loads(json.dumps(LOCK))
     for _ in range(draw(st.integers(1, 3))):
-        places = list(_places(data))
+        places = list(_places(data)) or [({"": data}, "")]
         table, key = places[draw(st.integers(0, len(places) - 1))]
         match draw(st.sampled_from(["change", "remove", "add"])):
             case "change":
@@ -129,7 +130,8 @@ def changed_texts(draw: st.DrawFn, text: str) -> str:
 def check(error: AimodelsError, kind: type[AimodelsError]) -> None:
     assert isinstance(error, kind)
     assert error.hint
-    assert "hunter2" not in error.message + error.hint
+    # Alone it is a word that hypothesis has found in this file.
+    assert not re.search("me:hunter2|hunter2[/@]|=hunter2", error.message + error.hint)
 
 
 def read(path: Path, content: bytes) -> None:

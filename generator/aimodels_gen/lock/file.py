@@ -119,8 +119,8 @@ def parse(content: str, path: Path) -> Lock:
     except (ValueError, RecursionError) as error:
         raise LockError(f"{path} is not JSON: {_one_line(error)}", _RESTORE) from None
     if "\\u" in content:
-        for key in documents.unstorable(data):
-            raise LockError(f"{path}: {key} holds a text that no file name can have", _RESTORE)
+        for place in documents.unstorable(data, _place(path)):
+            place.fail(None, "has a text that no file name can have", _RESTORE)
     if not isinstance(data, dict) or not _is_version(data.get("version")):
         raise LockError(f"{path} is not a lock file of aimodels-gen", _RESTORE)
     if data["version"] != VERSION:

@@ -51,17 +51,17 @@ def parse(text: str, file: str = "models.toml") -> Manifest:
         ManifestError: see `load`.
     """
     root = Place(file)
-    tables = read(_toml(text, file), ManifestTable, root)
+    data = _toml(text, file)
+    tables = read(data, ManifestTable, root)
     defaults = tables.defaults or DefaultsTable()
     _check_filters(defaults, root.child("defaults"))
     models = root.child("models")
-    return Manifest(
-        file,
-        tuple(
-            _entry(name, table, defaults, models.child(name))
-            for name, table in tables.models.items()
-        ),
+    entries = tuple(
+        _entry(name, table, defaults, models.child(name)) for name, table in tables.models.items()
     )
+    for place in documents.unstorable(data, root):
+        place.fail(None, "has a NUL", "remove it: no file name can have one")
+    return Manifest(file, entries)
 
 
 def _toml(text: str, file: str) -> dict[str, Any]:
@@ -81,8 +81,6 @@ def _toml(text: str, file: str) -> dict[str, Any]:
             f"{file}: a number has too many digits, or something is nested too deeply",
             "look for what does not belong there",
         ) from None
-    for key in documents.unstorable(data):
-        raise ManifestError(f"{file}: {key} holds a NUL", "remove it: nothing can be called so")
     return data
 
 

@@ -14,8 +14,9 @@ from aimodels_fetcher.errors import FetchError
 _PORTS = {"http": 80, "https": 443}
 
 # A host is ASCII (others are written in Punycode), and its port is one that exists.
+_NAME = r"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])"
 _HOST = (
-    r"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}"
+    rf"{_NAME}(?::(?:[1-9][0-9]{{0,3}}|[1-5][0-9]{{4}}|6[0-4][0-9]{{3}}"
     r"|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
 )
 _SERVER = re.compile(rf"https?://{_HOST}(?:/[^\x00-\x20\x7f\\@?#]*)?\Z")
@@ -24,7 +25,7 @@ _LONGEST = 4096  # characters: what nix/util.nix matches
 
 _SHOWN = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:[^\s/?#\\]*@)?"
-    rf"(?P<server>{_HOST})(?P<path>/[^\s?#\\]*)?(?P<rest>[?#].*)?\Z",
+    rf"(?P<server>{_NAME}(?::[0-9]{{1,5}})?)(?P<path>/[^\s?#\\]*)?(?P<rest>[?#].*)?\Z",
     re.DOTALL,
 )
 _NOT_SHOWN = "an address that cannot be parsed"
