@@ -242,6 +242,17 @@ def test_a_former_state_that_is_none(
     assert linker.link(models).err == []
 
 
+def test_a_relative_directory_of_the_unit(
+    linker: Linker, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "relative")
+    run = linker.link(models)
+    assert run.status == 1
+    (error,) = run.err
+    assert error.startswith("error: RUNTIME_DIRECTORY is 'relative', which is not an absolute path")
+    assert {path.name for path in linker.hub.iterdir()} == set(models)
+
+
 def test_a_former_state_is_not_removed(
     linker: Linker, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
