@@ -113,6 +113,21 @@ def test_refs_are_read_as_far_as_a_commit_goes(
     assert max(sizes) <= 42
 
 
+def test_more_refs_than_are_read(
+    directories: Linker, versions: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those to what is gone are removed, as far as they are read; ours are right."""
+    monkeypatch.setattr(link_tree, "_MAX_REFS", 10)
+    directories.link({A: versions[0]})
+    refs = directories.hub / A / "refs"
+    commit = (refs / "main").read_text()
+    for number in range(30):
+        (refs / f"{number}").write_text(commit)
+    assert directories.link({A: versions[1]}).err == []
+    assert {path.read_text() for path in (refs / "main", refs / "v/1")} != {commit}
+    assert len(list(refs.iterdir())) == 22
+
+
 @pytest.mark.parametrize("where", ["blobs", "refs", "x/y", "snapshots/new"])
 def test_more_names_than_are_read(
     directories: Linker,

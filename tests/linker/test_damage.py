@@ -151,10 +151,23 @@ def test_states_with_other_values(
 @example(state=b'{"version": true, "hubs": {}}')
 @example(state=b'{"version": ' + b"9" * 5000 + b', "hubs": {}}')
 @example(state=b"[" * 200_000)
+@example(state=b'{"version": "' + b"x" * 100_000 + b'"}')
+@example(state=b'{"version": 1, "hubs": {"/' + b"x" * 100_000 + b'": 7}}')
 @example(state=b"\xff\xfe{\0}\0")
 @example(state=b"\xef\xbb\xbf{}")
 def test_states_that_are_none(linker: Linker, models: dict[str, Path], state: bytes) -> None:
     check_state(linker, models, lambda _state: state)
+
+
+@pytest.mark.parametrize("depth", range(850, 1000, 10))
+def test_values_nearly_too_deep(linker: Linker, depth: int) -> None:
+    """Which can be read, and cannot be printed by a function that calls itself."""
+    deep = b"[" * depth + b"]" * depth
+    for document in (b'{"version": %b}', b'{"version": 1, "hubs": %b}'):
+        linker.state.write_bytes(document % deep)
+        run = linker.link({})
+        check(run)
+        assert len(run.err) == 1
 
 
 def test_states_without_end(
@@ -227,6 +240,17 @@ def test_a_former_state_that_is_none(
     assert len(run.err) == (content != "/x\n")
     assert (directory / "state").read_text() == str(linker.state)
     assert linker.link(models).err == []
+
+
+def test_a_relative_directory_of_the_unit(
+    linker: Linker, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "relative")
+    run = linker.link(models)
+    assert run.status == 1
+    (error,) = run.err
+    assert error.startswith("error: RUNTIME_DIRECTORY is 'relative', which is not an absolute path")
+    assert {path.name for path in linker.hub.iterdir()} == set(models)
 
 
 def test_a_former_state_is_not_removed(

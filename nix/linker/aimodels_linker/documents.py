@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-_LONGEST = 40  # characters of a value in a message
+_LONGEST = 200  # characters of a mistake in a message
 
 
 def parse(data: bytes) -> Any:  # noqa: ANN401 (a document can be anything)
@@ -63,11 +63,17 @@ def version(data: dict[str, Any], expected: int) -> None:
         raise ValueError(f"its version is {_shown(found)}, and this linker reads {expected}")
 
 
+def brief(mistake: ValueError) -> str:
+    """Return what a mistake is, in few words even if there are long ones in the document."""
+    words = str(mistake)
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
+
+
 def _mistake(value: object, where: str, needed: str) -> ValueError:
     return ValueError(f"{where} is {_shown(value)}, and has to be {needed}")
 
 
 def _shown(value: object) -> str:
-    """Return a value, or its beginning."""
-    shown = repr(value)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+    if isinstance(value, (list, dict)):  # of any depth
+        return "a list" if isinstance(value, list) else "an object"
+    return repr(value)

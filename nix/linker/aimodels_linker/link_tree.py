@@ -10,11 +10,11 @@ A link tree has what huggingface_hub would have made, except that its blobs are 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import posixpath
 import re
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from aimodels_linker.dirfd import DIRECTORY, Directory
@@ -36,6 +36,7 @@ _MAX_SIZE = 1 << 28  # bytes of a listing or a ref in the store
 _MAX_REF = 41  # bytes: a commit, and a newline
 _MAX_FOREIGN = 100_000  # files that programs have added to any repository
 _MAX_VERSIONS = 10  # and to one with many files, so many times as many
+_MAX_REFS = 10_000  # that are read, to find those to what is gone; the others stay
 _MAX_LINKS = 40  # from one to another
 _BLOB = re.compile(r"(?:\.\./)+(blobs/[^/]+)")
 
@@ -113,7 +114,7 @@ def is_link_tree(directory: Directory, in_store: InStore) -> bool:
         directory.errors_at("blobs"),
         os.scandir(blobs) as entries,
     ):
-        for entry in islice(entries, _MAX_FOREIGN):
+        for entry in itertools.islice(entries, _MAX_FOREIGN):
             if entry.is_symlink():
                 target = os.readlink(entry.name, dir_fd=blobs)
                 if in_store(target) and target.endswith(f"/blobs/{entry.name}"):
@@ -212,6 +213,8 @@ class _Comparison:
         gone = withdrawn - _by_commit(remaining).keys()
         used = {_blob(self._nodes[path]) for path in remaining if path not in self._wanted}
 
+        refs = itertools.count()
+
         def is_useless(path: str) -> bool:
             top, _, name = path.partition("/")
             if top == "blobs":
@@ -223,6 +226,8 @@ class _Comparison:
             if top == ".no_exist":
                 return name.partition("/")[0] in gone
             if top == "refs":
+                if next(refs) >= _MAX_REFS or not (gone or name in self._record.refs):
+                    return False
                 commit = self._commit_at(path)
                 return commit in gone or (name in self._record.refs and commit in kept)
             return False

@@ -76,7 +76,7 @@ def read_spec(path: str) -> Spec:
         return _parse(documents.table(documents.parse(data), "it"))
     except ValueError as error:
         raise LinkError(
-            f"{path} is not a spec of this linker ({error})",
+            f"{path} is not a spec of this linker ({documents.brief(error)})",
             "use nix/ and its linker from the same release",
         ) from error
 

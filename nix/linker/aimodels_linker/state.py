@@ -147,7 +147,7 @@ def read_state(path: str, hub: str) -> State:
                 return State(path, {})
             hubs = _parse(documents.table(documents.parse(_read(directory, name)), "it"))
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
+            reason = error.strerror if isinstance(error, OSError) else documents.brief(error)
             print_warning(
                 f"cannot use {path}, which records what was linked before ({reason}): a new one is "
                 "made, and what has left the configuration meanwhile is not removed. Remove the "

@@ -78,6 +78,9 @@ def _unlink_former(spec: Spec, *, dry_run: bool, current: str | None = None) -> 
     except LinkError as error:
         print_error(error)
         return False
+    except ValueError as error:
+        print_error(LinkError(str(error), "unset it, or let systemd set it"))
+        return False
     except OSError as error:
         print_error(explain(error, spec))
         return False
