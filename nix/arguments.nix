@@ -104,7 +104,7 @@ let
 in
 {
   /**
-    The declarations of the arguments of `fetchModel`, and of those in `integration.huggingface`.
+    The declarations of the arguments of `fetchModel`.
 
     # Type
 
@@ -113,6 +113,16 @@ in
     ```
   */
   inherit (model) fields;
+
+  /**
+    The declarations of the arguments in `integration.huggingface`.
+
+    # Type
+
+    ```
+    huggingfaceFields :: AttrSet
+    ```
+  */
   huggingfaceFields = huggingface.fields;
 
   /**

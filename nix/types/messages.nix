@@ -56,13 +56,80 @@ let
     type;
 in
 {
-  inherit
-    isOther
-    isSet
-    isShown
-    join
-    kindOf
-    make
-    mustBe
-    ;
+  /**
+    Whether a value is an attribute set, and not a derivation.
+
+    # Type
+
+    ```
+    isSet :: a -> Bool
+    ```
+  */
+  inherit isSet;
+
+  /**
+    Whether a value may be part of a message: a short string that is not a URL.
+
+    # Type
+
+    ```
+    isShown :: a -> Bool
+    ```
+  */
+  inherit isShown;
+
+  /**
+    What kind of value it is, as in "a list".
+
+    # Type
+
+    ```
+    kindOf :: a -> String
+    ```
+  */
+  inherit kindOf;
+
+  /**
+    The place of an attribute of what is at a place.
+
+    # Type
+
+    ```
+    join :: String -> String -> String
+    ```
+  */
+  inherit join;
+
+  /**
+    The message that a value must be of a type, with what was found, and the line to write.
+
+    # Type
+
+    ```
+    mustBe :: Type -> String -> a -> String -> String
+    ```
+  */
+  inherit mustBe;
+
+  /**
+    The same for a value of another kind.
+
+    # Type
+
+    ```
+    isOther :: Type -> String -> a -> String
+    ```
+  */
+  inherit isOther;
+
+  /**
+    A type from what is special about it.
+
+    # Type
+
+    ```
+    make :: AttrSet -> Type
+    ```
+  */
+  inherit make;
 }

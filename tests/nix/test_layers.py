@@ -67,6 +67,7 @@ def test_the_imports_are_found() -> None:
         "sources/huggingface.nix",
         "sources/s3.nix",
         "sources/url.nix",
+        "types/default.nix",
     ]
     assert {"integration/models.nix", "bundle-python.nix"} < set(found["modules/common.nix"])
 
@@ -102,7 +103,7 @@ def test_the_pure_part_needs_no_pkgs() -> None:
 
 # Their attributes are those that sources/default.nix describes.
 KINDS = [file for file in FILES if file.parent.name == "sources" and file.name != "default.nix"]
-INDEXES = [INDEX, LIBRARY / "integration/default.nix"]
+INDEXES = [INDEX, LIBRARY / "integration/default.nix", LIBRARY / "types/default.nix"]
 
 
 @pytest.mark.parametrize(
