@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Project:
         """Run it, expecting a failure; return stderr, which is free of tracebacks."""
         result = self.run(*args)
         assert (result.status, result.out) == (1, "")
-        assert result.err.startswith("error: ")
+        assert re.match("(warning: .*\n)*error: ", result.err)
         assert "Traceback" not in result.err
         return result.err
 
