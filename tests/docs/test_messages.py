@@ -58,7 +58,9 @@ def logs(hub: Hub, tmp_path: Path) -> str:
         failed(open_repo, endpoint=tls.url),
         failed(open_repo, env={"http_proxy": proxy.url}, endpoint="http://hub.example"),
         failed(open_repo, env={"http_proxy": "http://a:b/c@d"}, endpoint="http://hub.example"),
-        failed(open_repo, env={"http_proxy": "socks5://127.0.0.1:9"}, endpoint="http://hub.example"),
+        failed(
+            open_repo, env={"http_proxy": "socks5://127.0.0.1:9"}, endpoint="http://hub.example"
+        ),
     ]
     hub.faults = lambda request: Response(200, {}, b"<html>") if "resolve" in request.path else None
     said.append(failed(open_repo))

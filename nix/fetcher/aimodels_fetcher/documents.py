@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urljoin
@@ -25,6 +26,8 @@ _DOCUMENT_SECONDS = 120.0
 _MOST_BRACKETS = 100_000  # of a JSON document
 # One document at a time: some take twenty times their size while they are parsed.
 _parsing = threading.Lock()
+_LARGE_BYTES = 1 << 20  # of a document: one of them at a time is in memory
+_large = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -59,24 +62,30 @@ def read_document(
         TransientError: The connection broke.
         FetchError: It is too large, or comes too slowly.
     """
-    body = _whole(answer, most or _DOCUMENT_BYTES)
-    try:
-        with _parsing:
-            content = parse(body)
-    except (ValueError, RecursionError) as error:
-        raise UnexpectedAnswerError(
-            f"{public(url)} did not answer with {kind}, but with {answer.type}"
-        ) from error
+    with ExitStack() as stack:
+        body = _whole(answer, most or _DOCUMENT_BYTES, stack)
+        try:
+            with _parsing:
+                content = parse(body)
+        except (ValueError, RecursionError) as error:
+            raise UnexpectedAnswerError(
+                f"{public(url)} did not answer with {kind}, but with {answer.type}"
+            ) from error
     following = urljoin(url, answer.next_page) if answer.next_page else None
     return Document(content, following, answer.headers)
 
 
-def _whole(answer: Response, most: int) -> bytes:
-    """Read a document, which may neither be large nor take long: people wait for it."""
+def _whole(answer: Response, most: int, stack: ExitStack) -> bytes:
+    """Read a document, which may neither be large nor take long: people wait for it.
+
+    If it is larger than most, it has `_large` until the end of `stack`.
+    """
     body = bytearray()
     buffer = memoryview(bytearray(1 << 16))
     start = time.monotonic()
     while count := answer.readinto(buffer):
+        if len(body) <= _LARGE_BYTES < len(body) + count:
+            stack.enter_context(_large)
         body += buffer[:count]
         if len(body) > most:
             raise FetchError(

@@ -8,7 +8,9 @@ from xml.parsers import expat
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_MOST_BYTES = 8 << 20  # a page of 1,000 keys of 1,024 bytes, each encoded as %XX, has 4 MiB
+MOST_BYTES = 8 << 20
+"""The most of a document: 1,000 keys of 1,024 bytes, each encoded as %XX, have 4 MiB."""
+
 _MOST_PARTS = 100_000  # elements and attributes; a page of 1,000 keys has about 10,000
 _DEEPEST = 16  # elements in each other; a row of a listing is the third
 _PIECE = 16 << 10  # bytes; longer than any tag of S3
@@ -30,7 +32,7 @@ def elements(body: bytes) -> Iterator[tuple[tuple[str, ...], str]]:
         ValueError: It is not XML, declares types or entities, or is larger, deeper or has more
             elements than an answer of S3.
     """
-    if len(body) > _MOST_BYTES:
+    if len(body) > MOST_BYTES:
         raise ValueError(f"{len(body)} bytes")
     reader = _Reader()
     # The names are not interned: a document may have a million of them.

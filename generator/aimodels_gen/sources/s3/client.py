@@ -14,7 +14,7 @@ import msgspec
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
 from aimodels_fetcher.sources import s3 as fetched
-from aimodels_fetcher.sources.s3 import HOME_REGION, NoObjectsError
+from aimodels_fetcher.sources.s3 import HOME_REGION, NoObjectsError, bucket_region
 from aimodels_fetcher.sources.s3.hosts import bucket_url
 from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.urls import origin
@@ -175,7 +175,7 @@ class S3Client(SourceClient[S3]):
         )
         if bucket.endpoint or region:
             return bucket
-        found = self._regions.setdefault(source.bucket, bucket.bucket_region())
+        found = self._regions.setdefault(source.bucket, bucket_region(source.bucket))
         return replace(bucket, region=found)
 
     def _client(self, bucket: Bucket) -> HttpClient:

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from aimodels_fetcher import xml
 from aimodels_fetcher.errors import FetchError, UnexpectedAnswerError
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.json_types import mapping, optional, record, text
@@ -70,6 +71,22 @@ def read(data: object) -> list[Source]:
     return [replace(now, pinned=True), now] if now.versions else [now]
 
 
+def bucket_region(bucket: str) -> str:
+    """Ask Amazon for a bucket's region, which it tells anyone (HeadBucket).
+
+    Raises:
+        FetchError: It does not answer.
+    """
+    from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+        HttpClient,
+    )
+
+    base = bucket_url(bucket, None)
+    client = HttpClient(base, ca_variables=["AWS_CA_BUNDLE"])
+    found = client.head(f"{base}/").headers.get("x-amz-bucket-region", "")
+    return found if is_region(found, amazon=True) else HOME_REGION
+
+
 class NoObjectsError(FetchError):
     """There is nothing below the prefix."""
 
@@ -119,8 +136,7 @@ class S3(Source):
 
         region, base = self.region, self._base
         if not self.endpoint:
-            region = region or self.bucket_region()
-            base = bucket_url(self.bucket, None, region)
+            base = bucket_url(self.bucket, None, region := region or bucket_region(self.bucket))
         return HttpClient(
             base,
             signer(self.credentials(), region or HOME_REGION),
@@ -128,20 +144,6 @@ class S3(Source):
             moved=(self._base, base),
             ca_variables=["AWS_CA_BUNDLE"],
         )
-
-    def bucket_region(self) -> str:
-        """Ask Amazon for the bucket's region, which it tells anyone (HeadBucket).
-
-        Raises:
-            FetchError: It does not answer.
-        """
-        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
-            HttpClient,
-        )
-
-        client = HttpClient(self._base, ca_variables=["AWS_CA_BUNDLE"])
-        found = client.head(f"{self._base}/").headers.get("x-amz-bucket-region", "")
-        return found if is_region(found, amazon=True) else HOME_REGION
 
     def listing(self, client: HttpClient) -> tuple[S3, Iterable[RemoteFile]]:
         """List the objects, page by page (ListObjectsV2); pinned versions are their own list.
@@ -183,7 +185,9 @@ class S3(Source):
         url = f"{self._base}/?{urlencode(asked, quote_via=quote)}"
         start = self.prefix if prefix == self.prefix else ""
         try:
-            return client.get_document(url, lambda body: parse_page(body, start), "a listing of S3")
+            return client.get_document(
+                url, lambda body: parse_page(body, start), "a listing of S3", xml.MOST_BYTES
+            )
         except FetchError as error:
             if isinstance(error.__cause__, UnexpectedAnswerError):
                 raise unlike_s3(error, self.bucket, self.endpoint) from error.__cause__
