@@ -53,13 +53,6 @@ in
     ```
     mkCacheName :: { org :: String | Null ? null, model :: String, repoType :: String ? "model" } -> String
     ```
-
-    # Example
-
-    ```nix
-    mkCacheName { org = "meta-llama"; model = "Llama-2-7b-hf"; }
-    => "models--meta-llama--Llama-2-7b-hf"
-    ```
   */
   mkCacheName =
     {

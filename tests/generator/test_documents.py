@@ -146,6 +146,18 @@ def test_a_directory_in_the_place_of_a_lock(project: Project) -> None:
     assert "models.lock is not a regular file" in project.fails("lock")
 
 
+def in_shell(project: Project, line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in a project."""
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=project.dir,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -164,14 +176,7 @@ def test_a_manifest_without_a_directory_for_its_lock(project: Project, line: str
     program = f"{sys.executable} -m aimodels_gen"
     line = line.format(program) if "{}" in line else f"{program} {line}"
     devices = names_in(Path("/dev"))
-    done = subprocess.run(
-        ["bash", "-c", line],
-        cwd=project.dir,
-        env=project.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_shell(project, line)
     assert done.returncode == 1
     assert "is not a file in a directory\nhint: save it as UTF-8 in a file such as" in done.stderr
     assert names_in(project.dir) == ["models.toml"]
@@ -194,14 +199,7 @@ def test_a_manifest_without_a_directory_for_its_lock(project: Project, line: str
 )
 def test_what_a_shell_and_its_limits_do(project: Project, line: str, expected: str) -> None:
     project.write("")
-    done = subprocess.run(
-        ["bash", "-c", line.format(f"{sys.executable} -m aimodels_gen lock")],
-        cwd=project.dir,
-        env=project.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_shell(project, line.format(f"{sys.executable} -m aimodels_gen lock"))
     assert done.returncode == 1
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
