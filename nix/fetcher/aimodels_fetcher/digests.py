@@ -83,24 +83,17 @@ def git_blob_header(size: int) -> bytes:
     return b"blob %d\0" % size
 
 
-def git_blob_id(content: bytes) -> str:
-    """Return git's id of a blob, 40 hex digits."""
-    return hashlib.sha1(git_blob_header(len(content)) + content, usedforsecurity=False).hexdigest()
+def lfs_pointer_blob_id(sha256: str, size: int) -> str:
+    """Return the git blob id of the text that git keeps in place of a file under LFS.
 
-
-def lfs_pointer(sha256: str, size: int) -> bytes:
-    """Return the text that git keeps in place of a file under LFS (git-lfs, docs/spec.md).
+    The text is canonical (git-lfs, docs/spec.md), so it follows from hash and size.
 
     Args:
         sha256: Hex digest of the file.
         size: Its size in bytes.
     """
-    return f"{LFS_POINTER_START}\noid sha256:{sha256}\nsize {size}\n".encode()
-
-
-def lfs_pointer_blob_id(sha256: str, size: int) -> str:
-    """Return the git blob id of `lfs_pointer`: the text is canonical, so it follows from both."""
-    return git_blob_id(lfs_pointer(sha256, size))
+    text = f"{LFS_POINTER_START}\noid sha256:{sha256}\nsize {size}\n".encode()
+    return hashlib.sha1(git_blob_header(len(text)) + text, usedforsecurity=False).hexdigest()
 
 
 class Verifier:

@@ -267,16 +267,16 @@ POINTER = blob_id(lfs_pointer(OBJECT))
         ({"size": len(OBJECT), "oid": POINTER}, True),
         ({"size": LFS["pointerSize"], "oid": POINTER}, True),
         ({"size": len(OBJECT), "oid": "pointer"}, True),
-        ({"size": len(OBJECT), "oid": "0" * 40, "lfs": {**LFS, "pointerSize": 120}}, True),
-        ({"size": len(OBJECT), "oid": "0" * 40}, False),
+        ({"size": len(OBJECT), "oid": "0" * 40}, True),
+        ({"oid": "0" * 40}, True),
         ({"size": 7, "oid": POINTER}, False),
-        ({"size": len(OBJECT), "oid": POINTER, "lfs": {**LFS, "oid": "1" * 64}}, False),
+        ({"size": len(OBJECT), "oid": POINTER, "lfs": {**LFS, "size": 7}}, False),
     ],
 )
 def test_rows_that_contradict_themselves(
     hub: Hub, fetch: Fetch, verdict: Verdict, changes: dict[str, Any], *, right: bool
 ) -> None:
-    """What servers without git make up, and old pointers, are no contradictions."""
+    """Ids of git that servers without git make up are not contradictions."""
     repo = hub.add_repo("org/model", {"a": OBJECT}, lfs=["a"])
     body = json.dumps([{"type": "file", "path": "a", "lfs": LFS, **changes}]).encode()
     spoil(hub, Fault("", status(200, body), ALWAYS, LISTING))

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aimodels_fetcher.digests import git_blob_id, lfs_pointer
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.json_parts import elements, members
 from aimodels_fetcher.parts import UNKNOWN
@@ -114,16 +113,11 @@ def _remote_file(row: Mapping[str, Any], location: str) -> RemoteFile:
     if not lfs:
         return RemoteFile(path, _size(row["size"]), git_blob_id=_checked(SHA1, row["oid"]))
     size, sha256 = _size(lfs["size"]), _checked(_SHA256, lfs["oid"])
-    pointer = lfs_pointer(sha256, size)
-    # Servers without git leave the pointer's facts out, and old pointers have another text.
-    if row.get("size", size) not in {size, lfs.get("pointerSize")} or (
-        lfs.get("pointerSize") == len(pointer)
-        and re.fullmatch(SHA1, str(row.get("oid")))
-        and row["oid"] != git_blob_id(pointer)
-    ):
+    # Git's id beside it is that of the pointer, which is not fetched, and which mirrors make up.
+    if row.get("size", size) not in {size, lfs.get("pointerSize")}:
         raise FetchError(
-            f"{location} contradicts itself about {path!r}: the size or the git id is not that of "
-            f"an LFS file of {size} bytes with sha256 {sha256}",
+            f"{location} contradicts itself about {path!r}: it lists {row['size']!r} bytes, and an "
+            f"LFS file of {size} bytes",
             _ELSEWHERE,
         )
     return RemoteFile(path, size, sha256, lfs=True)
