@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import subprocess
@@ -10,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from aimodels_fetcher.digests import git_blob_id, lfs_pointer
+from support.fake_repo import blob_id, lfs_pointer, sha256
 from support.loopback import Request, Response, Watched
 
 if TYPE_CHECKING:
@@ -53,14 +52,12 @@ class HugeHub(Watched):
 
     def _row(self, number: int) -> dict[str, Any]:
         if number == self.count - 1:
-            return {"type": "file", "path": "config.json", "size": 2, "oid": git_blob_id(b"{}")}
+            return {"type": "file", "path": "config.json", "size": 2, "oid": blob_id(b"{}")}
         path = f"data/{number // _PAGE:04}/train-{number:07}-of-{self.count:07}.parquet"
         content = _content(path)
-        sha256, size = hashlib.sha256(content).hexdigest(), len(content)
-        pointer = lfs_pointer(sha256, size)
-        lfs = {"oid": sha256, "size": size, "pointerSize": len(pointer)}
-        oid = git_blob_id(pointer)
-        return {"type": "file", "path": path, "size": size, "oid": oid, "lfs": lfs}
+        pointer, size = lfs_pointer(content), len(content)
+        lfs = {"oid": sha256(content), "size": size, "pointerSize": len(pointer)}
+        return {"type": "file", "path": path, "size": size, "oid": blob_id(pointer), "lfs": lfs}
 
 
 def peak_memory(*command: str | Path, env: Mapping[str, str], cwd: Path) -> tuple[int, int]:
