@@ -42,13 +42,14 @@ ROWS = near(
 
 
 @fuzz(rows=st.lists(ROWS | ODD, max_size=4) | ODD)
+@example(rows=float("inf"))
 @example(rows=[{"type": "file", "path": "a", "size": True, "oid": "0" * 40}])
 @example(rows=[{"type": "file", "path": 7, "size": 1, "oid": "0" * 40}])
 def test_rows(rows: object) -> None:
     try:
         files = read_page(json.dumps(rows).encode(), "the Hub")
         selection = Filters().take(files)
-    except (FetchError, TypeError) as error:
+    except (FetchError, TypeError, ValueError) as error:
         assert isinstance(error, FetchError) or not isinstance(rows, list)  # noqa: PT017
         return
     assert len(selection.taken) == len(files)
@@ -65,7 +66,7 @@ def test_rows(rows: object) -> None:
 def test_revisions(info: object) -> None:
     try:
         commit = read_commit(json.dumps(info).encode())
-    except (TypeError, LookupError):
+    except (TypeError, LookupError, ValueError):
         assert not isinstance(info, dict) or not re.fullmatch("[0-9a-f]{40}", str(info.get("sha")))
     else:
         assert isinstance(info, dict)
