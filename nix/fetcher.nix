@@ -93,6 +93,7 @@ in
           lib.fetchers.proxyImpureEnvVars
           ++ [
             "AIMODELS_MAX_CONNECTIONS"
+            "AIMODELS_MAX_FILES"
             # Older releases of nixpkgs do not list it among the proxy variables.
             "NIX_SSL_CERT_FILE"
           ]

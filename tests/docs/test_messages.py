@@ -79,7 +79,7 @@ def _listings(hub: Hub, fetch: Fetch, repo: Any) -> list[str]:
     """What is said of listings that go wrong."""
     row = {"type": "file", "path": "a", "size": 2, "oid": "0" * 40}
     lfs = {"oid": "0" * 64, "size": 3, "pointerSize": 126}
-    many = fetch.but(**{"filters.MAX_FILES": 1})
+    many = fetch.but(**{"filters._MAX_FILES": 1})
 
     def said(run: Fetch, rows: list[dict[str, Any]], link: str = "") -> str:
         body, pages = json.dumps(rows).encode(), itertools.count()

@@ -1,4 +1,4 @@
-"""What the environment says about connections: proxies and certificates.
+"""What the environment says: limits, proxies and certificates.
 
 A setting is looked at when a request needs it: a mistake in another one is no reason to fail.
 """
@@ -29,6 +29,21 @@ def in_build() -> bool:
 def whose() -> str:
     """Return whose environment a reader has to change, to add to a hint."""
     return " in the environment of nix-daemon" if in_build() else ""
+
+
+def limit(variable: str, default: int) -> int:
+    """Return a limit that a variable may change.
+
+    Raises:
+        SettingError: It is not a number of at least 1.
+    """
+    text = os.environ.get(variable) or str(default)
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", text):
+        raise SettingError(
+            f"{variable}={text!r} is not a number of at least 1",
+            f"unset it for the default of {default}{whose()}",
+        )
+    return int(text)
 
 
 def proxies(server: str) -> dict[str, str]:

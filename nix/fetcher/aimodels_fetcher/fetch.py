@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import replace
 from itertools import starmap
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher import layout
 from aimodels_fetcher.digests import hex_to_sri, sri_to_hex
 from aimodels_fetcher.download import Download
+from aimodels_fetcher.environment import limit
 from aimodels_fetcher.errors import FetchError, StatusError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.output import check_space, removed_on_failure
@@ -221,12 +221,6 @@ def max_connections() -> int:
     """Read how many connections to a server this machine may have: AIMODELS_MAX_CONNECTIONS.
 
     Raises:
-        FetchError: That is not a number of at least 1.
+        SettingError: As `limit`.
     """
-    text = os.environ.get("AIMODELS_MAX_CONNECTIONS") or str(_MAX_CONNECTIONS)
-    if not text.isdecimal() or not int(text):
-        raise FetchError(
-            f"AIMODELS_MAX_CONNECTIONS={text!r} is not a number of at least 1",
-            f"unset it for the default of {_MAX_CONNECTIONS}",
-        )
-    return int(text)
+    return limit("AIMODELS_MAX_CONNECTIONS", _MAX_CONNECTIONS)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from aimodels_fetcher.environment import limit, whose
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.paths import check_paths
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_FILES = 20_000
-"""Files of one model: with more of them, locking and building need over 100 MiB of memory."""
+# Files of one model: with more of them, locking and building need over 100 MiB of memory.
+_MAX_FILES = 20_000
 
 _SAMPLE = 5
 _MOST_EXTENSIONS = 1000
@@ -32,12 +33,13 @@ class Selection(Generic[T]):
     """What filters take of a listing, and what messages need to know of the rest.
 
     Attributes:
-        taken: The items, at most MAX_FILES.
+        taken: The items, at most `most`.
         seen: Number of items in the listing, or of those read so far if `too_many`.
         sample: Paths of the first few items.
         extensions: How many items end in `.json` and so on; the first 1,000 such endings.
         unused: Include patterns that match nothing: most likely misspelt.
-        too_many: Whether there is more to take than MAX_FILES.
+        most: How many files a model may have.
+        too_many: Whether there is more to take than that.
     """
 
     taken: tuple[T, ...]
@@ -45,10 +47,11 @@ class Selection(Generic[T]):
     sample: tuple[str, ...]
     extensions: Mapping[str, int]
     unused: tuple[str, ...]
+    most: int
     too_many: bool
 
     def check_size(self, label: str) -> None:
-        """Refuse a model of more files than MAX_FILES.
+        """Refuse a model of more files than it may have.
 
         Args:
             label: What messages call it.
@@ -58,9 +61,10 @@ class Selection(Generic[T]):
         """
         if self.too_many:
             raise FetchError(
-                f"{label} has at least {self.seen:,} files, and more than {MAX_FILES:,} of them "
+                f"{label} has at least {self.seen:,} files, and more than {self.most:,} of them "
                 "would be taken, which is the maximum for one model",
-                'take fewer, as with include = ["*.safetensors", "*.json"], or with exclude',
+                'take fewer, as with include = ["*.safetensors", "*.json"], or with exclude; or '
+                f"set AIMODELS_MAX_FILES{whose()}, which takes more memory",
             )
 
 
@@ -90,13 +94,14 @@ class Filters:
         include = None if self.include is None else [_normal(item) for item in self.include]
         exclude = [_normal(item) for item in self.exclude]
         tally = _Tally(self.include or ())
+        most = limit("AIMODELS_MAX_FILES", _MAX_FILES)
         taken: list[T] = []
         too_many = False
         for item in items:
             normal = path(item).replace("\\", "/")
             tally.count(path(item), normal)
             if (include is None or _matches(normal, include)) and not _matches(normal, exclude):
-                too_many = len(taken) == MAX_FILES
+                too_many = len(taken) == most
                 if too_many:
                     break
                 taken.append(item)
@@ -106,6 +111,7 @@ class Filters:
             tuple(tally.sample),
             tally.extensions,
             tuple(tally.unused),
+            most,
             too_many,
         )
 

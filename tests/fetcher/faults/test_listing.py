@@ -247,10 +247,12 @@ def test_pages_without_files_in_between(hub: Hub, fetch: Fetch, verdict: Verdict
 def test_more_files_than_a_model_may_have(hub: Hub, fetch: Fetch, verdict: Verdict) -> None:
     hub.page_size = 3
     repo = hub.add_repo("org/model", FILES)
-    few = fetch.but(**{"filters.MAX_FILES": 4})
+    few = fetch.but(**{"filters._MAX_FILES": 4})
     run = few("tree", source(hub, repo), **EVERYTHING)
     verdict(run, FILES, refused="has at least 5 files, and more than 4 of them would be taken")
     assert sum("/tree/" in request.path for request in hub.log) == 2
+    env = {"AIMODELS_MAX_FILES": "7"}
+    verdict(few("tree", source(hub, repo), env=env, **EVERYTHING), FILES)
     run = few("tree", source(hub, repo), **{**EVERYTHING, "include": ["[0-3].json"]})
     verdict(run, {name: content for name, content in FILES.items() if name < "4"})
 

@@ -309,7 +309,7 @@ def test_a_listing_that_leads_to_itself(hub: Hub, hub_project: Project) -> None:
 def test_more_files_than_a_model_may_have(
     hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filters, "MAX_FILES", 3)
+    monkeypatch.setattr(filters, "_MAX_FILES", 3)
     hub.add_repo("org/name", {f"{n}.json": b"{}" for n in range(5)})
     hub_project.write(MANIFEST)
     error = hub_project.fails("lock")
