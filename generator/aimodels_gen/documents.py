@@ -31,7 +31,7 @@ def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
         repair: what to do where it is none that can be read.
 
     Raises:
-        AimodelsError: `refuse`: it is no regular file, too large or not UTF-8.
+        AimodelsError: `refuse`: it is not a regular file, too large or not UTF-8.
         OSError: it cannot be read.
     """
 

@@ -54,7 +54,7 @@ _RUNTIME_ERRORS = {
 
 
 def explained(error: BaseException) -> tuple[str, str] | None:
-    """Return what went wrong and the next step, None for what is no fault of file or machine."""
+    """Return what went wrong and the next step, None if neither files nor the machine are why."""
     if isinstance(error, OSError):
         return _of_system(error)
     if isinstance(error, RuntimeError) and not isinstance(error, RecursionError):

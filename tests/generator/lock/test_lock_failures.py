@@ -331,7 +331,7 @@ def test_a_path_that_is_listed_twice(hub: Hub, hub_project: Project) -> None:
 def test_a_commit_that_is_none(hub: Hub, hub_project: Project) -> None:
     body = b'{"id": "org/name", "sha": "../../x"}'
     hub.faults = lambda r: Response(200, body=body) if "/revision/" in r.path else None
-    assert "'../../x' is no commit" in hub_project.fails("lock")
+    assert "'../../x' is not a commit" in hub_project.fails("lock")
 
 
 def test_every_model_that_fails_is_named_and_nothing_changes(

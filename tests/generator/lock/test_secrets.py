@@ -135,5 +135,5 @@ def test_a_lock_with_a_password_in_an_address(hub: Hub, hub_project: Project, co
     text = hub_project.lock_file.read_text().replace("http://", "http://me:hunter2@")
     hub_project.lock_file.write_text(text)
     error = hub_project.fails(command)
-    assert "models.m.source.huggingface.endpoint is no http(s) address" in error
+    assert "models.m.source.huggingface.endpoint is not an http(s) address" in error
     assert "hunter2" not in error

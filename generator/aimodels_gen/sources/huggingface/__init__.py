@@ -77,7 +77,7 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
                 # It is not quoted, because it may hold a password.
                 which = f" (the one in place {number})" if len(given) > 1 else ""
                 hint = "write a URL like https://hub.example.org, without user, password or query"
-                reason = f"is no http(s) address of a server{which}"
+                reason = f"is not an http(s) address of a server{which}"
                 place.fail("endpoint", reason, place.repair or hint)
 
     def check_pin(self, place: Place) -> None:
@@ -124,7 +124,7 @@ def _check_repo(place: Place, repo: str) -> None:
         hint = f'write repo = "{"/".join(parts[1:3])}" and repo_type = "{kind}"'
     elif is_shown(repo):
         hint = f'write only org/name, here "{"/".join(parts[3:5])}"'
-    place.fail("repo", f"is {quoted(repo)}, which is no repository id", hint)
+    place.fail("repo", f"is {quoted(repo)}, which is not a repository id", hint)
 
 
 def _normalised(endpoints: OneOrMore) -> OneOrMore:

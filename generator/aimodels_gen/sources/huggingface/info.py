@@ -40,7 +40,7 @@ def commit_in(info: Mapping[str, Any], source: HuggingFace) -> str:
     """
     rev = info["sha"]
     if not isinstance(rev, str) or not is_commit(rev):
-        raise OddAnswerError(f"{rev!r} is no commit")
+        raise OddAnswerError(f"{rev!r} is not a commit")
     if source.rev not in {None, rev}:
         raise OddAnswerError(f"it gives {rev} for the commit {source.rev}")
     return rev

@@ -52,7 +52,7 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
         bucket, prefix, region, endpoint = self.bucket, self.prefix, self.region, self.endpoint
         if not _BUCKET.match(bucket):
             hint = f'write its name only{_split(bucket)}; a server goes into endpoint = "https://…"'
-            place.fail("bucket", f"is {quoted(bucket)}, which is no name of a bucket", hint)
+            place.fail("bucket", f"is {quoted(bucket)}, which is not a name of a bucket", hint)
         if prefix and not prefix.endswith("/"):
             prefix += "/"  # "llama" must not take "llama-2" along
         if _DOTS.match(prefix):
@@ -60,7 +60,7 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
             place.fail("prefix", f"is {quoted(prefix)}, which has a part . or ..", hint)
         if region is not None and not _REGION.match(region):
             hint = "write one like eu-central-1"
-            place.fail("region", f"is {quoted(region)}, which is no region", hint)
+            place.fail("region", f"is {quoted(region)}, which is not a region", hint)
         self.check_addresses(place)
         return S3(bucket, prefix, region, endpoint.rstrip("/") if endpoint else None)
 
@@ -69,7 +69,7 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
         if self.endpoint is not None and not is_server(self.endpoint):
             # It is not quoted, because it may hold a password.
             hint = "write a URL like https://s3.example.org, without user, password or query"
-            reason = "is no http(s) address of a server"
+            reason = "is not an http(s) address of a server"
             place.fail("endpoint", reason, place.repair or hint)
 
     def at_pinned_revision(self, pinned: S3) -> S3:

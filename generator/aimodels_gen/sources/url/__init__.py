@@ -64,7 +64,7 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
         for url in urls:
             if not is_file(url):
                 hint = "write one like https://example.org/model.gguf, without user and password"
-                inner.fail(key, "is no http(s) address of a file", place.repair or hint)
+                inner.fail(key, "is not an http(s) address of a file", place.repair or hint)
             if holds_secret(url):
                 hint = (
                     "name an address without it: everybody could read it in the lock and the store"
