@@ -82,25 +82,4 @@ in
       ];
     };
   };
-
-  "urls.quote" = {
-    some = {
-      expr = map urls.quote [
-        "org/name"
-        "a@b"
-        "https://me:secret@example.org/org/name"
-        "me:secret@example.org"
-      ];
-      expected =
-        let
-          hidden = "(a URL, which is not shown because it may contain a password)";
-        in
-        [
-          "\"org/name\""
-          "\"a@b\""
-          hidden
-          hidden
-        ];
-    };
-  };
 }

@@ -51,6 +51,26 @@ in
   };
 
   "util.quote" = {
+    withoutUrls = {
+      expr = map util.quote [
+        "org/name"
+        "a@b"
+        "https://me:secret@example.org/org/name"
+        "me:secret@example.org"
+        "a\nhttps://me:secret@example.org"
+      ];
+      expected =
+        let
+          hidden = "(a URL, which is not shown because it may contain a password)";
+        in
+        [
+          "\"org/name\""
+          "\"a@b\""
+          hidden
+          hidden
+          hidden
+        ];
+    };
     onOneLine = {
       expr = util.quote "a \"b\" \\ \${c}\n\r\t'é";
       expected = ''"a \"b\" \\ \''${c}\n\r\t'é"'';
