@@ -74,6 +74,8 @@ def test_words_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert redacted("pw me upward") == "pw me upward"
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     assert redacted("http://127.0.0.1:3128") == "http://127.0.0.1:3128"
+    monkeypatch.setenv("http_proxy", "http://")
+    assert redacted("http://127.0.0.1:3128") == "http://127.0.0.1:3128"
     monkeypatch.setenv("http_proxy", "proxy.example:3128")
     assert redacted("http://proxy.example:3128") == "http://proxy.example:3128"
     monkeypatch.setenv("http_proxy", "http://me:main@127.0.0.1:9")

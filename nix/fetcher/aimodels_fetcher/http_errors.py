@@ -103,7 +103,7 @@ def _reason(error: BaseException) -> str:
     """
     kind = type(error).__name__
     quotes = isinstance(error, (ValueError, http.client.InvalidURL))
-    if quotes and not isinstance(error, ssl.SSLError):
+    if quotes and not _distrusts(error):
         return kind
     return f"{kind}: {_ADDRESS.sub(_shown, str(error))}".strip(": ")
 

@@ -30,7 +30,7 @@ _WITH_LOGIN = re.compile(
     r"(?i:(https?|all|ftp|socks)_proxy)|HF_ENDPOINT|AWS_ENDPOINT_URL\w*"
     r"|AWS_EC2_METADATA_SERVICE_ENDPOINT|AWS_CONTAINER_CREDENTIALS_FULL_URI"
 )
-# Without a scheme, as proxies may be written.
+# A host alone, as proxies may be written.
 _HOST = re.compile(r"[0-9A-Za-z._-]+(:[0-9]{1,5})?/?")
 
 _learned: set[str] = set()
@@ -81,8 +81,9 @@ def _of_url(url: str) -> Iterator[str]:
 
     The login is what Basic authentication encodes (RFC 7617, 2).
     """
-    login, at, _ = re.sub(r"\A[A-Za-z][A-Za-z0-9+.-]*:[/\\]*", "", url).rpartition("@")
-    if not is_shown(url) and not _HOST.fullmatch(url):
+    rest = re.sub(r"\A[A-Za-z][A-Za-z0-9+.-]*:[/\\]*", "", url)
+    login, at, _ = rest.rpartition("@")
+    if rest and not is_shown(url) and not _HOST.fullmatch(rest):
         yield url
     if at:
         password = login.partition(":")[2] or login
