@@ -77,7 +77,7 @@ class Client:
 
 
 def _fetcher(job: Job) -> Command:
-    return fetching(job.files, job.directory, mode="tree", integration=True)
+    return fetching(job.files, job.directory)
 
 
 def _linked(job: Job) -> Command:

@@ -30,10 +30,10 @@ def measure(settings: Settings) -> Iterator[Row]:
         pins = lock(directory / "project", repos)
         for n in sizes:
             file, tree = pins[f"file-{n}"], pins[f"tree-{n}"]
-            peak = _fetch(file, mode="file", path=_FILE, **file["files"][_FILE])
+            peak = _fetch(file, _FILE)
             yield row(f"one file of {size(n)}: memory", peak, under=_LIMIT)
             with writing:
-                peak = _fetch(tree, mode="tree", integration=True)
+                peak = _fetch(tree)
             with scratch() as cache:
                 peer = _memory(*snapshot(f"bench/tree-{n}", cache))
             yield row(f"a tree of {size(n)}: memory", peak, peer, _PEER, under=_LIMIT)
@@ -42,9 +42,9 @@ def measure(settings: Settings) -> Iterator[Row]:
     yield row("the same tree: written", written, total, "size of the model", ratio_under=ONCE)
 
 
-def _fetch(pin: Pin, **more: object) -> Figure:
+def _fetch(pin: Pin, file: str | None = None) -> Figure:
     with scratch() as directory:
-        return _memory(*fetching(pin, directory, **more))
+        return _memory(*fetching(pin, directory, file))
 
 
 def _memory(*command: str | Path) -> Figure:

@@ -52,23 +52,22 @@ def write_manifest(project: Path, models: Mapping[str, str]) -> None:
     )
 
 
-def fetching(pin: Pin, directory: Path, **more: object) -> tuple[str | Path, ...]:
+def fetching(pin: Pin, directory: Path, file: str | None = None) -> tuple[str | Path, ...]:
     """Return the command that fetches a pin into `directory`/out, without Nix.
 
     Args:
         pin: Of the model.
         directory: For the spec, too.
-        more: What to add to the spec, such as its mode.
+        file: The path of one file to fetch; None for the whole model, as an entry.
     """
     # As the Nix library writes it, with its defaults.
     source = {"ref": "main", "repoType": "model", "endpoint": None, **pin["source"]["huggingface"]}
-    spec = {
-        "sources": [{"huggingface": source}],
-        "name": "m",
-        "include": None,
-        "exclude": [],
-        **more,
-    }
+    spec: dict[str, Any] = {"sources": [{"huggingface": source}]}
+    if file is None:
+        spec |= {"mode": "tree", "include": None, "exclude": [], "integration": True}
+    else:
+        pinned = pin["files"][file]
+        spec |= {"mode": "file", "path": file, "hash": pinned["hash"], "size": pinned["size"]}
     (directory / "spec.json").write_text(json.dumps(spec))
     program = CHECKOUT / "nix" / "fetcher"
     return (sys.executable, "-B", program, directory / "spec.json", "--out", directory / "out")
