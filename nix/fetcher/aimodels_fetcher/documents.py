@@ -85,7 +85,9 @@ def _whole(answer: Response, most: int, stack: ExitStack) -> bytes:
     start = time.monotonic()
     while count := answer.readinto(buffer):
         if len(body) <= _LARGE_BYTES < len(body) + count:
+            asked = time.monotonic()
             stack.enter_context(_large)
+            start += time.monotonic() - asked  # which is not the server's time
         body += buffer[:count]
         if len(body) > most:
             raise FetchError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
+from aimodels_fetcher.environment import in_build
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.http_errors import lasting_status
 from aimodels_fetcher.json_types import matching, one_of, optional, path, record, text, texts
@@ -271,8 +272,7 @@ def _limit_hint() -> str:
 
 
 def _token_hint() -> str:
-    # Nix sets this for builds, and the generator runs outside of one.
-    if not os.environ.get("NIX_BUILD_TOP"):
+    if not in_build():
         return "set HF_TOKEN or run `hf auth login`"
     return (
         "builds get the token from nix-daemon's environment, not from your shell: set HF_TOKEN "

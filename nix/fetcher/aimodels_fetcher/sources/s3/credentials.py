@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import re
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from aimodels_fetcher.environment import in_build
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.sources.s3.environment import payer, variable
@@ -25,8 +25,7 @@ _KEY = re.compile(r"[!-~]+")
 
 def where() -> str:
     """Return where to look for credentials."""
-    # Nix sets this for builds, and the generator runs outside of one.
-    if not os.environ.get("NIX_BUILD_TOP"):
+    if not in_build():
         return "see `aws sts get-caller-identity`"
     return "builds get credentials from nix-daemon's environment, not from your shell"
 
