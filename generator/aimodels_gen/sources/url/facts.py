@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Of a body without a length whose HEAD has one: it may be that of the compressed content.
 _MOST_EXPANSION = 16
-_MOST_MORE = 1 << 20  # bytes
+_MOST_MORE = 16 << 20  # bytes; or it may be wrong
 
 
 @dataclass(frozen=True)
