@@ -9,7 +9,7 @@ import pytest
 
 from aimodels_fetcher import redaction
 from aimodels_fetcher.http_errors import refusal
-from aimodels_fetcher.log import say
+from aimodels_fetcher.log import redirected, say, to_stderr
 from aimodels_fetcher.redaction import MASK, holds_secret, redacted
 
 SECRET = "hunter2/+ö=@"
@@ -86,7 +86,8 @@ def test_lines_of_the_log(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_hunter2")
-    say("the server says hf_hunter2\n")
+    with redirected(to_stderr):
+        say("the server says hf_hunter2\n")
     assert capsys.readouterr().err == f"the server says {MASK}\\n\n"
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from aimodels_fetcher.errors import AimodelsError
-from aimodels_fetcher.log import say
+from aimodels_fetcher.log import redirected, say, to_stderr
 from aimodels_fetcher.machine_errors import explained
 from aimodels_fetcher.output import removed_on_failure
 from aimodels_fetcher.spec import AssembleSpec, FileSpec, read_spec
@@ -26,13 +26,14 @@ def main(argv: list[str]) -> int:
         parser.error("no --out, and $out is not set")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    try:
-        with removed_on_failure([out]):
-            _run(arguments.spec, out)
-    except SystemExit as error:
-        return int(error.code or 0)
-    except Exception as error:  # noqa: BLE001 (builds show no traceback)
-        return _explain(error)
+    with redirected(to_stderr, to_stderr):
+        try:
+            with removed_on_failure([out]):
+                _run(arguments.spec, out)
+        except SystemExit as error:
+            return int(error.code or 0)
+        except Exception as error:  # noqa: BLE001 (builds show no traceback)
+            return _explain(error)
     return 0
 
 

@@ -1,4 +1,9 @@
-"""What the fetcher reports, in whole lines on stderr: Nix shows and keeps them as the build log."""
+"""What the fetcher reports, in whole lines.
+
+The program prints them on stderr, which Nix shows and keeps as the build log. For a program that
+imports the fetcher, they go where it says, and nowhere before and after: threads that wait for a
+server may end later than its commands.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def _to_stderr(line: str) -> None:
+Sink = Callable[[str], None]
+
+
+def to_stderr(line: str) -> None:
+    """Print a line that is printable already."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
-Sink = Callable[[str], None]
+def _nowhere(_: str) -> None:
+    pass
 
-_sinks: list[tuple[Sink, Sink]] = [(_to_stderr, _to_stderr)]
+
+_sinks: list[tuple[Sink, Sink]] = [(_nowhere, _nowhere)]
 
 
 def say(line: str) -> None:
-    """Print a line at once; lines of several threads do not mix.
+    """Report a line at once; lines of several threads do not mix.
 
     Some of it comes from servers: what a terminal would take for more than text is escaped, and
     secrets are masked.
@@ -33,7 +44,7 @@ def say(line: str) -> None:
 
 
 def warn(line: str) -> None:
-    """Print a line that tells why nothing happens for a while, also where others are left out."""
+    """Report a line that tells why nothing happens for a while, also where others are left out."""
     _sinks[-1][1](_printable(line))
 
 
