@@ -1,8 +1,8 @@
 """Reads that come to an end in time, however a server spaces its bytes.
 
 A socket's timeout starts anew with every byte that arrives. http.client reads lines (status,
-headers, sizes of chunks, trailers) until they end, so that a server which sends one byte at a time
-could hold a thread for hours. Here one thread looks after all such reads, and shuts the socket
+headers, sizes of chunks, trailers) until they end. A server that sends one byte at a time could
+hold a thread for hours. Here one thread looks after all such reads, and shuts the socket
 down under those that take too long.
 """
 

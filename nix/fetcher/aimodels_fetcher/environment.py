@@ -1,6 +1,6 @@
 """What the environment says: limits, proxies and certificates.
 
-A setting is looked at when a request needs it: a mistake in another one is no reason to fail.
+A setting is checked when a request needs it. A mistake in another setting is not a failure.
 """
 
 from __future__ import annotations
