@@ -1,13 +1,26 @@
 # What the machine of tests/support/machine.py has besides our module.
+{ config, ... }:
+let
+  inherit (config.systemd.services.nix-daemon.environment) NIX_STATE_DIR;
+in
 {
-  systemd.services = {
-    # For builds of its users, as on NixOS.
-    nix-daemon = {
-      wantedBy = [ "multi-user.target" ];
-      serviceConfig.ExecStart = "/usr/bin/nix-daemon";
+  systemd = {
+    # For builds of its users. As on NixOS, the socket accepts connections while the daemon starts.
+    sockets.nix-daemon = {
+      wantedBy = [ "sockets.target" ];
+      listenStreams = [ "${NIX_STATE_DIR}/daemon-socket/socket" ];
     };
 
-    # See there.
-    "user@".serviceConfig.TimeoutStopSec = "2s";
+    services = {
+      nix-daemon = {
+        requires = [ "nix-daemon.socket" ];
+        after = [ "nix-daemon.socket" ];
+        wantedBy = [ "multi-user.target" ];
+        serviceConfig.ExecStart = "/usr/bin/nix-daemon";
+      };
+
+      # See there.
+      "user@".serviceConfig.TimeoutStopSec = "2s";
+    };
   };
 }

@@ -33,6 +33,7 @@ SERVICE = f"""{{
     serviceConfig = {{
       Type = "oneshot";
       User = "hf";
+      SyslogIdentifier = "inference";
       ExecStart = [ "/usr/bin/env" ''{sys.executable} -c "{LOAD}"'' ];
     }};
   }};

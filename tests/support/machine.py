@@ -126,9 +126,13 @@ class Machine:
         return self.run("systemctl", "is-active", unit, check=False).stdout.strip()
 
     def log(self, unit: str) -> str:
-        """Return the log of a unit."""
+        """Return the log of a unit, whose `SyslogIdentifier` is its name.
+
+        journald may not learn which unit wrote the last lines of a process that has ended.
+        """
         self.run("journalctl", "--sync")
-        return self.run("journalctl", "--output=cat", "--no-pager", f"--unit={unit}").stdout
+        lines = (f"UNIT={unit}.service", "+", f"SYSLOG_IDENTIFIER={unit}")
+        return self.run("journalctl", "--output=cat", "--no-pager", *lines).stdout
 
     def path(self, path: str) -> Path:
         """Return the path on the host of one of its paths."""

@@ -30,6 +30,7 @@ PROBE = """{
     serviceConfig = {
       Type = "oneshot";
       ExecStart = "/usr/bin/env";
+      SyslogIdentifier = "probe";
     };
   };
 }"""

@@ -90,6 +90,14 @@ let
     };
   };
 
+  socket = types.submodule {
+    imports = [ unit ];
+    options.listenStreams = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+    };
+  };
+
   lines =
     attrs:
     lib.concatStrings (
@@ -132,6 +140,14 @@ let
       ${lines definition.serviceConfig}
     '';
 
+  socketText =
+    _name: definition:
+    unitSection definition
+    + ''
+      [Socket]
+      ${lines { ListenStream = definition.listenStreams; }}
+    '';
+
   file = suffix: text: name: definition: {
     inherit definition;
     name = "${name}.${suffix}";
@@ -140,6 +156,7 @@ let
 
   files =
     lib.mapAttrsToList (file "service" serviceText) cfg.services
+    ++ lib.mapAttrsToList (file "socket" socketText) cfg.sockets
     ++ lib.mapAttrsToList (file "target" (_name: unitSection)) cfg.targets;
 
   # Shell commands that make a unit what NixOS makes it: a drop-in, where systemd brings one itself.
@@ -171,6 +188,10 @@ in
       globalEnvironment = variables;
       services = mkOption {
         type = types.attrsOf service;
+        default = { };
+      };
+      sockets = mkOption {
+        type = types.attrsOf socket;
         default = { };
       };
       targets = mkOption {
