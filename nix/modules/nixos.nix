@@ -147,6 +147,7 @@ in
             UMask = if forPrograms then "0002" else "0022";
             NoNewPrivileges = true;
             PrivateNetwork = true;
+            SyslogIdentifier = "ai-models";
           };
         };
       })
@@ -165,6 +166,7 @@ in
             RuntimeDirectoryMode = "0700";
             UMask = "0077";
             PrivateNetwork = true;
+            SyslogIdentifier = "ai-models-token";
           };
           script = ''
             file=${lib.escapeShellArg cfg.tokenFile}
