@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from aimodels_fetcher.digests import Verifier, hex_to_sri, lfs_pointer_blob_id, sri_to_hex
+from aimodels_fetcher.crc import SLOW_LIMIT
+from aimodels_fetcher.digests import Verifier, hex_to_sri, lfs_pointer_blob_id, new_hash, sri_to_hex
 
 EMPTY = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
@@ -80,3 +81,23 @@ def test_machines_that_allow_sha1_for_security_nowhere(monkeypatch: pytest.Monke
     monkeypatch.setattr(hashlib, "sha1", strict)
     assert git_blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
     assert lfs_pointer_blob_id("0" * 64, 1)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "check"),
+    [("crc32", "cbf43926"), ("crc32c", "e3069283"), ("crc64nvme", "ae8b14860a799888")],
+)
+def test_checks_of_the_usual_digits(algorithm: str, check: str) -> None:
+    hashed = new_hash(algorithm)
+    hashed.update(b"1234")
+    hashed.update(memoryview(b"56789"))
+    assert hashed.hexdigest() == check
+
+
+def test_slow_checks_of_large_files_are_not_computed() -> None:
+    verifier = Verifier()
+    verifier.add(["crc32c"])
+    verifier.update(bytes(SLOW_LIMIT))
+    assert verifier.hexdigest("crc32c") == "14298c12"
+    verifier.update(b"1")
+    assert verifier.hexdigest("crc32c") is None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import zlib
 from typing import TYPE_CHECKING, Protocol
+
+from aimodels_fetcher.crc import SLOW, Crc32, SlowCrc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,28 +55,17 @@ class Hash(Protocol):
         """Add the next bytes."""
 
     def hexdigest(self) -> str:
-        """Return the digest of all bytes so far in hex."""
-
-
-class _Crc32:
-    """zlib's CRC-32."""
-
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, data: bytes | memoryview, /) -> None:
-        self._value = zlib.crc32(data, self._value)
-
-    def hexdigest(self) -> str:
-        return f"{self._value:08x}"
+        """Return the digest of all bytes so far in hex; "" where it cannot be computed."""
 
 
 def new_hash(algorithm: str) -> Hash:
-    """Return a hash by hashlib's name, or of `crc32`.
+    """Return a hash by hashlib's name, or of `crc32`, `crc32c` or `crc64nvme`.
 
     Weak ones are for damaged files, which servers find with them.
     """
-    return _Crc32() if algorithm == "crc32" else hashlib.new(algorithm, usedforsecurity=False)
+    if algorithm in SLOW:
+        return SlowCrc(algorithm)
+    return Crc32() if algorithm == "crc32" else hashlib.new(algorithm, usedforsecurity=False)
 
 
 def git_blob_header(size: int) -> bytes:
@@ -134,11 +124,11 @@ class Verifier:
             other.update(data)
 
     def hexdigest(self, algorithm: str) -> str | None:
-        """Return the hex digest of all bytes so far; None for an algorithm not asked for."""
+        """Return the hex digest of all bytes so far; None where it has not been computed."""
         if algorithm == "sha256":
             return self.sha256
         other = self._others.get(algorithm)
-        return other.hexdigest() if other else None
+        return (other.hexdigest() or None) if other else None
 
     @property
     def sha256(self) -> str:

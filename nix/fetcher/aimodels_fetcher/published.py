@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.crc import SLOW
 from aimodels_fetcher.digests import new_hash
 
 if TYPE_CHECKING:
@@ -16,11 +17,24 @@ if TYPE_CHECKING:
     from aimodels_fetcher.response import Response
 
 # The names that `new_hash` knows, and the number of hex digits.
-_DIGITS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32, "crc32": 8}
-# S3 has crc32c and crc64nvme, too, which Python cannot compute in good time.
-_AMAZON = ("sha256", "sha1", "crc32")
+_DIGITS = {
+    "sha256": 64,
+    "sha512": 128,
+    "sha1": 40,
+    "md5": 32,
+    "crc32": 8,
+    "crc32c": 8,
+    "crc64nvme": 16,
+}
+_AMAZON = ("sha256", "sha1", "crc32", "crc32c", "crc64nvme")
 # Registered names (RFC 9530, 5; RFC 5843 for `Digest`).
-_REGISTERED = {"sha-256": "sha256", "sha-512": "sha512", "sha": "sha1", "md5": "md5"}
+_REGISTERED = {
+    "sha-256": "sha256",
+    "sha-512": "sha512",
+    "sha": "sha1",
+    "md5": "md5",
+    "crc32c": "crc32c",
+}
 # Headers with hex digits: of Artifactory and others after it, of the Hub for LFS files (of other
 # files it is a git id, which is shorter), of Backblaze. They are sent with redirects, too.
 _HEX_HEADERS = {
@@ -94,7 +108,9 @@ def response_checksums(response: Response) -> tuple[Checksum, ...]:
 
 def part_checksums(headers: Mapping[str, str]) -> tuple[Checksum, ...]:
     """Return what `Content-Digest` says of the bytes of an answer that has a part of a file."""
-    return () if _coded(headers) else tuple(_fields(headers, "Content-Digest"))
+    if _coded(headers):
+        return ()
+    return tuple(one for one in _fields(headers, "Content-Digest") if one.algorithm not in SLOW)
 
 
 def amazon_sha256(headers: Mapping[str, str]) -> str | None:
@@ -109,8 +125,12 @@ def agreed_sha256(found: Iterable[Checksum]) -> str | None:
 
 
 def other_algorithms(found: Iterable[Checksum]) -> Collection[str]:
-    """Return the algorithms beside sha256 that are needed to compare content with checksums."""
-    return {one.algorithm for one in found} - {"sha256"}
+    """Return the algorithms beside sha256 that are needed to compare content with checksums.
+
+    Slow ones are needed where there are no others: they find less.
+    """
+    algorithms = {one.algorithm for one in found}
+    return (algorithms - {*SLOW} or algorithms) - {"sha256"}
 
 
 def text(algorithm: str, digest: str) -> str:

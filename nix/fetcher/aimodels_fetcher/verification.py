@@ -27,17 +27,21 @@ class PublishedChecksums:
     """What the answers that bring a file say of its content. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._whole: set[tuple[Upstream, Checksum]] = set()
+        # Its keys, in their order: messages name the first.
+        self._whole: dict[tuple[Upstream, Checksum], None] = {}
         self._wrong_parts: dict[Upstream, str] = {}
 
     @property
     def algorithms(self) -> Collection[str]:
         """What else to hash with, to compare the content with them."""
-        return other_algorithms(checksum for _, checksum in tuple(self._whole))
+        by_sender: dict[Upstream, list[Checksum]] = {}
+        for sender, checksum in tuple(self._whole):
+            by_sender.setdefault(sender, []).append(checksum)
+        return set().union(*map(other_algorithms, by_sender.values()))
 
     def note(self, upstream: Upstream, response: Response) -> None:
         """Note what an answer says; what it says of its own bytes is compared as they are read."""
-        self._whole.update((upstream, checksum) for checksum in response_checksums(response))
+        self._whole.update({(upstream, one): None for one in response_checksums(response)})
         parts = part_checksums(response.headers) if response.partial else ()
         if parts:
             self._watch(upstream, response, parts[0])

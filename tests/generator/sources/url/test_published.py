@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_fetcher.digests import new_hash
 from generator.sources.url.helpers import CODED, CONTENT, SHA256, lock, pin, serving
 from support.loopback import Response
 from support.specs import sri
@@ -21,11 +21,13 @@ OTHER = b"something else"
 
 
 def hexed(algorithm: str, content: bytes) -> str:
-    return hashlib.new(algorithm, content).hexdigest()
+    hashed = new_hash(algorithm)
+    hashed.update(content)
+    return hashed.hexdigest()
 
 
 def coded(algorithm: str, content: bytes) -> str:
-    return base64.b64encode(hashlib.new(algorithm, content).digest()).decode()
+    return base64.b64encode(bytes.fromhex(hexed(algorithm, content))).decode()
 
 
 def published(content: bytes) -> list[dict[str, str]]:
@@ -43,6 +45,11 @@ def published(content: bytes) -> list[dict[str, str]]:
         {"X-Linked-ETag": f'"{sha256}"'},
         {"x-amz-checksum-sha256": coded("sha256", content)},
         {"x-goog-hash": f"crc32c=AAAAAA==,md5={coded('md5', content)}"},
+        {"x-goog-hash": f"crc32c={coded('crc32c', content)}"},
+        {"x-amz-checksum-crc32": coded("crc32", content)},
+        {"x-amz-checksum-crc32c": coded("crc32c", content)},
+        {"x-amz-checksum-crc64nvme": coded("crc64nvme", content)},
+        {"Repr-Digest": f"crc32c=:{coded('crc32c', content)}:"},
         {"Content-MD5": coded("md5", content)},
     ]
 
