@@ -11,6 +11,7 @@ from aimodels_fetcher.errors import (
     TransientError,
     UnexpectedAnswerError,
 )
+from aimodels_fetcher.machine_errors import connection_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,8 @@ def fault(error: AimodelsError) -> Fault:
             return Fault("unexpected", _without_url(one))
         if isinstance(one, TransientError):
             kind: Literal["status", "unreachable"] = "status" if one.status else "unreachable"
-            return Fault(kind, _without_url(one), one.status or 0)
+            reason = _without_url(one)
+            return Fault(kind, reason, one.status or 0, connection_hint(reason))
         if isinstance(one, SettingError):
             return Fault("unreachable", _without_url(one), hint=one.hint)
     # The fetcher raises its own error for what requests raised; those are all OSErrors.
