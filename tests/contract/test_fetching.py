@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from support.backend_fixtures import Locking
     from support.fake_repo import Content
-    from support.fetcher import Fetch
+    from support.fetcher import Fetch, Run
     from support.loopback import Request
 
 WEIGHTS = BigFile(24 << 20, 7)  # enough for several parts
@@ -122,8 +122,8 @@ def test_what_was_replaced_since_it_was_locked(locked: Locking, fetch: Fetch) ->
         assert run.status == 1
         received = sri(b'{"a": 2}\n')
         assert f"expected {pin['hash']}, received {received}" in run.log
-        assert "lock again" in run.log
         assert not run.out.exists()
+        follow(locked, fetch, run)
 
 
 def test_what_has_another_size_since_it_was_locked(locked: Locking, fetch: Fetch) -> None:
@@ -133,7 +133,18 @@ def test_what_has_another_size_since_it_was_locked(locked: Locking, fetch: Fetch
     assert (run.status == 0) == locked.backend.keeps_replaced
     if run.status:
         assert "expected 9 bytes" in run.log
-        assert "the file has changed upstream" in run.log
+        follow(locked, fetch, run)
+
+
+def follow(locked: Locking, fetch: Fetch, failed: Run) -> None:
+    """Do what the message says about config.json, after which it can be fetched."""
+    locked.project.follow(failed.log)
+    pin = locked.project.locked().pin
+    assert isinstance(pin, FilesPin)
+    file = pin.files["config.json"]
+    again = {"path": "config.json", "hash": file.hash, "size": file.size}
+    run = fetch("file", locked.spec(), env=locked.backend.env, **again)
+    assert run.status == 0, run.log
 
 
 def test_what_is_gone(locked: Locking, fetch: Fetch) -> None:

@@ -165,4 +165,4 @@ def test_without_credentials_the_build_says_where_they_go(
         host_nix.build(
             SCOPE + SNIPPET.format(hash=""), env={"AWS_ENDPOINT_URL": env["AWS_ENDPOINT_URL"]}
         )
-    assert "builds get credentials from nix-daemon's environment" in str(caught.value)
+    assert "builds do not have your credentials: run `aimodels-gen prefetch" in str(caught.value)

@@ -327,7 +327,7 @@ def test_a_file_that_has_been_replaced_is_refused(target: WatchedTarget) -> None
     replaced = ScriptedClient(Body(CONTENT, headers={"ETag": '"new"'}))
     with pytest.raises(FetchError, match="has another ETag than when it was listed") as caught:
         strictly(target, remote, replaced).fetch()
-    assert "lock again" in (caught.value.hint or "")
+    assert "run the command again" in (caught.value.hint or "")
     same = strictly(target, remote, ScriptedClient(Body(CONTENT, headers={"ETag": '"old"'})))
     same.fetch()
     assert same.file.parts.complete

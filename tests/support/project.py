@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -57,6 +58,13 @@ class Project:
         assert re.match("(warning: .*\n)*error: ", result.err)
         assert "Traceback" not in result.err
         return result.err
+
+    def follow(self, said: str, name: str = "m") -> None:
+        """Run the commands of ours in a message, for a model: they have to succeed."""
+        commands = re.findall("`aimodels-gen ([^`]*)`", said)
+        assert commands, said
+        for command in commands:
+            self.ok(*shlex.split(command.replace("NAME", name)))
 
     def spawn(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it in a process of its own, where the libraries read the environment anew."""

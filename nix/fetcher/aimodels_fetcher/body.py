@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import SizeError, TransientError
+from aimodels_fetcher.errors import UPDATE, SizeError, TransientError
 from aimodels_fetcher.parts import UNKNOWN
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from aimodels_fetcher.response import Response
 
 _FLUSH_SECONDS = 1.0
-_OTHER_SIZE = "the file has changed upstream, or a proxy or a login page is in the way"
+_OTHER_SIZE = (
+    f"if the file has changed upstream, {UPDATE}; otherwise look at the address in a browser: a "
+    "proxy or a login page may be in the way"
+)
 
 
 def receive(  # noqa: PLR0913 (what comes from where, and what goes where)

@@ -6,7 +6,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import ContentError, FetchError
+from aimodels_fetcher.errors import UPDATE, ContentError, FetchError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.partial_file import PartialFile
 from aimodels_fetcher.range_download import RangeDownload
@@ -29,8 +29,8 @@ _BUFFER = 1 << 20
 _CORRUPT_TRIES = 3
 _SAME_CORRUPT_TRIES = 2  # of the same bytes
 _CHANGED = (
-    "the file has changed upstream, or a proxy on the way alters it: "
-    "compare with {}, then lock again"
+    f"compare with {{}}: if the file has changed upstream, {UPDATE}; otherwise a proxy on the way "
+    "alters it"
 )
 _CONTRADICTS = (
     "the server's checksum is of other content than it sends: tell the owner of {}, or take the "
@@ -74,7 +74,7 @@ class Download:
         if start is None:
             raise FetchError(
                 f"no source has a URL for {remote.path!r}",
-                "name the file in the source, or lock again",
+                "add its URL to the files of the source",
             )
         self._attempt = self._new_attempt(start)
 

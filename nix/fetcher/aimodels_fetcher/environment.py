@@ -22,8 +22,12 @@ _PROXY = re.compile(
 
 
 def in_build() -> bool:
-    """Return whether this process is part of a build: Nix sets this variable for builds."""
-    return bool(os.environ.get("NIX_BUILD_TOP"))
+    """Return whether this process is part of a build.
+
+    Nix sets the first of these variables for builds and in development shells, and the second in
+    development shells only (Nix manual, `nix-shell`, `nix develop`).
+    """
+    return bool(os.environ.get("NIX_BUILD_TOP")) and not os.environ.get("IN_NIX_SHELL")
 
 
 def whose() -> str:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+UPDATE = "run `aimodels-gen update NAME` with the name of the model"
+"""The next step where what is pinned is gone: locking alone keeps a pin."""
+
+PREFETCH = "run `aimodels-gen prefetch NAME` with the name of the model"
+"""The next step where builds lack what the user has: tokens, keys, a proxy."""
+
 
 class AimodelsError(Exception):
     """One thing that went wrong.

@@ -70,5 +70,8 @@ class Url(Source):
         """Tell what is gone from what is refused."""
         hint = "look at the address in a browser: it may want a login, which builds do not have"
         if error.status in {404, 410}:
-            hint = "it has been removed or moved: write its new address, then lock again"
+            hint = (
+                "it has been removed or moved: write its new address into models.toml, and run "
+                "`aimodels-gen lock`"
+            )
         return FetchError(str(error), hint)

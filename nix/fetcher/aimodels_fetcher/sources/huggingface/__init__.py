@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from aimodels_fetcher.environment import in_build
-from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.errors import PREFETCH, UPDATE, FetchError
 from aimodels_fetcher.http_errors import lasting_status
 from aimodels_fetcher.json_types import matching, one_of, optional, path, record, text, texts
 from aimodels_fetcher.pages import files_of
@@ -244,11 +244,11 @@ class HuggingFace(Source):
         if error.code == "GatedRepo":
             hint = f"the repository is gated: ask for access at {page}; {_token_hint()}"
         elif error.code == "RevisionNotFound":
-            hint = f"there is no such revision (any more): look at {page}/commits/main"
+            hint = f"{UPDATE}, or set rev to a commit of {page}/commits/main"
         elif error.status in {410, 451}:
             hint = f"it has been withdrawn: look at {page}"
         elif error.code == "EntryNotFound":
-            hint = "the revision has no such file: lock again"
+            hint = f"{UPDATE}, or correct the pin, if you wrote it"
         elif error.code == "RepoNotFound" or error.status in {401, 403, 404}:
             hint = f"missing, renamed or private (see {page}), or a bad token; {_token_hint()}"
         return FetchError(str(error), hint)
@@ -275,6 +275,6 @@ def _token_hint() -> str:
     if not in_build():
         return "set HF_TOKEN or run `hf auth login`"
     return (
-        "builds get the token from nix-daemon's environment, not from your shell: set HF_TOKEN "
-        "(or HF_TOKEN_PATH, a file that the sandbox may read) for the daemon"
+        f"builds do not have your token: {PREFETCH}, or set HF_TOKEN (or HF_TOKEN_PATH, a file "
+        "that the sandbox may read) in the environment of nix-daemon"
     )

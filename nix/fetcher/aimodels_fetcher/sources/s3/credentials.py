@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aimodels_fetcher.environment import in_build
-from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.errors import PREFETCH, FetchError
 from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.sources.s3.environment import payer, variable
 from aimodels_fetcher.urls import public
@@ -27,7 +27,10 @@ def where() -> str:
     """Return where to look for credentials."""
     if not in_build():
         return "see `aws sts get-caller-identity`"
-    return "builds get credentials from nix-daemon's environment, not from your shell"
+    return (
+        f"builds do not have your credentials: {PREFETCH}, or set them in the environment of "
+        "nix-daemon"
+    )
 
 
 def find_credentials() -> Any:  # noqa: ANN401 (botocore has no types)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.errors import UPDATE, FetchError
 from aimodels_fetcher.sources.s3.credentials import where
 from aimodels_fetcher.sources.s3.hosts import without_bucket
 from aimodels_fetcher.urls import public
@@ -41,8 +41,7 @@ _ELSEWHERE = (
     "write the endpoint of a server other than Amazon's, because builds do not know your shell and "
     "your profiles"
 )
-_UPDATE = "run `aimodels-gen update NAME` with the name of the model"
-_GONE = ("{what} has been removed or replaced", _UPDATE)
+_GONE = ("{what} has been removed or replaced", UPDATE)
 _MAY_READ = (
     "the credentials may not read it (s3:ListBucket for {bucket}, s3:GetObject for what is in it), "
     "there are none, or the requester pays: set AWS_REQUEST_PAYER=requester"
@@ -72,7 +71,7 @@ _TABLE = {
         "there is no bucket {name}",
         "check its name, the region and the endpoint",
     ),
-    "NoSuchKey": (_GONE[0], f"{_UPDATE}, or check the prefix"),
+    "NoSuchKey": (_GONE[0], f"{UPDATE}, or check the prefix"),
     "NoSuchVersion": _GONE,
     "PermanentRedirect": ("{bucket} is in another region", "write it into region"),
     "PreconditionFailed": _GONE,

@@ -1,0 +1,98 @@
+"""Builds that fail print a command: after it has been run, they succeed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimodels_gen.lock.model import FilesPin
+from support.loopback import LoopbackServer, Response
+
+if TYPE_CHECKING:
+    from support.fake_repo import Repo
+    from support.fetcher import Fetch, Run
+    from support.hub import Hub
+    from support.loopback import Request
+    from support.project import Project
+
+CONFIG = b'{"a": 1}\n'
+
+
+def build(project: Project, fetch: Fetch, **environment: str) -> Run:
+    """Build the only file of the model as it is locked."""
+    pinned = project.locked().source
+    pin = project.locked().pin
+    assert isinstance(pin, FilesPin)
+    ((path, file),) = pin.files.items()
+    wanted = {"path": path, "hash": file.hash, "size": file.size}
+    source = {pinned.source.kind: pinned.to_spec()}
+    return fetch("file", source, env=environment, **wanted)
+
+
+@pytest.fixture
+def repo(hub: Hub, project: Project) -> Repo:
+    """A repository, locked and built once."""
+    repo = hub.add_repo("org/m", {"config.json": CONFIG})
+    source = f'{{ repo = "org/m", endpoint = "{hub.url}" }}'
+    project.write(f"[models.m]\nsource.huggingface = {source}\n")
+    project.ok("lock")
+    return repo
+
+
+def test_the_commit_was_removed(repo: Repo, project: Project, fetch: Fetch) -> None:
+    old = repo.sha
+    repo.commit({"config.json": b'{"a": 2}\n'})
+    del repo.commits[old]
+    failed = build(project, fetch)
+    assert "HTTP 404 (RevisionNotFound)" in failed.log
+    project.ok("lock")
+    assert build(project, fetch).status == 1  # as locking alone keeps the pin
+    project.follow(failed.log)
+    assert build(project, fetch).status == 0
+
+
+def test_the_file_was_removed(repo: Repo, project: Project, fetch: Fetch) -> None:
+    old = repo.sha
+    repo.commit({"other.json": CONFIG})
+    repo.commits[old] = {}
+    failed = build(project, fetch)
+    assert "HTTP 404 (EntryNotFound)" in failed.log
+    project.follow(failed.log)
+    assert build(project, fetch).status == 0
+
+
+def test_the_address_has_moved(project: Project, fetch: Fetch) -> None:
+    def answer(request: Request) -> Response:
+        return Response(200, {}, CONFIG) if moved in request.path else Response(404)
+
+    moved = "/old.json"
+    with LoopbackServer(answer) as server:
+        project.write(manifest(f"{server.url}/old.json"))
+        project.ok("lock")
+        moved = "/new.json"
+        failed = build(project, fetch)
+        assert "HTTP 404" in failed.log
+        project.write(manifest(f"{server.url}/new.json"))
+        project.follow(failed.log)
+        assert build(project, fetch).status == 0
+
+
+def manifest(url: str) -> str:
+    organisation = 'integration.huggingface = { org = "org", model = "m" }'
+    return f'[models.m]\nsource.url.files."config.json" = "{url}"\n{organisation}\n'
+
+
+@pytest.mark.parametrize("shell", ["", "pure", "impure"])
+def test_what_builds_lack(hub: Hub, project: Project, fetch: Fetch, shell: str) -> None:
+    """Nix sets NIX_BUILD_TOP in development shells, too, whose programs have the user's token."""
+    repo = hub.add_repo("org/m", {"config.json": CONFIG}, gated="manual")
+    hub.allow("hf_token", repo.id)
+    source = f'{{ repo = "org/m", endpoint = "{hub.url}" }}'
+    project.write(f"[models.m]\nsource.huggingface = {source}\n")
+    result = project.spawn("lock", HF_TOKEN="hf_token")
+    assert result.returncode == 0, result.stderr
+    failed = build(project, fetch, NIX_BUILD_TOP="/build", IN_NIX_SHELL=shell)
+    assert failed.status == 1
+    assert ("run `aimodels-gen prefetch NAME`" in failed.log) == (not shell)
+    assert ("set HF_TOKEN or run `hf auth login`" in failed.log) == bool(shell)
