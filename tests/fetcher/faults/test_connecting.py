@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.fake_repo import Content
+    from support.faults import Change
     from support.fetcher import Fetch
     from support.loopback import Request
 
@@ -82,13 +85,13 @@ def patient(fetch: Fetch) -> Fetch:
     return fetch.but(retry__FIRST_WAIT=0.2, retry__LONGEST_WAIT=2.0)
 
 
-def busy_above(hub: Hub, most: int, code: int) -> Fault:
+def busy_above(hub: Hub, most: int, code: int, seconds: float = 0.03) -> Fault:
     """A server that refuses more requests at once than so many, and takes its time for those."""
 
     def change(request: Request, answer: Callable[[Request], Response]) -> Response:
         if hub.server.in_flight > most:
             return Response(code)
-        return slowed(0.03)(answer(request))
+        return slowed(seconds)(answer(request))
 
     return Fault("busy", change, ALWAYS)
 
@@ -109,6 +112,21 @@ def test_a_server_for_very_few_at_once(
     assert hub.server.turned_away or any(r.status in {429, 503} for r in hub.log)
 
 
+def together(change: Change, fetchers: int) -> Change:
+    """Answer the first requests of so many fetchers, each for a file, once all have come."""
+    barrier = threading.Barrier(fetchers)
+    asked: set[str] = set()
+
+    def wait(request: Request, answer: Callable[[Request], Response]) -> Response:
+        path = request.path.partition("/resolve/")[2]
+        if path and path not in asked:
+            asked.add(path)
+            barrier.wait(timeout=30)
+        return change(request, answer)
+
+    return wait
+
+
 @pytest.mark.parametrize("limit", ["503", "connections"])
 def test_several_fetchers_at_a_server_for_four_at_once(
     hub: Hub, fetch: Fetch, verdict: Verdict, limit: str
@@ -117,9 +135,10 @@ def test_several_fetchers_at_a_server_for_four_at_once(
     repo = hub.add_repo("org/model", files, lfs=["*"])
     if limit == "connections":
         hub.server.most_connections = 4
-        spoil(hub, Fault("slow", edited(slowed(0.03)), ALWAYS))
+        fault = Fault("slow", edited(slowed(0.1)), ALWAYS)
     else:
-        spoil(hub, busy_above(hub, 4, 503))
+        fault = busy_above(hub, 4, 503, seconds=0.1)
+    spoil(hub, replace(fault, change=together(fault.change, len(files))))
     running = [
         patient(fetch).start("file", source(hub, repo), **file_pin(path, content))
         for path, content in files.items()
