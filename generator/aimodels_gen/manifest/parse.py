@@ -49,9 +49,19 @@ def parse(text: str, file: str = "models.toml") -> Manifest:
 
     Raises:
         ManifestError: see `load`.
+        CombinedError: several models are wrong.
     """
-    root = Place(file)
     data = _toml(text, file)
+    try:
+        return _manifest(data, file)
+    except ManifestError as error:
+        from aimodels_gen.manifest.diagnosis import diagnosed  # noqa: PLC0415 - only now needed
+
+        raise diagnosed(error, data, text, lambda part: _manifest(part, file)) from None
+
+
+def _manifest(data: dict[str, Any], file: str) -> Manifest:
+    root = Place(file)
     tables = read(data, ManifestTable, root)
     defaults = tables.defaults or DefaultsTable()
     _check_filters(defaults, root.child("defaults"))

@@ -53,6 +53,40 @@ def test_a_repository_that_is_not_there(hub: Hub, hub_project: Project) -> None:
     )
 
 
+@pytest.mark.parametrize("there", ["model", "dataset", "space"])
+@pytest.mark.parametrize("wanted", ["model", "dataset", "space"])
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_repository_of_another_type(  # noqa: PLR0913, PLR0917 - fixtures
+    hub: Hub,
+    hub_project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    there: str,
+    wanted: str,
+    token: str | None,
+) -> None:
+    """Its line cures: with it, the model can be locked."""
+    hub.add_repo("org/name", FILES, lfs=LFS, repo_type=there, private=token is not None)
+    if token:
+        hub.allow(TOKEN, "org/name")
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+    line = MANIFEST.replace(" }", f', repo_type = "{wanted}" }}')
+    hub_project.write(line)
+    if there == wanted:
+        hub_project.ok("lock")
+        return
+    error = hub_project.fails("lock")
+    assert f'hint: there is a {there} of that name: set repo_type = "{there}"\n' in error
+    assert len(hub.log) <= 3
+    hub_project.write(line.replace(f'"{wanted}"', f'"{there}"'))
+    hub_project.ok("lock")
+
+
+def test_a_private_repository_of_another_type_is_not_told(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", FILES, lfs=LFS, repo_type="dataset", private=True)
+    hub_project.write(MANIFEST)
+    assert "check the spelling and repo_type" in hub_project.fails("lock")
+
+
 @pytest.mark.usefixtures("repo")
 def test_a_ref_that_is_not_there(hub_project: Project) -> None:
     hub_project.write(MANIFEST.replace(" }", ', ref = "mian" }'))
@@ -98,6 +132,7 @@ def test_a_bad_token(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     error = hub_project.fails("lock")
     assert f"{hub.url} refused your token for org/name (HTTP 401)" in error
+    assert len(hub.log) == 1
     assert "unset it for public models" in error
     assert "hf_wrong" not in error
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 BAD = [
     ('prefix = "x"', "models.m.source.s3 has no bucket"),
-    ('bucket = "s3://b-1/llama/"', 'here bucket = "b-1", prefix = "llama/"'),
-    ('bucket = "b-1/llama"', 'here bucket = "b-1", prefix = "llama/"'),
+    ('bucket = "s3://b-1/llama/"', 'bucket = "b-1", prefix = "llama/"'),
+    ('bucket = "b-1/llama"', 'bucket = "b-1", prefix = "llama/"'),
     ('bucket = "https://b.example.org"', 'endpoint = "https'),
     ('bucket = "b"', "is not a name of a bucket"),
     ('bucket = "b-1", prefix = "a/../b"', "has a part . or .."),

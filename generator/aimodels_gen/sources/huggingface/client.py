@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urljoin
 
 from aimodels_fetcher.errors import AimodelsError
@@ -16,12 +16,14 @@ from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
 from aimodels_fetcher.sources.huggingface.listing import ODD
 from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
+from aimodels_gen.net.faults import causes
 from aimodels_gen.sources.base import Listing, SourceClient
-from aimodels_gen.sources.huggingface import HuggingFace
+from aimodels_gen.sources.huggingface import DEFAULT_REF, HuggingFace, RepoType
 from aimodels_gen.sources.huggingface.endpoint_upstreams import EndpointUpstreams
 from aimodels_gen.sources.huggingface.endpoints import Endpoints
 from aimodels_gen.sources.huggingface.failover import Failover, all_of
 from aimodels_gen.sources.huggingface.failures import (
+    MissingRepoError,
     OddAnswerError,
     Request,
     explain,
@@ -83,12 +85,20 @@ class HubClient(SourceClient[HuggingFace]):
                 "is set",
                 "unset it, or keep to models that are locked already",
             )
-        return self._failover.ask(
-            source.label,
-            self._endpoints.of(source),
-            lambda repo, tries: self._list(source, repo, filters, tries),
-            lambda repo, error: explain(error, self._request(source, repo)),
-        )
+        try:
+            return self._failover.ask(
+                source.label,
+                self._endpoints.of(source),
+                lambda repo, tries: self._list(source, repo, filters, tries),
+                lambda repo, error: explain(error, self._request(source, repo)),
+            )
+        except SourceError as error:
+            missing = any(isinstance(one, MissingRepoError) for one in causes(error))
+            other = self._other_type(source) if missing else None
+            if other is None:
+                raise
+            hint = f'there is a {other} of that name: set repo_type = "{other}"'
+            raise SourceError(error.message, hint) from error
 
     def check_access(self, source: HuggingFace, file: RemoteFile) -> SourceError | None:
         """Return why `file` may not be read; see `SourceClient.check_access`.
@@ -147,6 +157,25 @@ class HubClient(SourceClient[HuggingFace]):
     def close(self) -> None:
         """Close the connections."""
         self._endpoints.close()
+
+    def _other_type(self, source: HuggingFace) -> str | None:
+        """Return of which other type there is a repository of that name, None if of none.
+
+        Only the endpoint that may see the token is asked, once for each type.
+        """
+        repo = next(one for one in self._endpoints.of(source) if one.trusted)
+        client = self._endpoints.client(repo, 1)
+        for repo_type in get_args(RepoType):
+            other = replace(repo, repo_type=repo_type, ref=DEFAULT_REF, rev=None)
+            if repo_type == source.repo_type:
+                continue
+            try:
+                info = client.get_document(other.revision_url, read_info, "JSON", DOCUMENT_BYTES)
+                commit_in(info.content, HuggingFace(source.repo, repo_type=repo_type))
+            except (AimodelsError, *ODD):
+                continue
+            return str(repo_type)
+        return None
 
     def _list(
         self, source: HuggingFace, repo: RepoAtEndpoint, filters: Filters, tries: int

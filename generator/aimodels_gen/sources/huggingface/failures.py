@@ -29,6 +29,10 @@ class OddAnswerError(SourceError):
     """An answer that no Hub would give."""
 
 
+class MissingRepoError(SourceError):
+    """A Hub has no repository of that name and type, or does not show it."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What was asked, of whom, and how.
@@ -118,7 +122,7 @@ def _disabled(request: Request) -> SourceError:
 
 def _not_found(request: Request) -> SourceError:
     private = "check that your token may read it" if request.authenticated else _LOG_IN
-    return SourceError(
+    return MissingRepoError(
         f"{request.endpoint} has no {request.source.label}, or it is private",
         f"check the spelling and repo_type; if it is private, {private}",
     )
