@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock.model import Lock, LockedModel
+from aimodels_gen.manifest.conflicts import conflicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,6 +45,8 @@ def resolve(
         CombinedError: the models that failed, all of them, each with its reason.
     """
     _check_names(manifest, options.upgrade)
+    for conflict in conflicts(manifest):
+        warn(conflict)
     kept = {
         entry.name: old.models[entry.name].refreshed(entry)
         for entry in manifest.entries

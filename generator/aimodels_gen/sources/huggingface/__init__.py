@@ -100,6 +100,12 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         return self.at(pinned.rev)
 
     @property
+    def cache_parts(self) -> tuple[str | None, str | None, str]:
+        """Return org and name of the repository, and its type."""
+        org, _, name = self.repo.rpartition("/")
+        return org or None, name, self.repo_type
+
+    @property
     def holds_weights(self) -> bool:
         """Return whether it is a model."""
         return self.repo_type == "model"

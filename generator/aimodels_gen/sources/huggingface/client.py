@@ -80,11 +80,9 @@ class HubClient(SourceClient[HuggingFace]):
         Xet files come with their sha256; the others with their git blob id only.
         """
         if self._library.is_offline():
-            raise SourceError(
-                f"{source.label} must be looked up, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE "
-                "is set",
-                "unset it, or keep to models that are locked already",
-            )
+            reason = "must be looked up, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"
+            hint = "unset it, or keep to models that are locked already"
+            raise SourceError(f"{source.label} {reason}", hint, common=f"they {reason}")
         try:
             return self._failover.ask(
                 source.label,

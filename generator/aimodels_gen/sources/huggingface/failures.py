@@ -93,6 +93,7 @@ def _fault(error: AimodelsError, request: Request) -> SourceError:
             f"cannot reach {request.endpoint} for {request.source.label}: {found.reason}",
             found.hint
             or "check the address, the network, the proxy settings and HF_ENDPOINT, then try again",
+            common=f"cannot reach {request.endpoint}: {found.reason}",
         )
     if found.kind == "unexpected":
         return _no_hub(found.reason, request)
@@ -152,28 +153,34 @@ def _no_entry(request: Request) -> SourceError:
 
 def _status(status: int, request: Request) -> SourceError:
     server, label = request.endpoint, request.source.label
+    common: str | None = None
     if status in {_UNAUTHORIZED, _FORBIDDEN} and request.authenticated:
-        what = f"{server} refused your token for {label}"
+        common = f"{server} refused your token"
+        what = f"{common} for {label}"
         hint = "renew it in HF_TOKEN or with `hf auth login`, or unset it for public models"
     elif status in {_UNAUTHORIZED, _FORBIDDEN}:
         what, hint = f"{server} refused access to {label}", _LOG_IN
     elif status == _TOO_MANY:
-        what = f"{server} limits the rate of requests, here for {label}"
+        common = f"{server} limits the rate of requests"
+        what = f"{common}, here for {label}"
         more = f"{_LOG_IN}: a token raises the limit"
         if request.authenticated:
             more = "make fewer requests at a time, as with -j 4"
         hint = f"wait five minutes, or {more}"
     elif status >= _SERVER:
-        what, hint = f"{server} failed for {label}", "try again later"
+        common = f"{server} failed"
+        what, hint = f"{common} for {label}", "try again later"
     else:
         what, hint = f"{server} refused to answer for {label}", "check HF_ENDPOINT and the source"
-    return SourceError(f"{what} (HTTP {status})", hint)
+    common = f"{common} (HTTP {status})" if common else None
+    return SourceError(f"{what} (HTTP {status})", hint, common=common)
 
 
 def _no_hub(reason: str, request: Request) -> SourceError:
     return SourceError(
         f"{request.endpoint} does not answer like a Hub about {request.source.label}: {reason}",
         "check HF_ENDPOINT and the model's endpoint",
+        common=f"{request.endpoint} does not answer like a Hub: {reason}",
     )
 
 
