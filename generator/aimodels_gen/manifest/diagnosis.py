@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aimodels_fetcher.wording import joined
 from aimodels_gen.errors import AimodelsError, CombinedError, ManifestError
 from aimodels_gen.manifest import dotted_names, pasted
+from aimodels_gen.manifest.toml_lines import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ def diagnosed(error: ManifestError, data: dict[str, Any], text: str, check: Chec
     found = dotted_names.found_in(data)
     if found:
         return _misplaced(error, found, data, text)
+    if isinstance(data.get("models"), list):
+        return _listed(error, data["models"])
     errors = [*_of_root(data, text, check), *_of_models(data, text, check)]
     if not errors:
         return error
@@ -47,6 +50,15 @@ def _misplaced(
     are = "names a model" if len(found) == 1 else "name models"
     reason = f"{are} with a dot, where TOML begins another table"
     return ManifestError(f"{file}: {keys} {reason}", f"put the name in quotes: write {lines}")
+
+
+def _listed(error: ManifestError, models: list[Any]) -> ManifestError:
+    """Return the error for `[[models]]`, which have their names inside in other tools."""
+    given = [one.get("name") if isinstance(one, dict) else None for one in models]
+    names = [name for name in given if isinstance(name, str) and name]
+    headers = joined([f"`[{dotted(('models', name))}]`" for name in names or ["my-model"]])
+    name = ", and no key name" if names else ""
+    return ManifestError(error.message, f"write {headers} instead of [[models]]{name}")
 
 
 def _shown(part: str) -> str:

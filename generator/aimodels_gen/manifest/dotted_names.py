@@ -56,6 +56,8 @@ def lines_for(found: list[tuple[Path, str]], data: Mapping[str, Any], text: str)
             within = len(header) if header == (_MODELS,) else 0
             where = " above all [headers]" if header not in {(), (_MODELS,)} else ""
             lines[f"`{dotted(new[within:])} = {value(item)}`{where}"] = None
+        if not any(name in line for line in lines):  # in an inline table
+            lines[f"`[{dotted(whole)}]`"] = None
     return list(lines)
 
 

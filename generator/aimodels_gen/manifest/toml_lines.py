@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.wording import joined
@@ -34,10 +35,11 @@ class Written:
     headers: list[Path] = field(default_factory=list)
     keys: dict[Path, Path] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, text: str) -> Written:
+    @staticmethod
+    @lru_cache(maxsize=1)
+    def of(text: str) -> Written:
         """Look at the lines of a file that can be parsed."""
-        written, header = cls(), Path()
+        written, header = Written(), Path()
         for line in text.splitlines():
             if found := _HEADER.match(line):
                 header = _parts(found[2])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"://|\s|\Aarn:|\Agit@|\A[^/\s]+\.[a-z]{2,}(?:/|\Z)")
 
 
+@cache
 def names() -> tuple[str, ...]:
     """Return the kinds that there are, without importing them."""
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"))
@@ -77,6 +79,7 @@ class _Pasted(Protocol):
         """Return what is most likely meant by a table."""
 
 
+@cache
 def _pasted(name: str) -> _Pasted | None:
     found = find_spec(f"{__name__}.{name}")
     if found is None or found.submodule_search_locations is None:

@@ -91,6 +91,8 @@ def test_a_private_repository_of_another_type_is_not_told(hub: Hub, hub_project:
 def test_a_ref_that_is_not_there(hub_project: Project) -> None:
     hub_project.write(MANIFEST.replace(" }", ', ref = "mian" }'))
     assert "org/name has no branch or tag 'mian'" in hub_project.fails("lock")
+    hub_project.write(MANIFEST.replace(" }", ', ref = "refs%2Fpr%2F3" }'))
+    assert "hint: did you mean refs/pr/3?" in hub_project.fails("lock")
     hub_project.write(MANIFEST.replace(" }", f', rev = "{"0" * 40}" }}'))
     assert f"org/name has no commit {'0' * 40}" in hub_project.fails("lock")
 

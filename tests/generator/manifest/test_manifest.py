@@ -86,8 +86,9 @@ def test_endpoints_have_one_form(endpoint: str, meant: str | list[str]) -> None:
 
 
 def test_a_ref_that_is_a_commit_means_rev() -> None:
-    text = f'[models.m]\nsource.huggingface = {{ repo = "o/n", ref = "{REV}" }}'
-    assert only(text).source == HuggingFace("o/n", "main", REV)
+    for ref in (REV, REV.upper()):
+        text = f'[models.m]\nsource.huggingface = {{ repo = "o/n", ref = "{ref}" }}'
+        assert only(text).source == HuggingFace("o/n", "main", REV)
 
 
 @pytest.mark.parametrize("ref", ["main", "v1.0", "refs/pr/7", "feature/x", "a@b", "é"])
@@ -239,6 +240,11 @@ BAD = [
     (MODEL.replace("models.m", 'models.".m"'), ["not a name that the Nix store allows"]),
     (MODEL.replace("models.m", 'models."a\\nb"'), ['models."a\\nb"']),
     ("models = 1", ["models is an integer", "write a table"]),
+    (
+        '[[models]]\nname = "a.b"\n[[models]]\nname = "c"',
+        ["models is a list", 'write `[models."a.b"]` and `[models.c]` instead of [[models]]'],
+    ),
+    ("[[models]]", ["models is a list", "write `[models.my-model]` instead"]),
     ("[models]\nm = 1", ["models.m is an integer", "write a table"]),
     (MODEL + MODEL, ["models.toml:3:", "twice"]),
     ("[models.m\n", ["models.toml:1:10"]),

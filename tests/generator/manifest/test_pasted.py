@@ -378,3 +378,36 @@ def test_a_fallback() -> None:
     assert only(text).fallbacks == (HuggingFace("org/name", "v1"),)
     text = text.replace('["', '[{ huggingface.repo = "').replace('"]', '" }]')
     assert only(text).fallbacks == (HuggingFace("org/name", "v1"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f"[models.Qwen/Qwen2.5-7B]{WRONG}\n{GOOD}", ["Qwen2.5-7B"]),
+        (f"[models.org/name]{WRONG}\n{GOOD}", ["name"]),
+        (f"[models.qwen:7b]{WRONG}\n{GOOD}", ["qwen-7b"]),
+        (f"[models.my model]{WRONG}\n{GOOD}", ["my-model"]),
+        (f'[models.a/b.source.huggingface]{WRONG}\nrepo = "org/name"', ["b"]),
+        (f"[models.m]\nsource.huggingface = {{ repo = org/name }}{WRONG}", ["m"]),
+        (f"[models.m]\nsource.huggingface.repo = org/name{WRONG}", ["m"]),
+        (f"[models.m]\nsource.huggingface = {{ repo = \u201corg/name\u201d }}{WRONG}", ["m"]),
+        (f"[models.\u201cqwen2.5\u201d]{WRONG}\n{GOOD}", ["qwen2.5"]),
+        (f"[models.m]\n{GOOD}include = [model.json, a]{WRONG}", ["m"]),
+    ],
+)
+def test_what_is_not_toml(text: str, names: list[str]) -> None:
+    entries = mended(text)
+    assert [entry.name for entry in entries] == names
+    assert [entry.source for entry in entries] == [MODEL]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "source.huggingface.repo = https://user:hunter2@huggingface.co/org/name",
+        "source.huggingface = { repo = org/name, token = hunter2 }",
+        "source.huggingface = { repo = ",
+    ],
+)
+def test_what_is_not_toml_and_cannot_be_shown(line: str) -> None:
+    assert refused(f"{HEADER}{line}").hint == "correct the TOML syntax there"

@@ -64,8 +64,8 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         ref, rev = self.ref, self.rev
         if {"ref", "rev"} <= set(given):
             place.fail("rev", "is given together with ref", "keep rev to stay, or ref to follow")
-        if is_commit(ref):
-            ref, rev = DEFAULT_REF, ref
+        if is_commit(ref.lower()):
+            ref, rev = DEFAULT_REF, ref.lower()
         if rev is not None and not is_commit(rev):
             hint = "write the full commit in 40 lower-case hex digits; a branch or tag goes in ref"
             place.fail("rev", f"is {quoted(rev)}", hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
 from aimodels_gen.errors import SourceError
@@ -136,7 +137,8 @@ def _no_revision(request: Request) -> SourceError:
             f"{source.label} has no commit {source.rev}", f"see {request.page}/commits/main"
         )
     known = sorted(request.refs())
-    close = difflib.get_close_matches(source.ref, known, n=3)
+    plain = unquote(source.ref)  # as in addresses of the Hub's pages
+    close = [plain] if plain != source.ref else difflib.get_close_matches(source.ref, known, n=3)
     if close:
         hint = f"did you mean {' or '.join(close)}?"
     else:
