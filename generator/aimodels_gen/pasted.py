@@ -34,6 +34,7 @@ INCLUDE = frozenset(
 )
 """Names of the key `include`, in other tools and by mistake; see `plain_key`."""
 
+_FILES = frozenset(("file", "file_name", "filename", "filenames", "files"))
 EXCLUDE = frozenset(
     [
         "exclude",
@@ -111,7 +112,11 @@ class Draft:
         """Read a key that all kinds share; return whether it is one."""
         name = plain_key(key)
         if name in INCLUDE:
-            self.include += patterns(value)
+            named = patterns(value)
+            is_file = name in _FILES
+            self.include += [
+                exactly(one) if is_file and not set("*?") & set(one) else one for one in named
+            ]
         elif name in EXCLUDE:
             self.exclude += patterns(value)
         elif name in SUBDIRECTORY and isinstance(value, str):

@@ -31,12 +31,14 @@ _KINDS = {
     "hf": "huggingface",
     "hub": "huggingface",
     "huggingface_hub": "huggingface",
+    "git": "huggingface",
     "aws": "s3",
     "bucket": "s3",
     "http": "url",
     "https": "url",
     "urls": "url",
 }
+_NAMES = frozenset(("enable", "model", "name", "org", "repo"))
 _MEANT = {"revision": "ref", "branch": "ref", "tag": "ref", "commit": "rev"}
 
 
@@ -51,7 +53,8 @@ def hint_for(name: str, table: object, text: str, check: Callable[[Table], objec
     """
     meant = _Model(name, table)
     meant.correct()
-    return _hint(("models", name), table, meant.table, meant.notes, text, check)
+    found = _hint(("models", name), table, meant.table, meant.notes, text, check)
+    return found or _example(table)
 
 
 def hint_for_defaults(table: object, text: str, check: Callable[[Table], object]) -> str | None:
@@ -72,7 +75,7 @@ def _hint(  # noqa: PLR0913, PLR0917 - what the two above have
     check: Callable[[Table], object],
 ) -> str | None:
     old = before if isinstance(before, dict) else {}
-    if {**after, "integration": None} == {**old, "integration": None}:
+    if "integration" not in old and {**after, "integration": None} == {**old, "integration": None}:
         return None  # the message about its name in the cache says it
     try:
         check(after)
@@ -87,6 +90,16 @@ def _hint(  # noqa: PLR0913, PLR0917 - what the two above have
     if remove and not lines:
         parts = [f"remove {joined(changes.remove)}"]
     return "; ".join([*parts, *dict.fromkeys(notes)]) or None
+
+
+def _example(table: object) -> str | None:
+    """Return how a source looks, for one that is no table; None where that is not the mistake."""
+    source = table.get("source", {}) if isinstance(table, dict) else table
+    if not isinstance(source, dict):
+        return f"write a table, such as {sources.kind('huggingface').example}"
+    wrong = [kind for kind in sources.names() if not isinstance(source.get(kind, {}), dict)]
+    known = not set(source) - set(sources.names())
+    return f"write a table, such as {sources.kind(wrong[0]).example}" if wrong and known else None
 
 
 def _all_keys(table: object) -> list[str]:
@@ -223,22 +236,22 @@ class _Model:
 
     def _correct_integration(self) -> None:
         integration = self.table.get("integration")
-        if isinstance(integration, bool):
-            self.table["integration"] = {"huggingface": {"enable": integration}}
-            return
-        if not isinstance(integration, dict):
-            return
-        given = integration.get("huggingface")
+        if isinstance(integration, (bool, str)) or (
+            isinstance(integration, dict) and integration and not set(integration) - _NAMES
+        ):
+            integration = self.table["integration"] = {"huggingface": integration}
+        given = integration.get("huggingface") if isinstance(integration, dict) else None
         if isinstance(given, bool):
-            integration["huggingface"] = {"enable": given}
+            given = {"enable": given}
+        elif isinstance(given, str):
+            given = {"repo": given}
+        if not isinstance(given, dict):
             return
-        repo = given
-        if isinstance(given, dict):
-            repo = next((given.pop(key) for key in ("repo", "repo_id", "name") if key in given), "")
-        if isinstance(repo, str) and repo.count("/") == 1:
-            org, model = repo.split("/")
-            others = given if isinstance(given, dict) else {}
-            integration["huggingface"] = {**others, "org": org, "model": model}
+        for key in [key for key in given if key in {"name", "repo", "repo_id"}]:
+            value = given.pop(key)
+            org, _, model = value.rpartition("/") if isinstance(value, str) else ("", "", value)
+            given |= {**({"org": org} if org else {}), "model": model}
+        self.table["integration"]["huggingface"] = given
 
 
 def _by_text(text: str) -> Meant | None:

@@ -52,6 +52,8 @@ def corrected(name: str, value: object) -> Meant | None:
     module = _pasted(name)
     if module is None:
         return None
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        (value,) = value
     if isinstance(value, str):
         # An address says of which kind it is; a name alone is of the kind that it stands at.
         other = meant_by(value) if _ADDRESS.search(value) else None

@@ -140,7 +140,8 @@ REPOS: list[tuple[str, HuggingFace, list[str]]] = [
     ("m = AutoModel.from_pretrained('org/name', revision='v1')", HuggingFace("org/name", "v1"), []),
     ("pipeline('text-generation', model='org/name')", MODEL, []),
     ("load_dataset('org/name')", DATASET, []),
-    ("hf_hub_download(repo_id='org/name', filename='x.json')", MODEL, ["x.json"]),
+    ("hf_hub_download(repo_id='org/name', filename='x[1].json')", MODEL, ["x[[]1].json"]),
+    ("hf download org/name --include '[ab].json'", MODEL, ["[ab].json"]),
 ]  # fmt: skip
 
 
@@ -268,6 +269,7 @@ URLS: list[tuple[str, dict[str, str]]] = [
     ('url = "https://a.example/x.gguf?token=hunter2"', {"x.gguf": "https://a.example/x.gguf"}),
     ('source.url = "https://user:hunter2@a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
     ('source.url.files = ["https://a.example/x", "https://a.example/y"]', {"x": "https://a.example/x", "y": "https://a.example/y"}),
+    ('source.url.files = { "x.gguf" = { url = "https://a.example/x.gguf", sha256 = "0" } }', {"x.gguf": "https://a.example/x.gguf"}),
     ('source.url = "wget -c https://a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
 ]  # fmt: skip
 
@@ -300,6 +302,9 @@ def test_keys_of_a_model(lines: str, filters: dict[str, Any]) -> None:
     "lines",
     [
         f'source.hf = {{ repo = "org/name" }}{WRONG}',
+        f'source.git = "https://huggingface.co/org/name"{WRONG}',
+        f'source = ["org/name"]{WRONG}',
+        f'source.huggingface = ["org/name"]{WRONG}',
         f'source = {{ repo = "org/name" }}{WRONG}',
         f'source = {{ type = "huggingface", repo = "org/name" }}{WRONG}',
         f'huggingface = {{ repo = "org/name" }}{WRONG}',
@@ -357,12 +362,31 @@ def test_several_dots_in_names() -> None:
         (f'{HEADER}source.huggingface = {{ repo = "https://github.com/a/b" }}', "as at the top"),
         (f'{HEADER}source.huggingface = {{ repo = "/data/models/x" }}', "as at the top"),
         (f'{HEADER}source.huggingface = {{ repo = "org/name", rev = "01c7f73" }}', "40 lower-case"),
+        (f'{HEADER}source.huggingface = {{ repo = "org/name", ref = "v1", rev = "v2" }}', "keep rev"),
+        (f'{HEADER}source = "llama3:8b"', "write a table, such as source.huggingface = {"),
+        (f'{HEADER}source = "https://huggingface.co"', "such as source.huggingface = {"),
+        (f"{HEADER}source.s3 = 1", "such as source.s3 = {"),
         (f"{HEADER}{GOOD}[models.m.nothing]\nx = 1", "valid keys"),
         (f'{HEADER}source.s3 = {{ bucket = "my-models", prefix = "s3://" }}\n{S3_NAME}', "directory"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_guessed(text: str, message: str) -> None:
     assert message in (refused(text).hint or "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'integration.huggingface = "a/b"',
+        'integration.huggingface = { repo = "a/b" }',
+        'integration.huggingface = { org = "a", name = "b" }',
+        'integration = "a/b"',
+        'integration = { org = "a", model = "b" }',
+    ],
+)
+def test_a_name_in_the_cache(line: str) -> None:
+    entry = only(f"{HEADER}{GOOD}{line}{WRONG}")
+    assert (entry.integration.org, entry.integration.model) == ("a", "b")
 
 
 def test_every_model_that_is_wrong_is_reported() -> None:

@@ -152,7 +152,10 @@ def _read_ref(draft: Draft, key: str, value: str, hubs: Sequence[str] = ()) -> N
     short = plain_key(key) in {"commit", "commit_hash", "commit_id", "rev", "sha"} and bool(
         re.fullmatch("[0-9a-fA-F]{7,}", text)
     )
-    draft.table["rev" if commit or short else "ref"] = text.lower() if commit else text
+    given = "rev" if commit or short else "ref"
+    if draft.table.get(given, text) != text:
+        given = "ref" if given == "rev" else "rev"  # both are told to be one too many
+    draft.table[given] = text.lower() if commit else text
 
 
 def _finished(draft: Draft) -> Meant:
@@ -287,6 +290,8 @@ def _meant(
     repo, _, quant = repo.partition(":")
     repo, _, at = repo.partition("@")
     repo = repo.removesuffix(".git")
+    if quant and "/" not in repo:
+        return None
     if not all(map(is_repo_part, repo.split("/"))):
         return None
     draft = Draft({"repo": repo})

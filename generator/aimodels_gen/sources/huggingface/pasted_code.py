@@ -129,8 +129,6 @@ def in_call(text: str) -> dict[str, Any] | None:
             _name(key): value for key, node in found.items() if (value := _constant(node))
         }
         keys = {key: value for key, value in keys.items() if key in _KEYS}
-        if isinstance(keys.get("filename"), str):
-            keys["filename"] = exactly(keys["filename"])
         if "repo" in keys:
             function = call.func.attr if isinstance(call.func, ast.Attribute) else None
             function = call.func.id if isinstance(call.func, ast.Name) else function

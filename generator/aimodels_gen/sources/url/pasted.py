@@ -40,7 +40,7 @@ def correct(table: Mapping[str, Any]) -> Meant:
     for key, value in table.items():
         name = plain_key(key)
         if name == "files" and isinstance(value, dict):
-            files |= value
+            files |= {path: _plain(url, draft) for path, url in value.items()}
         elif name in _FILES and isinstance(value, (str, list)):
             files |= _files(value, draft)
         elif name in _SUMS and _is_url(value):
@@ -51,6 +51,15 @@ def correct(table: Mapping[str, Any]) -> Meant:
             draft.table[key] = value
     draft.table = {**({"files": files} if files else {}), **draft.table}
     return _in_bucket(files) or draft.meant(_KIND)
+
+
+def _plain(value: Any, draft: Draft) -> Any:  # noqa: ANN401 - of TOML
+    """Return the URL of a file with `{ url = …, sha256 = … }`."""
+    if not isinstance(value, dict) or not isinstance(value.get("url"), str):
+        return value
+    for key in value:
+        draft.takes(key, value[key])
+    return value["url"]
 
 
 def _in_bucket(files: Mapping[str, Any]) -> Meant | None:
