@@ -91,8 +91,8 @@ let
         The ${what} that owns the cache, and as which `ai-models.service` runs. With `mode = "directory"`, the
         ${what} whose programs write to it. An existing directory keeps its owner.
 
-        It is declared in `users.${what}s`, or a number if it exists on the machine but not in the
-        configuration.
+        Declare it in `users.${what}s`. If it exists on the machine but not in the configuration, set its
+        number.
       '';
     };
 in

@@ -27,7 +27,8 @@ let
     if name != template && isDefined template then
       "write \"${template}\", which is for all of its instances"
     else
-      "correct the name; for a unit of `systemd.packages`, add `systemd.services.${lib.strings.escapeNixIdentifier name} = { };`";
+      "correct the name; for a unit of `systemd.packages`, add "
+      + "`systemd.services.${lib.strings.escapeNixIdentifier name} = { };`";
 in
 {
   /**

@@ -23,7 +23,8 @@ let
 
   explain = pkgs.writeShellScript "ai-models-token-explain" ''
     if [ "$EXIT_STATUS" = ${noCredentials} ]; then
-      echo "error: cannot read "${lib.escapeShellArg file}": services.ai-models.tokenFile must name a file on this machine that contains the token; create it, and run: systemctl restart ai-models-token nix-daemon" >&2
+      echo "error: cannot read "${lib.escapeShellArg file}", the file of services.ai-models.tokenFile:" \
+        "create it, and run: systemctl restart ai-models-token nix-daemon" >&2
     fi
   '';
 in
@@ -71,7 +72,8 @@ in
         token=''${token%$'\r'}
         case $token in
           "" | *[!0-9A-Za-z._~+/-]*)
-            echo "error: the first line of "${lib.escapeShellArg file}" is not a token: services.ai-models.tokenFile must contain nothing else" >&2
+            echo "error: the first line of "${lib.escapeShellArg file}" is not a token:" \
+              "services.ai-models.tokenFile must contain nothing else" >&2
             exit 1
             ;;
         esac

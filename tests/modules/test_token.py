@@ -143,7 +143,7 @@ def test_what_cannot_be_read(machine: Machine, what: str) -> None:
         assert machine.state("nix-daemon") == "active"
         assert machine.state("ai-models-token") == "failed"
         (said,) = re.findall("^error: (.*)$", machine.log("ai-models-token"), re.MULTILINE)
-        assert said.startswith(f"cannot read {FILE}: ")
+        assert said.startswith(f"cannot read {FILE}, the file of services.ai-models.tokenFile: ")
         # The hint in the message works.
         for path in (file, file.parent):
             if path.is_file():
