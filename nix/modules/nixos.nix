@@ -104,7 +104,7 @@ in
       type =
         types.nullOr (
           types.addCheck types.str (
-            path: lib.hasPrefix "/" path && !(lib.hasPrefix "${builtins.storeDir}/" path)
+            path: builtins.match "/[^\n\r]*" path != null && !(lib.hasPrefix "${builtins.storeDir}/" path)
           )
         )
         // {

@@ -179,7 +179,44 @@ def test_a_service_of_the_list_starts_after_a_late_link(store: NixEnv) -> None:
       {HF} = {{ cacheDir = "/srv/hf"; services = [ "vllm" ]; }};
       fileSystems."/srv" = {{ mountPoint = "/srv"; device = "host:/"; fsType = "nfs"; }};
     }}"""
-    unit = store.eval(
+    found = store.eval(
         f"let unit = {nixos(module, SERVICES)}.systemd.services.vllm; in [ unit.after unit.wants ]"
     )
-    assert unit == [["ai-models.service"], ["ai-models.service"]]
+    assert found == [["ai-models.service"], ["ai-models.service"]]
+
+
+def unit(settings: str) -> str:
+    return f'systemd.mounts = [ {{ where = "/srv"; what = "x"; {settings} }} ];'
+
+
+def file_system(settings: str, point: str = "/srv") -> str:
+    return f'fileSystems."{point}" = {{ mountPoint = "{point}"; {settings} }};'
+
+
+LATE = {
+    unit('type = "nfs";'): True,
+    unit('options = "rw,_netdev";'): True,
+    unit('after = [ "network.target" ];'): True,
+    unit('requires = [ "vpn.service" ];'): True,
+    unit('after = [ "systemd-modules-load.service" "zfs-import-x.service" ];'): False,
+    unit('type = "nfs"; enable = false;'): False,
+    file_system('fsType = "nfs";'): True,
+    file_system('fsType = "nfs"; enable = false;'): False,
+    file_system('depends = [ "/net/a" ];') + file_system('fsType = "nfs";', "/net"): True,
+    file_system('depends = [ "/net" ];') + file_system('fsType = "nfs";', "/net/a"): False,
+    file_system('device = "/srv/a"; options = [ "bind" ];'): False,
+    file_system('fsType = "zfs"; options = [ "x-systemd.requires=zfs-import-a.service" ];'): False,
+    file_system('options = [ "x-systemd.after=a.service,rw" ];'): True,
+}
+
+
+@pytest.mark.parametrize(("mounts", "late"), LATE.items())
+def test_when_the_unit_starts(store: NixEnv, mounts: str, late: bool) -> None:  # noqa: FBT001 (a parameter)
+    module = f'{{ services.ai-models.enable = true; {HF}.cacheDir = "/srv/hf"; }}'
+    found = store.eval(
+        f"let unit = {nixos(module, f'{{ {mounts} }}')}.systemd.services.ai-models;"
+        " in { inherit (unit) after before wantedBy; }"
+    )
+    assert found["wantedBy"] == ["multi-user.target" if late else "sysinit.target"]
+    assert ("sysinit.target" in found["before"]) != late
+    assert ("remote-fs.target" in found["after"]) == late

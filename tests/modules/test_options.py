@@ -197,6 +197,7 @@ def test_what_one_module_begins_another_goes_on_with(store: NixEnv) -> None:
                 '"${builtins.storeDir}/x"',
                 '"${builtins.toFile "x" ""}"',
                 '"hf_token"',
+                '"/run/a\\nLoadCredential=b:/c"',
             )
         ),
     ],

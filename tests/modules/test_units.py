@@ -145,7 +145,10 @@ CASES = {
 def test_no_ordering_cycle(store: NixEnv, tmp_path: Path, case: Case, *, declared: bool) -> None:
     """Network file systems are there after the network, which starts after sysinit.target."""
     declarations = "".join(mount.declaration() for mount in case.mounts if declared)
-    settings = f"integration.huggingface.cacheDir = {literal(case.cache)};"
+    settings = f"""
+      integration.huggingface.cacheDir = {literal(case.cache)};
+      tokenFile = {literal(f"{case.cache}/token")};
+    """
     built = system(store, *configuration(settings, f"{{ {declarations} }}"))
     early = built / "systemd/system/sysinit.target.wants/ai-models.service"
     late = case.late and declared
@@ -170,7 +173,8 @@ def verify(built: Path, directory: Path, mounts: list[Mount]) -> str:
     )
     path = ":".join(map(str, (built / "systemd/system", units, generated, UNITS)))
     said = analyze("verify", "multi-user.target", SYSTEMD_UNIT_PATH=path)
-    return "".join(line for line in said.splitlines(keepends=True) if "cycle" in line)
+    lines = said.splitlines(keepends=True)
+    return "".join(line for line in lines if "cycle" in line or "ai-models" in line)
 
 
 def test_the_check_finds_cycles(store: NixEnv, tmp_path: Path) -> None:
