@@ -28,7 +28,7 @@ let
     path: "/" + lib.concatStringsSep "/" (lib.filter (part: part != ".") (split "/" path));
   isAbove = point: path: point == "/" || lib.hasPrefix "${point}/" "${path}/";
 
-  # Units that systemd starts early, before which the network is not there.
+  # Whether a unit starts with the network or after it, and not early at boot.
   isLate =
     unit:
     lib.any (part: lib.hasInfix part unit) [
