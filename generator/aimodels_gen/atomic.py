@@ -8,7 +8,9 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import stat
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT = 10.0  # seconds; renames take milliseconds
 _PAUSE = 0.05
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass
@@ -61,6 +64,7 @@ class Transaction:
         self._direct: list[tuple[Path, bytes]] = []
         self._targets: list[Path] = []
         self._checks: list[Callable[[], object]] = []
+        self._steps: list[tuple[Callable[[], object], Callable[[], object]]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +89,10 @@ class Transaction:
         """
         step()
         self._checks.append(step)
+
+    def step(self, do: Callable[[], object], undo: Callable[[], object]) -> None:
+        """Call `do` just before the renames, and `undo` if it or one of them fails."""
+        self._steps.append((do, undo))
 
     def write(self, path: Path, content: bytes) -> bool:
         """Make `path` hold `content` in the end; return whether it has to change.
@@ -136,7 +144,11 @@ class Transaction:
                     _remove_leftovers(directory, targets)
             for check in self._checks:
                 check()
+            locks.enter_context(uninterrupted())
             try:
+                for do, back in self._steps:
+                    undo.append(back)
+                    do()
                 for staged in self._staged:
                     with _naming(staged.target):
                         self._replace(staged, undo)
@@ -168,6 +180,42 @@ def write_atomic(path: Path, content: bytes) -> bool:
     """
     with Transaction() as files:
         return files.write(path, content)
+
+
+def probe(path: Path) -> None:
+    """Find out whether `write` could replace a regular file, which may be absent.
+
+    Raises:
+        OSError: it could not, with `path` as its file name.
+    """
+    with _naming(path):
+        target = Path(os.path.realpath(path))
+        with contextlib.suppress(FileNotFoundError), target.open("r+b"):
+            pass
+        temporary, descriptor = _new_file(target)
+        temporary.unlink()
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and SIGHUP wait for the end of the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    caught: list[int] = []
+    try:
+        for number, handler in handlers.items():
+            if handler not in {signal.SIG_IGN, None}:
+                signal.signal(number, lambda caught_number, _: caught.append(caught_number))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            if handler is not None:
+                signal.signal(number, handler)
+        for pending in caught:
+            signal.raise_signal(pending)
 
 
 def _beside(target: Path) -> Path:

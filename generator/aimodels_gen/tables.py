@@ -153,7 +153,7 @@ def check_keys(given: Iterable[str], known: Collection[str], place: Place) -> No
 
 def _check(value: Any, info: inspect.Type, place: Place, key: str | None) -> None:  # noqa: ANN401
     """Raise the error about the first mistake in `value`, which is at `key` of a place."""
-    info = _without_none(info)
+    info = _without_none(info, type(value))
     if isinstance(info, (inspect.StructType, inspect.DictType)):
         _expect(value, (dict,), place, key)
         inner = place if key is None else place.child(key)
@@ -187,11 +187,13 @@ def _check_struct(table: Mapping[str, Any], info: inspect.StructType, place: Pla
 
 def _check_items(values: list[Any], item: inspect.Type, place: Place, key: str) -> None:
     tables = isinstance(item, (inspect.StructType, inspect.CustomType))
-    for value in values:
+    for number, value in enumerate(values, 1):
         if tables and not isinstance(value, dict):
             place.fail(key, f"holds {_shown(value)}", "write a list of tables")
         if not tables and (not isinstance(value, str) or not value):
             place.fail(key, f"holds {_shown(value)}", "write a list of strings")
+        if isinstance(item, inspect.StructType):
+            _check_struct(value, item, place.child(key, number))
 
 
 def _check_custom(value: Any, kind: type, place: Place, key: str) -> None:  # noqa: ANN401
@@ -242,12 +244,15 @@ def _allows_none(info: inspect.Type) -> bool:
     return isinstance(info, inspect.UnionType) and info.includes_none
 
 
-def _without_none(info: inspect.Type) -> inspect.Type:
+def _without_none(info: inspect.Type, given: type = object) -> inspect.Type:
+    """Return a type without null; of a table or a list of tables, the one that was given."""
     while isinstance(info, (inspect.Metadata, inspect.UnionType)):
         if isinstance(info, inspect.Metadata):
             info = info.type
         else:
-            info = next(one for one in info.types if not isinstance(one, inspect.NoneType))
+            types = [one for one in info.types if not isinstance(one, inspect.NoneType)]
+            lists = [one for one in types if isinstance(one, inspect.VarTupleType)]
+            info = (lists if given is list and lists else types)[0]
     return info
 
 

@@ -61,7 +61,7 @@
             # Online, also from the shell below.
             program = "${pkgs.writeShellScript "lock" ''
               unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
-              exec ${aimodels-gen.program} lock models.toml --output models.nix "$@"
+              exec ${aimodels-gen.program} lock "$@"
             ''}";
             meta.description = "Pin the models of models.toml";
           };

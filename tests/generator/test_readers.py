@@ -13,7 +13,7 @@ from aimodels_gen.errors import AimodelsError, LockError, ManifestError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.nix_arguments import render
 from aimodels_gen.manifest import parse as manifests
-from aimodels_gen.nix.render import Format
+from aimodels_gen.nix.formats import Format
 from generator import samples
 from support.fuzzing import fuzz
 

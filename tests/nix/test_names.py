@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from aimodels_gen.nix.render import Format
+    from aimodels_gen.nix.formats import Format
     from support.fake_repo import Content
     from support.hub import Hub, Repo
     from support.nix import NixEnv

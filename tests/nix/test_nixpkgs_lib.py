@@ -13,7 +13,7 @@ from support import registry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_gen.nix.render import Format
+    from aimodels_gen.nix.formats import Format
     from support.nix import NixEnv
 
 

@@ -27,7 +27,7 @@ COMMANDS = {
     "init": "Write a starter models.toml and flake.nix.",
     "schema": "Print the JSON Schema of models.toml or models.lock.",
 }
-_TERMINATED = 143  # what a shell reports for SIGTERM
+_KILLED = 128  # and the number of the signal: what a shell reports
 
 
 class _Commands(click.Group):
@@ -58,18 +58,25 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Pin AI models from a models.toml, for Nix to fetch.
 
     models.toml declares what you want, models.lock pins it exactly, models.nix renders the lock:
 
     \b
       aimodels-gen init
-      aimodels-gen lock models.toml > models.nix
+      aimodels-gen lock
       nix build .#NAME
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def run(args: Sequence[str] | None = None) -> int:
@@ -79,17 +86,24 @@ def run(args: Sequence[str] | None = None) -> int:
     """
     try:
         return int(cli.main(args, prog_name="aimodels-gen", standalone_mode=False) or 0)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the table knows them all
+    except BaseException as error:
+        if import_module("aimodels_gen.cli.stdout").Stdout().is_emptied:
+            arguments = sys.argv[1:] if args is None else args
+            import_module("aimodels_gen.cli.restore").restore(cli, arguments)
+        if isinstance(error, SystemExit):
+            raise
         failures = import_module("aimodels_gen.cli.failures")
         return cast("int", failures.report(error))
 
 
 def main() -> None:
     """Be the program `aimodels-gen`."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _terminate)
     sys.exit(run())
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
+def _terminate(number: int, _frame: FrameType | None) -> None:
     """Leave through every `finally`, so that temporary directories go."""
-    raise SystemExit(_TERMINATED)
+    raise SystemExit(_KILLED + number)

@@ -9,18 +9,18 @@ import click
 from aimodels_gen.cli.locking import (
     FILE,
     MANIFEST,
-    Target,
     lock_and_write,
     lock_options,
     output_options,
 )
+from aimodels_gen.cli.outputs import Target
 from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_gen.manifest.model import PinKind
-    from aimodels_gen.nix.render import Format
+    from aimodels_gen.nix.formats import Format
 
 
 @click.command("lock")
@@ -40,7 +40,7 @@ def command(  # noqa: PLR0913 - one for each option
     *,
     manifest: Path,
     output: Path | None,
-    output_format: Format,
+    output_format: Format | None,
     upgrade: bool,
     names: tuple[str, ...],
     pin: PinKind | None,

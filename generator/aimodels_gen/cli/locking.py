@@ -2,62 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from aimodels_gen.atomic import Transaction
-from aimodels_gen.cli.console import Console, result
+from aimodels_gen.atomic import Transaction, probe
+from aimodels_gen.cli.console import Console
+from aimodels_gen.cli.outputs import plan
+from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import summary
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.nix_arguments import render
 from aimodels_gen.lock.options import DEFAULT_JOBS, Options
-from aimodels_gen.lock.resolve import resolve
+from aimodels_gen.lock.resolve import pending, resolve
 from aimodels_gen.manifest.model import PinKind
 from aimodels_gen.manifest.parse import load
-from aimodels_gen.nix.render import FORMATS, Format
+from aimodels_gen.nix.formats import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from aimodels_gen.cli.outputs import Plan, Target
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 MANIFEST = "models.toml"
 FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What to print, and where to."""
-
-    output: Path | None
-    output_format: Format
-
-    def write(self, text: str, files: Transaction) -> None:
-        """Stage a rendering for the file, or write it whole to stdout.
-
-        Raises:
-            OSError: the file cannot be written, or stdout is full or closed.
-        """
-        if self.output is None:
-            result(text)
-        else:
-            files.write(self.output, text.encode("utf-8"))
-
-    def spare(self, *paths: Path) -> None:
-        """Refuse to write over one of these files.
-
-        Raises:
-            click.UsageError: the target is one of them.
-        """
-        for path in paths:
-            if self.output is not None and realpath(self.output) == realpath(path):
-                raise click.UsageError(f"-o {self.output} would overwrite {path}")
 
 
 def manifest_option(function: F) -> F:
@@ -79,17 +52,17 @@ def output_options(function: F) -> F:
             "--format",
             "output_format",
             type=click.Choice(FORMATS),
-            default=FORMATS[0],
-            show_default=True,
             help="packages: a function to an attribute set of derivations; nixos, home-manager: a "
-            "module that sets the models; json: the arguments of fetchModel.",
+            "module that sets the models; json: the arguments of fetchModel.  [default: what "
+            "models.toml sets, else what the file has, else packages]",
         ),
         click.option(
             "-o",
             "--output",
             type=FILE,
             metavar="FILE",
-            help="Write to FILE instead of stdout; FILE stays untouched if nothing changed.",
+            help="Write to FILE instead of the outputs of models.toml; - is stdout. FILE must be "
+            "new, empty, or written by aimodels-gen; it stays untouched if nothing changed.",
         ),
     ):
         function = option(function)
@@ -120,22 +93,26 @@ def lock_options(function: F) -> F:
 
 
 def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool) -> None:
-    """Bring the lock of the manifest at `path` up to date and write its rendering.
+    """Bring the lock of the manifest at `path` up to date and write its renderings.
 
-    Lock and rendering change together, or neither does.
+    Lock and renderings change together, or none does.
     """
-    console = Console(quiet=quiet)
+    console, stdout = Console(quiet=quiet), Stdout()
     lock_path = lock_file.path_for(path)
-    target.spare(path, lock_path)
     wanted = load(path)
+    writes = plan(target, wanted.outputs, path, lock_path, stdout)
     before = lock_file.text(lock_path)
     old = Lock() if before is None else lock_file.parse(before, lock_path)
+    if writes.kept:
+        stdout.keep(render(old, writes.kept, wanted.file))
+    if pending(wanted, old, options):
+        writes.probe()
+        probe(lock_path)
     try:
         resolved = resolve(wanted, old, options, console.status, console.warn)
     finally:
         console.done()
     lock_file.check_secrets(resolved.lock)
-    text = render(resolved.lock, target.output_format, wanted.file)
     after = lock_file.dumps(resolved.lock)
 
     def unchanged() -> None:
@@ -145,11 +122,37 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
                 "run this again: what the other one has pinned stays",
             )
 
+    to_terminal = stdout.is_terminal and target.output is None
     with Transaction() as files:
         files.check(unchanged)
-        files.write(lock_path, after.encode("utf-8"))
-        target.write(text, files)
+        changed = [lock_path] if files.write(lock_path, after.encode("utf-8")) else []
+        changed += write(writes, resolved.lock, wanted.file, files)
+        if writes.printed and not to_terminal:
+            stdout.write(render(resolved.lock, writes.printed, wanted.file), files)
     for warning in resolved.warnings:
         console.warn(warning)
-    for line in summary(old, resolved.lock):
+    _report(console, summary(old, resolved.lock), changed)
+    if writes.printed and to_terminal:
+        console.note(
+            f'no output is set: add `[output]` with `file = "models.nix"` to {path}, or run this '
+            "with `-o FILE`; `-o -` prints here"
+        )
+
+
+def _report(console: Console, lines: Sequence[str], changed: Sequence[Path]) -> None:
+    for line in lines:
         console.note(line)
+    if changed:
+        console.note(f"wrote {', '.join(map(str, changed))}")
+    elif not any("unchanged" in line for line in lines):
+        console.note("unchanged")
+
+
+def write(writes: Plan, lock: Lock, manifest: str, files: Transaction) -> list[Path]:
+    """Stage the files of a plan; return those that change."""
+    files.check(writes.check)
+    return [
+        file
+        for file, output_format in writes.files
+        if files.write(file, render(lock, output_format, manifest).encode("utf-8"))
+    ]

@@ -7,28 +7,42 @@ from typing import TYPE_CHECKING
 import click
 
 from aimodels_gen.atomic import Transaction
-from aimodels_gen.cli.locking import FILE, Target, output_options
+from aimodels_gen.cli.console import Console
+from aimodels_gen.cli.locking import FILE, output_options, write
+from aimodels_gen.cli.outputs import Target, plan
+from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.nix_arguments import render
+from aimodels_gen.manifest.parse import load_outputs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimodels_gen.nix.render import Format
+    from aimodels_gen.nix.formats import Format
 
 
 @click.command("render")
 @click.argument("lock", type=FILE, default="models.lock")
 @output_options
-def command(*, lock: Path, output: Path | None, output_format: Format) -> None:
-    """Print a lock as Nix again, offline.
+def command(*, lock: Path, output: Path | None, output_format: Format | None) -> None:
+    """Write what a lock pins as Nix again, offline.
 
-    Prints what `lock` printed. LOCK (models.lock) may also be named by its manifest.
+    Writes what `lock` wrote, to the same places: the outputs of models.toml, else stdout. LOCK
+    (models.lock) may also be named by its manifest.
     """
     manifest = lock.with_suffix(".toml") if lock.suffix == ".lock" else lock
     path = lock if lock.suffix == ".lock" else lock_file.path_for(lock)
+    console, stdout = Console(quiet=False), Stdout()
     target = Target(output, output_format)
-    target.spare(manifest, path)
+    writes = plan(target, load_outputs(manifest), manifest, path, stdout)
     content = lock_file.existing(path, manifest)
+    if writes.kept:
+        stdout.keep(render(content, writes.kept, manifest.name))
     with Transaction() as files:
-        target.write(render(content, output_format, manifest.name), files)
+        changed = write(writes, content, manifest.name, files)
+        if writes.printed:
+            stdout.write(render(content, writes.printed, manifest.name), files)
+    if changed:
+        console.note(f"wrote {', '.join(map(str, changed))}")
+    elif writes.files:
+        console.note("unchanged")

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import click
 
 from aimodels_gen.cli.locking import (
-    Target,
     lock_and_write,
     lock_options,
     manifest_option,
     output_options,
 )
+from aimodels_gen.cli.outputs import Target
 from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_gen.manifest.model import PinKind
-    from aimodels_gen.nix.render import Format
+    from aimodels_gen.nix.formats import Format
 
 
 @click.command("update")
@@ -32,7 +32,7 @@ def command(  # noqa: PLR0913 - one for each option
     names: tuple[str, ...],
     manifest: Path,
     output: Path | None,
-    output_format: Format,
+    output_format: Format | None,
     pin: PinKind | None,
     jobs: int | None,
     quiet: bool,

@@ -10,11 +10,12 @@ from aimodels_gen.nix import render as templates
 
 if TYPE_CHECKING:
     from aimodels_gen.lock.model import FilePin, Lock, LockedModel
+    from aimodels_gen.nix.formats import Format
 
 _MODULES = ("nixos", "home-manager")
 
 
-def render(lock: Lock, output_format: templates.Format, manifest: str) -> str:
+def render(lock: Lock, output_format: Format, manifest: str) -> str:
     """Return the text of a lock in a format; see `nix.render.render`."""
     describe = definition if output_format in _MODULES else arguments
     models = {name: describe(model) for name, model in lock.models.items()}

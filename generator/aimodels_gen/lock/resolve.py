@@ -47,12 +47,13 @@ def resolve(
     _check_names(manifest, options.upgrade)
     for conflict in conflicts(manifest):
         warn(conflict)
+    stale = pending(manifest, old, options)
+    names = {entry.name for entry in stale}
     kept = {
         entry.name: old.models[entry.name].refreshed(entry)
         for entry in manifest.entries
-        if _holds(entry, old.models.get(entry.name), options)
+        if entry.name not in names
     }
-    stale = [entry for entry in manifest.entries if entry.name not in kept]
     made: dict[str, LockedModel] = {}
     warnings: tuple[str, ...] = ()
     if stale:
@@ -61,6 +62,15 @@ def resolve(
         made, warnings = lock_models(stale, old, options, report, warn)
     models = {**kept, **made}
     return Resolved(Lock({entry.name: models[entry.name] for entry in manifest.entries}), warnings)
+
+
+def pending(manifest: Manifest, old: Lock, options: Options) -> tuple[Entry, ...]:
+    """Return the models whose pins have to be made, for which their sources are contacted."""
+    return tuple(
+        entry
+        for entry in manifest.entries
+        if not _holds(entry, old.models.get(entry.name), options)
+    )
 
 
 def _check_names(manifest: Manifest, names: Iterable[str] | None) -> None:

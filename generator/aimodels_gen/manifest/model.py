@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from aimodels_gen.engines.huggingface import Integration, cache_name
+from aimodels_gen.manifest.output import Output, OutputTable
 from aimodels_gen.tables import KindTable, Text, about
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 Layout = Literal["copy", "link"]
 PinKind = Literal["files", "tree"]
+
+
+class IntegrationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`integration` of a model: how engines find it."""
+
+    huggingface: Annotated[Integration | None, about("The Hugging Face cache.")] = None
 
 
 class DefaultsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -34,12 +41,7 @@ class DefaultsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         Layout | None,
         about("copy: self-contained. link: links to the files' own store paths, stored once."),
     ] = None
-
-
-class IntegrationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`integration` of a model: how engines find it."""
-
-    huggingface: Annotated[Integration | None, about("The Hugging Face cache.")] = None
+    integration: Annotated[IntegrationTable | None, about("How engines find the model.")] = None
 
 
 class ModelTable(DefaultsTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,12 +57,15 @@ class ModelTable(DefaultsTable, frozen=True, forbid_unknown_fields=True, kw_only
     fallbacks: Annotated[
         tuple[KindTable, ...], about("Sources that have the same files, to ask in order.")
     ] = ()
-    integration: Annotated[IntegrationTable | None, about("How engines find the model.")] = None
 
 
 class ManifestTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
+    output: Annotated[
+        OutputTable | tuple[OutputTable, ...] | None,
+        about("What `lock` and `update` write; a list for several files. Absent: stdout."),
+    ] = None
     defaults: Annotated[
         DefaultsTable | None, about("Values for every model that has none of its own.")
     ] = None
@@ -125,10 +130,12 @@ class Manifest:
 
     Attributes:
         file: its name without directories, for messages and the header of what is generated.
+        outputs: the files to write; none: standard output.
     """
 
     file: str
     entries: tuple[Entry, ...]
+    outputs: tuple[Output, ...] = ()
 
 
 def _digest(facts: object) -> str:

@@ -7,11 +7,20 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from aimodels_fetcher.filters import Filters
 from aimodels_gen import documents, sources
 from aimodels_gen.engines.huggingface import Integration, is_repo_part
 from aimodels_gen.errors import ManifestError
-from aimodels_gen.manifest.model import DefaultsTable, Entry, Manifest, ManifestTable
+from aimodels_gen.manifest.model import (
+    DefaultsTable,
+    Entry,
+    IntegrationTable,
+    Manifest,
+    ManifestTable,
+)
+from aimodels_gen.manifest.output import outputs
 from aimodels_gen.manifest.syntax import line_to_write
 from aimodels_gen.tables import KindTable, Place, check_keys, read
 
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_gen.manifest.model import ModelTable
+    from aimodels_gen.manifest.output import Output
     from aimodels_gen.sources.base import Source
 
 _MOST = 16 << 20  # bytes
@@ -68,11 +78,34 @@ def _manifest(data: dict[str, Any], file: str) -> Manifest:
     _check_filters(defaults, root.child("defaults"))
     models = root.child("models")
     entries = tuple(
-        _entry(name, table, defaults, models.child(name)) for name, table in tables.models.items()
+        _entry(name, _with_integration(table, data, name), defaults, models.child(name))
+        for name, table in tables.models.items()
     )
     for place in documents.unstorable(data, root):
         place.fail(None, "has a NUL", "remove it: no file name can have one")
-    return Manifest(file, entries)
+    return Manifest(file, entries, outputs(tables.output, root))
+
+
+def load_outputs(path: Path) -> tuple[Output, ...]:
+    """Return the outputs of a manifest, whose models may be wrong; none where there is none.
+
+    Raises:
+        ManifestError: it is not TOML, or its outputs are wrong.
+        OSError: the file cannot be read.
+    """
+    text = documents.read(path, _MOST, ManifestError, _SAVE)
+    data = _toml(text or "", path.name)
+    known = {key: value for key, value in data.items() if key == "output"}
+    root = Place(path.name)
+    return outputs(read(known, ManifestTable, root).output, root)
+
+
+def _with_integration(table: ModelTable, data: dict[str, Any], name: str) -> ModelTable:
+    """Return a model with the keys of `defaults.integration` that it does not set itself."""
+    keys: dict[str, Any] = {}
+    for one in (data.get("defaults", {}), data["models"][name]):
+        keys.update(one.get("integration", {}).get("huggingface", {}))
+    return structs.replace(table, integration=IntegrationTable(Integration(**keys)))
 
 
 def _toml(text: str, file: str) -> dict[str, Any]:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aimodels_gen.nix import literal
+from aimodels_gen.nix.formats import HEADER, JSON_VERSION, Format
 from aimodels_gen.resources import templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Format = Literal["packages", "nixos", "home-manager", "json"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 _TEMPLATES = {
     "packages": "models.nix.j2",
     "nixos": "nixos-module.nix.j2",
     "home-manager": "home-manager-module.nix.j2",
 }
-_JSON_VERSION = 1
 
 
 class _Nix(str):
@@ -47,9 +44,19 @@ def render(models: Mapping[str, Mapping[str, Any]], output_format: Format, manif
     """
     ordered = dict(sorted(models.items()))
     if output_format == "json":
-        data = {"version": _JSON_VERSION, "models": ordered}
+        data = {"version": JSON_VERSION, "models": ordered}
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     return fill(_TEMPLATES[output_format], models=ordered, manifest=manifest)
+
+
+def refusal(reason: str, output_format: Format) -> str:
+    """Return the text of a rendering that cannot be made: Nix fails with `reason` when it reads it.
+
+    The text is recognised as a rendering, and is empty for programs that read JSON.
+    """
+    if output_format == "json":
+        return ""
+    return f"{HEADER}. Do not edit; run `aimodels-gen lock`.\nthrow {literal.literal(reason)}\n"
 
 
 def fill(template: str, **values: object) -> str:

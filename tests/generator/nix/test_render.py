@@ -9,7 +9,8 @@ import pytest
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.nix_arguments import arguments, definition, render
 from aimodels_gen.nix import store_path as store_paths
-from aimodels_gen.nix.render import FORMATS, fill
+from aimodels_gen.nix.formats import FORMATS
+from aimodels_gen.nix.render import fill
 from generator import samples
 from generator.helpers import evaluate
 
