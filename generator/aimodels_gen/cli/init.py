@@ -16,10 +16,15 @@ def command(*, directory: Path) -> None:
     """Write a starter models.toml and flake.nix.
 
     An empty models.nix completes them. They work together as they are, and are the files of
-    `nix flake init` with the template. Existing files are never overwritten.
+    `nix flake init` with the template. Existing files are never overwritten: for a flake.nix that
+    is there, the lines to add to it are printed.
     """
     console = Console(quiet=False)
-    for path in scaffold.write(directory):
+    written = scaffold.write(directory)
+    for path in written.new:
         console.note(f"wrote {path}")
-    for line in scaffold.welcome().splitlines():
+    for path in written.kept:
+        console.note(f"kept {path}")
+    text = scaffold.paste() if written.has_own_flake else scaffold.welcome()
+    for line in text.splitlines():
         console.note(line)

@@ -2,39 +2,88 @@
 
 from __future__ import annotations
 
+import platform
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import AimodelsError
+from aimodels_gen.nix.formats import recognised
 from aimodels_gen.resources import templates
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_FLAKE, _RENDERING = "flake.nix", "models.nix"
 
-def write(directory: Path) -> tuple[Path, ...]:
-    """Write the files, which work together as they are; return their paths.
+
+@dataclass(frozen=True)
+class Written:
+    """What `write` has done.
+
+    Attributes:
+        new: the files that it has written.
+        kept: those that were there.
+    """
+
+    new: tuple[Path, ...]
+    kept: tuple[Path, ...]
+
+    @property
+    def has_own_flake(self) -> bool:
+        """Return whether the project had a flake.nix, which does not know of models yet."""
+        return any(path.name == _FLAKE for path in self.kept)
+
+
+def write(directory: Path) -> Written:
+    """Write the files that are absent; they work together as they are.
 
     `directory` is made if need be. Nothing is ever overwritten.
 
     Raises:
-        AimodelsError: one of the files is there; then none is written.
+        AimodelsError: all files are there, or models.nix is not a rendering; then none is written.
         OSError: a file cannot be written.
     """
     files = {
         directory / source.name: source.read_bytes()
         for source in sorted((templates() / "project").iterdir())
     }
-    there = [str(path) for path in files if path.is_symlink() or path.exists()]
-    if there:
-        hint = "move it away, or name another directory"
-        raise AimodelsError(f"{' and '.join(there)} would be overwritten", hint)
+    kept = tuple(path for path in files if path.is_symlink() or path.exists())
+    rendering = directory / _RENDERING
+    if rendering in kept and not _is_rendering(rendering):
+        raise AimodelsError(
+            f"{rendering} was not written by aimodels-gen, and stays as it is",
+            "move it away, or name another directory",
+        )
+    if len(kept) == len(files):
+        names = ", ".join(map(str, kept))
+        raise AimodelsError(
+            f"{names} are there already, and stay as they are",
+            "run `aimodels-gen lock`, or name another directory",
+        )
     directory.mkdir(parents=True, exist_ok=True)
-    for path, content in files.items():
+    new = tuple(path for path in files if path not in kept)
+    for path in new:
         with path.open("xb") as file:
-            file.write(content)
-    return tuple(files)
+            file.write(files[path])
+    return Written(new, kept)
+
+
+def _is_rendering(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return not text.strip() or recognised(text) is not None
 
 
 def welcome() -> str:
     """Return what to do next, as Nix says it after `nix flake init`."""
     return (templates() / "welcome.md").read_text(encoding="utf-8")
+
+
+def paste() -> str:
+    """Return what to add to a flake.nix that was there, for the system of this machine."""
+    text = (templates() / "paste.md").read_text(encoding="utf-8")
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+        platform.machine().lower(), platform.machine()
+    )
+    return text.replace("@system@", f"{machine}-{platform.system().lower()}")
