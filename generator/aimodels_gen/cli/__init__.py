@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 # Each has a module of its name here; the text is the first sentence of its help.
 COMMANDS = {
-    "lock": "Pin the models of a manifest and print them as Nix.",
+    "lock": "Pin the models of a manifest and write them as Nix.",
     "update": "Update pins to the newest commit of their ref.",
-    "render": "Print a lock as Nix again, offline.",
+    "render": "Write what a lock pins as Nix again, offline.",
     "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
     "init": "Write a starter models.toml and flake.nix.",
     "schema": "Print the JSON Schema of models.toml or models.lock.",

@@ -47,13 +47,13 @@ def command(  # noqa: PLR0913 - one for each option
     jobs: int | None,
     quiet: bool,
 ) -> None:
-    """Pin the models of a manifest and print them as Nix.
+    """Pin the models of a manifest and write them as Nix.
 
-    Reads MANIFEST (models.toml), writes the pins to the lock next to it (models.lock) and prints
-    their rendering. Pins that are in the lock stay, and no server is contacted for them, until
+    Reads MANIFEST (models.toml), and writes the pins to the lock next to it (models.lock) and
+    their rendering to the outputs of MANIFEST, or to stdout if it sets none. Pins that are in the lock stay, and no server is contacted for them, until
     --upgrade, or until the model's entry in the manifest changes.
 
-    If a model fails, all that fail are reported, and neither lock nor output changes.
+    If a model fails, all that fail are reported, and neither lock nor outputs change.
     """
     options = Options(upgrade=None if upgrade else frozenset(names), pin=pin, jobs=jobs)
     lock_and_write(manifest, options, Target(output, output_format), quiet=quiet)

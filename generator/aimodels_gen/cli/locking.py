@@ -131,7 +131,11 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
             stdout.write(render(resolved.lock, writes.printed, wanted.file), files)
     for warning in resolved.warnings:
         console.warn(warning)
-    _report(console, summary(old, resolved.lock), changed)
+    lines = summary(old, resolved.lock)
+    for line in lines:
+        console.note(line)
+    if writes.files or to_terminal:
+        report(console, changed, said=any("unchanged" in line for line in lines))
     if writes.printed and to_terminal:
         console.note(
             f'no output is set: add `[output]` with `file = "models.nix"` to {path}, or run this '
@@ -139,12 +143,11 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
         )
 
 
-def _report(console: Console, lines: Sequence[str], changed: Sequence[Path]) -> None:
-    for line in lines:
-        console.note(line)
+def report(console: Console, changed: Sequence[Path], *, said: bool = False) -> None:
+    """Name the files that have changed; `said`: the reader knows already that none has."""
     if changed:
         console.note(f"wrote {', '.join(map(str, changed))}")
-    elif not any("unchanged" in line for line in lines):
+    elif not said:
         console.note("unchanged")
 
 

@@ -8,7 +8,7 @@ import click
 
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.console import Console
-from aimodels_gen.cli.locking import FILE, output_options, write
+from aimodels_gen.cli.locking import FILE, output_options, report, write
 from aimodels_gen.cli.outputs import Target, plan
 from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.lock import file as lock_file
@@ -42,7 +42,5 @@ def command(*, lock: Path, output: Path | None, output_format: Format | None) ->
         changed = write(writes, content, manifest.name, files)
         if writes.printed:
             stdout.write(render(content, writes.printed, manifest.name), files)
-    if changed:
-        console.note(f"wrote {', '.join(map(str, changed))}")
-    elif writes.files:
-        console.note("unchanged")
+    if writes.files:
+        report(console, changed)

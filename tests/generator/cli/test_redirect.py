@@ -299,7 +299,8 @@ def test_an_end_between_two_renames(
     assert b"Traceback" not in process.stderr
     new = hub_project.lock_file.read_bytes() != lock
     stale = new != (rendering(hub_project) != good)
-    assert stale == (number == signal.SIGKILL and step == (2 if redirected else 1))
+    # Redirected, it may be killed before it can write anything: the shell has emptied the file.
+    assert stale == (number == signal.SIGKILL and step in ({0, 2} if redirected else {1}))
     again = shell(hub_project, "aimodels-gen lock" + (" > models.nix" if redirected else ""))
     assert again.returncode == 0
     if stale and not redirected:

@@ -258,7 +258,7 @@ def test_the_endpoint_of_a_manifest(
 @pytest.mark.usefixtures("repo")
 def test_output_to_a_file(hub_project: Project) -> None:
     target = hub_project.dir / "models.nix"
-    target.write_text("old")
+    target.write_text("")
     target.chmod(0o600)
     assert hub_project.ok("lock", "-o", "models.nix") == ""
     assert target.read_text() == hub_project.ok("render")
