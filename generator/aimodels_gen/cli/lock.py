@@ -50,8 +50,9 @@ def command(  # noqa: PLR0913 - one for each option
     """Pin the models of a manifest and write them as Nix.
 
     Reads MANIFEST (models.toml), and writes the pins to the lock next to it (models.lock) and
-    their rendering to the outputs of MANIFEST, or to stdout if it sets none. Pins that are in the lock stay, and no server is contacted for them, until
-    --upgrade, or until the model's entry in the manifest changes.
+    their rendering to the outputs that MANIFEST sets, else to stdout. Pins that are in the lock
+    stay, and no server is contacted for them, until --upgrade, or until the model's entry in
+    the manifest changes.
 
     If a model fails, all that fail are reported, and neither lock nor outputs change.
     """
