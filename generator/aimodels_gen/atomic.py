@@ -144,7 +144,7 @@ class Transaction:
                     _remove_leftovers(directory, targets)
             for check in self._checks:
                 check()
-            locks.enter_context(uninterrupted())
+            interrupts = locks.enter_context(uninterrupted())
             try:
                 for do, back in self._steps:
                     undo.append(back)
@@ -152,14 +152,17 @@ class Transaction:
                 for staged in self._staged:
                     with _naming(staged.target):
                         self._replace(staged, undo)
-            except BaseException:
+                if not interrupts:
+                    undo.clear()
+            finally:
                 for step in reversed(undo):
                     step()
-                raise
+        if interrupts:  # whose handler has not raised
+            raise KeyboardInterrupt
 
     def _replace(self, staged: _Staged, undo: list[Callable[[], object]]) -> None:
         target = staged.target
-        if len(self._staged) > 1 and target.exists():
+        if target.exists():
             staged.saved = _beside(target)
             try:
                 os.link(target, staged.saved)
@@ -198,18 +201,22 @@ def probe(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP wait for the end of the block."""
+def uninterrupted() -> Iterator[list[int]]:
+    """Let Ctrl-C, SIGTERM and SIGHUP wait for the end of the block.
+
+    Yields:
+        The numbers of those that wait.
+    """
+    caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield caught
         return
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    caught: list[int] = []
     try:
         for number, handler in handlers.items():
             if handler not in {signal.SIG_IGN, None}:
                 signal.signal(number, lambda caught_number, _: caught.append(caught_number))
-        yield
+        yield caught
     finally:
         for number, handler in handlers.items():
             if handler is not None:

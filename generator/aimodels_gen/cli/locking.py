@@ -134,21 +134,23 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
     lines = summary(old, resolved.lock)
     for line in lines:
         console.note(line)
-    if writes.files or to_terminal:
-        report(console, changed, said=any("unchanged" in line for line in lines))
     if writes.printed and to_terminal:
+        report(console, changed)
         console.note(
             f'no output is set: add `[output]` with `file = "models.nix"` to {path}, or run this '
             "with `-o FILE`; `-o -` prints here"
         )
+    elif changed or not any("unchanged" in line for line in lines):
+        report(console, changed, writes)
 
 
-def report(console: Console, changed: Sequence[Path], *, said: bool = False) -> None:
-    """Name the files that have changed; `said`: the reader knows already that none has."""
-    if changed:
-        console.note(f"wrote {', '.join(map(str, changed))}")
-    elif not said:
-        console.note("unchanged")
+def report(console: Console, changed: Sequence[Path], writes: Plan | None = None) -> None:
+    """Name the files that have changed, if there is a plan for other files than the lock."""
+    if writes and writes.has_others and changed:
+        console.note("the outputs of models.toml stay as they were because of -o")
+    if writes and not writes.files:
+        return
+    console.note(f"wrote {', '.join(map(str, changed))}" if changed else "unchanged")
 
 
 def write(writes: Plan, lock: Lock, manifest: str, files: Transaction) -> list[Path]:

@@ -42,11 +42,13 @@ class Plan:
         files: the files, each with its format.
         printed: the format of what goes to stdout, None for nothing.
         kept: the format of what was in the file that is stdout, if that is one of ours.
+        has_others: whether the manifest declares files that are not among these.
     """
 
     files: tuple[tuple[Path, Format], ...]
     printed: Format | None
     kept: Format | None
+    has_others: bool
 
     def check(self) -> None:
         """Refuse to replace what is not a rendering; called again just before it is replaced.
@@ -85,6 +87,8 @@ def plan(
     files: list[tuple[Path, Format | None]] = []
     if target.output is not None and str(target.output) in _STDOUT:
         printing = True
+    elif target.output is not None and str(target.output) == os.devnull:
+        files = []
     elif target.output is not None:
         same = (asked for path, asked in listed if _same(path, target.output))
         files = [(target.output, wanted or next(same, None))]
@@ -94,7 +98,8 @@ def plan(
     else:
         printing = True
     _spare(files, (manifest, lock), stdout, named=target.output is not None)
-    decided = [(path, asked or format_of(path)) for path, asked in files]
+    found = [(path, asked, format_of(path)) for path, asked in files]
+    decided = [(path, asked or has) for path, asked, has in found]
     if wanted and not printing and target.output is None:
         decided = [(path, _agreed(wanted, path, has)) for path, has in decided]
     if printing and stdout.appends_to and recognised(stdout.appends_to):
@@ -104,9 +109,8 @@ def plan(
     shown = wanted or (first and (first[1] or format_of(first[0]))) or FORMATS[0]
     final = tuple((path, asked or FORMATS[0]) for path, asked in decided)
     kept = next((has for path, has in final if stdout.is_same(path)), shown if printing else None)
-    made = Plan(final, shown if printing else None, kept)
-    made.check()
-    return made
+    left = any(not any(_same(path, other) for other, _ in final) for path, _ in listed)
+    return Plan(final, shown if printing else None, kept, has_others=left)
 
 
 def format_of(path: Path) -> Format | None:

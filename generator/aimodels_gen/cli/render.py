@@ -11,6 +11,7 @@ from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locking import FILE, output_options, report, write
 from aimodels_gen.cli.outputs import Target, plan
 from aimodels_gen.cli.stdout import Stdout
+from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.nix_arguments import render
 from aimodels_gen.manifest.parse import load_outputs
@@ -18,6 +19,7 @@ from aimodels_gen.manifest.parse import load_outputs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aimodels_gen.manifest.output import Output
     from aimodels_gen.nix.formats import Format
 
 
@@ -34,7 +36,7 @@ def command(*, lock: Path, output: Path | None, output_format: Format | None) ->
     path = lock if lock.suffix == ".lock" else lock_file.path_for(lock)
     console, stdout = Console(quiet=False), Stdout()
     target = Target(output, output_format)
-    writes = plan(target, load_outputs(manifest), manifest, path, stdout)
+    writes = plan(target, _outputs(manifest, output), manifest, path, stdout)
     content = lock_file.existing(path, manifest)
     if writes.kept:
         stdout.keep(render(content, writes.kept, manifest.name))
@@ -42,5 +44,14 @@ def command(*, lock: Path, output: Path | None, output_format: Format | None) ->
         changed = write(writes, content, manifest.name, files)
         if writes.printed:
             stdout.write(render(content, writes.printed, manifest.name), files)
-    if writes.files:
-        report(console, changed)
+    report(console, changed, writes)
+
+
+def _outputs(manifest: Path, output: Path | None) -> tuple[Output, ...]:
+    """Return what the manifest declares; with `-o` it may be broken."""
+    try:
+        return load_outputs(manifest)
+    except (AimodelsError, OSError):
+        if output is None:
+            raise
+        return ()

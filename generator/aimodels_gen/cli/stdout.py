@@ -76,7 +76,11 @@ class Stdout:
         if self.is_emptied:
             self._kept = old.encode("utf-8")
             with uninterrupted():
-                self._overwrite(self._kept)
+                try:
+                    self._overwrite(self._kept)
+                except OSError:
+                    self._overwrite(b"")
+                    raise
 
     def write(self, text: str, files: Transaction) -> None:
         """Write a rendering: into a file when `files` are renamed, else now.

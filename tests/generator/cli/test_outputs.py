@@ -97,8 +97,10 @@ def test_render_writes_them_too(repo: Repo, hub_project: Project) -> None:
     assert (result.status, result.out, result.err) == (0, "", "wrote models.nix\n")
     assert read(hub_project) == good
     assert hub_project.run("render").err == "unchanged\n"
-    hub_project.write(OUTPUT + "[models.m]\nbroken = 1\n")
-    assert hub_project.ok("render", "-o", "-") == good
+    for broken in ("[models.m]\nbroken = 1\n", "["):
+        hub_project.write(OUTPUT + broken)
+        assert hub_project.ok("render", "-o", "-") == good
+    assert "models.toml:" in hub_project.fails("render")
 
 
 def test_o_comes_first(repo: Repo, hub_project: Project) -> None:
@@ -107,7 +109,8 @@ def test_o_comes_first(repo: Repo, hub_project: Project) -> None:
     assert recognised(printed) == "packages"
     assert hub_project.ok("lock", "-o", "/dev/stdout", "--format", "json").startswith("{")
     assert names_in(hub_project.dir) == ["models.lock", "models.toml"]
-    hub_project.ok("lock", "-o", "other.nix")
+    hub_project.ok("lock", "-o", "/dev/null")
+    assert hub_project.run("lock", "-o", "other.nix").err.count("because of -o") == 1
     assert names_in(hub_project.dir) == ["models.lock", "models.toml", "other.nix"]
 
 

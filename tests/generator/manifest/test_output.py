@@ -34,7 +34,7 @@ def test_outputs() -> None:
         ("output = [1]", "output holds 1", "list of tables"),
         ("[output]", "output has no file", 'add file = "models.nix"'),
         ('[output]\nfile = ""', "output.file is empty", "value"),
-        ('[output]\nfiel = "x"', "output has no file", "models.nix"),
+        ('[output]\nfiel = "x"', "output has no file", 'add file = "models.nix"'),
         ('[output]\nfile = "x"\nformt = "nixos"', "output.formt is not a known key", "format"),
         (
             '[output]\nfile = "x"\nformat = "nixso"',
