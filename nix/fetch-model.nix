@@ -45,13 +45,14 @@
     rename the entry.
 
   meta
-  : As for any package.
+  : As for any package. `license` may also be a name as on the Hub.
 
   # Result
 
-  `passthru` contains `meta` (the above with `org`, `model`, `sourceType`, `repo` and `rev`),
+  `passthru` contains `meta` (nixpkgs' own with `org`, `model`, `sourceType`, `repo` and `rev`),
   `hfCachePath`, `snapshotPath`, `linked` (the same entry without copies), `copied` (the same without
-  references to other store paths) and, for a `files` pin, `blobs`: path -> derivation.
+  references to other store paths) and, for a `files` pin, `blobs`: path -> derivation. `overrideAttrs`
+  changes all forms of the entry.
 
   # Example
 
@@ -78,12 +79,12 @@ let
   checked = (import ./arguments.nix).check fail arguments;
   inherit (checked)
     name
-    meta
     enable
     hfCachePath
     ;
   inherit (import ./util.nix) quote;
-  inherit (pkgs) stdenvNoCC;
+  # Builds run on the build platform, and entries are the same for all others.
+  inherit (pkgs.buildPackages or pkgs) stdenvNoCC;
   fetcher = import ./fetcher.nix pkgs;
   names = import ./names.nix;
 
@@ -114,31 +115,68 @@ let
       ;
   };
 
-  form =
-    build:
-    let
-      result = build {
-        inherit meta;
-        passthru = passthru // {
-          snapshotPath = snapshotPath result;
-        };
-      };
-    in
-    result;
-
   # By layout; a tree has only one.
-  tree = form treePin.fetch;
-  forms =
+  builders =
     if checked.files == null then
-      {
-        copy = tree;
-        link = tree;
-      }
+      { copy = treePin.fetch; }
     else
       {
-        copy = form (filesPin.assemble "copy");
-        link = form (filesPin.assemble "link");
+        copy = filesPin.assemble "copy";
+        link = filesPin.assemble "link";
       };
+
+  license = checked.meta.license or null;
+
+  attributes = {
+    # The name of a tree pin has a suffix; `allowUnfreePredicate` and the like compare this one.
+    pname = names.sanitize name;
+    meta =
+      removeAttrs checked.meta [ "license" ]
+      // (if license == null then { } else { license = (import ./licenses.nix pkgs.lib).resolve license; });
+    passthru =
+      (if enable then { inherit hfCachePath; } else { })
+      // (if checked.files != null then { inherit (filesPin) blobs; } else { });
+  };
+
+  # The forms of the model by layout, after these changes by `overrideAttrs`.
+  formsAfter =
+    changes:
+    let
+      forms = builtins.mapAttrs form builders;
+
+      form =
+        layout: build:
+        let
+          changed = builtins.foldl' (model: model.overrideAttrs) (build attributes) changes;
+
+          # With what depends on the changes, also if one of them has replaced `passthru`.
+          complete = old: {
+            passthru =
+              attributes.passthru
+              // old.passthru or { }
+              // {
+                # nixpkgs merges passthru over the derivation's own attributes, `meta` included.
+                meta = changed.meta // {
+                  inherit (checked) org model;
+                  inherit (checked.source) repo rev;
+                  sourceType = checked.source.type;
+                };
+                snapshotPath = snapshotPath result;
+                linked = forms.link or forms.copy;
+                copied = forms.copy;
+                overrideAttrs = change: (formsAfter (changes ++ [ change ])).${layout};
+              };
+          };
+
+          result =
+            if changes == [ ] then
+              build (attributes // complete attributes)
+            else
+              changed.overrideAttrs complete;
+        in
+        result;
+    in
+    forms;
 
   snapshotPath =
     result:
@@ -156,20 +194,5 @@ let
           ln -s ${result}/snapshots/"$commit" "$out"
         '';
       }}";
-
-  passthru = {
-    # The name of a tree pin has a suffix; `allowUnfreePredicate` and the like compare this one.
-    pname = names.sanitize name;
-    # nixpkgs merges passthru over the derivation's own attributes, `meta` included.
-    meta = meta // {
-      inherit (checked) org model;
-      inherit (checked.source) repo rev;
-      sourceType = checked.source.type;
-    };
-    linked = forms.link;
-    copied = forms.copy;
-  }
-  // (if enable then { inherit hfCachePath; } else { })
-  // (if checked.files != null then { inherit (filesPin) blobs; } else { });
 in
-forms.${checked.layout}
+(formsAfter [ ]).${checked.layout}

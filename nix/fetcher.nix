@@ -4,7 +4,7 @@ let
   inherit (pkgs) lib;
   inherit (import ./util.nix) toJSONLike;
   # Builds run on the build platform, also when `pkgs` is for another one.
-  inherit (pkgs.buildPackages or pkgs) python3;
+  inherit (pkgs.buildPackages or pkgs) cacert python3;
 
   program = import ./bundle-python.nix "fetcher" ./fetcher;
 in
@@ -87,7 +87,7 @@ in
           ))
         ];
         # The hash protects the content, but only TLS keeps a token from strangers.
-        SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
+        SSL_CERT_FILE = "${cacert}/etc/ssl/certs/ca-bundle.crt";
         # These come from the environment of nix-daemon; unset ones arrive as empty strings.
         impureEnvVars =
           lib.fetchers.proxyImpureEnvVars

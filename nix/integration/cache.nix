@@ -12,7 +12,7 @@
   # Arguments
 
   pkgs
-  : nixpkgs. Only its `stdenvNoCC` is used.
+  : nixpkgs. Only the `stdenvNoCC` of its `buildPackages` is used.
 
   models
   : Models made by `fetchModel`, as a list or an attribute set.
@@ -37,7 +37,7 @@ let
   link =
     cacheName: "ln -s ${literal "${linked entries.${cacheName}}"} \"$out/hub/\"${literal cacheName}\n";
 in
-pkgs.stdenvNoCC.mkDerivation {
+(pkgs.buildPackages or pkgs).stdenvNoCC.mkDerivation {
   name = "huggingface-cache";
   preferLocalBuild = true;
   # Thousands of links do not fit into an environment variable.

@@ -12,12 +12,12 @@ let
   inherit (import ../util.nix) match;
   cfg = lib.getAttrFromPath (lib.splitString "." path) config;
   hf = cfg.integration.huggingface;
-  licenses = import ./licenses.nix lib;
+  licenses = import ../licenses.nix lib;
 
   # Null is Home Manager's default.
   settings = config.nixpkgs.config or null;
   allowed = (pkgs.config or { }) // (if settings == null then { } else settings);
-  allowsUnfree = allowed.allowUnfree or false;
+  allowsUnfree = allowed.allowUnfree or false || builtins.getEnv "NIXPKGS_ALLOW_UNFREE" == "1";
 
   # Linked, so that nothing is stored twice, unless a copy is asked for.
   forms = import ../integration/models.nix path;

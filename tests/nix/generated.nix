@@ -64,5 +64,6 @@ let
 in
 {
   any = evaluate false;
-  enforced = evaluate true;
+  # nixpkgs refuses to evaluate the paths of unfree models.
+  enforced = removeAttrs (evaluate true) [ "modelPaths" ];
 }

@@ -23,7 +23,10 @@ def render(lock: Lock, output_format: Format, manifest: str) -> str:
 
 
 def arguments(model: LockedModel) -> dict[str, Any]:
-    """Return the arguments of `fetchModel` for a model, in reading order, defaults left out."""
+    """Return the arguments of `fetchModel` for a model, in reading order, defaults left out.
+
+    The licence is as the source calls it. nix/licenses.nix finds the one of nixpkgs.
+    """
     pin, filters = model.pin, model.filters
     data: dict[str, Any] = {
         "name": model.name,
@@ -43,20 +46,16 @@ def arguments(model: LockedModel) -> dict[str, Any]:
             data["layout"] = model.layout
     if model.integration != Integration():
         data["integration"] = {"huggingface": _integration(model.integration)}
+    licenses = model.card.licenses
+    if licenses:
+        data["meta"] = {"license": licenses[0] if len(licenses) == 1 else list(licenses)}
     return data
 
 
 def definition(model: LockedModel) -> dict[str, Any]:
-    """Return what a module of ours takes as `models.<name>`: the arguments, and the licence.
-
-    The licence is for the modules' `enforceLicenses`, which users switch on. Other formats have
-    none: nixpkgs would judge it as a program's, and refuse to evaluate most models.
-    """
+    """Return what a module of ours takes as `models.<name>`: the arguments without the name."""
     data = arguments(model)
     del data["name"]
-    licenses = model.card.licenses
-    if licenses:
-        data["meta"] = {"license": licenses[0] if len(licenses) == 1 else list(licenses)}
     return data
 
 

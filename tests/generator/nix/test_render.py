@@ -41,6 +41,7 @@ GOLDEN = """\
         lfs = true;
       };
     };
+    meta.license = "llama2";
   };
 }
 """
@@ -140,11 +141,13 @@ def test_nix_reads_modules_as_they_were_locked(output_format: Any, tmp_path: Pat
     assert found == {MODULES[output_format]: {"ai-models": {"models": expected(definition)}}}
 
 
-def test_only_modules_have_the_licence_and_only_if_there_is_one() -> None:
-    assert "meta" not in arguments(samples.plain())
-    assert definition(samples.plain())["meta"] == {"license": "llama2"}
-    assert definition(samples.hostile())["meta"] == {"license": samples.LICENSES}
-    assert "meta" not in definition(samples.tree())
+@pytest.mark.parametrize("describe", [arguments, definition])
+def test_the_licence_is_rendered_if_there_is_one(
+    describe: Callable[[LockedModel], dict[str, Any]],
+) -> None:
+    assert describe(samples.plain())["meta"] == {"license": "llama2"}
+    assert describe(samples.hostile())["meta"] == {"license": samples.LICENSES}
+    assert "meta" not in describe(samples.tree())
 
 
 def test_json_holds_the_arguments() -> None:

@@ -34,7 +34,7 @@ let
     ++ exported [ "fetcher" ] (import ../../../nix/fetcher.nix pkgs)
     ++ exported [ "quote" ] (import ../../../nix/integration/quote.nix)
     ++ exported [ "models" ] (import ../../../nix/integration/models.nix "helper")
-    ++ exported [ "licenses" ] (import ../../../nix/modules/licenses.nix pkgs.lib)
+    ++ exported [ "licenses" ] (import ../../../nix/licenses.nix pkgs.lib)
     ++ exported [ "bundlePython" ] (import ../../../nix/bundle-python.nix);
 in
 {

@@ -3,10 +3,14 @@
 # same meaning, and nothing else. The sandbox must show /bin, /usr, /lib and /lib64.
 {
   system,
+  # The platform that packages run on, if it is another one.
+  crossSystem ? null,
+  config ? { },
   # Tests pass the real one, to check that the two agree.
   lib ? import ./lib.nix,
-}:
+}@arguments:
 let
+  checkLicense = import ./check-license.nix { inherit config lib; };
   # A function's result for these arguments, with `override` to change some of them.
   makeOverridable =
     function: arguments:
@@ -25,30 +29,51 @@ let
       builtins.intersectAttrs (builtins.functionArgs function) pkgs // arguments
     );
 
+  # Attributes, or a function from the attributes in the end to them.
   mkDerivation =
-    attrs:
+    given: if builtins.isFunction given then fromFunction given else fromFunction (_final: given);
+
+  fromFunction =
+    function:
     let
+      attrs = function (attrs // { finalPackage = package; });
       drvAttrs = removeAttrs attrs [
         "meta"
         "passthru"
       ];
+      suffix = if crossSystem == null || attrs ? outputHash then "" else "-${crossSystem}";
       drv = derivation (
         {
-          name = "${attrs.pname}-${attrs.version}";
           inherit system;
           builder = "/bin/bash";
           args = [ ./builder.sh ];
         }
         // drvAttrs
+        // {
+          name = "${attrs.name or "${attrs.pname}-${attrs.version}"}${suffix}";
+        }
       );
+      package =
+        drv
+        // {
+          drvPath = checkLicense attrs drv.drvPath;
+          outPath = checkLicense attrs drv.outPath;
+          meta = attrs.meta or { };
+          passthru = attrs.passthru or { };
+          overrideAttrs =
+            change:
+            fromFunction (
+              final:
+              let
+                old = function final;
+                changed = if builtins.isFunction change then change old else change;
+              in
+              old // (if builtins.isFunction changed then change final old else changed)
+            );
+        }
+        // attrs.passthru or { };
     in
-    drv
-    // {
-      meta = attrs.meta or { };
-      passthru = attrs.passthru or { };
-      overrideAttrs = change: mkDerivation (attrs // change attrs);
-    }
-    // attrs.passthru or { };
+    package;
 
   runtimeShell = "/bin/bash";
 
@@ -75,7 +100,14 @@ let
       system
       ;
 
-    buildPackages = { inherit python3; };
+    config = {
+      allowUnfree = false;
+    }
+    // config;
+
+    # Those of the machine that builds.
+    buildPackages =
+      if crossSystem == null then pkgs else import ./. (removeAttrs arguments [ "crossSystem" ]);
 
     inherit runtimeShell;
 
@@ -108,7 +140,7 @@ let
 
     stdenvNoCC = {
       inherit mkDerivation;
-      hostPlatform = { inherit system; };
+      hostPlatform.system = if crossSystem == null then system else crossSystem;
     };
 
     # `nix develop` and `nix-shell` look for `outputs` and `stdenv` in its environment.

@@ -39,12 +39,31 @@ in
       }) names
     );
 
+  getName =
+    package: package.pname or (builtins.parseDrvName (package.name or package)).name;
+
   hasPrefix = prefix: string: builtins.substring 0 (builtins.stringLength prefix) string == prefix;
 
-  licenses.mit = {
-    spdxId = "MIT";
-    free = true;
-  };
+  licenses =
+    builtins.mapAttrs
+      (
+        shortName: license:
+        {
+          inherit shortName;
+          licenseType = "simple";
+          free = true;
+        }
+        // license
+      )
+      {
+        asl20.spdxId = "Apache-2.0";
+        gpl2Only.spdxId = "GPL-2.0-only";
+        mit.spdxId = "MIT";
+        unfree = {
+          free = false;
+          fullName = "Unfree";
+        };
+      };
 
   optionals = condition: list: if condition then list else [ ];
 
