@@ -76,6 +76,7 @@ def test_things_in_the_place_of_files(
     commit = next((directory / "snapshots").iterdir()).name
     blob = next((directory / "blobs").iterdir()).name
     path = directory / place.replace("COMMIT", commit).replace("BLOB", blob)
+    path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
     THINGS[thing](path)
     kind = path.lstat().st_mode if os.path.lexists(path) else 0

@@ -32,7 +32,9 @@ def repo() -> Repo:
 
 def directory_of(path: Path) -> dict[str, tuple[object, ...]]:
     """What a directory that stands for an entry has to have, and nothing else."""
-    found = contents(path)
+    found = {
+        place: node for place, node in contents(path).items() if place.split("/")[0] != "trees"
+    }
     for blob in [place for place in found if place.startswith("blobs/")]:
         found[blob] = ("link", f"{path}/{blob}")
     return found
@@ -92,6 +94,45 @@ def test_other_refs_of_the_same_commit(directories: Linker, repo: Repo) -> None:
         path = directories.entry(repo, refs=refs)
         directories.link({A: path})
         assert contents(directories.hub / A) == directory_of(path)
+
+
+class TestListings:
+    """Earlier releases wrote the listing of the pin, which huggingface_hub takes for the whole one."""
+
+    @pytest.fixture
+    def listing(self, directories: Linker, repo: Repo) -> Path:
+        """The listing in the directory that an earlier release has made."""
+        path = directories.entry(repo, ["w.bin"])
+        directories.link({A: path})
+        data = json.loads(directories.state.read_text())
+        del data["hubs"][str(directories.hub)][A]["listing"]
+        directories.state.write_text(json.dumps(data))
+        shutil.copytree(path / "trees", directories.hub / A / "trees")
+        return directories.hub / A / "trees" / f"{repo.sha}.json"
+
+    @pytest.mark.parametrize("state", ["there", "lost"])
+    def test_ours_is_removed(
+        self, directories: Linker, repo: Repo, listing: Path, state: str
+    ) -> None:
+        path = directories.entry(repo, ["w.bin"])
+        if state == "lost":
+            directories.state.unlink()
+        assert listing.exists()
+        assert directories.link({A: path}).err == []
+        assert contents(directories.hub / A) == directory_of(path)
+        assert directories.link({A: path}).out == []
+
+    def test_that_of_a_program_stays(self, directories: Linker, repo: Repo, listing: Path) -> None:
+        path = directories.entry(repo, ["w.bin"])
+        ours = listing.read_bytes()
+        listing.chmod(0o644)
+        listing.write_text("{}")
+        directories.link({A: path})
+        assert listing.read_text() == "{}"
+        # Also one that is the same, once ours is known to be gone.
+        listing.write_bytes(ours)
+        directories.link({A: path})
+        assert listing.read_bytes() == ours
 
 
 @pytest.mark.parametrize("how", ["unlink", "link nothing", "mode link"])
@@ -335,7 +376,7 @@ def test_a_path_that_is_no_entry(directories: Linker, entry: Callable[..., Path]
     assert set(json.loads(directories.state.read_text())["hubs"][str(directories.hub)]) == {B}
 
 
-@pytest.mark.parametrize("place", ["blobs", "snapshots", "refs", "trees"])
+@pytest.mark.parametrize("place", ["blobs", "snapshots", "refs"])
 @pytest.mark.parametrize("thing", ["a link", "a file"])
 def test_what_is_in_the_way_of_our_directories(
     directories: Linker, repo: Repo, entry: Callable[..., Path], place: str, thing: str

@@ -41,6 +41,8 @@ def swap(linker: Linker, place: str, outside: Path) -> None:
     missing = directory / ".no_exist" / commit
     missing.mkdir(parents=True, exist_ok=True)
     (missing / "tokens.json").touch()
+    (directory / "trees").mkdir(exist_ok=True)
+    (directory / "trees" / f"{commit}.json").touch()
     swapped = directory / place.replace("COMMIT", commit)
     swapped.rename(outside)
     swapped.symlink_to(outside)

@@ -2,7 +2,11 @@
 # `built`, whether there is a derivation, and `problem`, what the modules report or null. Evaluation errors
 # that are not ours end it.
 let
-  pkgs = import ./pkgs { system = "x86_64-linux"; };
+  pkgs = import ./pkgs {
+    system = "x86_64-linux";
+    # Which strings are licences is not the question here.
+    config.allowUnfree = true;
+  };
   fetchModel = import ../../nix/fetch-model.nix pkgs;
   check = (import ../../nix/arguments.nix).check (problem: {
     inherit problem;

@@ -4,7 +4,10 @@ A link tree has what huggingface_hub would have made, except that its blobs are 
 
     blobs/<sha256>                  a link to the blob of the entry in the store
     snapshots/<commit>/<path>       relative links to the blobs
-    refs/<ref>  trees/<commit>.json files with the same bytes as in the store
+    refs/<ref>                      files with the same bytes as in the store
+
+It has no trees/<commit>.json: that of the store lists only the files of the pin, and a program that is
+online would take it for the whole repository. Without one, it asks the Hub.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ Wanted: TypeAlias = "Mapping[str, str | bytes]"
 InStore: TypeAlias = "Callable[[str], bool]"
 """Whether the target of a link is in the Nix store."""
 
-_MAX_SIZE = 1 << 28  # bytes of a listing or a ref in the store
+_MAX_SIZE = 1 << 28  # bytes of a ref or a listing in the store
 _MAX_REF = 41  # bytes: a commit, and a newline
 _MAX_FOREIGN = 100_000  # files that programs have added to any repository
 _MAX_VERSIONS = 10  # and to one with many files, so many times as many
@@ -41,7 +44,7 @@ _MAX_LINKS = 40  # from one to another
 _BLOB = re.compile(r"(?:\.\./)+(blobs/[^/]+)")
 
 # A ref that is there has its snapshot, and a link in a snapshot has its blob.
-_WRITE_ORDER = ("blobs", "trees", "snapshots", "refs")
+_WRITE_ORDER = ("blobs", "snapshots", "refs")
 _REMOVE_ORDER = ("refs", "snapshots", "trees", ".no_exist", "blobs")
 
 
@@ -79,16 +82,27 @@ def read_entry(path: str) -> Wanted:
                 wanted[node] = f"{path}/{node}"
             elif top == "snapshots" and target is not None:
                 wanted[node] = target
-            elif top in {"refs", "trees"}:
-                content = directory.read(node, _MAX_SIZE + 1) or b""
-                if len(content) > _MAX_SIZE:
-                    raise LinkError(f"{path}/{node} is too large", 'set `mode = "link"`')
-                wanted[node] = content
+            elif top == "refs":
+                wanted[node] = _read(directory, node)
     if not _by_commit(wanted):
         raise LinkError(
             f"{path} is not a cache entry: it has no snapshots", "use a path that fetchModel built"
         )
     return wanted
+
+
+def read_listings(path: str) -> Mapping[str, bytes]:
+    """Return the listings of an entry in the store, which are no part of its link tree."""
+    with Directory(os.open(path, DIRECTORY), path) as directory:
+        nodes = walk(directory).nodes
+        return {node: _read(directory, node) for node in nodes if _top(node) == "trees"}
+
+
+def _read(directory: Directory, node: str) -> bytes:
+    content = directory.read(node, _MAX_SIZE + 1) or b""
+    if len(content) > _MAX_SIZE:
+        raise LinkError(f"{directory.path}/{node} is too large", 'set `mode = "link"`')
+    return content
 
 
 def record_of(wanted: Wanted) -> DirectoryRecord:
@@ -98,7 +112,7 @@ def record_of(wanted: Wanted) -> DirectoryRecord:
         for path, content in wanted.items()
         if isinstance(content, bytes) and _top(path) == "refs"
     }
-    return DirectoryRecord(refs, _by_commit(wanted), made=True)
+    return DirectoryRecord(refs, _by_commit(wanted), made=True, listing=False)
 
 
 def sort_writes(writes: Iterable[Write]) -> list[Write]:
@@ -123,7 +137,11 @@ def is_link_tree(directory: Directory, in_store: InStore) -> bool:
 
 
 def compare(
-    directory: Directory, wanted: Wanted, record: DirectoryRecord | None, in_store: InStore
+    directory: Directory,
+    wanted: Wanted,
+    record: DirectoryRecord | None,
+    in_store: InStore,
+    listings: Mapping[str, bytes] | None = None,
 ) -> Changes:
     """Return what to change in a link tree of ours.
 
@@ -132,8 +150,9 @@ def compare(
         wanted: What has to be in it; nothing if its model has left the configuration.
         record: What we made of it, or None if that is not known.
         in_store: Whether the target of a link is in the Nix store.
+        listings: Those of the entry; what an earlier release has written of them is removed.
     """
-    return _Comparison(directory, wanted, record, in_store).changes()
+    return _Comparison(directory, wanted, record, in_store).changes(listings or {})
 
 
 class _Comparison:
@@ -152,7 +171,7 @@ class _Comparison:
         self._in_store = in_store
         self._record = record or self._guess_record()
 
-    def changes(self) -> Changes:
+    def changes(self, listings: Mapping[str, bytes]) -> Changes:
         writes = [
             Write(path, content, replace=path in self._nodes)
             for path, content in self._wanted.items()
@@ -165,7 +184,7 @@ class _Comparison:
         }
         withdrawn = ours - self._wanted.keys()
         links = {path for path in withdrawn if self._leads_to_store(path)}
-        removals = links | self._useless(self._nodes.keys() - links)
+        removals = links | self._useless(self._nodes.keys() - links) | self._ours(listings)
         remaining = self._wanted.keys() | (self._nodes.keys() - removals)
         # A killed run may have left directories empty.
         may_be_empty = withdrawn or removals
@@ -205,6 +224,16 @@ class _Comparison:
             if path.startswith(("/", "../")):
                 return False
         return True
+
+    def _ours(self, listings: Mapping[str, bytes]) -> set[str]:
+        """Return the paths of listings that we have written; programs write the whole one."""
+        return {
+            path
+            for path, content in listings.items()
+            if self._record.listing
+            and path in self._nodes
+            and self._directory.read(path, len(content) + 1) == content
+        }
 
     def _useless(self, remaining: Iterable[str]) -> set[str]:
         """Return the nodes that nothing needs if only these links remain."""

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aimodels_linker.dirfd import Kind
 from aimodels_linker.errors import InTheWayError, LinkError
-from aimodels_linker.link_tree import compare, is_link_tree, read_entry, record_of, sort_writes
+from aimodels_linker.link_tree import (
+    compare,
+    is_link_tree,
+    read_entry,
+    read_listings,
+    record_of,
+    sort_writes,
+)
 from aimodels_linker.log import print_warning
 from aimodels_linker.messages import left_alone, stays_directory
 from aimodels_linker.remove import remove_all, remove_directory, remove_empty, remove_nodes
@@ -129,7 +136,8 @@ class Planner:
                 return Step(name, entry, before, LinkRecord(), "linked", summary, (clear, link))
             print_warning(stays_directory(path, entry, self._spec))
         wanted = read_entry(entry.path)
-        changes = compare(directory, wanted, record, self._spec.in_store)
+        listings = read_listings(entry.path) if record is None or record.listing else {}
+        changes = compare(directory, wanted, record, self._spec.in_store, listings)
         summary = f"update the links in {path} to {entry.path}"
         actions = (partial(_change_tree, name, changes),) if changes else ()
         return Step(name, entry, before, record_of(wanted), "linked", summary, actions)
@@ -141,7 +149,8 @@ def _record_of_rest(record: DirectoryRecord | None, changes: Changes) -> Directo
     It keeps the refs that were configured last, because the model may come back: all models leave
     when the system shuts down.
     """
-    return DirectoryRecord(record.refs if record else {}, made=True) if changes.remains else None
+    refs, listing = (record.refs, record.listing) if record else ({}, True)
+    return DirectoryRecord(refs, made=True, listing=listing) if changes.remains else None
 
 
 def _link(name: str, path: str, former: str | None, scratch: Scratch) -> None:

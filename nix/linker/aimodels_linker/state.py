@@ -41,11 +41,13 @@ class DirectoryRecord:
         refs: Name -> the commit that was configured last, or "" if the ref may not be set to it.
         snapshots: Commit -> the paths of our links.
         made: Whether the directory surely was there, made by us.
+        listing: Whether there may be a listing of ours, as earlier releases have made.
     """
 
     refs: Mapping[str, str] = field(default_factory=dict)
     snapshots: Mapping[str, list[str]] = field(default_factory=dict)
     made: bool = False
+    listing: bool = True
 
 
 Record = LinkRecord | DirectoryRecord
@@ -67,6 +69,7 @@ def merge_records(before: Record | None, after: Record | None) -> Record | None:
         },
         {c: sorted({*old.snapshots.get(c, ()), *new.snapshots.get(c, ())}) for c in commits},
         old.made,
+        old.listing,
     )
 
 
@@ -222,6 +225,7 @@ def _parse_record(data: dict[str, Any], name: str) -> Record:
             for commit, paths in snapshots.items()
         },
         made,
+        data.get("listing") is not False,
     )
 
 
