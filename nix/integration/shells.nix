@@ -32,6 +32,19 @@ let
     }
   '';
 
+  # Root can write through the links, unless the store is mounted read-only or programs are offline. The
+  # `test` of some shells does not look at mounts.
+  warnOfRoot = ''
+    case ''${HF_HUB_OFFLINE:-''${TRANSFORMERS_OFFLINE-}} in
+      1 | [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss] | [Oo][Nn]) ;;
+      *)
+        if [ "$(id -u)" = 0 ] && env test -w ${literal builtins.storeDir}; then
+          printf '%s\n' "nix-ai-models: as root, programs that go online can write through $hub into ${builtins.storeDir}, which is not mounted read-only: set HF_HUB_OFFLINE=1" >&2
+        fi
+        ;;
+    esac
+  '';
+
   # As huggingface_hub finds it, also if a variable is set but empty, or begins with `~`. A relative path
   # would depend on the working directory.
   findHub = ''
@@ -58,7 +71,7 @@ in
     Shell commands that link a model into the cache of huggingface_hub. They can be repeated, and replace
     only symbolic links into the Nix store: a directory may contain downloads, and other links are the
     user's own. In those cases the commands, which are a subshell, fail. They set nothing in the shell that
-    runs them.
+    runs them. Root is warned if programs could write through the link.
 
     # Type
 
@@ -103,7 +116,8 @@ in
       ${linkFunction}
       hub=${expandable cacheDir}
       mkdir -p -- "$hub" || exit 1
-      ${toString (map link (builtins.attrNames entries))}
+      ${toString (map link (builtins.attrNames entries))} || exit 1
+      ${warnOfRoot}
       )
     '';
 
@@ -162,6 +176,7 @@ in
           ${linkFunction}
           ${findHub}
           ${builtins.concatStringsSep "" (map link (builtins.attrNames entries))}
+          ${if offline then "" else warnOfRoot}
           ) || :
         ''
     )

@@ -256,7 +256,7 @@ in
           version = 1;
           store = builtins.storeDir;
           inherit hub state;
-          inherit (hf) mode;
+          inherit (hf) mode offline;
           option = path;
           entries = lib.mapAttrs' (name: model: {
             name = model.checked.hfCachePath;

@@ -40,6 +40,7 @@ class Scripts:
 
     store: str
     hook: str
+    online: str
     link: str
     targets: Mapping[str, str]
     """Name in the cache -> store path."""
@@ -53,6 +54,7 @@ def scripts() -> Iterator[Scripts]:
         value = nix.eval(
             f"{LIBRARY} let models = map model [ {names} ]; hub = {literal(HUB_OF_THE_SCRIPT)}; in"
             " { store = builtins.storeDir; hook = integration.mkShellHook { inherit models; };"
+            " online = integration.mkShellHook { inherit models; offline = false; };"
             ' link = integration.mkLinkScript { model = model "one"; cacheDir = "$HOME/${hub}"; };'
             " targets = builtins.listToAttrs"
             " (map (m: { name = m.hfCachePath; value = m.outPath; }) models); }"
@@ -345,8 +347,77 @@ def test_links_into_the_store_are_ours(
         hub.mkdir()
         link = hub / "models--org--one"
         link.symlink_to(former)
-        done = run([*shell, "-euc", text], {"HOME": str(tmp_path), "HF_HUB_CACHE": str(hub)})
+        env = {"HOME": str(tmp_path), "HF_HUB_CACHE": str(hub), "HF_HUB_OFFLINE": "1"}
+        done = run([*shell, "-euc", text], env)
         assert (done.returncode, done.stderr) == (0, "")
         assert str(link.readlink()) == scripts.targets[link.name]
     if old == "there":
         assert [path.name for path in former.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("home", ["home", ODD])
+@pytest.mark.parametrize("old", [None, "dangling"])
+def test_the_link_script_can_be_repeated(
+    shell: Sequence[str], scripts: Scripts, tmp_path: Path, home: str, old: str | None
+) -> None:
+    """Unlike `ln -s`, which puts the second link into the store path that the first one leads to."""
+    env = {"HOME": str(tmp_path / home), "HF_HUB_OFFLINE": "1"}
+    hub = tmp_path / home / HUB_OF_THE_SCRIPT
+    (target,) = (scripts.targets[name] for name in ["models--org--one"])
+    if old:
+        hub.mkdir(parents=True)
+        (hub / "models--org--one").symlink_to(f"{scripts.store}/{old}")
+    for _ in range(3):
+        done = run([*shell, "-euc", scripts.link], env)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert links(hub) == {"models--org--one": target}
+    assert not list(Path(scripts.store).glob("*/models--*"))
+
+
+OFFLINE = ({"HF_HUB_OFFLINE": "1"}, {"HF_HUB_OFFLINE": "True"}, {"TRANSFORMERS_OFFLINE": "yes"})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write to the store")
+class TestRoot:
+    """Root is warned of links through which programs can write into the store."""
+
+    @pytest.mark.parametrize("env", [{}, {"HF_HUB_OFFLINE": "0"}, {"HF_HUB_OFFLINE": ""}], ids=str)
+    @pytest.mark.parametrize("text", ["link", "online"])
+    def test_the_store_can_be_written_to(
+        self,
+        shell: Sequence[str],
+        scripts: Scripts,
+        tmp_path: Path,
+        text: str,
+        env: Mapping[str, str],
+    ) -> None:
+        done = run([*shell, "-euc", getattr(scripts, text)], {"HOME": str(tmp_path), **env})
+        assert done.returncode == 0
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith("nix-ai-models: as root, ")
+        assert done.stderr.endswith(": set HF_HUB_OFFLINE=1\n")
+
+    @pytest.mark.parametrize("env", OFFLINE, ids=str)
+    @pytest.mark.parametrize("text", ["link", "online"])
+    def test_offline(
+        self,
+        shell: Sequence[str],
+        scripts: Scripts,
+        tmp_path: Path,
+        text: str,
+        env: Mapping[str, str],
+    ) -> None:
+        done = run([*shell, "-euc", getattr(scripts, text)], {"HOME": str(tmp_path), **env})
+        assert (done.returncode, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize("text", ["link", "online"])
+    def test_a_store_that_is_mounted_read_only(
+        self, shell: Sequence[str], scripts: Scripts, tmp_path: Path, text: str
+    ) -> None:
+        script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+        mounted = ("unshare", "--mount", "sh", "-euc", script, scripts.store)
+        done = run(
+            [*mounted, *shell, "-euc", getattr(scripts, text)],
+            {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
+        )
+        assert (done.returncode, done.stderr) == (0, "")

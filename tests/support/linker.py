@@ -50,6 +50,8 @@ class Linker:
         state: What it keeps.
         mode: "link" or "directory".
         option: Where the configuration has the models.
+        offline: Whether programs send no requests: otherwise a store that root can write to is
+            a warning.
     """
 
     root: Path
@@ -57,6 +59,7 @@ class Linker:
     state: Path = field(init=False)
     mode: str = "link"
     option: str = "services.ai-models"
+    offline: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hub", self.root / "cache/hub")
@@ -130,6 +133,7 @@ class Linker:
             "state": str(self.state),
             "mode": self.mode,
             "option": self.option,
+            "offline": self.offline,
             "entries": {
                 name: {"name": name.rpartition("--")[2], "path": str(path)}
                 for name, path in entries.items()

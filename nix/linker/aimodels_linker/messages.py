@@ -39,6 +39,16 @@ def stays_directory(path: str, entry: Entry, spec: Spec) -> str:
     )
 
 
+def store_is_writable(spec: Spec) -> str:
+    """Return the warning that programs can write through the links."""
+    settings = f"{spec.option}.integration.huggingface"
+    return (
+        f"{spec.store} is not mounted read-only. When `main` has moved, programs that run as root "
+        "and go online write through the links and damage the models in it. Set "
+        f'`{settings}.offline = true`, or `{settings}.mode = "directory"`'
+    )
+
+
 def in_the_way(path: str, entry: Entry | None, spec: Spec) -> str:
     """Return the warning that something else is inside a directory of links."""
     model = f"the model {entry.name!r} of {spec.option}" if entry else f"a model of {spec.option}"

@@ -41,6 +41,7 @@ class Spec:
         mode: Whether an entry is a link, or a directory of links that programs may add to.
         option: The option in the configuration that the models come from, for messages.
         entries: Directory name of a repository -> model.
+        offline: Whether programs are told to send no requests.
     """
 
     store: str
@@ -49,6 +50,7 @@ class Spec:
     mode: Mode
     option: str
     entries: Mapping[str, Entry]
+    offline: bool = False
 
     def in_store(self, target: str) -> bool:
         """Whether the target of a link is in the Nix store."""
@@ -94,7 +96,8 @@ def _parse(data: dict[str, Any]) -> Spec:
         for name, value in documents.table(data.get("entries"), "entries").items()
     }
     option = documents.text(data.get("option"), "option")
-    spec = Spec(store, hub, state, cast("Mode", mode), option, entries)
+    offline = data.get("offline") is True
+    spec = Spec(store, hub, state, cast("Mode", mode), option, entries, offline)
     for entry in entries.values():
         if not spec.in_store(entry.path):
             raise ValueError(f"{entry.path} is not below {store}")

@@ -12,7 +12,7 @@ from aimodels_linker.absolute import open_directory
 from aimodels_linker.errors import InTheWayError, LinkError
 from aimodels_linker.lock import exclusive_run
 from aimodels_linker.log import print_error, print_result, print_warning
-from aimodels_linker.messages import explain, in_the_way
+from aimodels_linker.messages import explain, in_the_way, store_is_writable
 from aimodels_linker.plan import Planner, Step
 from aimodels_linker.state import State, read_state
 from aimodels_linker.write import Scratch, Write, write_nodes
@@ -36,6 +36,8 @@ def link(spec: Spec, *, dry_run: bool) -> bool:
     Returns:
         Whether everything was done. If not, the errors were printed.
     """
+    if spec.entries and spec.mode == "link" and not spec.offline and _can_be_written(spec.store):
+        print_warning(store_is_writable(spec))
     with _alone(spec, create=bool(spec.entries), dry_run=dry_run):
         complete = _unlink_former(spec, dry_run=dry_run, current=spec.state)
         return _sync(spec, spec.state, {spec.hub: spec.entries}, dry_run=dry_run) and complete
@@ -50,6 +52,16 @@ def unlink(spec: Spec, *, dry_run: bool) -> bool:
     with _alone(spec, create=False, dry_run=dry_run):
         complete = _unlink_former(spec, dry_run=dry_run)
         return _sync(spec, spec.state, {}, dry_run=dry_run) and complete
+
+
+def _can_be_written(store: str) -> bool:
+    """Return whether programs of this user can write to what is in the store."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        return not os.statvfs(store).f_flag & os.ST_RDONLY
+    except OSError:  # what is wrong with it is said where it is read
+        return False
 
 
 def _alone(spec: Spec, *, create: bool, dry_run: bool) -> contextlib.AbstractContextManager[None]:
