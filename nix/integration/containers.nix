@@ -3,13 +3,14 @@ let
   inherit (import ../util.nix) match;
   types = import ../types;
 
-  # Colons separate the parts of a volume, and of the bind mounts that NixOS passes to systemd-nspawn.
+  # Colons separate the parts of a volume, and of the bind mounts that NixOS passes to systemd-nspawn;
+  # spaces separate those bind mounts.
   absolute =
     fail: argument: path:
-    if builtins.isString path && match "/[^:]*" path != null then
+    if builtins.isString path && match "/[^:[:space:]]*" path != null then
       path
     else
-      fail "`${argument}` is a directory in the container: write an absolute path, as a string and without colons";
+      fail "`${argument}` is a directory in the container: write an absolute path, as a string, without colons and spaces";
 
   # The models, and the directory that one of the arguments is.
   arguments =

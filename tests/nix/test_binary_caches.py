@@ -1,0 +1,78 @@
+"""Models through binary caches: which paths need a signature, and how they get one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.expressions import fetch_model, files_pin, got
+from support.nix import NixError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.hub import Hub
+    from support.nix import NixEnv
+
+REFUSED = "lacks a (valid )?signature"
+
+
+@pytest.fixture
+def cached(nix: NixEnv, hub: Hub, tmp_path: Path) -> tuple[str, str, str]:
+    """A binary cache without signatures, an entry that is only there, and a file of it."""
+    repo = hub.add_repo("org/model", {"config.json": b"{}"})
+    expression = files_pin(hub, repo, 'layout = "link";')
+    entry = nix.run("nix-build", "--no-out-link", "-E", expression).stdout.strip()
+    (blob,) = (nix.path(entry) / "blobs").iterdir()
+    file = str(blob.readlink())
+    cache = f"file://{tmp_path}/cache"
+    nix.run("nix", "copy", "--to", cache, entry)
+    nix.run("nix-store", "--delete", entry)
+    nix.run("nix-store", "--delete", file)
+    return cache, entry, file
+
+
+def copy(nix: NixEnv, cache: str, path: str, *options: str) -> None:
+    nix.run("nix", "copy", "--from", cache, "--option", "require-sigs", "true", *options, path)
+
+
+def test_files_need_no_signature_and_entries_do(nix: NixEnv, cached: tuple[str, str, str]) -> None:
+    cache, entry, file = cached
+    copy(nix, cache, file)
+    assert nix.path(file).read_bytes() == b"{}"
+    with pytest.raises(NixError, match=REFUSED) as caught:
+        copy(nix, cache, entry)
+    assert entry in str(caught.value)
+
+
+def test_a_tree_needs_no_signature(nix: NixEnv, hub: Hub, tmp_path: Path) -> None:
+    repo = hub.add_repo("org/model", {"config.json": b"{}"})
+    expression = fetch_model(hub, repo, 'hash = "HASH";', f'rev = "{repo.sha}";')
+    expression = expression.replace("HASH", got(nix, expression.replace("HASH", "")))
+    entry = nix.run("nix-build", "--no-out-link", "-E", expression).stdout.strip()
+    cache = f"file://{tmp_path}/cache"
+    nix.run("nix", "copy", "--to", cache, entry)
+    nix.run("nix-store", "--delete", entry)
+    copy(nix, cache, entry)
+    assert (nix.path(entry) / "refs/main").read_text() == repo.sha
+
+
+def test_what_is_signed_is_accepted(
+    nix: NixEnv, cached: tuple[str, str, str], tmp_path: Path
+) -> None:
+    cache, entry, _file = cached
+    keys = (tmp_path / "secret.key", tmp_path / "public.key")
+    nix.run("nix-store", "--generate-binary-cache-key", "cache.example.org-1", *keys)
+    sign = ("store", "sign", "--recursive", "--key-file", keys[0], entry)
+    nix.run("nix", *sign, "--store", cache)
+    with pytest.raises(NixError, match=REFUSED):
+        copy(nix, cache, entry)
+    copy(nix, cache, entry, "--option", "trusted-public-keys", keys[1].read_text())
+    assert (nix.path(entry) / "refs/main").exists()
+
+
+def test_signatures_can_be_left_unchecked(nix: NixEnv, cached: tuple[str, str, str]) -> None:
+    cache, entry, _file = cached
+    copy(nix, cache, entry, "--no-check-sigs")
+    assert (nix.path(entry) / "refs/main").exists()

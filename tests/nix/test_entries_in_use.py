@@ -1,0 +1,107 @@
+"""Root's programs, online, when `main` has moved: the examples of the documentation keep the store whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.expressions import LIBRARY, files_pin
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from support.hub import Hub
+    from support.nix import NixEnv
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can write to the store")
+
+LOAD = (
+    "import pathlib, huggingface_hub as h;"
+    "print((pathlib.Path(h.snapshot_download('org/model')) / 'config.json').read_text())"
+)
+NAME = "models--org--model"
+OFFLINE = {"HF_HUB_OFFLINE": "1"}
+
+
+class Model:
+    """A model in the store, of which the Hub has a newer commit."""
+
+    def __init__(self, nix: NixEnv, hub: Hub, home: Path) -> None:
+        self.nix, self.hub, self.home = nix, hub, home
+        repo = hub.add_repo("org/model", {"config.json": b"old"})
+        self.expression = files_pin(hub, repo)
+        self.path = nix.build(self.expression)
+        self.linked = nix.build(f"({self.expression}).linked")
+        repo.commit({"config.json": b"new"})
+
+    def load(self, *launcher: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [*launcher, sys.executable, "-c", LOAD]
+        settings = {"HF_HOME": str(self.home), "HF_ENDPOINT": self.hub.url, **env}
+        return self.nix.run(*command, check=False, env=settings)
+
+    def script(self, text: str) -> tuple[str, ...]:
+        """Return what runs a program after these commands, in which $LINK is the entry's place."""
+        (self.home / "hub").mkdir(parents=True, exist_ok=True)
+        link = self.home / "hub" / NAME
+        return "unshare", "--mount", "sh", "-euc", f'LINK={link}; {text}; exec "$@"', "sh"
+
+    @property
+    def whole(self) -> bool:
+        verify = ("nix-store", "--verify-path", self.path, self.linked)
+        return self.nix.run(*verify, check=False).returncode == 0
+
+
+@pytest.fixture
+def model(host_nix: NixEnv, hub: Hub, tmp_path: Path) -> Model:
+    return Model(host_nix, hub, tmp_path / "home")
+
+
+def test_without_any_of_it_the_store_is_damaged(model: Model) -> None:
+    """Otherwise the tests below would prove nothing."""
+    done = model.load(*model.script(f'ln -sfT {model.path} "$LINK"'))
+    assert (done.returncode, done.stdout) == (0, "new\n"), done.stderr
+    assert not model.whole
+
+
+def test_offline(model: Model) -> None:
+    done = model.load(*model.script(f'ln -sfT {model.path} "$LINK"'), **OFFLINE)
+    assert (done.returncode, done.stdout) == (0, "old\n"), done.stderr
+    assert model.whole
+
+
+@pytest.mark.parametrize("env", [OFFLINE, {}], ids=["offline", "online"])
+def test_a_volume_of_mkcontainervolumes(model: Model, env: dict[str, str]) -> None:
+    (volume,) = model.nix.eval(
+        f"{LIBRARY} integration.mkContainerVolumes {{ models = [ ({model.expression}) ];"
+        f' home = "{model.home}"; }}'
+    )
+    source, target, mode = volume.split(":")
+    assert (source, target, mode) == (str(model.path), f"{model.home}/hub/{NAME}", "ro")
+    mount = f'mkdir -p "$LINK"; mount --bind {source} "$LINK"; mount -o remount,{mode},bind "$LINK"'
+    done = model.load(*model.script(mount), **env)
+    assert done.returncode == (0 if env else 1)
+    assert done.stdout == ("old\n" if env else "")
+    assert model.whole
+
+
+@pytest.mark.parametrize("helper", ["mkShellHook", "mkLinkScript"])
+def test_a_shell(model: Model, helper: str) -> None:
+    arguments = {
+        "mkShellHook": f"models = [ ({model.expression}) ];",
+        "mkLinkScript": f'model = {model.expression}; cacheDir = "$HF_HOME/hub";',
+    }
+    text = model.nix.eval(f"{LIBRARY} integration.{helper} {{ {arguments[helper]} }}")
+    done = model.load("sh", "-euc", f'{text}\nexec "$@"', "sh")
+    if helper == "mkShellHook":
+        assert (done.returncode, done.stdout, done.stderr) == (0, "old\n", "")
+    else:
+        # It sets no variables, and says which one protects the store.
+        assert done.stderr.startswith("nix-ai-models: as root, ")
+        remedy = dict([done.stderr.splitlines()[0].rpartition("set ")[2].split("=")])
+        model.nix.run("nix-store", "--repair-path", model.path)
+        assert model.load(**remedy).stdout == "old\n"
+    assert model.whole
