@@ -280,6 +280,20 @@ def test_a_gated_model_is_refused_although_you_have_a_token(
     type_all(session, _BUILD)
 
 
+def test_a_path_lacks_a_signature(session: Session, symptom: Symptom) -> None:
+    keys = "nix-store --generate-binary-cache-key cache.example.org-1 secret.key public.key"
+    type_all(session, _LOCK, _BUILD, keys, 'nix copy --to "file://$PWD/cache" ./result')
+    model = session.run("readlink", "result").strip()
+    type_all(session, f"rm result; nix-store --delete {model}")
+    sigs = ("--option", "require-sigs", "true")
+    refused = session.attempt(
+        "nix", "copy", "--from", f"file://{session.directory}/cache", *sigs, model
+    )
+    symptom.seen(refused.stderr, {session.nix.store: "/nix/store"})
+    type_all(session, f"MODEL={model}; {symptom.typed()}")
+    assert session.nix.path(model).is_dir()
+
+
 def test_ai_models_tokenservice_fails(host_nix: NixEnv, tmp_path: Path, symptom: Symptom) -> None:
     file = tmp_path / "token"
     config = modules.nixos(

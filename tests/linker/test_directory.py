@@ -97,7 +97,7 @@ def test_other_refs_of_the_same_commit(directories: Linker, repo: Repo) -> None:
 
 
 class TestListings:
-    """Earlier releases wrote the listing of the pin, which huggingface_hub takes for the whole one."""
+    """Earlier releases wrote the listing of the pin, as if it were that of the repository."""
 
     @pytest.fixture
     def listing(self, directories: Linker, repo: Repo) -> Path:

@@ -30,11 +30,11 @@ def test_it_is_a_warning_with_what_to_set(linker: Linker, entry: Callable[..., P
     assert warning.endswith(f'Set `{settings}.offline = true`, or `{settings}.mode = "directory"`')
 
 
-@pytest.mark.parametrize("change", [{"offline": True}, {"mode": "directory"}], ids=str)
+@pytest.mark.parametrize(("offline", "mode"), [(True, "link"), (False, "directory")])
 def test_what_it_says_cures(
-    linker: Linker, entry: Callable[..., Path], change: dict[str, object]
+    linker: Linker, entry: Callable[..., Path], *, offline: bool, mode: str
 ) -> None:
-    assert linker.but(**{"offline": False, **change}).link({A: entry()}).err == []
+    assert linker.but(offline=offline, mode=mode).link({A: entry()}).err == []
 
 
 def test_without_models_there_is_nothing_to_warn_of(linker: Linker) -> None:

@@ -1,10 +1,9 @@
-"""Root's programs, online, when `main` has moved: the examples of the documentation keep the store whole."""
+"""Programs of root, online, when `main` has moved: our examples keep the store whole."""
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from support.expressions import LIBRARY, files_pin
 
 if TYPE_CHECKING:
     import subprocess
+    from pathlib import Path
 
     from support.hub import Hub
     from support.nix import NixEnv

@@ -360,7 +360,7 @@ def test_links_into_the_store_are_ours(
 def test_the_link_script_can_be_repeated(
     shell: Sequence[str], scripts: Scripts, tmp_path: Path, home: str, old: str | None
 ) -> None:
-    """Unlike `ln -s`, which puts the second link into the store path that the first one leads to."""
+    """Unlike `ln -s`, which puts the second link into the store path that the first leads to."""
     env = {"HOME": str(tmp_path / home), "HF_HUB_OFFLINE": "1"}
     hub = tmp_path / home / HUB_OF_THE_SCRIPT
     (target,) = (scripts.targets[name] for name in ["models--org--one"])

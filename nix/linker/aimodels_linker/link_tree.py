@@ -6,8 +6,8 @@ A link tree has what huggingface_hub would have made, except that its blobs are 
     snapshots/<commit>/<path>       relative links to the blobs
     refs/<ref>                      files with the same bytes as in the store
 
-It has no trees/<commit>.json: that of the store lists only the files of the pin, and a program that is
-online would take it for the whole repository. Without one, it asks the Hub.
+It has no trees/<commit>.json: that of the store lists only the files of the pin, and a program that
+is online would take it for the whole repository. Without one, it asks the Hub.
 """
 
 from __future__ import annotations
