@@ -11,7 +11,7 @@
 #     type       the kind, for `passthru.meta.sourceType`
 #     org model  names for the cache entry, null if the source has none
 #     repo rev   for `passthru.meta`; rev is null if no commit is pinned
-#     repoType   "model", "dataset" or "space"
+#     repoType   "model", "dataset", "space" or "kernel"
 #     hasCommits whether a `files` pin needs rev
 #     identity   what decides the content, for the names of tree pins
 #     spec       a function to the arguments for the bundled fetcher: from null, or from a list of paths

@@ -33,6 +33,7 @@ in
           "model"
           "dataset"
           "space"
+          "kernel"
         ];
         default = "model";
         description = "The kind of repository.";

@@ -74,7 +74,7 @@ def test_small_files_come_without_lfs(hub: Hub, fetch: Fetch) -> None:
     assert run.out.read_bytes() == b"{}"
 
 
-@pytest.mark.parametrize("repo_type", ["dataset", "space"])
+@pytest.mark.parametrize("repo_type", ["dataset", "space", "kernel"])
 def test_other_kinds_of_repository(hub: Hub, fetch: Fetch, repo_type: str) -> None:
     repo = add_model(hub, repo_type=repo_type)
     run = fetch("file", source(hub, repo), **weights_spec())

@@ -105,3 +105,18 @@ def test_a_shell(model: Model, helper: str) -> None:
         model.nix.run("nix-store", "--repair-path", model.path)
         assert model.load(**remedy).stdout == "old\n"
     assert model.whole
+
+
+def test_a_kernel_is_found_by_huggingface_hub(host_nix: NixEnv, hub: Hub, tmp_path: Path) -> None:
+    repo = hub.add_repo("org/kernel", {"build/x/__init__.py": b"1"}, repo_type="kernel")
+    expression = files_pin(hub, repo).replace('endpoint = "', 'repoType = "kernel"; endpoint = "')
+    entry = host_nix.build(expression)
+    name = host_nix.eval(f"({expression}).hfCachePath")
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / name).symlink_to(entry)
+    code = (
+        "import huggingface_hub as h; print(h.snapshot_download('org/kernel', repo_type='kernel'))"
+    )
+    env = {"HF_HOME": str(tmp_path), **OFFLINE}
+    done = host_nix.run(sys.executable, "-c", code, env=env)
+    assert done.stdout.rstrip() == f"{tmp_path}/hub/kernels--org--kernel/snapshots/{repo.sha}"

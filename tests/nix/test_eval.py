@@ -96,7 +96,10 @@ FILES = '{ "a".hash = ""; }'
         ({"source.huggingface.repo": '"a/b/c"'}, ["is not a repository"]),
         ({"source.huggingface.rev": '"main"'}, ["not a commit of 40 hex digits", "`ref`"]),
         ({"source.huggingface.branch": '"main"'}, ["`source.huggingface.branch` is not known"]),
-        ({"source.huggingface.repoType": '"lora"'}, ['is not "model", "dataset" or "space"']),
+        (
+            {"source.huggingface.repoType": '"lora"'},
+            ['is not "model", "dataset", "space" or "kernel"'],
+        ),
         *[
             ({"source.huggingface.endpoint": wrong}, [f"`source.huggingface.endpoint` {reason}"])
             for wrong, reason in {

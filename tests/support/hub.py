@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["BigFile", "Hub", "Repo", "Request", "Response"]
 
-_KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
+_KINDS = {"models": "model", "datasets": "dataset", "spaces": "space", "kernels": "kernel"}
 _API = re.compile(
-    r"/api/(?P<kind>models|datasets|spaces)/(?P<repo>[^/]+(?:/[^/]+)??)"
+    r"/api/(?P<kind>models|datasets|spaces|kernels)/(?P<repo>[^/]+(?:/[^/]+)??)"
     r"(?:/(?P<verb>revision|tree)/(?P<rev>[^/]+)(?:/(?P<path>.*))?)?"
 )
 _RESOLVE = re.compile(
-    r"/(?P<cached>api/resolve-cache/)?(?:(?P<kind>models|datasets|spaces)/)?"
+    r"/(?P<cached>api/resolve-cache/)?(?:(?P<kind>models|datasets|spaces|kernels)/)?"
     r"(?P<repo>[^/]+(?:/[^/]+)?)/resolve/(?P<rev>[^/]+)/(?P<path>.+)"
 )
 _CDN = re.compile(r"/cdn/(?P<digest>[0-9a-f]{64})")

@@ -208,7 +208,7 @@ def test_a_commit_is_taken_as_it_is(hub_project: Project, repo: Repo) -> None:
     assert hub_project.lock["m"]["source"]["huggingface"]["rev"] == sha
 
 
-@pytest.mark.parametrize("kind", ["dataset", "space"])
+@pytest.mark.parametrize("kind", ["dataset", "space", "kernel"])
 def test_datasets_and_spaces(hub: Hub, hub_project: Project, kind: str) -> None:
     hub.add_repo("org/data", FILES, lfs=LFS, repo_type=kind)
     hub_project.write(

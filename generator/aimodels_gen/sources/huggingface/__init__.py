@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aimodels_gen.tables import Place
 
 DEFAULT_REF = "main"
-RepoType = Literal["model", "dataset", "space"]
+RepoType = Literal["model", "dataset", "space", "kernel"]
 HUB_HOSTS = frozenset(
     ("hf-mirror.com", "hf.co", "huggingface.co", "www.hf-mirror.com", "www.huggingface.co")
 )

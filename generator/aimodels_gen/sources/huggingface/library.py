@@ -45,6 +45,8 @@ _INFOS: dict[str, type[ModelInfo | DatasetInfo | SpaceInfo]] = {
     "model": ModelInfo,
     "dataset": DatasetInfo,
     "space": SpaceInfo,
+    # Older releases of huggingface_hub have no class for these.
+    "kernel": ModelInfo,
 }
 
 if not os.environ.get("AIMODELS_DEBUG"):

@@ -56,7 +56,7 @@ def read(data: object) -> list[Source]:
         repo=text,
         rev=optional(matching(SHA1, "a commit")),
         ref=path,
-        repoType=one_of("model", "dataset", "space"),
+        repoType=one_of("model", "dataset", "space", "kernel"),
         endpoint=optional(_one_or_more),
     )
     urls = endpoints(values["endpoint"] or ())
@@ -125,7 +125,7 @@ class HuggingFace(Source):
         repo: `org/name`, or `name` for the few old ones without an organisation.
         rev: Commit, 40 hex digits, or None to resolve `ref` when fetching.
         ref: Branch, tag or `refs/pr/N` that the commit stands for.
-        repo_type: `model`, `dataset` or `space`.
+        repo_type: `model`, `dataset`, `space` or `kernel`.
         endpoint: Base URL without a trailing slash.
         trusted: Whether the token is meant for this endpoint.
         token: Returns the token, if there is one.
