@@ -21,7 +21,16 @@
           "x86_64-linux"
           "aarch64-linux"
           "aarch64-darwin"
-        ] (system: make system nixpkgs.legacyPackages.${system});
+        ] (
+          system:
+          make system (
+            import nixpkgs {
+              inherit system;
+              # Set this to true for models with unfree licences, such as Llama and Gemma.
+              config.allowUnfree = false;
+            }
+          )
+        );
 
       # The models of models.toml, as `nix run .#lock` has pinned them.
       modelsFor = pkgs: import ./models.nix { inherit pkgs fetchModel; };

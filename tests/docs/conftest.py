@@ -56,7 +56,7 @@ def bucket(
 def session(hub: Hub, tmp_path: Path) -> Iterator[Session]:
     """A machine with the newest Nix that can be had, and a Hub that has the documents' models."""
     for repo in _REPOS:
-        hub.add_repo(repo, tinyllama.files(), lfs=["*.safetensors"])
+        hub.add_repo(repo, tinyllama.files(), lfs=["*.safetensors"], card={"license": "llama2"})
     directory, home = tmp_path / "project", tmp_path / "home"
     directory.mkdir()
     (home / "bin").mkdir(parents=True)

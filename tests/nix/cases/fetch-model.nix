@@ -186,6 +186,48 @@ in
       expected = true;
     };
 
+    entriesAreTheSameForAllHostPlatforms =
+      let
+        system = "x86_64-linux";
+        paths =
+          pkgs:
+          let
+            model = library.fetchModel pkgs filesPin;
+            tree = library.fetchModel pkgs {
+              name = "tree";
+              source.huggingface.repo = "o/m";
+              inherit hash;
+            };
+          in
+          map (each: each.drvPath) (
+            [
+              model
+              model.linked
+              tree
+              (library.integration.mkCache pkgs [ model ])
+            ]
+            ++ builtins.attrValues model.blobs
+          )
+          ++ [ tree.snapshotPath ];
+        native = import ../pkgs { inherit system; };
+        cross = import ../pkgs {
+          inherit system;
+          crossSystem = "aarch64-linux";
+        };
+        # Otherwise the case would prove nothing.
+        hostDrv = pkgs: (pkgs.runCommand "x" { } "").drvPath;
+      in
+      {
+        expr = [
+          (paths cross == paths native)
+          (hostDrv cross == hostDrv native)
+        ];
+        expected = [
+          true
+          false
+        ];
+      };
+
     # In both forms, and again.
     overrideAttrs = {
       expr = map (model: model.MARK) [

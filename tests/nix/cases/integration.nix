@@ -63,7 +63,7 @@ in
   "integration.mkShellHook" = {
     # ../test_shells.py runs it.
     goesOnlineWhereThatIsWanted = {
-      expr = contains "OFFLINE" (
+      expr = contains "export" (
         integration.mkShellHook {
           models = both;
           offline = false;

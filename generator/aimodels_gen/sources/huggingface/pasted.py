@@ -53,7 +53,7 @@ _REF = frozenset(
     ]
 )
 _TYPE = frozenset(("kind", "repo_kind", "repo_type", "type"))
-_OF_A_TYPE = ("dataset", "space")
+_OF_A_TYPE = ("dataset", "space", "kernel")
 _PREFIXES = {f"{kind}s": kind for kind in get_args(RepoType)}
 # What the Hub has after a repository's name in an address.
 _REFS = frozenset(("blame", "blob", "commit", "commits", "raw", "resolve", "revision", "tree"))
@@ -86,7 +86,7 @@ _FORGES = re.compile(
 )
 _HOST_NAME = re.compile(r"\.(?:ai|cn|co|com|dev|io|net|org)\Z")
 _CACHED = re.compile(
-    r"(?:.*/)?(?P<kind>models|datasets|spaces)--(?P<org>[^/]+?)(?:--(?P<name>[^/]+))?"
+    r"(?:.*/)?(?P<kind>models|datasets|spaces|kernels)--(?P<org>[^/]+?)(?:--(?P<name>[^/]+))?"
     r"(?:/snapshots/(?P<rev>[0-9a-f]{40})(?:/(?P<path>.+))?)?/?"
 )
 _SSH = re.compile(r"(?:ssh://)?git@(?P<host>[0-9A-Za-z.-]+)[:/](?P<path>\S+)")
