@@ -74,13 +74,15 @@ in
 
     models = mkOption {
       type = types.attrsOf (
-        import ./model.nix {
-          inherit lib pkgs;
-          inherit (cfg) enforceLicenses;
-        }
+        types.coercedTo types.package (package: { inherit package; }) (
+          import ./model.nix {
+            inherit lib pkgs;
+            inherit (cfg) enforceLicenses;
+          }
+        )
       );
       default = { };
-      description = "The models by their names, each with the arguments of `fetchModel`.";
+      description = "The models by their names, each with the arguments of `fetchModel`, or a model that it has made.";
       example = lib.literalExpression ''
         {
           llama-2-7b = {

@@ -210,3 +210,24 @@ def test_what_cannot_be_meant(store: NixEnv, settings: str, said: str) -> None:
             " (map (model: [ model.files model.layout ]) (builtins.attrValues cfg.models))"
             " cfg.integration cfg.modelPaths ] 0"
         )
+
+
+@pytest.mark.parametrize("module", [nixos, home_manager])
+@pytest.mark.parametrize("form", ["{{ package = {}; }}", "{}"], ids=["option", "value"])
+def test_a_changed_package_is_used(store: NixEnv, module: Any, form: str) -> None:
+    """By all that is made of it, and not the one that it was made from."""
+    path = "services" if module is nixos else "programs"
+    package = (
+        '((import ./nix).fetchModel (import ./tests/nix/pkgs { system = "x86_64-linux"; })'
+        f' {{ name = "a"; {PINNED} }}).overrideAttrs (_: {{ MARK = "changed"; }})'
+    ).replace("./", f"{CHECKOUT}/")
+    config = module(
+        f"{{ {path}.ai-models = {{ enable = true; models.a = {form.format(f'({package})')}; }}; }}"
+    )
+    found = store.eval(
+        f"let cfg = {config}.{path}.ai-models; in"
+        f" {{ expected = ({package}).linked.snapshotPath; inherit (cfg) modelPaths;"
+        " mark = cfg.models.a.package.linked.MARK; }"
+    )
+    assert found["mark"] == "changed"
+    assert found["modelPaths"] == {"a": found["expected"]}
