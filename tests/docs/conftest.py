@@ -56,7 +56,8 @@ def bucket(
 def session(hub: Hub, tmp_path: Path) -> Iterator[Session]:
     """A machine with the newest Nix that can be had, and a Hub that has the documents' models."""
     for repo in _REPOS:
-        hub.add_repo(repo, tinyllama.files(), lfs=["*.safetensors"], card={"license": "llama2"})
+        card = {"license": "llama2" if repo == tinyllama.REPO else "apache-2.0"}
+        hub.add_repo(repo, tinyllama.files(), lfs=["*.safetensors"], card=card)
     directory, home = tmp_path / "project", tmp_path / "home"
     directory.mkdir()
     (home / "bin").mkdir(parents=True)

@@ -94,7 +94,8 @@ class Session:
         """Evaluate with everything that a flake's author has at hand."""
         scope = (
             f'let system = "x86_64-linux"; checkout = {CHECKOUT};'
-            " nixpkgs = checkout + /tests/nix/pkgs; pkgs = import nixpkgs { inherit system; };"
+            " nixpkgs = checkout + /tests/nix/pkgs; pkgs = import nixpkgs {"
+            " inherit system; config.allowUnfree = true; };"
             " nix-ai-models = { lib = import (checkout + /nix);"
             " nixosModules.default = import (checkout + /nix/modules/nixos.nix);"
             " homeModules.default = import (checkout + /nix/modules/home-manager.nix); };"
