@@ -6,11 +6,13 @@ import errno
 import os
 import shutil
 import sys
+import time
 from contextlib import suppress
 
 from aimodels_fetcher.redaction import redacted
 
 _ERASE = "\r\x1b[K"
+_LINE_SECONDS = 10.0
 
 
 class Console:
@@ -24,12 +26,24 @@ class Console:
         """Look at stderr once."""
         self._quiet = quiet
         self._live = not quiet and _is_terminal()
+        self._next_line: float | None = None
 
     def status(self, text: str) -> None:
         """Show what is under way."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
             write(_ERASE + _plain(text)[:width])
+
+    def progress(self, text: str) -> None:
+        """Show how far it is; without a terminal, as a line every few seconds."""
+        if self._live:
+            self.status(text)
+            return
+        now = time.monotonic()
+        if self._next_line is not None and now >= self._next_line:
+            self.note(text)
+        if self._next_line is None or now >= self._next_line:
+            self._next_line = now + _LINE_SECONDS
 
     def done(self) -> None:
         """Remove the status."""

@@ -6,26 +6,37 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import fetch, log
 from aimodels_fetcher.digests import BEGINNING
+from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.resumable import PresentTarget
 from aimodels_fetcher.spec import FileSpec, TreeSpec
+from aimodels_fetcher.targets import FileTarget
 from aimodels_gen.errors import StoreError
+from aimodels_gen.lock.partial_files import PartialFiles
+from aimodels_gen.lock.progress import RunProgress
 from aimodels_gen.net.contents import mistaken
 from aimodels_gen.nix import store, store_path
+from aimodels_gen.nix.entries import StoredContent
 from aimodels_gen.nix.hashes import nar_sri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from aimodels_fetcher.sources.base import Source
+    from aimodels_fetcher.sources.base import RemoteFile, Source
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.model import FilePin, PinnedSource, Tree
 
     Report = Callable[[str], None]
+
+# Of files that are added to the store together.
+_BATCH_BYTES = 64 << 20
+_BATCH_FILES = 200
 
 
 @dataclass(frozen=True)
@@ -48,24 +59,27 @@ class FetchedTree:
 
 @dataclass(frozen=True)
 class PinnedFile:
-    """A file of a `files` pin, and where it is."""
+    """A file of a `files` pin, whose it is, and where it comes from."""
 
+    model: str
     path: str
     pin: FilePin
     sources: Sequence[PinnedSource]
 
 
-def fetch_tree(
+def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
     tree: Tree,
     published: Mapping[str, str],
     clients: Clients,
     report: Report,
+    *,
     jobs: int | None = None,
+    progress: Report | None = None,
 ) -> FetchedTree:
     """Fetch every byte of a model, put it into the store if there is one, return its hash.
 
     The path in the store is the one that the model's derivation will have: building it downloads
-    nothing.
+    nothing. Large files are taken from the store where it has them.
 
     Args:
         tree: what to fetch.
@@ -73,6 +87,7 @@ def fetch_tree(
         clients: know the credentials.
         report: is told what is under way.
         jobs: how many requests to make at a time; None for what the machine may have.
+        progress: is told how far it is; None for `report`.
 
     Raises:
         FetchError: the model cannot be fetched.
@@ -80,9 +95,23 @@ def fetch_tree(
     """
     sources = _fetcher_sources(tree.sources, clients)
     spec = TreeSpec(sources, tree.filters, tree.integrate, dict(published))
-    with workspace() as directory, log.redirected(report):
+    with workspace() as directory, PartialFiles() as partials, log.redirected(report):
         output = directory / store_path.tree_name(tree.name, tree.identity())
-        fetch.fetch_tree(spec, output, jobs)
+        stored = StoredContent([tree.name])
+
+        def target(path: Path, file: RemoteFile) -> FileTarget:
+            if file.sha256 and file.size is not None:
+                if found := stored.find(file.sha256, file.path):
+                    shutil.copyfile(found, path)
+                    return PresentTarget(path)
+                kept = partials.target(path.name, file.sha256, file.size)
+                return kept or FileTarget(path)
+            return FileTarget(path)
+
+        def counter(total: int, count: int) -> RunProgress:
+            return RunProgress(total, {tree.name: count}, progress or report)
+
+        fetch.fetch_tree(spec, output, jobs, target, counter)
         report(f"{tree.name}: hashing")
         files = dict(_files(output, integrated=tree.integrate))
         size = sum(path.stat().st_size for path in files.values())
@@ -90,21 +119,31 @@ def fetch_tree(
         if store.have_nix():
             report(f"{tree.name}: adding to the store")
             try:
-                store.add("recursive", output, fetched.hash)
+                store.add("recursive", [(output, fetched.hash)])
             except StoreError as error:
                 return replace(fetched, not_stored=error)
     return fetched
 
 
-def fetch_files(files: Sequence[PinnedFile], clients: Clients, report: Report) -> None:
+def fetch_files(
+    files: Sequence[PinnedFile], clients: Clients, report: Report, progress: Report
+) -> None:
     """Fetch files, each into the store under the name of its derivation.
+
+    Small ones are added many at a time.
+
+    Args:
+        files: What to fetch.
+        clients: Know the credentials.
+        report: Is told what is under way.
+        progress: Is told how far it is.
 
     Raises:
         FetchError: one cannot be fetched.
         StoreError: the store failed.
         OSError: the temporary directory cannot be written.
     """
-    with workspace() as directory, log.redirected(report):
+    with workspace() as directory, PartialFiles() as partials, log.redirected(report):
         wanted: dict[Path, PinnedFile] = {}
         specs: list[tuple[FileSpec, Path]] = []
         for number, file in enumerate(files):
@@ -114,12 +153,52 @@ def fetch_files(files: Sequence[PinnedFile], clients: Clients, report: Report) -
             wanted[output] = file
             sources = _fetcher_sources(file.sources, clients)
             specs.append((FileSpec(sources, file.path, file.pin.hash, file.pin.size), output))
+        batch = _Batch(partials)
 
-        def add(output: Path) -> None:
-            store.add("flat", output, wanted[output].pin.hash)
-            output.unlink()
+        def target(path: Path, remote: RemoteFile) -> FileTarget:
+            pin = wanted[path].pin
+            kept = partials.target(path.name, remote.sha256 or "", pin.size)
+            made = kept or FileTarget(path)
+            batch.pins[made.path] = pin
+            return made
 
-        fetch.fetch_files(specs, add)
+        total = sum(file.pin.size for file in files)
+        counts = Counter(file.model for file in files)
+        counter = RunProgress(total, counts, progress, lambda path: wanted[path].model)
+        try:
+            fetch.fetch_files(specs, batch.add, target=target, progress=counter)
+        except FetchError:
+            batch.store()  # what is whole need not be downloaded again
+            raise
+        batch.store()
+
+
+class _Batch:
+    """Verified files that wait to be added to the store: a call of Nix costs more than they do."""
+
+    def __init__(self, partials: PartialFiles) -> None:
+        self.pins: dict[Path, FilePin] = {}
+        self._partials = partials
+        self._waiting: list[Path] = []
+
+    def add(self, path: Path) -> None:
+        """Add a file, with those that wait once they are many or large."""
+        self._waiting.append(path)
+        size = sum(self.pins[one].size for one in self._waiting)
+        if size >= _BATCH_BYTES or len(self._waiting) >= _BATCH_FILES:
+            self.store()
+
+    def store(self) -> None:
+        """Add what waits.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        files, self._waiting = self._waiting, []
+        store.add("flat", [(path, self.pins[path].hash) for path in files])
+        for path in files:
+            path.unlink()
+            self._partials.remove(path)
 
 
 @contextlib.contextmanager

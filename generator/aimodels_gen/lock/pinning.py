@@ -85,7 +85,9 @@ class Pinning:
     def _tree_pin(self, model: Selected, locked: LockedModel) -> Pin:
         files = model.sources[0].files
         published = {file.path: hex_to_sri(file.sha256) for file in files if file.sha256}
-        made = fetch_tree(locked.tree, published, self._clients, self._report, self._options.jobs)
+        made = fetch_tree(
+            locked.tree, published, self._clients, self._report, jobs=self._options.jobs
+        )
         label = model.entry.source.label
         for path, what in made.mistaken.items():
             self.warnings.append(f"{model.name}: {warning(path, what, label)}")

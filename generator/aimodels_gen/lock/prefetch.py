@@ -2,31 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
+from aimodels_fetcher.digests import sri_to_hex
+from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.fetch import PinnedFile, fetch_files, fetch_tree
-from aimodels_gen.lock.model import LockedModel, TreePin
+from aimodels_gen.lock.model import TreePin
 from aimodels_gen.nix import store, store_path
+from aimodels_gen.nix.entries import StoredContent
+from aimodels_gen.nix.store import StoredFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from aimodels_gen.lock.model import LockedModel
 
     Report = Callable[[str], None]
+
+# Of files that Nix is asked to take at a time; it says nothing until they are there.
+_BATCH_BYTES = 1 << 30
+_BATCH_FILES = 100
+
+
+@dataclass(frozen=True)
+class Prefetched:
+    """What a run has put into the store.
+
+    Attributes:
+        paths: by model, all its store paths, those that were there included.
+        reused: those whose content the store had under other paths.
+        downloaded: those that were downloaded.
+    """
+
+    paths: Mapping[str, Sequence[str]]
+    reused: Sequence[str] = ()
+    downloaded: Sequence[str] = ()
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Return the paths that were not there before, in the order of the models."""
+        new = {*self.reused, *self.downloaded}
+        return tuple(dict.fromkeys(p for paths in self.paths.values() for p in paths if p in new))
+
+    def summary(self) -> list[str]:
+        """Return a line for each model: how many of its paths came from where."""
+        lines = []
+        for name, paths in self.paths.items():
+            counts = [
+                (sum(path in self.downloaded for path in paths), "downloaded"),
+                (sum(path in self.reused for path in paths), "taken from other paths of the store"),
+                (sum(path not in self.added for path in paths), "there already"),
+            ]
+            words = ", ".join(f"{count} {what}" for count, what in counts if count)
+            lines.append(f"{name}  {counted(len(paths), 'path')}: {words or 'nothing to do'}")
+        return lines
+
+
+@dataclass
+class _Run:
+    """Who is told, and what has been done so far."""
+
+    report: Report
+    warn: Report
+    progress: Report
+    names: Collection[str]
+    reused: list[str] = field(default_factory=list)
+    downloaded: list[str] = field(default_factory=list)
 
 
 def prefetch(
     models: Sequence[LockedModel],
     report: Report = lambda _: None,
     warn: Report = lambda _: None,
-) -> tuple[str, ...]:
-    """Fetch what the store lacks of these models; return the paths that were added.
-
-    `report` receives short lines about what is under way, `warn` what the reader should know.
+    progress: Report = lambda _: None,
+    names: Collection[str] = (),
+) -> Prefetched:
+    """Put what the store lacks of these models into it.
 
     The paths are those of the derivations: a `tree` pin is one, a `files` pin one for each file.
+    Content that the store has under other paths, such as in an entry that was built before, is
+    taken from there. The rest is downloaded.
+
+    Args:
+        models: The models.
+        report: Receives short lines about what is under way.
+        warn: Receives what the reader should know.
+        progress: Receives lines that say how far the downloads are.
+        names: Of other models whose entries may have the same files.
 
     Raises:
         StoreError: there is no Nix, or it refused, or a source now has other bytes than are pinned.
@@ -35,36 +102,90 @@ def prefetch(
     """
     if not store.have_nix():
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
-    paths = {path: item for model in models for path, item in _paths(model)}
-    absent = store.missing(list(paths))
-    wanted = {path: item for path, item in paths.items() if path in absent}
-    files = [item for item in wanted.values() if isinstance(item, PinnedFile)]
-    trees = [item for item in wanted.values() if isinstance(item, LockedModel)]
-    if wanted:
-        sources = [one.source for item in wanted.values() for one in item.sources]
-        with log.redirected(report, warn), Clients(sources, warn) as clients:
-            if files:
-                fetch_files(files, clients, report)
-            for model in trees:
-                _fetch_tree(model, clients, report)
-    return tuple(wanted)
+    found = {model.name: dict(_paths(model)) for model in models}
+    items = {path: item for paths in found.values() for path, item in paths.items()}
+    absent = store.missing(list(items))
+    run = _Run(report, warn, progress, {*names, *found})
+    files = {
+        path: item
+        for path, item in items.items()
+        if path in absent and isinstance(item, PinnedFile)
+    }
+    trees = [
+        model
+        for model in models
+        if isinstance(model.pin, TreePin) and absent.intersection(found[model.name])
+    ]
+    files = _reuse(files, run) if files else {}
+    if files or trees:
+        _download(files, trees, run)
+        run.downloaded += [path for model in trees for path in found[model.name]]
+    paths = {name: tuple(paths) for name, paths in found.items()}
+    return Prefetched(paths, run.reused, run.downloaded)
 
 
-def _paths(model: LockedModel) -> Iterator[tuple[str, PinnedFile | LockedModel]]:
-    """Return the store paths of a model, each with what is to be there."""
+def _paths(model: LockedModel) -> Iterator[tuple[str, PinnedFile | None]]:
+    """Return the store paths of a model, each with the file that is to be there."""
     directory, pin = store.store_dir(), model.pin
     if isinstance(pin, TreePin):
         name = store_path.tree_name(model.name, model.tree.identity())
-        yield store_path.store_path("recursive", pin.hash, name, directory), model
+        yield store_path.store_path("recursive", pin.hash, name, directory), None
         return
     for path, file in pin.files.items():
         name = store_path.file_name(path)
-        item = PinnedFile(path, file, model.sources)
+        item = PinnedFile(model.name, path, file, model.sources)
         yield store_path.store_path("flat", file.hash, name, directory), item
 
 
-def _fetch_tree(model: LockedModel, clients: Clients, report: Report) -> None:
-    found = fetch_tree(model.tree, {}, clients, report)
+def _reuse(files: Mapping[str, PinnedFile], run: _Run) -> dict[str, PinnedFile]:
+    """Take from the store what it has under other paths; return the files that it lacks."""
+    stored = StoredContent(run.names)
+    located = {
+        path: found
+        for path, file in files.items()
+        if (found := stored.find(sri_to_hex(file.pin.hash), file.path))
+    }
+    _take({path: (found, files[path]) for path, found in located.items()}, run)
+    return {path: file for path, file in files.items() if path not in run.reused}
+
+
+def _take(files: Mapping[str, tuple[Path, PinnedFile]], run: _Run) -> None:
+    """Let Nix add files of the store under the paths of this mapping, which verifies them."""
+    batch: list[StoredFile] = []
+    size = 0
+    for number, (found, file) in enumerate(files.values(), 1):
+        batch.append(StoredFile(found, store_path.file_name(file.path), file.pin.hash))
+        size += file.pin.size
+        if size < _BATCH_BYTES and len(batch) < _BATCH_FILES and number < len(files):
+            continue
+        run.report(f"{file.model}: taking {counted(len(batch), 'file')} from the store")
+        there = store.add_stored(batch)
+        run.reused += there
+        for one in batch:
+            if one.path not in there:
+                run.warn(f"{one.file} is damaged or was removed; downloading {one.name} instead")
+        batch, size = [], 0
+
+
+def _download(files: Mapping[str, PinnedFile], trees: Sequence[LockedModel], run: _Run) -> None:
+    pinned = [*(file.sources for file in files.values()), *(model.sources for model in trees)]
+    sources = [one.source for some in pinned for one in some]
+    # What several paths have in common comes once.
+    first: dict[str, str] = {}
+    for path, file in files.items():
+        first.setdefault(file.pin.hash, path)
+    with log.redirected(run.report, run.warn), Clients(sources, run.warn) as clients:
+        if files:
+            fetch_files([files[path] for path in first.values()], clients, run.report, run.progress)
+            run.downloaded += first.values()
+            others = {path: file for path, file in files.items() if path not in run.downloaded}
+            _take({path: (Path(first[f.pin.hash]), f) for path, f in others.items()}, run)
+        for model in trees:
+            _fetch_tree(model, clients, run)
+
+
+def _fetch_tree(model: LockedModel, clients: Clients, run: _Run) -> None:
+    found = fetch_tree(model.tree, {}, clients, run.report, progress=run.progress)
     if isinstance(model.pin, TreePin) and found.hash != model.pin.hash:
         raise StoreError(
             f"{model.name} is pinned to {model.pin.hash}, but its source now gives {found.hash}",

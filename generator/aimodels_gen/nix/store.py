@@ -1,20 +1,50 @@
-"""The Nix store, through `nix-store`."""
+"""The Nix store, through `nix-store` and `nix-instantiate`."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from aimodels_gen.errors import StoreError
 from aimodels_gen.nix import store_path
+from aimodels_gen.nix.literal import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    Kind = Literal["flat", "recursive"]
+
+T = TypeVar("T")
 
 _FULL = ("No space left on device", "Disk quota exceeded")
+_STATE_DIR = "/nix/var/nix"
+# Of one command: the system bounds the length of its line.
+_ARGUMENTS = 1000
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file somewhere in the store, and the fixed output that it should become.
+
+    Attributes:
+        file: where it is.
+        name: of the fixed output.
+        sri: what its content is said to be.
+    """
+
+    file: Path
+    name: str
+    sri: str
+
+    @property
+    def path(self) -> str:
+        """Return the store path of the fixed output."""
+        return store_path.store_path("flat", self.sri, self.name, store_dir())
 
 
 def store_dir() -> str:
@@ -22,55 +52,126 @@ def store_dir() -> str:
     return os.environ.get("NIX_STORE_DIR") or os.environ.get("NIX_STORE") or store_path.STORE_DIR
 
 
+def state_dir() -> str:
+    """Return the directory of Nix's database and roots."""
+    return os.environ.get("NIX_STATE_DIR") or _STATE_DIR
+
+
 def have_nix() -> bool:
     """Return whether there is a store to put things into."""
     return shutil.which("nix-store") is not None
 
 
-def add(kind: Literal["flat", "recursive"], path: Path, sri: str) -> str:
-    """Copy `path` into the store under its own name, as a fixed output; return the store path.
+def add(kind: Kind, files: Sequence[tuple[Path, str]]) -> None:
+    """Copy files or trees into the store under their own names, as fixed outputs, in one go.
+
+    Args:
+        kind: How Nix hashes them.
+        files: Each with its SRI hash.
 
     Raises:
         StoreError: Nix refused, or its path is not the one that a derivation will have.
     """
     flags = ["--recursive"] if kind == "recursive" else []
-    done = subprocess.run(
-        ["nix-store", "--add-fixed", *flags, "sha256", str(path)],
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    added = done.stdout.strip()
-    if done.returncode != 0:
-        reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-        hint = "check that you may use the store: `nix-store --verify-path` on any path in it"
-        if any(words in reason for words in _FULL):
-            hint = "free some space (nix-collect-garbage -d), then run it again"
-        raise StoreError(f"nix-store could not add {path.name}: {reason}", hint)
-    expected = store_path.store_path(kind, sri, path.name, str(Path(added).parent))
-    if added != expected:
-        hint = "report this to the project with both paths"
-        raise StoreError(f"Nix stored {added}, but a build will look for {expected}", hint)
-    return added
+    for some in _batches(files):
+        paths = [str(path) for path, _ in some]
+        done = _run("nix-store", "--add-fixed", *flags, "sha256", *paths)
+        names = some[0][0].name if len(some) == 1 else f"{len(some)} files"
+        if done.returncode != 0:
+            reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+            hint = "check that you may use the store: `nix-store --verify-path` on any path in it"
+            if any(words in reason for words in _FULL):
+                hint = "free some space (nix-collect-garbage -d), then run it again"
+            raise StoreError(f"nix-store could not add {names}: {reason}", hint)
+        for (path, sri), added in zip(some, done.stdout.splitlines(), strict=True):
+            expected = store_path.store_path(kind, sri, path.name, str(Path(added).parent))
+            if added != expected:
+                hint = "report this to the project with both paths"
+                raise StoreError(f"Nix stored {added}, but a build will look for {expected}", hint)
 
 
-def missing(paths: Sequence[str]) -> set[str]:
-    """Return those of the store paths that are not valid, by asking Nix once.
+def add_stored(files: Sequence[StoredFile]) -> set[str]:
+    """Add files of the store as fixed outputs; return the store paths that are there now.
+
+    Nix reads each where it is, and compares its content with the hash that it is said to have.
+    What is damaged, or not there any more, is left out.
 
     Raises:
         StoreError: Nix cannot be asked.
     """
-    if not paths:
+    if not files:
         return set()
-    done = subprocess.run(
-        ["nix-store", "--check-validity", "--print-invalid", *paths],
+    paths = [
+        {"name": one.name, "path": str(one.file), "recursive": False, "sha256": one.sri}
+        for one in files
+    ]
+    done = _run(
+        *("nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode"),
+        *("--option", "restrict-eval", "false", "--option", "pure-eval", "false", "-"),
+        stdin=f"map builtins.path {literal(paths)}",
+    )
+    if done.returncode == 0:
+        return set(json.loads(done.stdout))
+    if len(files) == 1:
+        return set()
+    middle = len(files) // 2
+    return add_stored(files[:middle]) | add_stored(files[middle:])
+
+
+def missing(paths: Sequence[str]) -> set[str]:
+    """Return those of the store paths that are not valid.
+
+    Raises:
+        StoreError: Nix cannot be asked.
+    """
+    absent: set[str] = set()
+    for some in _batches(paths):
+        done = _run("nix-store", "--check-validity", "--print-invalid", *some)
+        if done.returncode != 0:
+            reason = " ".join(done.stderr.split())
+            raise StoreError(f"nix-store does not answer: {reason}", "check the Nix installation")
+        absent.update(done.stdout.split())
+    return absent
+
+
+def add_roots(directory: Path, paths: Sequence[str]) -> None:
+    """Make links in a directory that keep store paths, and remove those that it had for others.
+
+    Raises:
+        StoreError: Nix refused.
+        OSError: the directory cannot be made.
+    """
+    directory = directory.absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    for number, some in enumerate(_batches(paths), 1):
+        # The links after the first one are called NUMBER-2, NUMBER-3, …
+        link = str(directory / str(number))
+        done = _run("nix-store", "--add-root", link, "--indirect", "--realise", *some)
+        if done.returncode != 0:
+            reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+            raise StoreError(
+                f"nix-store could not make roots in {directory}: {reason}",
+                "name another directory, one that is empty or was made by this command",
+            )
+    kept = set(paths)
+    for path in directory.iterdir():
+        target = str(path.readlink()) if path.is_symlink() else ""
+        if target.startswith(f"{store_dir()}/") and target not in kept:
+            path.unlink()
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _ARGUMENTS):
+        yield items[start : start + _ARGUMENTS]
+
+
+def _run(*command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
         check=False,
         capture_output=True,
         encoding="utf-8",
         errors="replace",
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
     )
-    if done.returncode != 0:
-        reason = " ".join(done.stderr.split())
-        raise StoreError(f"nix-store does not answer: {reason}", "check the Nix installation")
-    return set(done.stdout.split())

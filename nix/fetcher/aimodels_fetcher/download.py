@@ -91,7 +91,7 @@ class Download:
     def take(self, sharers: int) -> Task | None:
         """Return the fetching of a part, or None where there is none to take at the moment."""
         attempt = self._attempt
-        if not attempt.file.parts.size:
+        if attempt.file.parts.complete:  # it is empty, or all of it was there before
             self._verify_aside(attempt)
         part = attempt.take(sharers)
         return partial(self._fetch, attempt, part) if part else None
@@ -166,6 +166,7 @@ class Download:
         Raises:
             ContentError: That has been tried often enough.
         """
+        self._target.forget()
         upstream, _ = attempt.upstream_url
         error = _content_error(attempt, self.remote.path, wrong, hint)
         self._corrupt.append(got.sha256)

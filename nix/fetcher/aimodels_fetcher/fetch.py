@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from itertools import starmap
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import Source
     from aimodels_fetcher.spec import FileSpec, TreeSpec
 
+    MakeTarget = Callable[[Path, RemoteFile], FileTarget]
+
 _MAX_CONNECTIONS = 32
+
+
+def make_target(path: Path, _: RemoteFile) -> FileTarget:
+    """Return the target of a file of which nothing is there."""
+    return FileTarget(path)
 
 
 def fetch_file(spec: FileSpec, out: Path, connections: int | None = None) -> None:
@@ -47,6 +55,8 @@ def fetch_files(
     wanted: Sequence[tuple[FileSpec, Path]],
     done: Callable[[Path], None] = lambda _: None,
     connections: int | None = None,
+    target: MakeTarget = make_target,
+    progress: Progress | None = None,
 ) -> None:
     """Write pinned files, each to its path.
 
@@ -56,6 +66,9 @@ def fetch_files(
         wanted: What to fetch, and where to write it.
         done: Called with the path of each file once it is verified, by one thread at a time.
         connections: Maximum number of concurrent requests; None for `max_connections`.
+        target: Returns where to write a file that is to be at a path; `done` is called with the
+            path of the target.
+        progress: Counts the bytes; None for one that reports lines.
 
     Raises:
         FetchError: The first failure.
@@ -82,28 +95,41 @@ def fetch_files(
     finishing = threading.Lock()
     with (
         removed_on_failure(path for _, _, path in files) as unfinished,
-        Progress(one or counted(len(files), "file"), total) as progress,
+        progress or Progress(one or counted(len(files), "file"), total) as counter,
     ):
-        pool = WorkerPool(most, progress)
+        pool = WorkerPool(most, counter)
 
         def download(remote: RemoteFile, sources: tuple[Source, ...], path: Path) -> Download:
+            made = target(path, remote)
+            counter.skip(made.present(remote.size or 0))
+
             def verified(_: Verifier) -> None:
                 with finishing:
                     unfinished.discard(path)
-                    done(path)
+                    done(made.path)
+                    counter.complete(path)
 
-            return Download(remote, upstreams(sources), FileTarget(path), pool, verified)
+            return Download(remote, upstreams(sources), made, pool, verified)
 
         pool.run(starmap(download, files))
 
 
-def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> None:
+def fetch_tree(
+    spec: TreeSpec,
+    out: Path,
+    connections: int | None = None,
+    target: MakeTarget = make_target,
+    progress: Callable[[int, int], Progress] | None = None,
+) -> None:
     """Fetch every file that the patterns let through, and lay out the entry (or plain files).
 
     Args:
         spec: What to fetch.
         out: Where to write it; removed when it fails, if it was not there before.
         connections: Maximum number of concurrent requests; None for `max_connections`.
+        target: Returns where to write a file that is to be at a path; it is moved there.
+        progress: Called with the number of bytes and of files: returns what counts them; None for
+            one that reports lines.
 
     Raises:
         FetchError: No file matches, or one of them cannot be fetched as listed.
@@ -124,13 +150,29 @@ def fetch_tree(spec: TreeSpec, out: Path, connections: int | None = None) -> Non
         groups.setdefault(content if spec.integration and content else file.path, []).append(file)
     total = sum(group[0].size or 0 for group in groups.values())
     check_space([(out.parent, total)])
-    with removed_on_failure([out]), Progress(label, total) as progress:
-        pool = WorkerPool(most, progress)
+    made_progress = progress(total, len(groups)) if progress else Progress(label, total)
+    with removed_on_failure([out]), made_progress as counter:
+        pool = WorkerPool(most, counter)
+
+        def download(
+            file: RemoteFile, path: Path, verified: Callable[[Verifier], None] = lambda _: None
+        ) -> Download:
+            made = target(path, file)
+            counter.skip(made.present(file.size or 0))
+
+            def moved(got: Verifier) -> None:
+                if made.path != path:
+                    shutil.move(made.path, path)
+                verified(got)
+                counter.complete(path)
+
+            return Download(file, upstreams, made, pool, moved)
+
         if spec.integration:
-            _fetch_entry(source, upstreams, list(groups.values()), out, pool)
+            _fetch_entry(source, download, list(groups.values()), out, pool)
         else:
             targets = [(file, layout.make_room(out, file.path)) for file in files]
-            pool.run(Download(f, upstreams, FileTarget(path), pool) for f, path in targets)
+            pool.run(starmap(download, targets))
 
 
 def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
@@ -149,7 +191,7 @@ def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
 
 def _fetch_entry(
     source: Source,
-    upstreams: Upstreams,
+    download: Callable[[RemoteFile, Path, Callable[[Verifier], None]], Download],
     groups: list[list[RemoteFile]],
     out: Path,
     pool: WorkerPool,
@@ -157,7 +199,7 @@ def _fetch_entry(
     layout.start(out)
     laid: dict[str, layout.LaidFile] = {}
 
-    def download(number: int, group: list[RemoteFile]) -> Download:
+    def fetch(number: int, group: list[RemoteFile]) -> Download:
         part = out / "blobs" / f"{number}.part"
 
         def verified(got: Verifier) -> None:
@@ -168,9 +210,9 @@ def _fetch_entry(
                 layout.link(out, file.path, sha256)
                 laid[file.path] = layout.LaidFile(sha256, got.size, file.git_blob_id)
 
-        return Download(group[0], upstreams, FileTarget(part), pool, verified)
+        return download(group[0], part, verified)
 
-    pool.run(download(number, group) for number, group in enumerate(groups))
+    pool.run(starmap(fetch, enumerate(groups)))
     layout.finish(out, source, laid)
 
 

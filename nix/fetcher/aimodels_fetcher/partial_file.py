@@ -92,6 +92,7 @@ class PartialFile:
                 "then build again",
             ) from error
         self.parts.advance(part, written)
+        self.target.note(self.parts)
         if self.parts.size == UNKNOWN:
             self._check_end(part.at)
         return written
@@ -134,6 +135,7 @@ class PartialFile:
         """Let nothing more be taken, written or read, or made at the target."""
         with self._lock:
             self.parts.close()
+        self.target.note(self.parts)
         self._close_unused()
 
     def _check_end(self, written: int) -> None:

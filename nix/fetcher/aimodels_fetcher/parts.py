@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from bisect import insort
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 UNKNOWN = 1 << 62
 """Stands for the size of a file while it is not known."""
@@ -62,12 +66,19 @@ class Parts:
         largest: Bytes of the largest part.
         ahead: How far after the last byte that was `consumed` a part may start, in bytes; None for
             anywhere.
+        missing: The first byte of each gap and the first one after it, where some bytes are there.
 
     Attributes:
         consumed: Number of bytes, from the first one on, that are no longer needed.
     """
 
-    def __init__(self, size: int, largest: int = _LARGEST, ahead: int | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        largest: int = _LARGEST,
+        ahead: int | None = None,
+        missing: Iterable[tuple[int, int]] | None = None,
+    ) -> None:
         self.size = size
         self.consumed = 0
         self._largest = largest
@@ -75,7 +86,8 @@ class Parts:
         self._pace = 0.0
         self._taken: list[Part] = []
         self._missing: list[tuple[int, int]] = []
-        self._add(0, size)
+        for start, end in [(0, size)] if missing is None else missing:
+            self._add(start, end)
 
     @property
     def sharers(self) -> int:
@@ -91,6 +103,12 @@ class Parts:
     def complete(self) -> bool:
         """Whether every byte is there."""
         return self.frontier == self.size
+
+    @property
+    def missing(self) -> list[tuple[int, int]]:
+        """The gaps: what is not there yet, whether a worker has taken it or not."""
+        taken = [(part.at, part.end) for part in self._taken if part.left]
+        return sorted([*self._missing, *taken])
 
     @property
     def frontier(self) -> int:

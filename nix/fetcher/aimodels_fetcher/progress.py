@@ -11,6 +11,7 @@ from aimodels_fetcher.wording import bytes_text, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
@@ -28,11 +29,13 @@ class ByteCounter:
     Attributes:
         received: Bytes that have arrived, thrown away or not.
         kept: Bytes that have arrived and were not thrown away.
+        skipped: Bytes that were there before, and are not in the other two.
     """
 
     def __init__(self, arrived: Callable[[int], None] = lambda _: None) -> None:
         self.received = 0
         self.kept = 0
+        self.skipped = 0
         self._arrived = arrived
         self._lock = threading.Lock()
 
@@ -42,6 +45,14 @@ class ByteCounter:
             self.kept += count
             self.received += max(0, count)
             self._arrived(count)
+
+    def skip(self, count: int) -> None:
+        """Count bytes that need not arrive, because they are there."""
+        with self._lock:
+            self.skipped += count
+
+    def complete(self, path: Path) -> None:
+        """Count a file that is whole and right, by where it was to be written."""
 
 
 class Progress(ByteCounter):
@@ -80,10 +91,11 @@ class Progress(ByteCounter):
     def _report(self) -> None:
         while not self._stop.wait(_INTERVAL):
             rate = self.kept / (time.monotonic() - self._start)
-            line = f"{self._label}: {bytes_text(self.kept)}"
+            done = self.kept + self.skipped
+            line = f"{self._label}: {bytes_text(done)}"
             if self._total:
-                line = f"{self._label}: {self.kept / self._total:4.0%} of {bytes_text(self._total)}"
+                line = f"{self._label}: {done / self._total:4.0%} of {bytes_text(self._total)}"
             line += f", {bytes_text(rate)}/s"
             if self._total and rate:
-                line += f", {duration_text((self._total - self.kept) / rate)} left"
+                line += f", {duration_text((self._total - done) / rate)} left"
             say(line)

@@ -52,6 +52,12 @@ class SharedParts:
         with self._changed:
             return self._parts.complete
 
+    @property
+    def missing(self) -> list[tuple[int, int]]:
+        """The gaps: the first byte of each, and the first one after it."""
+        with self._changed:
+            return self._parts.missing
+
     def take(self, sharers: int | None) -> Part | None:
         """Take the next part, as `Parts.take` does."""
         with self._changed:

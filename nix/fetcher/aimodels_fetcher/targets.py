@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
+    from aimodels_fetcher.shared_parts import SharedParts
+
 _SCRATCH_PART = 8 << 20  # bytes
 _SCRATCH_AHEAD = 256 << 20  # bytes; as many parts as there can be connections by default
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2  # linux/falloc.h
@@ -47,6 +49,12 @@ class Target(ABC):
         """Return how many bytes a file of unknown size may have: it may have no end."""
         return shutil.disk_usage(self.directory).free
 
+    def note(self, parts: SharedParts) -> None:  # noqa: B027 (most targets have no use for it)
+        """Take notice that bytes have been written, or that the file has been closed."""
+
+    def forget(self) -> None:  # noqa: B027 (as above)
+        """Keep no bytes for a later run: they have turned out to be wrong."""
+
     @abstractmethod
     def discard(self, file: FileIO, start: int, end: int) -> None:
         """Give up bytes that have been verified, where the file is not to stay."""
@@ -57,15 +65,22 @@ class FileTarget(Target):
 
     Args:
         path: Its path. A file that is there is overwritten.
+
+    Attributes:
+        path: The same.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path.parent)
-        self._path = path
+        self.path = path
 
     def open(self) -> FileIO:
         """Make the file, empty, for reading and writing."""
-        return self._path.open("w+b", buffering=0)
+        return self.path.open("w+b", buffering=0)
+
+    def present(self, size: int) -> int:  # noqa: ARG002 (here, whatever the size)
+        """Return how many bytes of a file of that size are there before the download starts."""
+        return 0
 
     def discard(self, file: FileIO, start: int, end: int) -> None:
         """Keep the bytes."""

@@ -1,0 +1,115 @@
+"""Downloads that a later run goes on with: large files, in the user's cache.
+
+They are in `$XDG_CACHE_HOME/aimodels-gen/partial/SHA256`: the content that has come so far, under
+the name that it gets in the store, `.notes` of what is missing, and `.lock`, which is held while a
+process downloads it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher.resumable import ResumableTarget
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+LEAST = 16 << 20  # bytes of a file whose download is worth keeping
+_KEPT_SECONDS = 7 * 24 * 3600
+
+
+class PartialFiles(ExitStack):
+    """The partial files of this run, locked until the end of the block. Not thread-safe."""
+
+    def __init__(self) -> None:
+        """Take the user's cache, as the XDG base directory specification has it."""
+        super().__init__()
+        self._held: dict[Path, int] = {}
+        self._root = cache_directory() / "partial"
+
+    def __enter__(self) -> Self:
+        """Remove what nobody has gone on with for a week."""
+        super().__enter__()
+        self.callback(self._release_all)
+        with suppress(OSError):
+            for directory in self._root.iterdir():
+                if time.time() - directory.stat().st_mtime > _KEPT_SECONDS:
+                    self._remove_unused(directory)
+        return self
+
+    def target(self, name: str, digest: str, size: int) -> ResumableTarget | None:
+        """Return where to download a file; None if it should be downloaded to another place.
+
+        That is so if it is small, another process downloads it, or the cache has no room for it.
+        """
+        if size < LEAST:
+            return None
+        directory = self._root / digest
+        try:
+            if not self._hold(directory):
+                return None
+            # The owner of an old file may come from another lock; one content is kept once.
+            for other in directory.iterdir():
+                if other.name not in {name, ".notes", ".lock"}:
+                    other.replace(directory / name)
+            made = ResumableTarget(directory / name, directory / ".notes")
+            if shutil.disk_usage(directory).free < size - made.present(size):
+                self._release(directory)
+                return None
+            os.utime(directory)
+        except OSError:  # a cache that cannot be written, or whose file system has no locks
+            self._release(directory)
+            return None
+        return made
+
+    def remove(self, path: Path) -> None:
+        """Remove a file that has been added to the store, if it is one of ours."""
+        directory = path.parent
+        if directory in self._held:
+            shutil.rmtree(directory, ignore_errors=True)
+            self._release(directory)
+
+    def _remove_unused(self, directory: Path) -> None:
+        if self._hold(directory):
+            shutil.rmtree(directory, ignore_errors=True)
+            self._release(directory)
+
+    def _hold(self, directory: Path) -> bool:
+        """Lock a directory, which is made if need be; return whether no other process has it."""
+        if directory in self._held:
+            return False
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = directory / ".lock"
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it may have removed it by now, with all that is next to it.
+            if not os.path.samestat(os.fstat(descriptor), lock.stat()):
+                raise FileNotFoundError
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._held[directory] = descriptor
+        return True
+
+    def _release(self, directory: Path) -> None:
+        if directory in self._held:
+            os.close(self._held.pop(directory))
+
+    def _release_all(self) -> None:
+        for directory in list(self._held):
+            self._release(directory)
+
+
+def cache_directory() -> Path:
+    """Return our directory in the user's cache."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    # A relative one is to be ignored.
+    base = Path(named) if named.startswith("/") else Path.home() / ".cache"
+    return base / "aimodels-gen"
