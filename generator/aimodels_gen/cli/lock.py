@@ -46,6 +46,7 @@ def command(  # noqa: PLR0913 - one for each option
     pin: PinKind | None,
     jobs: int | None,
     quiet: bool,
+    prefetch: bool,
 ) -> None:
     """Pin the models of a manifest and write them as Nix.
 
@@ -57,4 +58,4 @@ def command(  # noqa: PLR0913 - one for each option
     If a model fails, all that fail are reported, and neither lock nor outputs change.
     """
     options = Options(upgrade=None if upgrade else frozenset(names), pin=pin, jobs=jobs)
-    lock_and_write(manifest, options, Target(output, output_format), quiet=quiet)
+    lock_and_write(manifest, options, Target(output, output_format), quiet=quiet, prefetch=prefetch)

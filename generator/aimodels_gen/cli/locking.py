@@ -10,10 +10,12 @@ import click
 from aimodels_gen.atomic import Transaction, probe
 from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.outputs import plan
+from aimodels_gen.cli.prefetching import prefetch_models
 from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import summary
+from aimodels_gen.lock.layouts import advice
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.nix_arguments import render
 from aimodels_gen.lock.options import DEFAULT_JOBS, Options
@@ -74,6 +76,12 @@ def lock_options(function: F) -> F:
     for option in (
         click.option("-q", "--quiet", is_flag=True, help="Do not print the summary of changes."),
         click.option(
+            "--prefetch",
+            is_flag=True,
+            help="Then put the models whose pins have changed into the Nix store, as "
+            "`aimodels-gen prefetch` does.",
+        ),
+        click.option(
             "-j",
             "--jobs",
             type=click.IntRange(1, 64),
@@ -92,10 +100,13 @@ def lock_options(function: F) -> F:
     return function
 
 
-def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool) -> None:
+def lock_and_write(
+    path: Path, options: Options, target: Target, *, quiet: bool, prefetch: bool = False
+) -> None:
     """Bring the lock of the manifest at `path` up to date and write its renderings.
 
-    Lock and renderings change together, or none does.
+    Lock and renderings change together, or none does. `prefetch` then puts the models whose pins
+    have changed into the store.
     """
     console, stdout = Console(quiet=quiet), Stdout()
     lock_path = lock_file.path_for(path)
@@ -142,6 +153,16 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
         )
     elif changed or not any("unchanged" in line for line in lines):
         report(console, changed, writes)
+    if costs := advice(wanted, old, resolved.lock):
+        console.note(costs)
+    if prefetch:
+        _prefetch(old, resolved.lock, console)
+
+
+def _prefetch(old: Lock, new: Lock, console: Console) -> None:
+    """Put the models whose pins have changed into the store."""
+    changed = [model for model in new.models.values() if model != old.models.get(model.name)]
+    prefetch_models(changed, console, {*old.models, *new.models})
 
 
 def report(console: Console, changed: Sequence[Path], writes: Plan | None = None) -> None:

@@ -36,10 +36,11 @@ def command(  # noqa: PLR0913 - one for each option
     pin: PinKind | None,
     jobs: int | None,
     quiet: bool,
+    prefetch: bool,
 ) -> None:
     """Update pins to the newest commit of their ref.
 
     Without NAME: all models. Only what changed is transferred.
     """
     options = Options(upgrade=frozenset(names) or None, pin=pin, jobs=jobs)
-    lock_and_write(manifest, options, Target(output, output_format), quiet=quiet)
+    lock_and_write(manifest, options, Target(output, output_format), quiet=quiet, prefetch=prefetch)

@@ -98,14 +98,16 @@ def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
     with workspace() as directory, PartialFiles() as partials, log.redirected(report):
         output = directory / store_path.tree_name(tree.name, tree.identity())
         stored = StoredContent([tree.name])
+        resumable: list[Path] = []
 
         def target(path: Path, file: RemoteFile) -> FileTarget:
             if file.sha256 and file.size is not None:
                 if found := stored.find(file.sha256, file.path):
                     shutil.copyfile(found, path)
                     return PresentTarget(path)
-                kept = partials.target(path.name, file.sha256, file.size)
-                return kept or FileTarget(path)
+                if kept := partials.target(path.name, file.sha256, file.size):
+                    resumable.append(kept.path)
+                    return kept
             return FileTarget(path)
 
         def counter(total: int, count: int) -> RunProgress:
@@ -116,6 +118,8 @@ def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
         files = dict(_files(output, integrated=tree.integrate))
         size = sum(path.stat().st_size for path in files.values())
         fetched = FetchedTree(nar_sri(output), size, _mistaken(files))
+        for path in resumable:
+            partials.remove(path)
         if store.have_nix():
             report(f"{tree.name}: adding to the store")
             try:

@@ -55,7 +55,7 @@ class Prefetched:
         for name, paths in self.paths.items():
             counts = [
                 (sum(path in self.downloaded for path in paths), "downloaded"),
-                (sum(path in self.reused for path in paths), "taken from other paths of the store"),
+                (sum(path in self.reused for path in paths), "taken from other paths in the store"),
                 (sum(path not in self.added for path in paths), "there already"),
             ]
             words = ", ".join(f"{count} {what}" for count, what in counts if count)

@@ -78,6 +78,7 @@ class Entry:
 
     Attributes:
         pin: None where neither the model nor the defaults set it.
+        chooses_layout: whether the model or the defaults set the layout.
         fallbacks: where the same files are, too, in the order in which to ask.
     """
 
@@ -88,6 +89,7 @@ class Entry:
     layout: Layout = "copy"
     integration: Integration = field(default_factory=Integration)
     fallbacks: tuple[Source, ...] = ()
+    chooses_layout: bool = True
 
     def digest(self) -> str:
         """Return the sha256, in hex, of what decides which files a pin holds.

@@ -164,6 +164,7 @@ def _entry(name: str, table: ModelTable, defaults: DefaultsTable, place: Place) 
             _source(fallback, place.child("fallbacks", number))
             for number, fallback in enumerate(table.fallbacks, 1)
         ),
+        chooses_layout=(table.layout or defaults.layout) is not None,
     )
 
 

@@ -143,9 +143,11 @@ def add_roots(directory: Path, paths: Sequence[str]) -> None:
     """
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
+    kept: set[str] = set()
     for number, some in enumerate(_batches(paths), 1):
-        # The links after the first one are called NUMBER-2, NUMBER-3, …
         link = str(directory / str(number))
+        # As Nix calls them.
+        kept.update(f"{number}-{n}" if n > 1 else f"{number}" for n in range(1, len(some) + 1))
         done = _run("nix-store", "--add-root", link, "--indirect", "--realise", *some)
         if done.returncode != 0:
             reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
@@ -153,10 +155,9 @@ def add_roots(directory: Path, paths: Sequence[str]) -> None:
                 f"nix-store could not make roots in {directory}: {reason}",
                 "name another directory, one that is empty or was made by this command",
             )
-    kept = set(paths)
     for path in directory.iterdir():
-        target = str(path.readlink()) if path.is_symlink() else ""
-        if target.startswith(f"{store_dir()}/") and target not in kept:
+        ours = path.is_symlink() and str(path.readlink()).startswith(f"{store_dir()}/")
+        if ours and path.name not in kept:
             path.unlink()
 
 

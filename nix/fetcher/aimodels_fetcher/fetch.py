@@ -127,7 +127,8 @@ def fetch_tree(
         spec: What to fetch.
         out: Where to write it; removed when it fails, if it was not there before.
         connections: Maximum number of concurrent requests; None for `max_connections`.
-        target: Returns where to write a file that is to be at a path; it is moved there.
+        target: Returns where to write a file that is to be at a path: it is linked there, and
+            stays, or moved to another file system.
         progress: Called with the number of bytes and of files: returns what counts them; None for
             one that reports lines.
 
@@ -162,7 +163,7 @@ def fetch_tree(
 
             def moved(got: Verifier) -> None:
                 if made.path != path:
-                    shutil.move(made.path, path)
+                    _place(made.path, path)
                 verified(got)
                 counter.complete(path)
 
@@ -173,6 +174,13 @@ def fetch_tree(
         else:
             targets = [(file, layout.make_room(out, file.path)) for file in files]
             pool.run(starmap(download, targets))
+
+
+def _place(file: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(file)
+    except OSError:
+        shutil.move(file, path)
 
 
 def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from aimodels_fetcher.shared_parts import SharedParts
 
-_INTERVAL = 1.0  # seconds between two notes: what a process that is killed may lose
+# Between two notes: what a process that is killed may lose.
+_INTERVAL = 1.0  # seconds
+_WRITES = 8
 
 
 class PresentTarget(FileTarget):
@@ -70,6 +72,7 @@ class ResumableTarget(PresentTarget):
         self._noting = False
         self._lock = threading.Lock()
         self._noted = 0.0
+        self._writes = 0
 
     def parts(self, size: int) -> Parts:
         """Return the parts that are missing."""
@@ -93,9 +96,11 @@ class ResumableTarget(PresentTarget):
         try:
             if not self._noting or parts.size == UNKNOWN:
                 return
-            if parts.closed or time.monotonic() - self._noted >= _INTERVAL:
+            self._writes += 1
+            late = time.monotonic() - self._noted >= _INTERVAL
+            if late or self._writes >= _WRITES or parts.closed:
                 self._write(parts)
-                self._noted = time.monotonic()
+                self._noted, self._writes = time.monotonic(), 0
         except OSError:  # then a later run fetches more than it must
             self._notes.unlink(missing_ok=True)
         finally:
