@@ -111,7 +111,8 @@ class Session:
 
 def start(nix: NixEnv, directory: Path, home: Path, endpoint: str) -> Session:
     shims = Path(__file__).parent / "shims"
-    for name, shim in {"nix": "nix", "nix-store": "nix", "docker": "docker"}.items():
+    programs = ("nix", "nix-store", "nix-instantiate", "nix-collect-garbage")
+    for name, shim in {**dict.fromkeys(programs, "nix"), "docker": "docker"}.items():
         shutil.copy(shims / shim, home / "bin" / name)
     # The project of the guide is what the README's first lines are about, too.
     for block in blocks("docs/huggingface.md"):
