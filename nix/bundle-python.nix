@@ -5,10 +5,13 @@
   # Type
 
   ```
-  bundlePython :: String -> Path -> String
+  bundlePython :: [String] -> String -> Path -> String
   ```
 
   # Arguments
+
+  without
+  : Names of modules to leave out.
 
   name
   : What the store path is named after.
@@ -16,13 +19,15 @@
   path
   : The directory with `__main__.py`.
 */
-name: path:
+without: name: path:
 builtins.path {
   name = "ai-models-${name}";
   inherit path;
   filter =
     path: type:
-    builtins.match (if type == "directory" then "[a-z0-9_]*[a-z0-9]" else "[a-z0-9_]+[.]py") (
-      baseNameOf path
-    ) != null;
+    let
+      base = baseNameOf path;
+      pattern = if type == "directory" then "[a-z0-9_]*[a-z0-9]" else "[a-z0-9_]+[.]py";
+    in
+    builtins.match pattern base != null && builtins.all (module: base != "${module}.py") without;
 }

@@ -6,7 +6,41 @@ let
   # Builds run on the build platform, also when `pkgs` is for another one.
   inherit (pkgs.buildPackages or pkgs) cacert python3;
 
-  program = import ./bundle-python.nix "fetcher" ./fetcher;
+  fetcher = import ./bundle-python.nix [ ] "fetcher" ./fetcher;
+
+  # An entry does not depend on how files are downloaded: another release, in which only these modules have
+  # changed, does not copy the files of a model again.
+  assembler = import ./bundle-python.nix [
+    "active_upstream"
+    "body"
+    "coding"
+    "concurrency"
+    "connections"
+    "content_hashes"
+    "deadlines"
+    "documents"
+    "download"
+    "fetch"
+    "framing"
+    "http_client"
+    "job_queue"
+    "links"
+    "partial_file"
+    "peek"
+    "peer_connections"
+    "progress"
+    "range_download"
+    "redirects"
+    "response"
+    "resumable"
+    "retry"
+    "shared_parts"
+    "targets"
+    "upstreams"
+    "verification"
+    "worker_pool"
+    "workers"
+  ] "assembler" ./fetcher;
 in
 {
   /**
@@ -41,7 +75,11 @@ in
         (map (source: source.spec null) sources)
       ];
     in
-    spec: {
+    spec:
+    let
+      program = if spec.mode == "assemble" then assembler else fetcher;
+    in
+    {
       spec = toJSON spec;
       # A listing of thousands of files does not fit into an environment variable. nixpkgs can be
       # configured to default to structured attributes, which have no passAsFile.

@@ -57,7 +57,7 @@ let
     } ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`"
   ) (lib.filterAttrs (_cacheName: names: builtins.length names > 1) byCacheName);
 
-  linker = import ../bundle-python.nix "linker" ../linker;
+  linker = import ../bundle-python.nix [ ] "linker" ../linker;
 in
 {
   /**

@@ -108,7 +108,12 @@ class Parts:
     def missing(self) -> list[tuple[int, int]]:
         """The gaps: what is not there yet, whether a worker has taken it or not."""
         taken = [(part.at, part.end) for part in self._taken if part.left]
-        return sorted([*self._missing, *taken])
+        gaps: list[tuple[int, int]] = []
+        for start, end in sorted([*self._missing, *taken]):
+            if gaps and gaps[-1][1] == start:
+                start = gaps.pop()[0]  # noqa: PLW2901 (they are one gap)
+            gaps.append((start, end))
+        return gaps
 
     @property
     def frontier(self) -> int:
