@@ -104,9 +104,15 @@ def test_notes_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_is_only_verified(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
-    target = PresentTarget(tmp_path / "x")
+    target = PresentTarget(tmp_path / "y", tmp_path / "x")
     assert target.present(3) == 3
-    assert PartialFile(target, 3).parts.complete
+    with closing(PartialFile(target, 3)) as file:
+        assert file.parts.complete
+        file.open()
+    assert (tmp_path / "y").read_bytes() == b"abc"
     target.forget()
     assert target.parts(3).missing == [(0, 3)]
-    assert PresentTarget(tmp_path / "x").parts(4).missing == [(0, 4)]
+    target.open().close()
+    assert (tmp_path / "y").read_bytes() == b""
+    assert PresentTarget(tmp_path / "y", tmp_path / "x").parts(4).missing == [(0, 4)]
+    assert PresentTarget(tmp_path / "y", tmp_path / "none").parts(4).missing == [(0, 4)]

@@ -161,8 +161,9 @@ def lock_and_write(
 
 def _prefetch(old: Lock, new: Lock, console: Console) -> None:
     """Put the models whose pins have changed into the store."""
-    changed = [model for model in new.models.values() if model != old.models.get(model.name)]
-    prefetch_models(changed, console, {*old.models, *new.models})
+    models = tuple(new.models.values())
+    changed = [model for model in models if model != old.models.get(model.name)]
+    prefetch_models(changed, console, (*models, *old.models.values()))
 
 
 def report(console: Console, changed: Sequence[Path], writes: Plan | None = None) -> None:

@@ -37,4 +37,4 @@ def command(*, names: tuple[str, ...], manifest: Path, root: Path | None, quiet:
         hint = f"it has {', '.join(sorted(lock.models)) or 'no models'}"
         raise AimodelsError(f"{path} has no model named {', '.join(unknown)}", hint)
     wanted = [lock.models[name] for name in names or sorted(lock.models)]
-    result(prefetch_models(wanted, Console(quiet=quiet), lock.models, root))
+    result(prefetch_models(wanted, Console(quiet=quiet), tuple(lock.models.values()), root))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from aimodels_gen.cli.console import Console
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def prefetch_models(
     models: Sequence[LockedModel],
     console: Console,
-    names: Collection[str] = (),
+    known: Sequence[LockedModel] = (),
     root: Path | None = None,
 ) -> str:
     """Prefetch models, with a summary; return the store paths that were added, one a line.
@@ -25,14 +25,14 @@ def prefetch_models(
     Args:
         models: What to prefetch.
         console: Where to report.
-        names: Of other models whose entries may have the same files.
+        known: Other pins, new and old, whose files may be the same.
         root: The directory of links that keep the store paths.
     """
     from aimodels_gen.lock.prefetch import prefetch  # noqa: PLC0415 - slow to import
     from aimodels_gen.nix import store, store_path  # noqa: PLC0415
 
     try:
-        done = prefetch(models, console.status, console.warn, console.progress, names)
+        done = prefetch(models, console.status, console.warn, console.progress, known)
         if root is not None:
             for name, paths in done.paths.items():
                 store.add_roots(root / store_path.sanitize(name), paths)

@@ -102,9 +102,8 @@ def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
 
         def target(path: Path, file: RemoteFile) -> FileTarget:
             if file.sha256 and file.size is not None:
-                if found := stored.find(file.sha256, file.path):
-                    shutil.copyfile(found, path)
-                    return PresentTarget(path)
+                if found := stored.file(file.sha256, file.path):
+                    return PresentTarget(path, found)
                 if kept := partials.target(path.name, file.sha256, file.size):
                     resumable.append(kept.path)
                     return kept

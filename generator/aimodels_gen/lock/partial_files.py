@@ -54,10 +54,10 @@ class PartialFiles(ExitStack):
         try:
             if not self._hold(directory):
                 return None
-            # The owner of an old file may come from another lock; one content is kept once.
+            # It may have been downloaded for a file of another name.
             for other in directory.iterdir():
-                if other.name not in {name, ".notes", ".lock"}:
-                    other.replace(directory / name)
+                if not other.name.startswith(".") and not (directory / name).exists():
+                    other.rename(directory / name)
             made = ResumableTarget(directory / name, directory / ".notes")
             if shutil.disk_usage(directory).free < size - made.present(size):
                 self._release(directory)
@@ -110,6 +110,6 @@ class PartialFiles(ExitStack):
 def cache_directory() -> Path:
     """Return our directory in the user's cache."""
     named = os.environ.get("XDG_CACHE_HOME", "")
-    # A relative one is to be ignored.
-    base = Path(named) if named.startswith("/") else Path.home() / ".cache"
-    return base / "aimodels-gen"
+    # A relative one is to be ignored. Without a home, nothing can be written there.
+    base = named if named.startswith("/") else os.path.expanduser("~/.cache")  # noqa: PTH111 (needs no home)
+    return Path(base, "aimodels-gen").absolute()

@@ -40,8 +40,8 @@ class Prefetched:
     """
 
     paths: Mapping[str, Sequence[str]]
-    reused: Sequence[str] = ()
-    downloaded: Sequence[str] = ()
+    reused: Collection[str] = ()
+    downloaded: Collection[str] = ()
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -52,11 +52,12 @@ class Prefetched:
     def summary(self) -> list[str]:
         """Return a line for each model: how many of its paths came from where."""
         lines = []
+        new = {*self.reused, *self.downloaded}
         for name, paths in self.paths.items():
             counts = [
                 (sum(path in self.downloaded for path in paths), "downloaded"),
                 (sum(path in self.reused for path in paths), "taken from other paths in the store"),
-                (sum(path not in self.added for path in paths), "there already"),
+                (sum(path not in new for path in paths), "there already"),
             ]
             words = ", ".join(f"{count} {what}" for count, what in counts if count)
             lines.append(f"{name}  {counted(len(paths), 'path')}: {words or 'nothing to do'}")
@@ -70,9 +71,9 @@ class _Run:
     report: Report
     warn: Report
     progress: Report
-    names: Collection[str]
-    reused: list[str] = field(default_factory=list)
-    downloaded: list[str] = field(default_factory=list)
+    known: Sequence[LockedModel]
+    reused: set[str] = field(default_factory=set)
+    downloaded: set[str] = field(default_factory=set)
 
 
 def prefetch(
@@ -80,7 +81,7 @@ def prefetch(
     report: Report = lambda _: None,
     warn: Report = lambda _: None,
     progress: Report = lambda _: None,
-    names: Collection[str] = (),
+    known: Sequence[LockedModel] = (),
 ) -> Prefetched:
     """Put what the store lacks of these models into it.
 
@@ -93,7 +94,7 @@ def prefetch(
         report: Receives short lines about what is under way.
         warn: Receives what the reader should know.
         progress: Receives lines that say how far the downloads are.
-        names: Of other models whose entries may have the same files.
+        known: Other pins, new and old, whose files may be the same.
 
     Raises:
         StoreError: there is no Nix, or it refused, or a source now has other bytes than are pinned.
@@ -105,7 +106,7 @@ def prefetch(
     found = {model.name: dict(_paths(model)) for model in models}
     items = {path: item for paths in found.values() for path, item in paths.items()}
     absent = store.missing(list(items))
-    run = _Run(report, warn, progress, {*names, *found})
+    run = _Run(report, warn, progress, [*models, *known])
     files = {
         path: item
         for path, item in items.items()
@@ -119,7 +120,7 @@ def prefetch(
     files = _reuse(files, run) if files else {}
     if files or trees:
         _download(files, trees, run)
-        run.downloaded += [path for model in trees for path in found[model.name]]
+        run.downloaded.update(path for model in trees for path in found[model.name])
     paths = {name: tuple(paths) for name, paths in found.items()}
     return Prefetched(paths, run.reused, run.downloaded)
 
@@ -139,13 +140,19 @@ def _paths(model: LockedModel) -> Iterator[tuple[str, PinnedFile | None]]:
 
 def _reuse(files: Mapping[str, PinnedFile], run: _Run) -> dict[str, PinnedFile]:
     """Take from the store what it has under other paths; return the files that it lacks."""
-    stored = StoredContent(run.names)
-    located = {
-        path: found
-        for path, file in files.items()
-        if (found := stored.find(sri_to_hex(file.pin.hash), file.path))
-    }
-    _take({path: (found, files[path]) for path, found in located.items()}, run)
+    stored = StoredContent(model.name for model in run.known)
+    renamed: dict[str, set[str]] = {}
+    for model in run.known:
+        for path, item in _paths(model):
+            if item and path not in files:
+                renamed.setdefault(item.pin.hash, set()).add(path)
+    located: dict[str, tuple[Path, PinnedFile]] = {}
+    for path, file in files.items():
+        others = (Path(other) for other in renamed.get(file.pin.hash, ()))
+        found = stored.blob(sri_to_hex(file.pin.hash)) or next(filter(Path.is_file, others), None)
+        if found:
+            located[path] = found, file
+    _take(located, run)
     return {path: file for path, file in files.items() if path not in run.reused}
 
 
@@ -160,7 +167,7 @@ def _take(files: Mapping[str, tuple[Path, PinnedFile]], run: _Run) -> None:
             continue
         run.report(f"{file.model}: taking {counted(len(batch), 'file')} from the store")
         there = store.add_stored(batch)
-        run.reused += there
+        run.reused |= there
         for one in batch:
             if one.path not in there:
                 run.warn(f"{one.file} is damaged or was removed; downloading {one.name} instead")
@@ -177,7 +184,7 @@ def _download(files: Mapping[str, PinnedFile], trees: Sequence[LockedModel], run
     with log.redirected(run.report, run.warn), Clients(sources, run.warn) as clients:
         if files:
             fetch_files([files[path] for path in first.values()], clients, run.report, run.progress)
-            run.downloaded += first.values()
+            run.downloaded.update(first.values())
             others = {path: file for path, file in files.items() if path not in run.downloaded}
             _take({path: (Path(first[f.pin.hash]), f) for path, f in others.items()}, run)
         for model in trees:

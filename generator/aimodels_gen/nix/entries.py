@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
 _HASH = 33  # characters of a store path's name before the name of what it is, a dash included
-_SUFFIX = re.compile(r"-[0-9a-f]{7}")
+_SUFFIX = -8  # where that of a tree begins
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _HUB = "hub"
 
@@ -27,51 +27,50 @@ class StoredContent:
     """Files of the store by their content, of entries that may have what is wanted.
 
     Entries are those that bear the names of models, and those that a root keeps, such as a `result`
-    link. Finding them reads the names in the store once (0.1 seconds for 100,000 paths), and looks
+    link. Finding them reads the names in the store once (0.2 seconds for 100,000 paths), and looks
     into those that fit: to look into each path would take minutes on a slow disk.
     """
 
     def __init__(self, models: Iterable[str]) -> None:
         """Find the entries of these models, or none where there is no Nix."""
-        self._blobs: dict[str, Path] = {}
+        self._blobs: dict[str, list[Path]] = {}
         if store.have_nix():
             names = {store_path.sanitize(model) for model in models}
             for entry in dict.fromkeys([*_named(names), *_rooted()]):
-                self._blobs.update(_blobs(entry))
+                for blob in _blobs(entry):
+                    self._blobs.setdefault(blob.name, []).append(blob)
 
-    def find(self, digest: str, path: str) -> Path | None:
-        """Return where the store says that it has this content; nothing has been verified.
+    def blob(self, digest: str) -> Path | None:
+        """Return where an entry has the content of this sha256 in hex; it has not been verified."""
+        return next(filter(None, map(_file, self._blobs.get(digest, ()))), None)
 
-        Args:
-            digest: Its sha256 in hex.
-            path: Where the model has it: a `files` pin of the same model may be in the store.
-        """
+    def file(self, digest: str, path: str) -> Path | None:
+        """Return the same, or where the store has the file of that path of a `files` pin."""
         name = store_path.file_name(path)
         flat = store_path.store_path("flat", hex_to_sri(digest), name, store.store_dir())
-        return _file(self._blobs.get(digest)) or _file(Path(flat))
+        return self.blob(digest) or _file(Path(flat))
 
 
-def _blobs(entry: Path) -> Iterator[tuple[str, Path]]:
+def _blobs(entry: Path) -> list[Path]:
+    """Return the blobs of an entry; the name of each is the sha256 of its content."""
     directory = entry / "blobs"
     try:
-        # A name is the sha256 of the content, whatever the layout.
-        names = [name for name in os.listdir(directory) if _DIGEST.fullmatch(name)]  # noqa: PTH208 (there can be many)
+        names = os.listdir(directory)  # noqa: PTH208 (there can be many)
     except OSError:  # it is something else, or gone by now
-        return
-    yield from ((name, directory / name) for name in names)
+        return []
+    return [directory / name for name in names if _DIGEST.fullmatch(name)]
 
 
 def _named(names: Collection[str]) -> Iterator[Path]:
     directory = store.store_dir()
     try:
-        with os.scandir(directory) as paths:
-            for path in paths:
-                name = path.name[_HASH:]
-                if name in names or (_SUFFIX.fullmatch(name[-8:]) and name[:-8] in names):
-                    yield Path(path.path)
+        paths = os.listdir(directory)  # noqa: PTH208 (there are many)
     except OSError:
         # There is no store yet, or it can be searched by nobody but Nix.
         return
+    for path in paths:
+        if path[_HASH:] in names or (path[_SUFFIX:][:1] == "-" and path[_HASH:_SUFFIX] in names):
+            yield Path(directory, path)
 
 
 def _rooted() -> Iterator[Path]:
@@ -90,8 +89,8 @@ def _rooted() -> Iterator[Path]:
                 continue
 
 
-def _file(path: Path | None) -> Path | None:
-    """Return a file of the store, behind the link of an entry that has been linked together."""
-    found = Path(os.path.realpath(path)) if path else None
-    inside = found and str(found).startswith(f"{store.store_dir()}/")
-    return found if found and inside and found.is_file() else None
+def _file(path: Path) -> Path | None:
+    """Return a file of the store, to which a blob of an entry may be a link."""
+    found = os.path.realpath(path)
+    inside = found.startswith(f"{store.store_dir()}/")
+    return Path(found) if inside and os.path.isfile(found) else None  # noqa: PTH113 (a string)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FULL = ("No space left on device", "Disk quota exceeded")
+_SPACE = "free some space (nix-collect-garbage -d), then run it again"
 _STATE_DIR = "/nix/var/nix"
 # Of one command: the system bounds the length of its line.
 _ARGUMENTS = 1000
@@ -81,7 +82,7 @@ def add(kind: Kind, files: Sequence[tuple[Path, str]]) -> None:
             reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
             hint = "check that you may use the store: `nix-store --verify-path` on any path in it"
             if any(words in reason for words in _FULL):
-                hint = "free some space (nix-collect-garbage -d), then run it again"
+                hint = _SPACE
             raise StoreError(f"nix-store could not add {names}: {reason}", hint)
         for (path, sri), added in zip(some, done.stdout.splitlines(), strict=True):
             expected = store_path.store_path(kind, sri, path.name, str(Path(added).parent))
@@ -97,7 +98,7 @@ def add_stored(files: Sequence[StoredFile]) -> set[str]:
     What is damaged, or not there any more, is left out.
 
     Raises:
-        StoreError: Nix cannot be asked.
+        StoreError: The store is full.
     """
     if not files:
         return set()
@@ -112,6 +113,8 @@ def add_stored(files: Sequence[StoredFile]) -> set[str]:
     )
     if done.returncode == 0:
         return set(json.loads(done.stdout))
+    if any(words in done.stderr for words in _FULL):
+        raise StoreError(f"the disk is full: {store_dir()} has no room for more", _SPACE)
     if len(files) == 1:
         return set()
     middle = len(files) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -22,19 +23,25 @@ _WRITES = 8
 
 
 class PresentTarget(FileTarget):
-    """A file that is there and only has to be verified. If it is wrong, it is downloaded.
+    """A file that is copied and verified. If it is wrong, it is downloaded.
 
     Args:
-        path: Its path; it may be overwritten.
+        path: Where it is to be.
+        source: Where it is, perhaps.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: Path) -> None:
         super().__init__(path)
+        self._source = source
         self._kept = True
 
     def open(self) -> FileIO:
         """Open the file for reading and writing: as it is, or empty."""
-        return self.path.open("r+b", buffering=0) if self._kept else super().open()
+        if not self._kept:
+            return super().open()
+        if self._source != self.path:
+            shutil.copyfile(self._source, self.path)
+        return self.path.open("r+b", buffering=0)
 
     def parts(self, size: int) -> Parts:
         """Return the parts that are missing."""
@@ -52,7 +59,10 @@ class PresentTarget(FileTarget):
         self._kept = False
 
     def _missing(self, size: int) -> list[tuple[int, int]] | None:
-        return [] if self.path.stat().st_size == size else None
+        try:
+            return [] if self._source.stat().st_size == size else None
+        except OSError:
+            return None
 
 
 class ResumableTarget(PresentTarget):
@@ -67,7 +77,7 @@ class ResumableTarget(PresentTarget):
     """
 
     def __init__(self, path: Path, notes: Path) -> None:
-        super().__init__(path)
+        super().__init__(path, path)
         self._notes = notes
         self._noting = False
         self._lock = threading.Lock()

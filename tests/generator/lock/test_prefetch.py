@@ -364,6 +364,18 @@ def test_where_the_content_is(
     assert content(hub) == 0
 
 
+def test_a_file_that_is_renamed_upstream(
+    hub: Hub, hub_project: Project, host_store: NixEnv, repo: Repo
+) -> None:
+    """It is in the store under its old name, which no entry was built of."""
+    assert host_store
+    hub_project.ok("lock", "--prefetch")
+    repo.commit({"renamed.safetensors": WEIGHTS})
+    hub.clear()
+    hub_project.ok("update", "--prefetch")
+    assert content(hub) == 0
+
+
 def test_a_tree_takes_weights_from_the_store(
     hub: Hub, hub_project: Project, host_store: NixEnv, repo: Repo
 ) -> None:
