@@ -15,6 +15,7 @@ from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.lock.fetch import workspace
+from aimodels_gen.lock.kept_content import KeptContent
 from aimodels_gen.lock.model import FilesPin
 from aimodels_gen.net.contents import mistaken, warning
 from aimodels_gen.net.pool import results
@@ -209,7 +210,12 @@ class HashCompleter:
         connections = max_connections() if self.jobs is None else self.jobs
         with workspace() as scratch:
             return hash_contents(
-                unread, scratch, connections, arrived=progress.arrived, done=progress.hashed
+                unread,
+                scratch,
+                connections,
+                arrived=progress.arrived,
+                done=progress.hashed,
+                keeper=KeptContent(scratch),
             )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aimodels_fetcher.digests import Verifier
     from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_fetcher.targets import Target
     from aimodels_fetcher.upstreams import Upstreams
     from aimodels_fetcher.workers import Job
 
@@ -38,13 +39,28 @@ class Unread:
     examine: Callable[[bytes], None] = lambda _: None
 
 
-def hash_contents(
+class Keeper:
+    """Keeps the content of some files; this one of none."""
+
+    def target(self, file: RemoteFile) -> Target | None:  # noqa: ARG002 (for others)
+        """Return where to write a file, None if it is only to be hashed."""
+        return None
+
+    def verified(self, target: Target, file: RemoteFile) -> None:
+        """Take a file that is whole, and what is known of it now; called by any thread."""
+
+
+_HASHING_ONLY = Keeper()
+
+
+def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
     files: Sequence[Unread],
     scratch: Path,
     connections: int,
     *,
     arrived: Callable[[int], None] = lambda _: None,
     done: Callable[[], None] = lambda: None,
+    keeper: Keeper = _HASHING_ONLY,
 ) -> list[RemoteFile | AimodelsError]:
     """Download files, and return each with its size and sha256, or why there is none.
 
@@ -59,6 +75,7 @@ def hash_contents(
         arrived: Called with the number of bytes whenever some have arrived, by one thread at a
             time. A negative number takes back what has to be fetched again.
         done: Called whenever a file is done or has failed, by one thread at a time.
+        keeper: Keeps some of the content.
 
     Returns:
         As many results, in the order of the files.
@@ -66,7 +83,7 @@ def hash_contents(
     Raises:
         Exception: Whatever is not about one file.
     """
-    target = ScratchTarget(scratch)
+    scratch_target = ScratchTarget(scratch)
     pool = WorkerPool(connections, ByteCounter(arrived))
     results: dict[int, RemoteFile | AimodelsError] = {}
     numbers: dict[Job, int] = {}
@@ -78,11 +95,15 @@ def hash_contents(
             done()
 
     def download(number: int, unread: Unread) -> Download:
+        place = keeper.target(unread.file) or scratch_target
+
         def verified(got: Verifier) -> None:
             unread.examine(got.beginning)
-            finish(number, replace(unread.file, sha256=got.sha256, size=got.size))
+            found = replace(unread.file, sha256=got.sha256, size=got.size)
+            keeper.verified(place, found)
+            finish(number, found)
 
-        return Download(unread.file, unread.upstreams, target, pool, verified)
+        return Download(unread.file, unread.upstreams, place, pool, verified)
 
     def downloads() -> Iterator[Download]:
         for number, unread in enumerate(files):
