@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import fetch, log
-from aimodels_fetcher.digests import BEGINNING
+from aimodels_fetcher.digests import BEGINNING, sri_to_hex
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.resumable import PresentTarget
 from aimodels_fetcher.spec import FileSpec, TreeSpec
@@ -117,14 +117,14 @@ def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
         files = dict(_files(output, integrated=tree.integrate))
         size = sum(path.stat().st_size for path in files.values())
         fetched = FetchedTree(nar_sri(output), size, _mistaken(files))
-        for path in resumable:
-            partials.remove(path)
         if store.have_nix():
             report(f"{tree.name}: adding to the store")
             try:
                 store.add("recursive", [(output, fetched.hash)])
             except StoreError as error:
                 return replace(fetched, not_stored=error)
+        for path in resumable:
+            partials.remove(path)
     return fetched
 
 
@@ -168,8 +168,12 @@ def fetch_files(
         total = sum(file.pin.size for file in files)
         counts = Counter(file.model for file in files)
         counter = RunProgress(total, counts, progress, lambda path: wanted[path].model)
+        present = sum(
+            partials.present(output.name, sri_to_hex(file.pin.hash), file.pin.size)
+            for output, file in wanted.items()
+        )
         try:
-            fetch.fetch_files(specs, batch.add, target=target, progress=counter)
+            fetch.fetch_files(specs, batch.add, target=target, progress=counter, present=present)
         except FetchError:
             batch.store()  # what is whole need not be downloaded again
             raise

@@ -25,7 +25,10 @@ _KEPT_SECONDS = 7 * 24 * 3600
 
 
 class PartialFiles(ExitStack):
-    """The partial files of this run, locked until the end of the block. Not thread-safe."""
+    """The partial files of this run, locked until the end of the block.
+
+    One thread at a time may ask for targets, another one may remove files at the same time.
+    """
 
     def __init__(self) -> None:
         """Take the user's cache, as the XDG base directory specification has it."""
@@ -67,6 +70,11 @@ class PartialFiles(ExitStack):
             self._release(directory)
             return None
         return made
+
+    def present(self, name: str, digest: str, size: int) -> int:
+        """Return how many bytes of a file an earlier run has left."""
+        directory = self._root / digest
+        return ResumableTarget(directory / name, directory / ".notes").present(size)
 
     def remove(self, path: Path) -> None:
         """Remove a file that has been added to the store, if it is one of ours."""
@@ -110,6 +118,8 @@ class PartialFiles(ExitStack):
 def cache_directory() -> Path:
     """Return our directory in the user's cache."""
     named = os.environ.get("XDG_CACHE_HOME", "")
-    # A relative one is to be ignored. Without a home, nothing can be written there.
-    base = named if named.startswith("/") else os.path.expanduser("~/.cache")  # noqa: PTH111 (needs no home)
-    return Path(base, "aimodels-gen").absolute()
+    if not named.startswith("/"):  # a relative one is to be ignored
+        named = os.path.expanduser("~/.cache")  # noqa: PTH111 (a user may have no home)
+    if not named.startswith("/"):
+        named = os.devnull  # where nothing can be made
+    return Path(named, "aimodels-gen")

@@ -51,12 +51,14 @@ def fetch_file(spec: FileSpec, out: Path, connections: int | None = None) -> Non
     fetch_files([(spec, out)], connections=connections)
 
 
-def fetch_files(
+def fetch_files(  # noqa: PLR0913 (what goes where, and who is told)
     wanted: Sequence[tuple[FileSpec, Path]],
     done: Callable[[Path], None] = lambda _: None,
     connections: int | None = None,
     target: MakeTarget = make_target,
     progress: Progress | None = None,
+    *,
+    present: int = 0,
 ) -> None:
     """Write pinned files, each to its path.
 
@@ -69,6 +71,7 @@ def fetch_files(
         target: Returns where to write a file that is to be at a path; `done` is called with the
             path of the target.
         progress: Counts the bytes; None for one that reports lines.
+        present: Bytes that are there already, for which no space is needed.
 
     Raises:
         FetchError: The first failure.
@@ -78,7 +81,8 @@ def fetch_files(
         (RemoteFile(spec.path, spec.size, sri_to_hex(spec.hash)), spec.sources, path)
         for spec, path in wanted
     ]
-    check_space((path.parent, remote.size or 0) for remote, _, path in files)
+    needed = [(path.parent, remote.size or 0) for remote, _, path in files]
+    check_space([*needed, *((parent, -present) for parent, _ in needed[:1])])
     known_upstreams: list[tuple[tuple[Source, ...], Upstreams]] = []
 
     def upstreams(sources: tuple[Source, ...]) -> Upstreams:

@@ -286,15 +286,18 @@ def test_old_downloads_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
         assert parts() == []
 
 
+@pytest.mark.parametrize("where", [os.devnull, ""])
 def test_a_cache_that_cannot_be_written(
-    hub: Hub, hub_project: Project, host_store: NixEnv, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, hub_project: Project, host_store: NixEnv, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     assert host_store
     hub.add_repo("org/name", {"model.safetensors": BIG}, lfs=LFS)
     hub_project.write(MANIFEST)
     hub_project.ok("lock")
-    monkeypatch.setenv("XDG_CACHE_HOME", os.devnull)
+    monkeypatch.setenv("XDG_CACHE_HOME", where)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
     assert len(hub_project.ok("prefetch").split()) == 1
+    assert not (hub_project.dir / "~").exists()
 
 
 def test_many_small_files_are_added_at_once(
