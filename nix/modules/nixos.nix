@@ -171,11 +171,12 @@ in
           description = "Links to AI models in the Nix store";
           wantedBy = [ (if isRemote then "multi-user.target" else "sysinit.target") ];
           requiredBy = [ "sysinit-reactivation.target" ];
+          # Of file systems that are not declared, too: at shutdown, they are unmounted later.
           after = [
+            (if isRemote then "remote-fs.target" else "local-fs.target")
             "systemd-tmpfiles-setup.service"
             "systemd-tmpfiles-resetup.service"
-          ]
-          ++ lib.optional isRemote "remote-fs.target";
+          ];
           before = [
             "sysinit-reactivation.target"
             "shutdown.target"

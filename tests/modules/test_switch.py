@@ -10,7 +10,7 @@ import pytest
 
 from modules import helpers
 from modules.helpers import DIRECTORY, Configurations, content, download
-from support.modules import system
+from support.modules import entry, system
 
 if TYPE_CHECKING:
     from modules.conftest import Install
@@ -79,6 +79,40 @@ def test_another_cache(install: Install, systems: Configurations) -> None:
             machine.switch(systems(a="1"))
             assert found(machine) == {"a": "1", "mine": "mine"}
             assert found(machine, "/srv/hf") == {}
+
+
+def test_to_the_network_and_back(install: Install, systems: Configurations) -> None:
+    local, remote = (
+        systems.of(
+            f"""{{
+              services.ai-models = {{
+                enable = true;
+                models.a.package = {entry("a")};
+                {settings}
+              }};
+              fileSystems."/srv/net" = {{
+                mountPoint = "/srv/net";
+                device = "tmpfs";
+                fsType = "tmpfs";
+                options = [ "_netdev" ];
+              }};
+            }}"""
+        )
+        for settings in ("", 'integration.huggingface.cacheDir = "/srv/net/hf";')
+    )
+    machine = install(local)
+    machine.path("/etc/fstab").write_text("tmpfs /srv/net tmpfs _netdev 0 0\n")
+
+    def linked() -> list[str]:
+        return machine.run("find", "/srv", "/var/cache", "-name", "models--*").stdout.split()
+
+    with machine.booted():
+        for _ in range(2):
+            machine.switch(remote)
+            assert linked() == ["/srv/net/hf/hub/models--org--a"]
+            machine.switch(local)
+            assert linked() == [f"{CACHE}/hub/models--org--a"]
+        assert "error" not in machine.log("ai-models")
 
 
 def test_another_mode(install: Install, systems: Configurations) -> None:
