@@ -24,8 +24,7 @@ let
   ];
 
   split = separator: text: lib.filter (part: part != "") (lib.splitString separator text);
-  normalize =
-    path: "/" + lib.concatStringsSep "/" (lib.filter (part: part != ".") (split "/" path));
+  normalize = path: "/" + lib.concatStringsSep "/" (lib.filter (part: part != ".") (split "/" path));
   isAbove = point: path: point == "/" || lib.hasPrefix "${point}/" "${path}/";
 
   # Whether a unit starts with the network or after it, and not early at boot.
@@ -110,9 +109,9 @@ let
 
   isRemote =
     before: path:
-    lib.any (
-      each: each.isNetwork || lib.any (isRemote (before ++ [ each.point ])) each.needs
-    ) (mountsOf before path);
+    lib.any (each: each.isNetwork || lib.any (isRemote (before ++ [ each.point ])) each.needs) (
+      mountsOf before path
+    );
 in
 {
   /**

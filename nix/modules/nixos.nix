@@ -38,12 +38,10 @@ let
   access = if forPrograms then "2775" else "0755";
 
   # With the colons, existing directories keep mode and owner.
-  directories =
-    map (directory: "d ${quoted directory} :${access} :${hf.user} :${hf.group} - -")
-      [
-        cacheDir
-        hub
-      ];
+  directories = map (directory: "d ${quoted directory} :${access} :${hf.user} :${hf.group} - -") [
+    cacheDir
+    hub
+  ];
 
   isBelowProtected = lib.any (directory: lib.hasPrefix directory "${cacheDir}/") [
     "/boot/"
@@ -186,7 +184,7 @@ in
           unitConfig = {
             DefaultDependencies = isRemote;
           }
-          # Only of mounts that are known not to need the network.
+          # Of the mounts that are declared: others may need the network.
           // lib.optionalAttrs (mountPoints != [ ]) { RequiresMountsFor = map quoted mountPoints; };
           reloadIfChanged = true;
           serviceConfig = import ./hardening.nix // {

@@ -14,11 +14,13 @@ let
   directory = "ai-models-token";
 
   # As systemd wants paths of credentials.
-  path = "/" + lib.concatStringsSep "/" (
-    lib.filter (part: part != "" && part != ".") (lib.splitString "/" file)
-  );
+  path =
+    "/"
+    + lib.concatStringsSep "/" (
+      lib.filter (part: part != "" && part != ".") (lib.splitString "/" file)
+    );
 
-  # Of systemd, which does not log the name of the file.
+  # The exit status for systemd's errors with the file, whose path it does not log.
   noCredentials = "243";
 
   explain = pkgs.writeShellScript "ai-models-token-explain" ''

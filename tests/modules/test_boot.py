@@ -236,6 +236,7 @@ def test_a_cache_on_the_network(install: Install, store: NixEnv, there: bool) ->
               services.ai-models.integration.huggingface = {{
                 cacheDir = "/srv/net/hf";
                 user = "hf";
+                mode = "directory";
               }};
             }}""",
             NETWORK_DISK,
@@ -249,6 +250,9 @@ def test_a_cache_on_the_network(install: Install, store: NixEnv, there: bool) ->
         assert (machine.state("ai-models") == "active") == there
         found = machine.run("find", "/srv/net", "-name", "models--*", "-user", "hf").stdout
         assert found == ("/srv/net/hf/hub/models--org--one\n" if there else "")
+        if there:
+            modes = machine.run("stat", "--format=%a %U", "/srv/net/hf", "/srv/net/hf/hub").stdout
+            assert modes == "2775 hf\n" * 2
     # Nothing is below the mount point.
     assert names(machine.path("/srv/net")) == []
 
