@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AimodelsError",
     "CombinedError",
+    "InvalidManifestError",
     "LockError",
     "ManifestError",
     "SourceError",
@@ -49,5 +50,10 @@ class CombinedError(AimodelsError):
 
     def __init__(self, failures: Sequence[AimodelsError]) -> None:
         """Keep every failure, in the manifest's order."""
-        super().__init__("; ".join(failure.message for failure in failures))
+        first = next((failure.hint for failure in failures if failure.hint), None)
+        super().__init__("; ".join(failure.message for failure in failures), first)
         self.failures = tuple(failures)
+
+
+class InvalidManifestError(ManifestError, CombinedError):
+    """Several models of models.toml are wrong: all are reported."""

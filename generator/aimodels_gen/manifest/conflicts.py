@@ -73,6 +73,8 @@ def _together(first: Entry, others: Sequence[Entry]) -> str | None:
     patterns = [entry.filters.include for entry in (first, *others)]
     if not same:
         return None
+    if len(set(patterns)) == 1:
+        return "the same files"
     if None in patterns:
         return "no include"
     found = dict.fromkeys(pattern for one in patterns for pattern in one or ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.wording import joined
-from aimodels_gen.errors import AimodelsError, CombinedError, ManifestError
+from aimodels_gen.errors import AimodelsError, InvalidManifestError, ManifestError
 from aimodels_gen.manifest import dotted_names, pasted
 from aimodels_gen.manifest.toml_lines import dotted
 
@@ -32,7 +32,7 @@ def diagnosed(error: ManifestError, data: dict[str, Any], text: str, check: Chec
     errors = [*_of_root(data, text, check), *_of_models(data, text, check)]
     if not errors:
         return error
-    return errors[0] if len(errors) == 1 else CombinedError(errors)
+    return errors[0] if len(errors) == 1 else InvalidManifestError(errors)
 
 
 def _misplaced(

@@ -60,7 +60,7 @@ def parse(text: str, file: str = "models.toml") -> Manifest:
 
     Raises:
         ManifestError: see `load`.
-        CombinedError: several models are wrong.
+        InvalidManifestError: several models are wrong.
     """
     data = _toml(text, file)
     try:

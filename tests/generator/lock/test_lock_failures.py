@@ -457,7 +457,8 @@ def test_being_offline_is_told_once(hub_project: Project) -> None:
 
 
 def test_what_ails_each_model_is_told_of_each_with_one_hint(hub: Hub, hub_project: Project) -> None:
-    hub_project.write(several("org/a", "org/b", "org/b"))
+    name = 'integration.huggingface = { org = "o", model = "m" }\n'
+    hub_project.write(several("org/a", "org/b", "org/b") + name)
     assert hub_project.fails("lock") == (
         f"error: m0: {hub.url} has no org/a, or it is private\n"
         f"error: m1, m2: {hub.url} has no org/b, or it is private\n"

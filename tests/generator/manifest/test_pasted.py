@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_fetcher.filters import Filters
-from aimodels_gen.errors import CombinedError, ManifestError
+from aimodels_gen.errors import InvalidManifestError, ManifestError
 from aimodels_gen.manifest.parse import parse
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
@@ -390,7 +390,7 @@ def test_a_name_in_the_cache(line: str) -> None:
 
 
 def test_every_model_that_is_wrong_is_reported() -> None:
-    with pytest.raises(CombinedError) as caught:
+    with pytest.raises(InvalidManifestError) as caught:
         parse('models.a = "org/a"\nmodels.b.source.huggingface.repo = "datasets/org/b"\n')
     first, second = caught.value.failures
     assert "`models.a.source.huggingface = " in (first.hint or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from aimodels_fetcher.errors import AimodelsError
@@ -18,7 +18,7 @@ from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.faults import causes
 from aimodels_gen.sources.base import Listing, SourceClient
-from aimodels_gen.sources.huggingface import DEFAULT_REF, HuggingFace, RepoType
+from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.huggingface.endpoint_upstreams import EndpointUpstreams
 from aimodels_gen.sources.huggingface.endpoints import Endpoints
 from aimodels_gen.sources.huggingface.failover import Failover, all_of
@@ -29,7 +29,13 @@ from aimodels_gen.sources.huggingface.failures import (
     explain,
     wrong_content,
 )
-from aimodels_gen.sources.huggingface.info import RepoNames, commit_in, read_info, ref_names
+from aimodels_gen.sources.huggingface.info import (
+    RepoNames,
+    commit_in,
+    other_type,
+    read_info,
+    ref_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +98,8 @@ class HubClient(SourceClient[HuggingFace]):
             )
         except SourceError as error:
             missing = any(isinstance(one, MissingRepoError) for one in causes(error))
-            other = self._other_type(source) if missing else None
+            repo = next(one for one in self._endpoints.of(source) if one.trusted)
+            other = other_type(self._endpoints.client(repo, 1), repo) if missing else None
             if other is None:
                 raise
             hint = f'there is a {other} of that name: set repo_type = "{other}"'
@@ -155,25 +162,6 @@ class HubClient(SourceClient[HuggingFace]):
     def close(self) -> None:
         """Close the connections."""
         self._endpoints.close()
-
-    def _other_type(self, source: HuggingFace) -> str | None:
-        """Return of which other type there is a repository of that name, None if of none.
-
-        Only the endpoint that may see the token is asked, once for each type.
-        """
-        repo = next(one for one in self._endpoints.of(source) if one.trusted)
-        client = self._endpoints.client(repo, 1)
-        for repo_type in get_args(RepoType):
-            other = replace(repo, repo_type=repo_type, ref=DEFAULT_REF, rev=None)
-            if repo_type == source.repo_type:
-                continue
-            try:
-                info = client.get_document(other.revision_url, read_info, "JSON", DOCUMENT_BYTES)
-                commit_in(info.content, HuggingFace(source.repo, repo_type=repo_type))
-            except (AimodelsError, *ODD):
-                continue
-            return str(repo_type)
-        return None
 
     def _list(
         self, source: HuggingFace, repo: RepoAtEndpoint, filters: Filters, tries: int
