@@ -54,6 +54,19 @@ SUBDIRECTORY = frozenset(("folder", "subdir", "subdirectory", "subfolder"))
 QUANT = frozenset(("quant", "quantisation", "quantization"))
 """Names of the quantisation to take, where `include` says it."""
 
+KINDS = {
+    "hf": "huggingface",
+    "hub": "huggingface",
+    "huggingface_hub": "huggingface",
+    "git": "huggingface",
+    "aws": "s3",
+    "bucket": "s3",
+    "http": "url",
+    "https": "url",
+    "urls": "url",
+}
+"""What people call the kinds of sources."""
+
 _LOCKED = "`aimodels-gen lock` finds out checksums and licences by itself"
 _TOKEN = "for the token, set HF_TOKEN or run `hf auth login`"  # noqa: S105 - words
 _SECRET = "for credentials, set the variables of the AWS command line, or AWS_PROFILE"  # noqa: S105

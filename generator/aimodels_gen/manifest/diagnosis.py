@@ -26,7 +26,7 @@ def diagnosed(error: ManifestError, data: dict[str, Any], text: str, check: Chec
     """
     found = dotted_names.found_in(data)
     if found:
-        return _misplaced(error, found, data, text)
+        return _misplaced(error, found, data, text, check)
     if isinstance(data.get("models"), list):
         return _listed(error, data["models"])
     errors = [*_of_root(data, text, check), *_of_models(data, text, check)]
@@ -40,10 +40,14 @@ def _misplaced(
     found: list[tuple[tuple[str, ...], str]],
     data: dict[str, Any],
     text: str,
+    check: Check,
 ) -> ManifestError:
-    lines = joined(dotted_names.lines_for(found, data, text))
+    def is_right(part: dict[str, Any]) -> bool:
+        return not _failure(part, check, lambda: None)
+
+    lines = joined(dotted_names.lines_for(found, data, text, is_right))
     file = error.message.partition(":")[0]
-    keys = joined([".".join(map(_shown, path)) for path, _ in found])
+    keys = joined([dotted(path) for path, _ in found])
     if all("." not in name for _, name in found):
         are = "is a model" if len(found) == 1 else "are models"
         return ManifestError(f"{file}: {keys} {are} outside of models", f"write {lines}")
@@ -59,11 +63,6 @@ def _listed(error: ManifestError, models: list[Any]) -> ManifestError:
     headers = joined([f"`[{dotted(('models', name))}]`" for name in names or ["my-model"]])
     name = ", and no key name" if names else ""
     return ManifestError(error.message, f"write {headers} instead of [[models]]{name}")
-
-
-def _shown(part: str) -> str:
-    """Return a part of a key, in quotes if it has dots of its own."""
-    return f'"{part}"' if "." in part else part
 
 
 def _of_root(data: dict[str, Any], text: str, check: Check) -> list[AimodelsError]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from aimodels_gen import sources
 from aimodels_gen.manifest.model import ManifestTable, ModelTable
 from aimodels_gen.manifest.toml_lines import Written, dotted, value
+from aimodels_gen.pasted import KINDS
 from aimodels_gen.tables import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from aimodels_gen.manifest.toml_lines import Path
 
@@ -38,27 +39,45 @@ def found_in(data: Mapping[str, Any]) -> list[tuple[Path, str]]:
     return found
 
 
-def lines_for(found: list[tuple[Path, str]], data: Mapping[str, Any], text: str) -> list[str]:
-    """Return the headers, and the lines of keys, to write instead."""
+def lines_for(
+    found: list[tuple[Path, str]],
+    data: Mapping[str, Any],
+    text: str,
+    is_right: Callable[[dict[str, Any]], bool],
+) -> list[str]:
+    """Return the headers, and the lines of keys, to write instead.
+
+    Args:
+        found: see `found_in`.
+        data: the file, parsed.
+        text: the file.
+        is_right: returns whether nothing is wrong with a file: only then is all of it shown.
+    """
     written = Written.of(text)
     lines: dict[str, None] = {}
     for path, name in found:
         whole = (_MODELS, name)
+        shown = is_right({_MODELS: {name: _at(data, path)}})
         for header in [one for one in written.headers if one[: len(path)] == path]:
             lines[f"`[{dotted((*whole, *header[len(path) :]))}]`"] = None
         for key, header in written.keys.items():
             if key[: len(path)] != path or header[: len(path)] == path:
                 continue
-            item: Any = data
-            for part in key:
-                item = item[part]
+            item = value(_at(data, key)) if shown else "…"
             new = (*whole, *key[len(path) :])
             within = len(header) if header == (_MODELS,) else 0
             where = " above all [headers]" if header not in {(), (_MODELS,)} else ""
-            lines[f"`{dotted(new[within:])} = {value(item)}`{where}"] = None
+            lines[f"`{dotted(new[within:])} = {item}`{where}"] = None
         if not any(name in line for line in lines):  # in an inline table
             lines[f"`[{dotted(whole)}]`"] = None
     return list(lines)
+
+
+def _at(data: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401 - of TOML
+    item: Any = data
+    for part in path:
+        item = item[part]
+    return item
 
 
 def _below(path: Path, table: object) -> Iterator[Path]:
@@ -66,7 +85,7 @@ def _below(path: Path, table: object) -> Iterator[Path]:
     for key, item in table.items() if isinstance(table, dict) else ():
         if _is_model(key, item, _KEYS):
             yield (*path, key)
-        known = {*_KEYS, *sources.names()}
+        known = {*_KEYS, *KINDS, *sources.names()}
         if key not in known and not nearest(key, known) and not key.startswith(_PREFIXES):
             yield from _below((*path, key), item)
 
@@ -76,7 +95,7 @@ def _is_model(key: str, table: object, known: frozenset[str]) -> bool:
         return False
     if "source" in table:
         return True
-    others = {*known, *sources.names()}
+    others = {*known, *KINDS, *sources.names()}
     if key in others or nearest(key, others) or key.startswith(_PREFIXES):
         return False
     return bool(_OF_A_MODEL & set(table)) or (not table and key[:1].isdigit())

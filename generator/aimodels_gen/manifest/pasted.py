@@ -14,7 +14,16 @@ from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.model import DefaultsTable, ModelTable
 from aimodels_gen.manifest.toml_lines import Changes
-from aimodels_gen.pasted import EXCLUDE, INCLUDE, QUANT, SUBDIRECTORY, UNNEEDED, Draft, plain_key
+from aimodels_gen.pasted import (
+    EXCLUDE,
+    INCLUDE,
+    KINDS,
+    QUANT,
+    SUBDIRECTORY,
+    UNNEEDED,
+    Draft,
+    plain_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,18 +35,6 @@ if TYPE_CHECKING:
 _DEFAULTS = frozenset(DefaultsTable.__struct_fields__)
 _KEYS = frozenset(ModelTable.__struct_fields__)
 _OF_FILTERS = INCLUDE | EXCLUDE | QUANT | SUBDIRECTORY
-# What people call the kinds of sources.
-_KINDS = {
-    "hf": "huggingface",
-    "hub": "huggingface",
-    "huggingface_hub": "huggingface",
-    "git": "huggingface",
-    "aws": "s3",
-    "bucket": "s3",
-    "http": "url",
-    "https": "url",
-    "urls": "url",
-}
 _NAMES = frozenset(("enable", "model", "name", "org", "repo"))
 _MEANT = {"revision": "ref", "branch": "ref", "tag": "ref", "commit": "rev"}
 
@@ -145,7 +142,7 @@ class _Model:
 
     def _take_loose(self) -> Table:
         """Take out the keys that belong into a source."""
-        kinds = {**_KINDS, **{kind: kind for kind in sources.names()}}
+        kinds = {**KINDS, **{kind: kind for kind in sources.names()}}
         loose: Table = {}
         for key in [key for key in self.table if key not in _KEYS]:
             value, name = self.table[key], plain_key(key)
@@ -161,14 +158,14 @@ class _Model:
 
     def _correct_source(self, loose: Table) -> None:
         source = self.table.get("source")
-        if isinstance(source, str) and source in {*sources.names(), *_KINDS}:
-            source = {_KINDS.get(source, source): loose}
+        if isinstance(source, str) and source in {*sources.names(), *KINDS}:
+            source = {KINDS.get(source, source): loose}
         elif isinstance(source, (str, list)):
             one = source[0] if isinstance(source, list) and len(source) == 1 else source
-            self._put(_by_text(one) if isinstance(one, str) else None, loose)
+            self._put(sources.meant_by(one) if isinstance(one, str) else None, loose)
             return
         elif isinstance(source, dict):
-            source = {_KINDS.get(key, key): value for key, value in source.items()}
+            source = {KINDS.get(key, key): value for key, value in source.items()}
             known = [key for key in source if key in sources.names()]
             others = {key: value for key, value in source.items() if key not in known}
             if not known and (others or loose):
@@ -224,11 +221,11 @@ class _Model:
         for item in items:
             meant = None
             if isinstance(item, str):
-                meant = _by_text(item)
+                meant = sources.meant_by(item)
             elif isinstance(item, dict):
                 inner = item.get("source", item)
                 source = inner if isinstance(inner, dict) else {}
-                source = {_KINDS.get(key, key): value for key, value in source.items()}
+                source = {KINDS.get(key, key): value for key, value in source.items()}
                 if len(source) == 1 and next(iter(source)) in sources.names():
                     meant = sources.corrected(*next(iter(source.items())))
             made.append({meant.kind: dict(meant.table)} if meant else item)
@@ -254,15 +251,10 @@ class _Model:
         self.table["integration"]["huggingface"] = given
 
 
-def _by_text(text: str) -> Meant | None:
-    """Return the source that a text names: by what it says, else a repository of that name."""
-    return sources.meant_by(text)
-
-
 def _by_keys(table: Table, kind: object) -> Table | None:
     """Return `{ KIND = … }` for keys whose table lacks its kind."""
     if isinstance(kind, str):
-        kind = _KINDS.get(plain_key(kind), kind)
+        kind = KINDS.get(plain_key(kind), kind)
     if not isinstance(kind, str) or kind not in sources.names():
         keys = {plain_key(key) for key in table}
         if isinstance(kind, str):

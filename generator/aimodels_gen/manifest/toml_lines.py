@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from aimodels_fetcher.urls import quoted
 from aimodels_fetcher.wording import joined
 
 if TYPE_CHECKING:
@@ -76,8 +77,11 @@ def value(item: object) -> str:
 
 
 def dotted(path: Path) -> str:
-    """Return a dotted key, each part in quotes if it needs them."""
-    return ".".join(part if _BARE.match(part) else value(part) for part in path)
+    """Return a dotted key, each part in quotes if it needs them, without what may be a password."""
+    return ".".join(
+        part if _BARE.match(part) else value(part if quoted(part) == repr(part) else "…")
+        for part in path
+    )
 
 
 @dataclass(frozen=True)

@@ -302,6 +302,7 @@ def test_keys_of_a_model(lines: str, filters: dict[str, Any]) -> None:
     "lines",
     [
         f'source.hf = {{ repo = "org/name" }}{WRONG}',
+        f'hf = {{ repo = "org/name" }}{WRONG}',
         f'source.git = "https://huggingface.co/org/name"{WRONG}',
         f'source = ["org/name"]{WRONG}',
         f'source.huggingface = ["org/name"]{WRONG}',
@@ -348,6 +349,19 @@ def test_a_dot_in_a_name(text: str, names: list[str]) -> None:
     else:
         shown = refused(text.replace(WRONG, "")).hint or ""
         assert '`[models."phi.3"]` and `[models."phi.3".integration.huggingface]`' in shown
+
+
+def test_a_line_with_a_dot_in_its_name_shows_no_secret() -> None:
+    error = refused('models.a.b = { source.huggingface = { repo = "o/n", token = "hunter2" } }')
+    assert 'write `models."a.b" = …`' in (error.hint or "")
+    for text in (
+        'models."http://me:hunter2/x@h".b.source.huggingface.repo = "o/n"',
+        'models."http://me:hunter2/x@h".source.huggingface.repo = "datasets/o/n"',
+        'models."http://me:hunter2/x@h" = "o/n"',
+        'models.m = { source = "o/n", "http://me:hunter2/x@h" = 1 }',
+        '[[models]]\nname = "http://me:hunter2/x@h"',
+    ):
+        refused(text)
 
 
 def test_several_dots_in_names() -> None:
