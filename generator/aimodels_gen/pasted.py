@@ -67,7 +67,7 @@ KINDS = {
 }
 """What people call the kinds of sources."""
 
-_LOCKED = "`aimodels-gen lock` finds out checksums and licences by itself"
+_LOCKED = "`aimodels-gen lock` finds checksums and licences by itself"
 _TOKEN = "for the token, set HF_TOKEN or run `hf auth login`"  # noqa: S105 - words
 _SECRET = "for credentials, set the variables of the AWS command line, or AWS_PROFILE"  # noqa: S105
 UNNEEDED = {

@@ -37,13 +37,13 @@ def _warning(name: str, entries: Sequence[Entry], taken: set[str]) -> str:
         f"[{dotted(('models', entry.name))}]{' instead of its own' if _is_named(entry) else ''}"
         for entry in others
     ]
-    remedy = f"to have {both} in one, write {joined(lines)}, and load them by these names"
+    them, these = ("it", "this name") if len(others) == 1 else ("them", "these names")
+    remedy = f"write {joined(lines)} and load {them} by {these}"
     together = _together(first, others)
-    if together:
-        remedy += f"; or keep one model of them, with {together}"
+    names = joined([entry.name for entry in entries])
     return (
-        f"{joined([entry.name for entry in entries])} are {both} {name} in a cache, so shells, "
-        f"mkCache and the modules cannot have {both}: {remedy}"
+        f"{names} are {both} {name} in a cache: shells, mkCache and the modules refuse them "
+        f"together; {remedy}{together}"
     )
 
 
@@ -63,8 +63,8 @@ def _other_name(entry: Entry, taken: set[str]) -> str:
     return value({"org": org, "model": name})
 
 
-def _together(first: Entry, others: Sequence[Entry]) -> str | None:
-    """Return the filters that take what all of them take, None if one model cannot."""
+def _together(first: Entry, others: Sequence[Entry]) -> str:
+    """Return how one model takes what all of them take, nothing if it cannot."""
     same = all(
         entry.source.pin_inputs() == first.source.pin_inputs()
         and entry.filters.exclude == first.filters.exclude
@@ -72,10 +72,10 @@ def _together(first: Entry, others: Sequence[Entry]) -> str | None:
     )
     patterns = [entry.filters.include for entry in (first, *others)]
     if not same:
-        return None
+        return ""
     if len(set(patterns)) == 1:
-        return "the same files"
+        return ", or keep one of them"
     if None in patterns:
-        return "no include"
+        return ", or keep one model without include"
     found = dict.fromkeys(pattern for one in patterns for pattern in one or ())
-    return f"`include = {value(list(found))}`"
+    return f", or keep one model with `include = {value(list(found))}`"

@@ -210,7 +210,7 @@ class _Model:
         if not named and "integration" not in self.table:
             model = self._name if is_repo_part(self._name) else "my-model"
             self.table["integration"] = {"huggingface": {"org": "my-org", "model": model}}
-            self.notes.append("for the plain files, `integration.huggingface.enable = false`")
+            self.notes.append("for the plain files, write `{ enable = false }` there")
 
     def _correct_fallbacks(self) -> None:
         given = self.table.get("fallbacks")

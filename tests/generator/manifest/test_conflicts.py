@@ -46,10 +46,10 @@ def warning(text: str) -> str:
 
 def test_two_quants() -> None:
     assert warning(QUANTS) == (
-        "small and big-1.5 are both models--org--name in a cache, so shells, mkCache and the "
-        "modules cannot have both: to have both in one, write `integration.huggingface = "
-        '{ org = "org", model = "big-1.5" }` below [models."big-1.5"], and load them by these '
-        'names; or keep one model of them, with `include = ["*Q4*", "*Q8*", "*.json"]`'
+        "small and big-1.5 are both models--org--name in a cache: shells, mkCache and the modules "
+        'refuse them together; write `integration.huggingface = { org = "org", model = "big-1.5" }`'
+        ' below [models."big-1.5"] and load it by this name, or keep one model with '
+        '`include = ["*Q4*", "*Q8*", "*.json"]`'
     )
     small, big = parse(cured(QUANTS)).entries
     assert (small.cache_name, big.cache_name) == ("models--org--name", "models--org--big-1.5")
