@@ -30,10 +30,12 @@ class Written:
 
     Attributes:
         headers: the tables that have a header, in order.
+        lists: the lists whose tables have headers, `[[…]]`.
         keys: by path, the header that the line of a key is below.
     """
 
     headers: list[Path] = field(default_factory=list)
+    lists: set[Path] = field(default_factory=set)
     keys: dict[Path, Path] = field(default_factory=dict)
 
     @staticmethod
@@ -46,6 +48,8 @@ class Written:
                 header = _parts(found[2])
                 if found[1] == "[":
                     written.headers.append(header)
+                else:
+                    written.lists.add(header)
             elif found := _VALUE.match(line):
                 written.keys.setdefault((*header, *_parts(found[1])), header)
         return written
@@ -121,6 +125,8 @@ class Changes:
 
         for leaf in _leaves(before, after, path, written.headers):
             rewrite(leaf, written.line_of(leaf))
+            if leaf in written.lists:
+                remove[f"[[{dotted(leaf)}]]"] = None
         for leaf in _leaves(after, before, path, written.headers):
             at = written.line_of(leaf)
             if at and _item(after, at[len(path) :]) is not None:

@@ -414,6 +414,9 @@ def test_every_model_that_is_wrong_is_reported() -> None:
 def test_a_fallback() -> None:
     text = f'{HEADER}{GOOD}fallbacks = ["https://huggingface.co/org/name/tree/v1"]{WRONG}'
     assert only(text).fallbacks == (HuggingFace("org/name", "v1"),)
+    listed = f'{HEADER}{GOOD}[[models.m.fallbacks]]{WRONG}\nhuggingface = "org/name"{WRONG}'
+    assert "instead of [[models.m.fallbacks]]" in (refused(listed.replace(WRONG, "")).hint or "")
+    assert only(listed).fallbacks == (MODEL,)
     text = text.replace('["', '[{ huggingface.repo = "').replace('"]', '" }]')
     assert only(text).fallbacks == (HuggingFace("org/name", "v1"),)
 
