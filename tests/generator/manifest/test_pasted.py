@@ -126,6 +126,8 @@ REPOS: list[tuple[str, HuggingFace, list[str]]] = [
     ("org/name/resolve/v1/x.gguf", HuggingFace("org/name", "v1"), ["x.gguf"]),
     ("hf:org/name", MODEL, []),
     ("models--org--name", MODEL, []),
+    ("https://huggingface.co/kernels/org/name/tree/v1", HuggingFace("org/name", "v1", None, "kernel"), []),
+    ("kernels/org/name", HuggingFace("org/name", repo_type="kernel"), []),
     (f"/home/me/.cache/huggingface/hub/datasets--org--name/snapshots/{REV}", HuggingFace("org/name", rev=REV, repo_type="dataset"), []),
     ("git@hf.co:datasets/org/name", DATASET, []),
     ("git clone https://huggingface.co/datasets/org/name", DATASET, []),
