@@ -142,21 +142,39 @@ def lock_and_write(
             stdout.write(render(resolved.lock, writes.printed, wanted.file), files)
     for warning in resolved.warnings:
         console.warn(warning)
-    lines = summary(old, resolved.lock)
-    for line in lines:
-        console.note(line)
-    if writes.printed and to_terminal:
-        report(console, changed)
-        console.note(
-            f'no output is set: add `[output]` with `file = "models.nix"` to {path}, or run this '
-            "with `-o FILE`; `-o -` prints here"
-        )
-    elif changed or not any("unchanged" in line for line in lines):
-        report(console, changed, writes)
+    _tell(summary(old, resolved.lock), changed, writes, console, path if to_terminal else None)
     if costs := advice(wanted, old, resolved.lock):
         console.note(costs)
     if prefetch:
         _prefetch(old, resolved.lock, console)
+
+
+def _tell(
+    lines: Sequence[str],
+    changed: Sequence[Path],
+    writes: Plan,
+    console: Console,
+    toml: Path | None,
+) -> None:
+    """Print what was locked, and which files were written.
+
+    Args:
+        lines: The summary of the pins.
+        changed: The files that were written.
+        writes: What was to be written.
+        console: Where to print.
+        toml: The manifest, where its rendering was left out because stdout is a terminal.
+    """
+    for line in lines:
+        console.note(line)
+    if writes.printed and toml:
+        report(console, changed)
+        console.note(
+            f'no output is set: add `[output]` with `file = "models.nix"` to {toml}, or run this '
+            "with `-o FILE`; `-o -` prints here"
+        )
+    elif changed or not any("unchanged" in line for line in lines):
+        report(console, changed, writes)
 
 
 def _prefetch(old: Lock, new: Lock, console: Console) -> None:
