@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aimodels_fetcher.wording import counted
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.locking import manifest_option
 from aimodels_gen.errors import AimodelsError
@@ -38,5 +39,5 @@ def command(*, names: tuple[str, ...], manifest: Path, quiet: bool) -> None:
         added = prefetch(wanted, console.status, console.warn)
     finally:
         console.done()
-    console.note(f"{len(added)} paths added to the store")
+    console.note(f"{counted(len(added), 'path')} added to the store")
     result("".join(f"{path}\n" for path in added))

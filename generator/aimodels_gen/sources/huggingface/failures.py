@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
+from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.faults import causes, fault
 
@@ -72,8 +73,8 @@ def wrong_content(error: AimodelsError, label: str, file: RemoteFile) -> SourceE
     for one in causes(error):
         if isinstance(one, (ContentError, SizeError)):
             return SourceError(
-                f"{label} sent {one.received} bytes for {file.path!r} that are not the listed "
-                f"{'ones' if file.size is None else f'{file.size} bytes'}"
+                f"{label} sent {counted(one.received, 'byte')} for {file.path!r} that are not "
+                f"the listed {'ones' if file.size is None else counted(file.size, 'byte')}"
                 f"{f' with git id {file.git_blob_id}' if file.git_blob_id else ''}",
                 "try again; if it stays so, a proxy or the server alters the file",
             )
