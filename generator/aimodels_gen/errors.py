@@ -38,7 +38,7 @@ class StoreError(AimodelsError):
 class CombinedError(AimodelsError):
     """Several models failed, each for its own reason: all are reported."""
 
-    def __init__(self, failures: Sequence[AimodelsError]) -> None:
-        """Keep every failure, in the manifest's order."""
-        super().__init__("; ".join(failure.message for failure in failures))
+    def __init__(self, failures: Sequence[AimodelsError], hint: str | None = None) -> None:
+        """Keep every failure, in the manifest's order; `hint` is about all of them."""
+        super().__init__("; ".join(failure.message for failure in failures), hint)
         self.failures = tuple(failures)

@@ -31,6 +31,8 @@ def report(error: BaseException) -> int:
         complain("error", message)
         if hint:
             complain("hint", hint)
+    if isinstance(error, CombinedError) and error.hint:
+        complain("hint", error.hint)
     return status
 
 

@@ -6,14 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen.cli.locking import (
-    FILE,
-    MANIFEST,
-    Target,
-    lock_and_write,
-    lock_options,
-    output_options,
-)
+from aimodels_gen.cli.locking import Target, lock_and_write, lock_options, output_options
+from aimodels_gen.cli.manifests import choose, manifest_option
 from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
@@ -24,13 +18,14 @@ if TYPE_CHECKING:
 
 
 @click.command("lock")
-@click.argument("manifest", type=FILE, default=MANIFEST)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@manifest_option
 @output_options
 @click.option("-U", "--upgrade", is_flag=True, help="Update the pins of all models.")
 @click.option(
     "-P",
     "--upgrade-model",
-    "names",
+    "upgraded",
     multiple=True,
     metavar="NAME",
     help="Update the pin of this model; may be repeated.",
@@ -38,22 +33,40 @@ if TYPE_CHECKING:
 @lock_options
 def command(  # noqa: PLR0913 - one for each option
     *,
-    manifest: Path,
+    names: tuple[str, ...],
+    manifest: Path | None,
     output: Path | None,
     output_format: Format,
     upgrade: bool,
-    names: tuple[str, ...],
+    upgraded: tuple[str, ...],
     pin: PinKind | None,
     jobs: int | None,
+    keep_going: bool,
     quiet: bool,
 ) -> None:
     """Pin the models of a manifest and print them as Nix.
 
-    Reads MANIFEST (models.toml), writes the pins to the lock next to it (models.lock) and prints
-    their rendering. Pins that are in the lock stay, and no server is contacted for them, until
-    --upgrade, or until the model's entry in the manifest changes.
+    Reads models.toml, writes the pins to models.lock next to it and prints their rendering.
+    Existing pins stay, and no server is contacted for them, until --upgrade, or until the model's
+    entry in the manifest changes.
 
-    If a model fails, all that fail are reported, and neither lock nor output changes.
-    """
-    options = Options(upgrade=None if upgrade else frozenset(names), pin=pin, jobs=jobs)
-    lock_and_write(manifest, options, Target(output, output_format), quiet=quiet)
+    With NAME, only these models are locked; the others keep their pins. A manifest can be named as
+    well: `lock FILE` is `lock -m FILE`.
+
+    If a model fails, all that fail are reported, and neither lock nor output changes, unless
+    --keep-going.
+
+    \b
+      aimodels-gen lock                           # pin what is new or has changed
+      aimodels-gen lock models.toml > models.nix  # name the manifest and the output
+      aimodels-gen lock --upgrade                 # take the newest commits
+    """  # noqa: D301 - \b is the character that keeps click from filling the lines
+    chosen = choose(manifest, names, quiet=quiet)
+    options = Options(
+        upgrade=None if upgrade else frozenset(upgraded),
+        only=frozenset((*chosen.names, *upgraded)) if chosen.names else None,
+        pin=pin,
+        jobs=jobs,
+        keep_going=keep_going,
+    )
+    lock_and_write(chosen.manifest, options, Target(output, output_format), quiet=quiet)

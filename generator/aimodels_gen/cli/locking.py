@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os.path import realpath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.console import Console, result
-from aimodels_gen.errors import LockError
+from aimodels_gen.cli.manifests import FILE
+from aimodels_gen.errors import CombinedError, LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import summary
 from aimodels_gen.lock.model import Lock
@@ -24,11 +24,9 @@ from aimodels_gen.nix.render import FORMATS, Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-MANIFEST = "models.toml"
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @dataclass(frozen=True)
@@ -60,18 +58,6 @@ class Target:
                 raise click.UsageError(f"-o {self.output} would overwrite {path}")
 
 
-def manifest_option(function: F) -> F:
-    """Add `-m`, for commands whose arguments are the names of models."""
-    return click.option(
-        "-m",
-        "--manifest",
-        type=FILE,
-        default=MANIFEST,
-        show_default=True,
-        help="The manifest of these models.",
-    )(function)
-
-
 def output_options(function: F) -> F:
     """Add `-o` and `--format`."""
     for option in (
@@ -100,6 +86,13 @@ def lock_options(function: F) -> F:
     """Add the options that `lock` and `update` share, apart from the output's."""
     for option in (
         click.option("-q", "--quiet", is_flag=True, help="Do not print the summary of changes."),
+        click.option(
+            "-k",
+            "--keep-going",
+            is_flag=True,
+            help="If models fail, lock the others. Those that fail keep the pins that they have; "
+            "the exit status is 1.",
+        ),
         click.option(
             "-j",
             "--jobs",
@@ -153,3 +146,11 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
         console.warn(warning)
     for line in summary(old, resolved.lock):
         console.note(line)
+    if resolved.skipped:
+        names = ", ".join(resolved.skipped)
+        console.note(f"new or changed in {wanted.file}, and not locked by this run: {names}")
+    if resolved.failures:
+        for name in resolved.failures:
+            kept = "keeps its pin" if name in old.models else "has no pin yet and is left out"
+            console.warn(f"{name} failed: it {kept}")
+        raise CombinedError([*resolved.failures.values()])

@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aimodels_gen.cli.locking import (
-    Target,
-    lock_and_write,
-    lock_options,
-    manifest_option,
-    output_options,
-)
+from aimodels_gen.cli.locking import Target, lock_and_write, lock_options, output_options
+from aimodels_gen.cli.manifests import choose, manifest_option
 from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
@@ -30,16 +25,23 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0913 - one for each option
     *,
     names: tuple[str, ...],
-    manifest: Path,
+    manifest: Path | None,
     output: Path | None,
     output_format: Format,
     pin: PinKind | None,
     jobs: int | None,
+    keep_going: bool,
     quiet: bool,
 ) -> None:
     """Update pins to the newest commit of their ref.
 
-    Without NAME: all models. Only what changed is transferred.
-    """
-    options = Options(upgrade=frozenset(names) or None, pin=pin, jobs=jobs)
-    lock_and_write(manifest, options, Target(output, output_format), quiet=quiet)
+    With NAME, only the pins of these models; the others stay. Only what changed is transferred.
+
+    \b
+      aimodels-gen update                    # all models
+      aimodels-gen update whisper llama-2-7b
+    """  # noqa: D301 - \b is the character that keeps click from filling the lines
+    chosen = choose(manifest, names, quiet=quiet)
+    only = frozenset(chosen.names) or None
+    options = Options(upgrade=only, only=only, pin=pin, jobs=jobs, keep_going=keep_going)
+    lock_and_write(chosen.manifest, options, Target(output, output_format), quiet=quiet)

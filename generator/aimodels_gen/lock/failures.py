@@ -26,9 +26,10 @@ R = TypeVar("R")
 class Failures:
     """The first failure of each model: the others most likely have the same cause."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
+    def __init__(self, *, tolerated: bool = False) -> None:
+        """Begin without any; where they are `tolerated`, `raise_all` never raises."""
         self._first: dict[str, AimodelsError] = {}
+        self._tolerated = tolerated
 
     @contextlib.contextmanager
     def collect(self, name: str) -> Iterator[None]:
@@ -48,11 +49,15 @@ class Failures:
                 done.append(work(model))
         return done
 
+    def by_name(self, order: Iterable[str]) -> dict[str, AimodelsError]:
+        """Return the failures by the models' names, in this order."""
+        return {name: self._first[name] for name in order if name in self._first}
+
     def raise_all(self, order: Iterable[str]) -> None:
         """Raise all failures together, in the order of these names, if there are any.
 
         Raises:
             CombinedError: the models that failed.
         """
-        if self._first:
-            raise CombinedError([self._first[name] for name in order if name in self._first])
+        if self._first and not self._tolerated:
+            raise CombinedError([*self.by_name(order).values()])

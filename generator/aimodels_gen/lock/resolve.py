@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aimodels_gen.errors import AimodelsError
+from aimodels_gen.errors import CombinedError
 from aimodels_gen.lock.model import Lock, LockedModel
+from aimodels_gen.manifest.names import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
+    from aimodels_gen.errors import AimodelsError
     from aimodels_gen.lock.options import Options
+    from aimodels_gen.lock.stages import Locked
     from aimodels_gen.manifest.model import Entry, Manifest
 
     Report = Callable[[str], None]
@@ -19,10 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A lock for every model of the manifest, and what its reader should know."""
+    """A lock of the models of a manifest, and what its reader should know.
+
+    Attributes:
+        failures: why models keep the pin that they had, or are left out, by their names.
+        skipped: the models that are new or have changed, and were not to be locked.
+    """
 
     lock: Lock
     warnings: tuple[str, ...] = ()
+    failures: Mapping[str, AimodelsError] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
 
 
 def resolve(
@@ -40,43 +50,56 @@ def resolve(
     later.
 
     Raises:
-        AimodelsError: an unknown name to upgrade.
-        CombinedError: the models that failed, all of them, each with its reason.
+        AimodelsError: an unknown name to upgrade or to lock.
+        CombinedError: the models that failed, all of them, each with its reason; not if
+            `options.keep_going`.
     """
-    _check_names(manifest, options.upgrade)
-    kept = {
-        entry.name: old.models[entry.name].refreshed(entry)
-        for entry in manifest.entries
-        if _holds(entry, old.models.get(entry.name), options)
-    }
-    stale = [entry for entry in manifest.entries if entry.name not in kept]
-    made: dict[str, LockedModel] = {}
-    warnings: tuple[str, ...] = ()
-    if stale:
-        from aimodels_gen.lock.stages import lock_models  # noqa: PLC0415 - slow to import
-
-        made, warnings = lock_models(stale, old, options, report, warn)
-    models = {**kept, **made}
-    return Resolved(Lock({entry.name: models[entry.name] for entry in manifest.entries}), warnings)
-
-
-def _check_names(manifest: Manifest, names: Iterable[str] | None) -> None:
     known = [entry.name for entry in manifest.entries]
-    unknown = sorted(set(names or ()).difference(known))
-    if unknown:
-        hint = f"it has {', '.join(known)}" if known else "it has no models"
-        raise AimodelsError(f"{manifest.file} has no model named {', '.join(unknown)}", hint)
-
-
-def _holds(entry: Entry, old: LockedModel | None, options: Options) -> bool:
-    if old is None or options.upgrades(entry.name):
-        return False
-    wanted = options.pin_kind(entry, old)
-    # With the integration off a tree holds the plain files: other bytes, another hash.
-    same_tree = wanted == "files" or entry.integration.enable == old.integration.enable
-    return (
-        entry.digest() == old.digest
-        and wanted == old.pin_kind
-        and same_tree
-        and entry.fallbacks_digest() == old.fallbacks_digest
+    check_names({*(options.upgrade or ()), *(options.only or ())}, known, manifest.file)
+    models = {name: old.models[name] for name in known if name in old.models}
+    stale: list[Entry] = []
+    skipped: list[str] = []
+    for entry in manifest.entries:
+        before = None if options.upgrades(entry.name) else models.get(entry.name)
+        if before is not None and holds(entry, before, options):
+            models[entry.name] = before.refreshed(entry)
+        elif options.is_about(entry.name):
+            stale.append(entry)
+        else:
+            skipped.append(entry.name)
+    made = _locked(stale, old, options, report, warn) if stale else None
+    if made is not None:
+        models |= made.models
+    return Resolved(
+        Lock({name: models[name] for name in known if name in models}),
+        made.warnings if made else (),
+        made.failures if made else {},
+        tuple(skipped),
     )
+
+
+def holds(entry: Entry, pinned: LockedModel, options: Options) -> bool:
+    """Return whether a pin is still what an entry of a manifest asks for."""
+    wanted = options.pin_kind(entry, pinned)
+    # With the integration off a tree holds the plain files: other bytes, another hash.
+    same_tree = wanted == "files" or entry.integration.enable == pinned.integration.enable
+    return (
+        entry.digest() == pinned.digest
+        and wanted == pinned.pin_kind
+        and same_tree
+        and entry.fallbacks_digest() == pinned.fallbacks_digest
+    )
+
+
+def _locked(
+    entries: list[Entry], old: Lock, options: Options, report: Report, warn: Report
+) -> Locked:
+    from aimodels_gen.lock.stages import lock_models  # noqa: PLC0415 - slow to import
+
+    try:
+        return lock_models(entries, old, options, report, warn)
+    except CombinedError as error:
+        if len(error.failures) == len(entries):
+            raise
+        hint = "to lock the other models all the same, add --keep-going"
+        raise CombinedError(error.failures, hint) from error

@@ -9,6 +9,7 @@ worker wait for another. A model that fails in one stage does not hold up the ot
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
@@ -22,8 +23,9 @@ from aimodels_gen.lock.selection import Wanted, describe_files, list_sources, se
 from aimodels_gen.net.pool import RequestPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from aimodels_gen.errors import AimodelsError
     from aimodels_gen.lock.model import Lock, LockedModel
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.selection import Selected
@@ -33,16 +35,26 @@ if TYPE_CHECKING:
     Report = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Locked:
+    """Pins, warnings about them, and why other models have none; by the models' names."""
+
+    models: Mapping[str, LockedModel]
+    warnings: tuple[str, ...] = ()
+    failures: Mapping[str, AimodelsError] = field(default_factory=dict)
+
+
 def lock_models(
     entries: Sequence[Entry], old: Lock, options: Options, report: Report, warn: Report
-) -> tuple[dict[str, LockedModel], tuple[str, ...]]:
-    """Return new pins of models, and warnings about them.
+) -> Locked:
+    """Return new pins of models.
 
     Raises:
-        CombinedError: the models that failed, all of them, each with its reason.
+        CombinedError: the models that failed, all of them, each with its reason; not if
+            `options.keep_going`.
     """
     names = [entry.name for entry in entries]
-    failures = Failures()
+    failures = Failures(tolerated=options.keep_going)
     pool = RequestPool(options.jobs or DEFAULT_JOBS)
     sources = (source for entry in entries for source in entry.sources)
     # The fetcher reports there what it tries again, and what it waits for.
@@ -74,7 +86,11 @@ def lock_models(
             pool.close()
     warnings = (warning for model in selected for warning in model.warnings)
     pinned += map(pinning.keep, unmoved)
-    return {model.name: model for model in pinned}, (*warnings, *pinning.warnings)
+    return Locked(
+        {model.name: model for model in pinned},
+        (*warnings, *pinning.warnings),
+        failures.by_name(names),
+    )
 
 
 def _sources(entry: Entry, old: Lock, options: Options, clients: Clients) -> tuple[Source, ...]:
