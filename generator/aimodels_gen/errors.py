@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "THIS_COMMAND",
     "AimodelsError",
     "CombinedError",
     "LockError",
@@ -17,6 +18,9 @@ __all__ = [
     "SourceError",
     "StoreError",
 ]
+
+THIS_COMMAND = "aimodels-gen ..."
+"""In a hint, the command that is running; the command line writes it out."""
 
 
 class ManifestError(AimodelsError):

@@ -81,7 +81,7 @@ def run(args: Sequence[str] | None = None) -> int:
         return int(cli.main(args, prog_name="aimodels-gen", standalone_mode=False) or 0)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the table knows them all
         failures = import_module("aimodels_gen.cli.failures")
-        return cast("int", failures.report(error))
+        return cast("int", failures.report(error, sys.argv[1:] if args is None else args))
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.options import Options
 from aimodels_gen.lock.prefetch import prefetch
-from aimodels_gen.lock.resolve import holds
 from aimodels_gen.manifest.names import check_names, natural
 from aimodels_gen.manifest.parse import load
 
@@ -93,6 +92,6 @@ def _changed(chosen: Chosen, lock: Lock, entries: dict[str, Entry] | None) -> li
 
     def same(name: str) -> bool:
         entry, pinned = entries.get(name), lock.models.get(name)
-        return entry is not None and pinned is not None and holds(entry, pinned, Options())
+        return entry is not None and pinned is not None and Options().holds(entry, pinned)
 
     return sorted((name for name in wanted if not same(name)), key=natural)

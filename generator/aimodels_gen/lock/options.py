@@ -42,3 +42,15 @@ class Options:
     def pin_kind(self, entry: Entry, old: LockedModel | None) -> PinKind:
         """Return the kind of pin that a model gets."""
         return entry.pin or self.pin or (old.pin_kind if old else "files")
+
+    def holds(self, entry: Entry, pinned: LockedModel) -> bool:
+        """Return whether a pin is still what an entry asks for, wherever its ref is now."""
+        wanted = self.pin_kind(entry, pinned)
+        # With the integration off a tree holds the plain files: other bytes, another hash.
+        same_tree = wanted == "files" or entry.integration.enable == pinned.integration.enable
+        return (
+            entry.digest() == pinned.digest
+            and wanted == pinned.pin_kind
+            and same_tree
+            and entry.fallbacks_digest() == pinned.fallbacks_digest
+        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import CombinedError
-from aimodels_gen.lock.model import Lock, LockedModel
+from aimodels_gen.lock.model import Lock
 from aimodels_gen.manifest.names import check_names
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def resolve(
     skipped: list[str] = []
     for entry in manifest.entries:
         before = None if options.upgrades(entry.name) else models.get(entry.name)
-        if before is not None and holds(entry, before, options):
+        if before is not None and options.holds(entry, before):
             models[entry.name] = before.refreshed(entry)
         elif options.is_about(entry.name):
             stale.append(entry)
@@ -75,19 +75,6 @@ def resolve(
         made.warnings if made else (),
         made.failures if made else {},
         tuple(skipped),
-    )
-
-
-def holds(entry: Entry, pinned: LockedModel, options: Options) -> bool:
-    """Return whether a pin is still what an entry of a manifest asks for."""
-    wanted = options.pin_kind(entry, pinned)
-    # With the integration off a tree holds the plain files: other bytes, another hash.
-    same_tree = wanted == "files" or entry.integration.enable == pinned.integration.enable
-    return (
-        entry.digest() == pinned.digest
-        and wanted == pinned.pin_kind
-        and same_tree
-        and entry.fallbacks_digest() == pinned.fallbacks_digest
     )
 
 

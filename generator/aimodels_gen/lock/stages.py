@@ -1,6 +1,6 @@
 """The stages that models go through when they are locked anew.
 
-    list → select → complete hashes → prove fallbacks → pin
+    ask for refs → list → select → complete hashes → prove fallbacks → pin
 
 Each stage works on all models, takes values and returns values: those of the models that did not
 fail. Stages, rather than one thread for each model, keep one bound on the requests and never have a
@@ -20,6 +20,7 @@ from aimodels_gen.lock.file_hashes import HashCompleter, known_content
 from aimodels_gen.lock.options import DEFAULT_JOBS
 from aimodels_gen.lock.pinning import Pinning
 from aimodels_gen.lock.selection import Wanted, describe_files, list_sources, select_files
+from aimodels_gen.lock.unmoved import without_unmoved
 from aimodels_gen.net.pool import RequestPool
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def lock_models(
             pinning = Pinning(old, options, clients, report)
 
             wanted = [Wanted(entry, _sources(entry, old, options, clients)) for entry in entries]
+            wanted, kept = without_unmoved(
+                wanted, old, options, clients, pool=pool, failures=failures
+            )
             listed = list_sources(wanted, clients, pool, failures, report)
             selected = select_files(listed, clients, pool, failures)
             selected = describe_files(selected, clients, pool, failures)
@@ -85,7 +89,7 @@ def lock_models(
         finally:
             pool.close()
     warnings = (warning for model in selected for warning in model.warnings)
-    pinned += map(pinning.keep, unmoved)
+    pinned += [*map(pinning.keep, unmoved), *kept]
     return Locked(
         {model.name: model for model in pinned},
         (*warnings, *pinning.warnings),

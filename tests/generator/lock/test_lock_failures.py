@@ -369,10 +369,3 @@ def test_an_output_in_no_directory(hub_project: Project) -> None:
         "error: no/such/models.nix: No such file or directory",
         "hint: make the directory first, or name another path",
     ]
-
-
-@pytest.mark.usefixtures("repo")
-def test_offline(hub_project: Project) -> None:
-    done = hub_project.spawn("lock", HF_HUB_OFFLINE="1")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set" in done.stderr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
 from aimodels_fetcher.wording import counted
-from aimodels_gen.errors import SourceError
+from aimodels_gen.errors import THIS_COMMAND, SourceError
 from aimodels_gen.net.faults import causes, fault
 
 if TYPE_CHECKING:
@@ -181,3 +181,18 @@ _WORDS: dict[str, Callable[[Request], SourceError]] = {
     "RevisionNotFound": _no_revision,
     "EntryNotFound": _no_entry,
 }
+
+
+def offline(variables: Sequence[str]) -> SourceError:
+    """Return why the Hub is not asked; it is the same for all models of a run."""
+    verb = "is" if len(variables) == 1 else "are"
+    unset = " ".join(f"-u {name}" for name in variables)
+    return SourceError(
+        f"it must be looked up on the Hub, but {' and '.join(variables)} {verb} set",
+        f"to go online for this command, run `env {unset} {THIS_COMMAND}`",
+    )
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an exception says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
