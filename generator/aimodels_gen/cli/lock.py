@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locking import Target, lock_and_write, lock_options, output_options
 from aimodels_gen.cli.manifests import choose, manifest_option
 from aimodels_gen.lock.options import Options
@@ -43,6 +44,7 @@ def command(  # noqa: PLR0913 - one for each option
     jobs: int | None,
     keep_going: bool,
     quiet: bool,
+    verbose: bool,
 ) -> None:
     """Pin the models of a manifest and print them as Nix.
 
@@ -61,7 +63,8 @@ def command(  # noqa: PLR0913 - one for each option
       aimodels-gen lock models.toml > models.nix  # name the manifest and the output
       aimodels-gen lock --upgrade                 # take the newest commits
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
-    chosen = choose(manifest, names, quiet=quiet)
+    console = Console(quiet=quiet, verbose=verbose)
+    chosen = choose(manifest, names, console)
     options = Options(
         upgrade=None if upgrade else frozenset(upgraded),
         only=frozenset((*chosen.names, *upgraded)) if chosen.names else None,
@@ -69,4 +72,4 @@ def command(  # noqa: PLR0913 - one for each option
         jobs=jobs,
         keep_going=keep_going,
     )
-    lock_and_write(chosen.manifest, options, Target(output, output_format), quiet=quiet)
+    lock_and_write(chosen.manifest, options, Target(output, output_format), console)

@@ -87,6 +87,9 @@ def lock_options(function: F) -> F:
     for option in (
         click.option("-q", "--quiet", is_flag=True, help="Do not print the summary of changes."),
         click.option(
+            "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
+        ),
+        click.option(
             "-k",
             "--keep-going",
             is_flag=True,
@@ -112,12 +115,11 @@ def lock_options(function: F) -> F:
     return function
 
 
-def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool) -> None:
+def lock_and_write(path: Path, options: Options, target: Target, console: Console) -> None:
     """Bring the lock of the manifest at `path` up to date and write its rendering.
 
     Lock and rendering change together, or neither does.
     """
-    console = Console(quiet=quiet)
     lock_path = lock_file.path_for(path)
     target.spare(path, lock_path)
     wanted = load(path)
@@ -144,7 +146,7 @@ def lock_and_write(path: Path, options: Options, target: Target, *, quiet: bool)
         target.write(text, files)
     for warning in resolved.warnings:
         console.warn(warning)
-    for line in summary(old, resolved.lock):
+    for line in summary(old, resolved.lock, width=console.width, verbose=console.verbose):
         console.note(line)
     if resolved.skipped:
         names = ", ".join(resolved.skipped)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from aimodels_gen.cli.console import Console
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.names import declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from aimodels_gen.cli.console import Console
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -56,14 +57,14 @@ def manifest_option(function: F) -> F:
 
 
 def choose(
-    manifest: Path | None, arguments: tuple[str, ...] = (), *, quiet: bool, lock: bool = False
+    manifest: Path | None, arguments: tuple[str, ...], console: Console, *, lock: bool = False
 ) -> Chosen:
     """Return what a command line is about.
 
     Args:
         manifest: what `-m` names.
         arguments: names of models. Without `-m` one may be the manifest: a path, or a file.
-        quiet: whether not to say which manifest was found in another directory.
+        console: is told which manifest was found in another directory.
         lock: whether a lock without a manifest is enough.
 
     Raises:
@@ -93,7 +94,7 @@ def choose(
             raise ManifestError(
                 f"{found} belongs to another user", f"if you trust it, name it: -m {path}"
             )
-        Console(quiet=quiet).note(f"using {found}")
+        console.note(f"using {found}")
     return Chosen(path, names, named=False)
 
 

@@ -38,7 +38,7 @@ def command(*, names: tuple[str, ...], manifest: Path | None, quiet: bool) -> No
       aimodels-gen prefetch llama-2-7b
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     console = Console(quiet=quiet)
-    chosen = choose(manifest, names, quiet=quiet, lock=True)
+    chosen = choose(manifest, names, console, lock=True)
     path = lock_file.path_for(chosen.manifest)
     lock = lock_file.existing(path, chosen.manifest)
     entries = _declared(chosen, console)

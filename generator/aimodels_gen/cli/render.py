@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aimodels_gen.atomic import Transaction
+from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locking import Target, output_options
 from aimodels_gen.cli.manifests import FILE, choose, manifest_option
 from aimodels_gen.lock import file as lock_file
@@ -34,7 +35,7 @@ def command(
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     if lock is not None and manifest is not None:
         raise click.UsageError("name either LOCK or the manifest", click.get_current_context())
-    manifest = manifest or lock or choose(None, quiet=False, lock=True).manifest
+    manifest = manifest or lock or choose(None, (), Console(), lock=True).manifest
     path = manifest if manifest.suffix == ".lock" else lock_file.path_for(manifest)
     manifest = path.with_suffix(".toml") if manifest == path else manifest
     target = Target(output, output_format)

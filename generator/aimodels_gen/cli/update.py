@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locking import Target, lock_and_write, lock_options, output_options
 from aimodels_gen.cli.manifests import choose, manifest_option
 from aimodels_gen.lock.options import Options
@@ -32,6 +33,7 @@ def command(  # noqa: PLR0913 - one for each option
     jobs: int | None,
     keep_going: bool,
     quiet: bool,
+    verbose: bool,
 ) -> None:
     """Update pins to the newest commit of their ref.
 
@@ -41,7 +43,8 @@ def command(  # noqa: PLR0913 - one for each option
       aimodels-gen update                    # all models
       aimodels-gen update whisper llama-2-7b
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
-    chosen = choose(manifest, names, quiet=quiet)
+    console = Console(quiet=quiet, verbose=verbose)
+    chosen = choose(manifest, names, console)
     only = frozenset(chosen.names) or None
     options = Options(upgrade=only, only=only, pin=pin, jobs=jobs, keep_going=keep_going)
-    lock_and_write(chosen.manifest, options, Target(output, output_format), quiet=quiet)
+    lock_and_write(chosen.manifest, options, Target(output, output_format), console)

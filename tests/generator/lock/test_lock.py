@@ -120,8 +120,8 @@ def test_pins_stay_until_they_are_upgraded(hub: Hub, hub_project: Project, repo:
     result = hub_project.run("lock", "--upgrade")
     assert result.status == 0
     assert result.err == (
-        f"~ m  org/name main {first[:7]} -> {second[:7]}  4 files, 6.9 KiB, mit"
-        " (1 changed, 1 new, 1 gone)\n"
+        f"~ m  org/name main {first[:7]} -> {second[:7]}  4 files  6.9 KiB  mit"
+        " (1 changed, 1 new, 1 gone)\n1 model, 4 files, 6.9 KiB, 12 B to fetch\n"
     )
     assert f'rev = "{second}";' in result.out
     # Only what the old lock does not know is transferred.
@@ -228,7 +228,8 @@ def test_models_that_leave_the_manifest_leave_the_lock(hub_project: Project, rep
     result = hub_project.run("lock")
     assert result.err.splitlines() == [
         f"- m  org/name main {repo.sha[:7]}",
-        f"+ n  org/name main {repo.sha[:7]}  4 files, 6.9 KiB, mit",
+        f"+ n  org/name main {repo.sha[:7]}  4 files  6.9 KiB  mit",
+        "1 model, 4 files, 6.9 KiB, 0 B to fetch",
     ]
     assert list(hub_project.lock) == ["n"]
 

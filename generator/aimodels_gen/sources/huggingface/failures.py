@@ -12,7 +12,7 @@ from aimodels_gen.errors import THIS_COMMAND, SourceError
 from aimodels_gen.net.faults import causes, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from aimodels_fetcher.errors import AimodelsError
     from aimodels_fetcher.sources.base import RemoteFile
