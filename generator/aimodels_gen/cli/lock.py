@@ -8,7 +8,7 @@ import click
 
 from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locking import Target, lock_and_write, lock_options, output_options
-from aimodels_gen.cli.manifests import choose, manifest_option
+from aimodels_gen.cli.manifests import choose, complete_name, manifest_option, names_argument
 from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("lock")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@names_argument
 @manifest_option
 @output_options
 @click.option("-U", "--upgrade", is_flag=True, help="Update the pins of all models.")
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     "upgraded",
     multiple=True,
     metavar="NAME",
+    shell_complete=complete_name,
     help="Update the pin of this model; may be repeated.",
 )
 @lock_options

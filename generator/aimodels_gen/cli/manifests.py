@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from aimodels_gen.errors import ManifestError
-from aimodels_gen.manifest.names import declared
+from aimodels_gen.manifest.names import declared, natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,6 +54,13 @@ def manifest_option(function: F) -> F:
         metavar="FILE",
         help="The manifest.  [default: models.toml in this directory, or else in the nearest "
         "directory above it]",
+    )(function)
+
+
+def names_argument(function: F) -> F:
+    """Add the names of models."""
+    return click.argument(
+        "names", nargs=-1, metavar="[NAME]...", shell_complete=_complete_argument
     )(function)
 
 
@@ -110,9 +118,34 @@ def find(names: Iterable[str]) -> Path | None:
     return None
 
 
+def complete_name(context: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the names of models that begin so, as far as they can be found out."""
+    given = context.params.get("names") or ()
+    try:
+        manifest = context.params.get("manifest") or next(filter(_looks_like_path, given), None)
+        path = Path(manifest) if manifest else find([MANIFEST])
+        names = declared(path) if path else ()
+    except Exception:  # noqa: BLE001 - the reader is typing a command, and wants no message
+        return []
+    wanted = (name for name in names if name.startswith(begun) and name not in given)
+    return [CompletionItem(name) for name in sorted(wanted, key=natural)]
+
+
+def _complete_argument(
+    context: click.Context, parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    # First: for bash, a file takes back what comes before it.
+    file = [] if context.params.get("manifest") else [CompletionItem(begun, type="file")]
+    return file + complete_name(context, parameter, begun)
+
+
+def _looks_like_path(argument: str) -> bool:
+    return "/" in argument or argument.endswith(".toml")
+
+
 def _is_path(argument: str) -> bool:
     """Return whether an argument is a manifest: no model has such a name, or the file is there."""
-    if "/" in argument or argument.endswith(".toml") or argument[:1] in _NO_NAMES:
+    if _looks_like_path(argument) or argument[:1] in _NO_NAMES:
         return True
     return Path(argument).is_file() and not _is_declared(argument)
 

@@ -8,7 +8,7 @@ import click
 
 from aimodels_fetcher.wording import counted
 from aimodels_gen.cli.console import Console, result
-from aimodels_gen.cli.manifests import Chosen, choose, manifest_option
+from aimodels_gen.cli.manifests import Chosen, choose, manifest_option, names_argument
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.options import Options
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("prefetch")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@names_argument
 @manifest_option
 @click.option("-q", "--quiet", is_flag=True, help="Do not print the summary.")
 def command(*, names: tuple[str, ...], manifest: Path | None, quiet: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locking import Target, lock_and_write, lock_options, output_options
-from aimodels_gen.cli.manifests import choose, manifest_option
+from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
 from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("update")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@names_argument
 @manifest_option
 @output_options
 @lock_options

@@ -46,6 +46,8 @@ in
     free = true;
   };
 
+  optionalString = condition: string: if condition then string else "";
+
   optionals = condition: list: if condition then list else [ ];
 
   removeSuffix =
