@@ -245,6 +245,15 @@ def test_a_server_may_name_a_date_to_wait_for(hub: Hub, hub_project: Project) ->
 
 
 @pytest.mark.usefixtures("repo")
+def test_a_rate_limit_is_told_with_what_raises_it(hub: Hub, hub_project: Project) -> None:
+    hub.faults = failing(429, "/revision/", times=1, Retry_After="1")  # type: ignore[assignment]
+    result = hub_project.run("lock", "-q")
+    assert result.status == 0
+    said = "rate limited by 127.0.0.1; waiting 1 s (a token raises the limit: set HF_TOKEN or run"
+    assert result.err == f"warning: {said} `hf auth login`)\n"
+
+
+@pytest.mark.usefixtures("repo")
 def test_bytes_that_are_not_the_listed_ones(hub: Hub, hub_project: Project) -> None:
     def alter(request: Request) -> Response | None:
         if "/resolve/" not in request.path or not request.path.endswith("config.json"):
