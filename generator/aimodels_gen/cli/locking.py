@@ -11,7 +11,7 @@ import click
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.manifests import FILE
-from aimodels_gen.errors import CombinedError, LockError
+from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import summary
 from aimodels_gen.lock.model import Lock
@@ -151,8 +151,8 @@ def lock_and_write(path: Path, options: Options, target: Target, console: Consol
     if resolved.skipped:
         names = ", ".join(resolved.skipped)
         console.note(f"new or changed in {wanted.file}, and not locked by this run: {names}")
-    if resolved.failures:
-        for name in resolved.failures:
-            kept = "keeps its pin" if name in old.models else "has no pin yet and is left out"
-            console.warn(f"{name} failed: it {kept}")
-        raise CombinedError([*resolved.failures.values()])
+    for name in resolved.failed:
+        kept = "keeps its pin" if name in old.models else "has no pin yet and is left out"
+        console.warn(f"{name} failed: it {kept}")
+    if resolved.error:
+        raise resolved.error

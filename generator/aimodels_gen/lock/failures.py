@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from aimodels_gen.errors import AimodelsError, CombinedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 
 class Named(Protocol):
@@ -18,6 +18,8 @@ class Named(Protocol):
     def name(self) -> str:
         """Return its name in the manifest."""
 
+
+_KEEP_GOING = "to lock the other models all the same, add --keep-going"
 
 N = TypeVar("N", bound=Named)
 R = TypeVar("R")
@@ -49,15 +51,22 @@ class Failures:
                 done.append(work(model))
         return done
 
-    def by_name(self, order: Iterable[str]) -> dict[str, AimodelsError]:
-        """Return the failures by the models' names, in this order."""
-        return {name: self._first[name] for name in order if name in self._first}
+    def of(self, order: Iterable[str]) -> tuple[str, ...]:
+        """Return which of these models have failed."""
+        return tuple(name for name in order if name in self._first)
 
-    def raise_all(self, order: Iterable[str]) -> None:
+    def together(self, order: Iterable[str], hint: str | None = None) -> CombinedError | None:
+        """Return all failures as one error, in the order of these names; None if there are none."""
+        failures = [self._first[name] for name in order if name in self._first]
+        return CombinedError(failures, hint) if failures else None
+
+    def raise_all(self, order: Collection[str]) -> None:
         """Raise all failures together, in the order of these names, if there are any.
 
         Raises:
             CombinedError: the models that failed.
         """
-        if self._first and not self._tolerated:
-            raise CombinedError([*self.by_name(order).values()])
+        others = len(order) > len(self._first)
+        error = self.together(order, _KEEP_GOING if others else None)
+        if error and not self._tolerated:
+            raise error

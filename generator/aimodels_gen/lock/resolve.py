@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimodels_gen.errors import CombinedError
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.manifest.names import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from aimodels_gen.errors import AimodelsError
+    from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.stages import Locked
     from aimodels_gen.manifest.model import Entry, Manifest
@@ -25,13 +24,15 @@ class Resolved:
     """A lock of the models of a manifest, and what its reader should know.
 
     Attributes:
-        failures: why models keep the pin that they had, or are left out, by their names.
+        failed: the models that keep the pin that they had, or are left out.
+        error: why they failed.
         skipped: the models that are new or have changed, and were not to be locked.
     """
 
     lock: Lock
     warnings: tuple[str, ...] = ()
-    failures: Mapping[str, AimodelsError] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+    error: CombinedError | None = None
     skipped: tuple[str, ...] = ()
 
 
@@ -73,7 +74,8 @@ def resolve(
     return Resolved(
         Lock({name: models[name] for name in known if name in models}),
         made.warnings if made else (),
-        made.failures if made else {},
+        made.failed if made else (),
+        made.error if made else None,
         tuple(skipped),
     )
 
@@ -83,10 +85,4 @@ def _locked(
 ) -> Locked:
     from aimodels_gen.lock.stages import lock_models  # noqa: PLC0415 - slow to import
 
-    try:
-        return lock_models(entries, old, options, report, warn)
-    except CombinedError as error:
-        if len(error.failures) == len(entries):
-            raise
-        hint = "to lock the other models all the same, add --keep-going"
-        raise CombinedError(error.failures, hint) from error
+    return lock_models(entries, old, options, report, warn)

@@ -9,7 +9,7 @@ worker wait for another. A model that fails in one stage does not hold up the ot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
@@ -26,7 +26,7 @@ from aimodels_gen.net.pool import RequestPool
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from aimodels_gen.errors import AimodelsError
+    from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import Lock, LockedModel
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.selection import Selected
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Locked:
-    """Pins, warnings about them, and why other models have none; by the models' names."""
+    """Pins by the models' names, warnings about them, and which models failed, and why."""
 
     models: Mapping[str, LockedModel]
     warnings: tuple[str, ...] = ()
-    failures: Mapping[str, AimodelsError] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+    error: CombinedError | None = None
 
 
 def lock_models(
@@ -93,7 +94,8 @@ def lock_models(
     return Locked(
         {model.name: model for model in pinned},
         (*warnings, *pinning.warnings),
-        failures.by_name(names),
+        failures.of(names),
+        failures.together(names),
     )
 
 
