@@ -6,12 +6,12 @@
   outputs =
     { self, nixpkgs }:
     let
+      # Those of nixpkgs-unstable. The library, the overlay and the modules work on every system.
       eachSystem =
         make:
         nixpkgs.lib.genAttrs [
           "aarch64-darwin"
           "aarch64-linux"
-          "x86_64-darwin"
           "x86_64-linux"
         ] (system: make nixpkgs.legacyPackages.${system} self.packages.${system});
     in
@@ -21,7 +21,9 @@
 
       # Old releases of Nix accept no paths as modules here.
       nixosModules.default.imports = [ ./nix/modules/nixos.nix ];
-      homeManagerModules.default.imports = [ ./nix/modules/home-manager.nix ];
+      homeModules.default.imports = [ ./nix/modules/home-manager.nix ];
+      # The older name.
+      homeManagerModules = self.homeModules;
 
       templates.default = import ./templates;
 

@@ -32,7 +32,16 @@ class LockError(AimodelsError):
 
 
 class SourceError(AimodelsError):
-    """A source (the Hub, …) did not return what was asked of it."""
+    """A source (the Hub, …) did not return what was asked of it.
+
+    Attributes:
+        common: what to say once for several models, where the cause is none of theirs.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, common: str | None = None) -> None:
+        """Keep what to say about one model, and about several."""
+        super().__init__(message, hint)
+        self.common = common
 
 
 class StoreError(AimodelsError):

@@ -142,8 +142,9 @@ in
         type = types.bool;
         default = false;
         description = ''
-          Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, for system services on NixOS and for
-          the user's session in Home Manager. Programs then load models from the cache and send no requests.
+          Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, for system services on NixOS (all of
+          them, or those in `services`) and for the user's session in Home Manager. Programs then load models
+          from the cache, send no requests and cannot download anything.
         '';
       };
     };

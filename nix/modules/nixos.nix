@@ -2,6 +2,7 @@
 {
   config,
   lib,
+  options,
   pkgs,
   ...
 }:
@@ -16,8 +17,9 @@ let
   };
 
   cacheDir = toString hf.cacheDir;
+  hub = "${cacheDir}/hub";
   commands = common.commands {
-    hub = "${cacheDir}/hub";
+    inherit hub;
     # Next to the links, so that both are lost together.
     state = "${cacheDir}/.nix-ai-models.json";
   };
@@ -31,12 +33,54 @@ let
   }
   // common.environment;
 
-  # Where nix-daemon reads the token, written from `tokenFile`.
-  tokenEnvironment = "ai-models-token/environment";
-
   # If programs write to the cache, those of the group may, too.
   forPrograms = hf.mode == "directory";
   access = if forPrograms then "2775" else "0755";
+
+  # With the colons, existing directories keep mode and owner.
+  directories =
+    map (directory: "d ${quoted directory} :${access} :${hf.user} :${hf.group} - -")
+      [
+        cacheDir
+        hub
+      ];
+
+  isBelowProtected = lib.any (directory: lib.hasPrefix directory "${cacheDir}/") [
+    "/boot/"
+    "/efi/"
+    "/etc/"
+    "/usr/"
+  ];
+
+  mounts = import ./mounts.nix { inherit lib config; };
+  mountPoints = mounts.points hub;
+  # The unit is then not started early: the network starts after the early units.
+  isRemote = mounts.isRemote hub;
+  makeDirectories = lib.optional isRemote (
+    "-+${config.systemd.package}/bin/systemd-tmpfiles --create "
+    + pkgs.writeText "ai-models-tmpfiles.conf" (lib.concatMapStrings (rule: "${rule}\n") directories)
+  );
+
+  accountProblems = import ./accounts.nix {
+    inherit lib config;
+    inherit (hf) user group;
+    path = "services.ai-models.integration.huggingface";
+  };
+
+  scoped = import ./services.nix {
+    inherit lib environment;
+    path = "services.ai-models.integration.huggingface.services";
+    services = if hf.services == null then [ ] else hf.services;
+    isLate = isRemote;
+    definitions = map ({ snd, ... }: snd) (
+      lib.filter ({ fst, ... }: fst != file) (
+        lib.zipLists options.systemd.services.files options.systemd.services.definitions
+      )
+    );
+  };
+
+  # The name of this module, however it is imported.
+  file = toString ./nixos.nix;
 
   owner =
     what:
@@ -46,16 +90,21 @@ let
       description = ''
         The ${what} that owns the cache, and as which `ai-models.service` runs. With `mode = "directory"`, the
         ${what} whose programs write to it. An existing directory keeps its owner.
+
+        Declare it in `users.${what}s`. If it exists on the machine but not in the configuration, set its
+        number.
       '';
     };
 in
 {
+  _file = file;
+
   options.services.ai-models = lib.recursiveUpdate common.options {
     tokenFile = mkOption {
       type =
         types.nullOr (
           types.addCheck types.str (
-            path: lib.hasPrefix "/" path && !(lib.hasPrefix "${builtins.storeDir}/" path)
+            path: builtins.match "/[^\n\r]*" path != null && !(lib.hasPrefix "${builtins.storeDir}/" path)
           )
         )
         // {
@@ -81,6 +130,20 @@ in
         '';
       };
 
+      services = mkOption {
+        type = types.nullOr (types.listOf types.str);
+        default = null;
+        example = [
+          "vllm"
+          "ollama"
+        ];
+        description = ''
+          The system services that get `HF_HOME`, and with `offline` also `HF_HUB_OFFLINE` and
+          `TRANSFORMERS_OFFLINE`: names in `systemd.services`. Null means all of them. Variables that a service
+          of the list sets itself stay as they are.
+        '';
+      };
+
       user = owner "user";
       group = owner "group";
     };
@@ -98,42 +161,34 @@ in
       }
 
       (mkIf hf.enable {
-        # For services, but not for users' programs: with an HF_HOME that root owns, users could not log in
-        # to the Hub, nor keep datasets or remote code. NixOS writes it into each unit, and the environment
-        # of user@ is that of all users' sessions.
-        systemd.globalEnvironment = environment;
-        systemd.services."user@".environment = lib.mapAttrs (_name: _value: lib.mkDefault null) environment;
+        assertions = accountProblems ++ scoped.assertions;
 
-        # With the colons, existing directories keep mode and owner.
-        systemd.tmpfiles.rules =
-          map (directory: "d ${quoted directory} :${access} :${hf.user} :${hf.group} - -")
-            [
-              cacheDir
-              "${cacheDir}/hub"
-            ];
+        systemd.tmpfiles.rules = mkIf (!isRemote) directories;
 
         # The links exist while the unit is active, so that they are removed with a configuration without
         # it. It is reloaded when models change, so that no model is missing meanwhile.
         systemd.services.ai-models = {
           description = "Links to AI models in the Nix store";
-          wantedBy = [ "sysinit.target" ];
+          wantedBy = [ (if isRemote then "multi-user.target" else "sysinit.target") ];
           requiredBy = [ "sysinit-reactivation.target" ];
           after = [
             "systemd-tmpfiles-setup.service"
             "systemd-tmpfiles-resetup.service"
-          ];
+          ]
+          ++ lib.optional isRemote "remote-fs.target";
           before = [
-            "sysinit.target"
             "sysinit-reactivation.target"
             "shutdown.target"
-          ];
+          ]
+          ++ lib.optional (!isRemote) "sysinit.target";
           conflicts = [ "shutdown.target" ];
           unitConfig = {
-            DefaultDependencies = false;
-            RequiresMountsFor = quoted cacheDir;
-          };
+            DefaultDependencies = isRemote;
+          }
+          # Only of mounts that are known not to need the network.
+          // lib.optionalAttrs (mountPoints != [ ]) { RequiresMountsFor = map quoted mountPoints; };
           reloadIfChanged = true;
-          serviceConfig = {
+          serviceConfig = import ./hardening.nix // {
             Type = "oneshot";
             RemainAfterExit = true;
             User = hf.user;
@@ -141,52 +196,47 @@ in
             # It has the lock, and records which cache this is, because the next configuration may use
             # another one.
             RuntimeDirectory = "ai-models";
+            ExecStartPre = makeDirectories;
             ExecStart = commands.link;
-            ExecReload = commands.link;
+            ExecReload = makeDirectories ++ [ commands.link ];
             ExecStop = commands.unlink;
             UMask = if forPrograms then "0002" else "0022";
-            NoNewPrivileges = true;
-            PrivateNetwork = true;
+            # For directories of other users.
+            CapabilityBoundingSet = lib.optionalString (lib.elem hf.user [
+              "root"
+              "0"
+            ]) "CAP_DAC_OVERRIDE CAP_FOWNER";
+            # Not "strict": it also removes links from the cache of the configuration before, which can be
+            # anywhere, and creates directories.
+            ProtectSystem = if isBelowProtected then false else "full";
+            TimeoutStartSec = "5min";
             SyslogIdentifier = "ai-models";
           };
         };
       })
 
-      (mkIf (cfg.tokenFile != null) {
-        # A separate unit, because nix-daemon must start even if the token cannot be read.
-        systemd.services.ai-models-token = {
-          description = "Hugging Face token for builds by nix-daemon";
-          wantedBy = [ "nix-daemon.service" ];
-          before = [ "nix-daemon.service" ];
-          unitConfig.RequiresMountsFor = quoted cfg.tokenFile;
-          serviceConfig = {
-            Type = "oneshot";
-            RemainAfterExit = true;
-            RuntimeDirectory = dirOf tokenEnvironment;
-            RuntimeDirectoryMode = "0700";
-            UMask = "0077";
-            PrivateNetwork = true;
-            SyslogIdentifier = "ai-models-token";
-          };
-          script = ''
-            file=${lib.escapeShellArg cfg.tokenFile}
-            exec < "$file"
-            read -r token || true
-            token=''${token%$'\r'}
-            case $token in
-              "" | *[!0-9A-Za-z._~+/-]*)
-                echo "error: the first line of $file is not a token: services.ai-models.tokenFile must contain nothing else" >&2
-                exit 1
-                ;;
-            esac
-            printf 'HF_TOKEN=%s\n' "$token" > "$RUNTIME_DIRECTORY/environment"
-          '';
-        };
-        systemd.services.nix-daemon = {
-          serviceConfig.EnvironmentFile = [ "-/run/${tokenEnvironment}" ];
-          restartTriggers = [ cfg.tokenFile ];
-        };
+      (mkIf (hf.enable && hf.services == null) {
+        # For services, but not for users' programs: with an HF_HOME that root owns, users could not log in
+        # to the Hub, nor keep datasets or remote code. NixOS writes it into each unit, and the environment
+        # of user@ is that of all users' sessions.
+        systemd.globalEnvironment = environment;
+        systemd.services."user@".environment = lib.mapAttrs (_name: _value: lib.mkDefault null) environment;
       })
+
+      (mkIf hf.enable { systemd.services = scoped.units; })
+
+      (mkIf (cfg.tokenFile != null) (
+        import ./token.nix {
+          inherit
+            lib
+            pkgs
+            config
+            literally
+            quoted
+            ;
+          file = cfg.tokenFile;
+        }
+      ))
     ]
   );
 }

@@ -20,7 +20,6 @@
         lib.genAttrs [
           "x86_64-linux"
           "aarch64-linux"
-          "x86_64-darwin"
           "aarch64-darwin"
         ] (system: make system nixpkgs.legacyPackages.${system});
 

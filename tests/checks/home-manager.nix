@@ -15,7 +15,7 @@ in
 ((import "${home-manager}/lib" { inherit (nixpkgs) lib; }).homeManagerConfiguration {
   inherit pkgs;
   modules = [
-    self.homeManagerModules.default
+    self.homeModules.default
     {
       home = {
         username = "alice";

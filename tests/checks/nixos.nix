@@ -19,9 +19,20 @@
         services.ai-models = {
           enable = true;
           models.tiny.package = entry;
-          integration.huggingface.offline = true;
+          integration.huggingface = {
+            offline = true;
+            user = "inference";
+            group = "inference";
+            services = [ "inference" ];
+          };
           tokenFile = "/run/secrets/hf-token";
         };
+
+        users.users.inference = {
+          isSystemUser = true;
+          group = "inference";
+        };
+        users.groups.inference = { };
 
         systemd.services.inference = {
           wantedBy = [ "multi-user.target" ];

@@ -96,7 +96,9 @@ let
     inherit (config) warnings;
     enabled = config.services.ai-models.enable or false || config.home-manager.users != { };
     value = force {
-      inherit (config) system systemd;
+      inherit (config) system;
+      # The machine's own, which is not built.
+      systemd = removeAttrs config.systemd [ "package" ];
       modelPaths = config.services.ai-models.modelPaths or { };
     };
   };

@@ -97,7 +97,7 @@ class Session:
             " pkgs = import (checkout + /tests/nix/pkgs) { inherit system; };"
             " nix-ai-models = { lib = import (checkout + /nix);"
             " nixosModules.default = import (checkout + /nix/modules/nixos.nix);"
-            " homeManagerModules.default = import (checkout + /nix/modules/home-manager.nix); };"
+            " homeModules.default = import (checkout + /nix/modules/home-manager.nix); };"
             " inherit (nix-ai-models.lib) fetchModel;"
             ' llama-2-7b = fetchModel pkgs { name = "llama-2-7b";'
             ' source.huggingface.repo = "meta-llama/Llama-2-7b-hf"; hash = ""; };'

@@ -285,21 +285,30 @@ def test_ai_models_tokenservice_fails(host_nix: NixEnv, tmp_path: Path, symptom:
     config = modules.nixos(
         f'{{ services.ai-models = {{ enable = true; tokenFile = "{file}"; }}; }}'
     )
-    script = host_nix.eval(f"{config}.systemd.services.ai-models-token.script")
+    unit = f"{config}.systemd.services.ai-models-token"
+    script = host_nix.eval(f"{unit}.script")
+    after = host_nix.build(f"{unit}.serviceConfig.ExecStopPost")
+    variables = {"RUNTIME_DIRECTORY": str(tmp_path), "CREDENTIALS_DIRECTORY": str(tmp_path)}
 
-    def start(content: str) -> subprocess.CompletedProcess[str]:
-        file.write_text(content)
+    def start() -> subprocess.CompletedProcess[str]:
+        """As systemd does, which passes the file under the name `token`."""
+        command = f'bash -euc "$0"; EXIT_STATUS=$? {after}; [ -e environment ]'
         return subprocess.run(
-            ["bash", "-euc", script],
+            ["bash", "-c", command, script],
             check=False,
             capture_output=True,
             text=True,
-            env={**os.environ, "RUNTIME_DIRECTORY": str(tmp_path)},
+            cwd=tmp_path,
+            env={**os.environ, **variables},
         )
 
+    shown: dict[object, str] = {file: "/run/secrets/hf-token"}
+    symptom.seen(start().stderr, shown)
     for content in ("HF_TOKEN=hf_secret\n", '"hf_secret"\n', "\nhf_secret\n"):
-        symptom.seen(start(content).stderr, {file: "/run/secrets/hf-token"})
-    assert start("hf_secret\n").returncode == 0
+        file.write_text(content)
+        symptom.seen(start().stderr, shown)
+    file.write_text("hf_secret\n")
+    assert start().returncode == 0
     assert (tmp_path / "environment").read_text() == "HF_TOKEN=hf_secret\n"
 
 

@@ -6,10 +6,13 @@ import functools
 from typing import TYPE_CHECKING
 
 from support.modules import entry
+from support.nix import NixError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from support.nix import NixEnv
 
 DIRECTORY = 'integration.huggingface.mode = "directory";'
 
@@ -50,3 +53,19 @@ def download(entry: Path) -> None:
     for path, text in {"refs/main": "0" * 40, f"snapshots/{'0' * 40}/config.json": "mine"}.items():
         (entry / path).parent.mkdir(parents=True)
         (entry / path).write_text(text)
+
+
+def problems(nix: NixEnv, config: str) -> list[str]:
+    """Return the messages of the assertions that fail."""
+    try:
+        found: list[str] = nix.eval(
+            f"let c = {config}; in map (a: a.message)"
+            " (builtins.filter (a: !a.assertion) c.assertions)"
+        )
+    except NixError as error:
+        # Home Manager itself checks them first.
+        text = str(error).partition("Failed assertions:\n")[2]
+        found = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip()]
+        if not found:
+            raise
+    return found

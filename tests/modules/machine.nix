@@ -4,6 +4,18 @@ let
   inherit (config.systemd.services.nix-daemon.environment) NIX_STATE_DIR;
 in
 {
+  # See there.
+  users = {
+    users = {
+      hf = { };
+      alice = { };
+    };
+    groups = {
+      hf = { };
+      alice = { };
+    };
+  };
+
   systemd = {
     # For builds of its users. As on NixOS, the socket accepts connections while the daemon starts.
     sockets.nix-daemon = {

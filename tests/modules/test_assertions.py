@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modules.helpers import problems
 from support.modules import entry, home_manager, nixos
-from support.nix import NixError
 
 if TYPE_CHECKING:
     from support.nix import NixEnv
@@ -108,22 +108,6 @@ GOOD_MODELS = [
     f'{{ {LICENSED} "llama2"; }}',
     f'{{ {SOURCE} hash = "sha256-..."; }}',  # as in guides; the build reports it
 ]
-
-
-def problems(nix: NixEnv, config: str) -> list[str]:
-    """Return the messages of the assertions that fail."""
-    try:
-        found: list[str] = nix.eval(
-            f"let c = {config}; in map (a: a.message)"
-            " (builtins.filter (a: !a.assertion) c.assertions)"
-        )
-    except NixError as error:
-        # Home Manager itself checks them first.
-        text = str(error).partition("Failed assertions:\n")[2]
-        found = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip()]
-        if not found:
-            raise
-    return found
 
 
 @pytest.mark.parametrize(("model", "problem"), ONE_MODEL.items())

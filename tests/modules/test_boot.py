@@ -135,9 +135,12 @@ def test_systemd_finds_nothing_wrong_with_our_units(install: Install, plain: Pat
         assert linked < started
 
 
-@pytest.mark.parametrize(("mode", "access"), [("link", 0o755), ("directory", 0o2775)])
-def test_a_cache_of_any_name_and_user(
-    install: Install, store: NixEnv, mode: str, access: int
+@pytest.mark.parametrize(
+    ("mode", "user", "group", "access"),
+    [("link", "hf", "alice", 0o755), ("directory", "500", "1000", 0o2775)],
+)
+def test_a_cache_of_any_name_and_user(  # noqa: PLR0913, PLR0917 (its parameters)
+    install: Install, store: NixEnv, mode: str, user: str, group: str, access: int
 ) -> None:
     cache = "/srv/a b%h\"c'$x\\d"
     machine = install(
@@ -148,8 +151,8 @@ def test_a_cache_of_any_name_and_user(
               services.ai-models.models.one.package = {entry("one")};
               services.ai-models.integration.huggingface = {{
                 cacheDir = {literal(cache)};
-                user = "hf";
-                group = "alice";
+                user = "{user}";
+                group = "{group}";
                 mode = "{mode}";
               }};
             }}""",
@@ -191,6 +194,63 @@ def test_a_cache_on_a_disk_of_its_own(install: Install, plain: Path) -> None:
         assert machine.run("findmnt", "--noheadings", "--output=FSTYPE", CACHE).stdout == "tmpfs\n"
         assert machine.run("cat", f"{ONE}/refs/main").stdout
     assert names(machine.path(CACHE)) == []
+
+
+@pytest.mark.parametrize("cache", ["/home/alice", "/root", "/tmp", "/dev/shm", "/etc"])  # noqa: S108 (of the machine)
+def test_a_cache_anywhere(install: Install, store: NixEnv, cache: str) -> None:
+    """What the unit is kept from does not include its cache."""
+    machine = install(
+        system(
+            store,
+            f"""{{
+              services.ai-models.enable = true;
+              services.ai-models.models.one.package = {entry("one")};
+              services.ai-models.integration.huggingface.cacheDir = "{cache}/hf";
+            }}""",
+        )
+    )
+    with machine.booted():
+        assert machine.run("cat", f"{cache}/hf/hub/models--org--one/refs/main").stdout
+        machine.run("systemctl", "stop", "ai-models")
+        assert machine.run("ls", "-A", f"{cache}/hf/hub").stdout == ""
+
+
+NETWORK_DISK = """{
+  fileSystems."/srv/net" = {
+    mountPoint = "/srv/net";
+    device = "tmpfs";
+    fsType = "tmpfs";
+    options = [ "_netdev" ];
+  };
+}"""
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_cache_on_the_network(install: Install, store: NixEnv, there: bool) -> None:  # noqa: FBT001 (a parameter)
+    machine = install(
+        system(
+            store,
+            f"""{{
+              services.ai-models.enable = true;
+              services.ai-models.models.one.package = {entry("one")};
+              services.ai-models.integration.huggingface = {{
+                cacheDir = "/srv/net/hf";
+                user = "hf";
+              }};
+            }}""",
+            NETWORK_DISK,
+        )
+    )
+    device = "tmpfs /srv/net tmpfs" if there else "host:/missing /srv/net nfs"
+    machine.path("/etc/fstab").write_text(f"{device} _netdev,nofail 0 0\n")
+    with machine.booted():
+        assert machine.state("multi-user.target") == "active"
+        assert "cycle" not in machine.run("journalctl", "--no-pager").stdout
+        assert (machine.state("ai-models") == "active") == there
+        found = machine.run("find", "/srv/net", "-name", "models--*", "-user", "hf").stdout
+        assert found == ("/srv/net/hf/hub/models--org--one\n" if there else "")
+    # Nothing is below the mount point.
+    assert names(machine.path("/srv/net")) == []
 
 
 def test_a_cache_that_cannot_be_written_keeps_nothing_from_starting(

@@ -58,7 +58,7 @@ def test_both_modules_have_the_same_options(declared: dict[str, dict[str, Any]])
     )
     hf = "integration.huggingface"
     assert ours.keys() - theirs.keys() == {
-        *(f"{hf}.cacheDir", f"{hf}.group", f"{hf}.user", "tokenFile")
+        *(f"{hf}.cacheDir", f"{hf}.group", f"{hf}.services", f"{hf}.user", "tokenFile")
     }
     assert theirs.keys() - ours.keys() == {f"{hf}.hubDir"}
     assert all(ours[name] == theirs[name] for name in ours.keys() & theirs.keys())
@@ -80,6 +80,7 @@ def test_defaults(store: NixEnv) -> None:
                 **HUGGINGFACE,
                 "cacheDir": "/var/cache/huggingface",
                 "group": "root",
+                "services": None,
                 "user": "root",
             }
         },
@@ -196,6 +197,7 @@ def test_what_one_module_begins_another_goes_on_with(store: NixEnv) -> None:
                 '"${builtins.storeDir}/x"',
                 '"${builtins.toFile "x" ""}"',
                 '"hf_token"',
+                '"/run/a\\nLoadCredential=b:/c"',
             )
         ),
     ],

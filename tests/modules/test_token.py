@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support.expressions import files_pin
+from support.expressions import files_pin, literal
 from support.modules import system
 
 if TYPE_CHECKING:
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
     from support.nix import NixEnv
 
 TOKEN = "hf_s3cretOfTheTests"
-FILE = "/srv/my secrets/hf%token"
+FILE = "/srv/my secrets/hf%token: 'the \"first\"' \\t"
 ENVIRONMENT = "/run/ai-models-token/environment"
 UNITS = ("ai-models-token.service", "nix-daemon.service")
 
 
 @pytest.fixture(scope="module")
 def with_token(store: NixEnv) -> Path:
-    return system(store, f'{{ services.ai-models = {{ enable = true; tokenFile = "{FILE}"; }}; }}')
+    return system(
+        store, f"{{ services.ai-models = {{ enable = true; tokenFile = {literal(FILE)}; }}; }}"
+    )
 
 
 @pytest.fixture
@@ -126,6 +129,27 @@ def test_what_is_no_token(machine: Machine) -> None:
             assert TOKEN not in said
             assert machine.run("cat", ENVIRONMENT, check=False).returncode != 0
             assert machine.state("nix-daemon") == "active"
-        machine.path(FILE).unlink()
-        machine.run("systemctl", "restart", "ai-models-token", check=False)
-        assert f"{FILE}: No such file" in machine.log("ai-models-token")
+
+
+@pytest.mark.parametrize("what", ["nothing", "no directory", "a directory"])
+def test_what_cannot_be_read(machine: Machine, what: str) -> None:
+    file = machine.path(FILE)
+    if what == "no directory":
+        file.parent.parent.mkdir(exist_ok=True)
+        file.parent.write_text("")
+    elif what == "a directory":
+        file.mkdir(parents=True)
+    with machine.booted():
+        assert machine.state("nix-daemon") == "active"
+        assert machine.state("ai-models-token") == "failed"
+        (said,) = re.findall("^error: (.*)$", machine.log("ai-models-token"), re.MULTILINE)
+        assert said.startswith(f"cannot read {FILE}, the file of services.ai-models.tokenFile: ")
+        # The hint in the message works.
+        for path in (file, file.parent):
+            if path.is_file():
+                path.unlink()
+            elif path.is_dir():
+                path.rmdir()
+        give(machine, TOKEN)
+        machine.run("sh", "-c", said.rpartition(": ")[2])
+        assert holders(machine) == {"nix-daemon"}

@@ -25,7 +25,7 @@ FILES = {path.name: path.read_bytes() for path in (CHECKOUT / "templates/project
 NAME = "all-MiniLM-L6-v2"
 CACHE_NAME = f"models--sentence-transformers--{NAME}"
 CONFIG = b'{"model_type": "bert"}'
-SYSTEMS = ("aarch64-darwin", "aarch64-linux", "x86_64-darwin", "x86_64-linux")
+SYSTEMS = ("aarch64-darwin", "aarch64-linux", "x86_64-linux")
 
 
 @pytest.fixture(autouse=True)

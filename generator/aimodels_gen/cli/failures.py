@@ -43,7 +43,16 @@ Words = list[tuple[str, "str | None"]]
 
 def _ours(error: BaseException) -> Words:
     failures = error.failures if isinstance(error, CombinedError) else [error]
-    return [(one.message, one.hint) for one in failures if isinstance(one, AimodelsError)]
+    # Each hint once, after all that it is for.
+    by_hint: dict[str | None, list[str]] = {}
+    for one in failures:
+        if isinstance(one, AimodelsError):
+            by_hint.setdefault(one.hint, []).append(one.message)
+    return [
+        (message, hint if message is messages[-1] else None)
+        for hint, messages in by_hint.items()
+        for message in messages
+    ]
 
 
 def _interrupted(_: BaseException) -> Words:

@@ -21,6 +21,11 @@ class Integration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: Annotated[Text | None, about("The name in the cache.")] = None
 
 
+def cache_name(org: str | None, model: str, repo_type: str = "model") -> str:
+    """Return the directory of a repository in the cache; see `mkCacheName` in nix/names.nix."""
+    return f"{repo_type}s--{f'{org}--' if org else ''}{model}"
+
+
 def is_repo_part(text: str) -> bool:
     """Return whether `text` can be the org or the name of a repository, and so of a cache entry."""
     return bool(_REPO_PART.match(text)) and ".." not in text and "--" not in text

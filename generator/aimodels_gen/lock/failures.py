@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from aimodels_gen.errors import AimodelsError, CombinedError
+from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+_MOST_NAMES = 8
 
 
 class Named(Protocol):
@@ -39,9 +41,7 @@ class Failures:
         try:
             yield
         except AimodelsError as error:
-            failure = AimodelsError(f"{name}: {error.message}", error.hint)
-            failure.__cause__ = error
-            self._first.setdefault(name, failure)
+            self._first.setdefault(name, error)
 
     def of_each(self, models: Iterable[N], work: Callable[[N], R]) -> list[R]:
         """Return what `work` returns for each model, without those that fail."""
@@ -56,8 +56,15 @@ class Failures:
         return tuple(name for name in order if name in self._first)
 
     def together(self, order: Iterable[str], hint: str | None = None) -> CombinedError | None:
-        """Return all failures as one error, in the order of these names; None if there are none."""
-        failures = [self._first[name] for name in order if name in self._first]
+        """Return all failures as one error, in the order of these names; None if there are none.
+
+        Those of one cause are one.
+        """
+        causes: dict[tuple[str, str | None], list[str]] = {}
+        for name in self.of(order):
+            error = self._first[name]
+            causes.setdefault((_common(error), error.hint), []).append(name)
+        failures = [self._of(*cause, names) for cause, names in causes.items()]
         return CombinedError(failures, hint) if failures else None
 
     def raise_all(self, order: Collection[str]) -> None:
@@ -70,3 +77,34 @@ class Failures:
         error = self.together(order, _KEEP_GOING if others else None)
         if error and not self._tolerated:
             raise error
+
+    def _of(self, common: str, hint: str | None, names: list[str]) -> AimodelsError:
+        first = self._first[names[0]]
+        message = first.message if len(names) == 1 else common
+        failure = AimodelsError(f"{named(names)}: {message}", hint)
+        failure.__cause__ = first
+        return failure
+
+
+def named(names: Sequence[str]) -> str:
+    """Return the names of models for a message: the first few of many."""
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
+
+
+def merged(warnings: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Return warnings of models, `NAME: …`, with those that say the same as one."""
+    known = frozenset(names)
+    found: dict[str, list[str]] = {}
+    for warning in warnings:
+        name, _, text = warning.partition(": ")
+        if name in known:
+            found.setdefault(text, []).append(name)
+        else:
+            found.setdefault(warning, [])
+    return [f"{named(of)}: {text}" if of else text for text, of in found.items()]
+
+
+def _common(error: AimodelsError) -> str:
+    return (isinstance(error, SourceError) and error.common) or error.message

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_gen.lock.model import Lock
+from aimodels_gen.manifest.conflicts import conflicts
 from aimodels_gen.manifest.names import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.options import Options
@@ -57,18 +58,15 @@ def resolve(
     """
     known = [entry.name for entry in manifest.entries]
     check_names({*(options.upgrade or ()), *(options.only or ())}, known, manifest.file)
+    for conflict in conflicts(manifest):
+        warn(conflict)
     models = {name: old.models[name] for name in known if name in old.models}
-    stale: list[Entry] = []
-    skipped: list[str] = []
+    stale = _stale(manifest, old, options)
     for entry in manifest.entries:
-        before = None if options.upgrades(entry.name) else models.get(entry.name)
-        if before is not None and options.holds(entry, before):
-            models[entry.name] = before.refreshed(entry)
-        elif options.is_about(entry.name):
-            stale.append(entry)
-        else:
-            skipped.append(entry.name)
-    made = _locked(stale, old, options, report, warn) if stale else None
+        if entry not in stale:
+            models[entry.name] = models[entry.name].refreshed(entry)
+    wanted = pending(manifest, old, options)
+    made = _locked(wanted, old, options, report, warn) if wanted else None
     if made is not None:
         models |= made.models
     return Resolved(
@@ -76,12 +74,30 @@ def resolve(
         made.warnings if made else (),
         made.failed if made else (),
         made.error if made else None,
-        tuple(skipped),
+        tuple(entry.name for entry in stale if entry not in wanted),
     )
 
 
+def pending(manifest: Manifest, old: Lock, options: Options) -> tuple[Entry, ...]:
+    """Return the models whose pins have to be made, for which their sources are contacted."""
+    stale = _stale(manifest, old, options)
+    return tuple(entry for entry in stale if options.is_about(entry.name))
+
+
+def _stale(manifest: Manifest, old: Lock, options: Options) -> tuple[Entry, ...]:
+    """Return the models without a pin that holds."""
+
+    def holds(entry: Entry) -> bool:
+        pinned = old.models.get(entry.name)
+        if pinned is None or options.upgrades(entry.name):
+            return False
+        return options.holds(entry, pinned)
+
+    return tuple(entry for entry in manifest.entries if not holds(entry))
+
+
 def _locked(
-    entries: list[Entry], old: Lock, options: Options, report: Report, warn: Report
+    entries: Sequence[Entry], old: Lock, options: Options, report: Report, warn: Report
 ) -> Locked:
     from aimodels_gen.lock.stages import lock_models  # noqa: PLC0415 - slow to import
 

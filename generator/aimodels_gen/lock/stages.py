@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
 from aimodels_gen.lock.clients import Clients
-from aimodels_gen.lock.failures import Failures
+from aimodels_gen.lock.failures import Failures, merged
 from aimodels_gen.lock.fallbacks import prove
 from aimodels_gen.lock.file_hashes import HashCompleter, known_content
 from aimodels_gen.lock.options import DEFAULT_JOBS
@@ -89,11 +89,11 @@ def lock_models(
             failures.raise_all(names)
         finally:
             pool.close()
-    warnings = (warning for model in selected for warning in model.warnings)
+    warnings = [warning for model in selected for warning in model.warnings]
     pinned += [*map(pinning.keep, unmoved), *kept]
     return Locked(
         {model.name: model for model in pinned},
-        (*warnings, *pinning.warnings),
+        tuple(merged([*warnings, *pinning.warnings], names)),
         failures.of(names),
         failures.together(names),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen.engines.huggingface import Integration, cache_name
 from aimodels_gen.tables import KindTable, Text, about
 
 if TYPE_CHECKING:
@@ -103,6 +103,15 @@ class Entry:
         if not self.fallbacks:
             return None
         return _digest([source.pin_inputs() for source in self.fallbacks])
+
+    @property
+    def cache_name(self) -> str | None:
+        """Return the name of its entry in a cache, as `hfCachePath` in Nix; None without one."""
+        org, model, repo_type = self.source.cache_parts
+        name = self.integration.model or model
+        if not self.integration.enable or name is None:
+            return None
+        return cache_name(self.integration.org or org, name, repo_type)
 
     @property
     def sources(self) -> tuple[Source, ...]:

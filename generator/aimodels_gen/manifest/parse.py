@@ -12,6 +12,7 @@ from aimodels_gen import documents, sources
 from aimodels_gen.engines.huggingface import Integration, is_repo_part
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.model import DefaultsTable, Entry, Manifest, ManifestTable
+from aimodels_gen.manifest.syntax import line_to_write
 from aimodels_gen.tables import KindTable, Place, check_keys, read
 
 if TYPE_CHECKING:
@@ -49,9 +50,19 @@ def parse(text: str, file: str = "models.toml") -> Manifest:
 
     Raises:
         ManifestError: see `load`.
+        CombinedError: several models are wrong.
     """
-    root = Place(file)
     data = _toml(text, file)
+    try:
+        return _manifest(data, file)
+    except ManifestError as error:
+        from aimodels_gen.manifest.diagnosis import diagnosed  # noqa: PLC0415 - only now needed
+
+        raise diagnosed(error, data, text, lambda part: _manifest(part, file)) from None
+
+
+def _manifest(data: dict[str, Any], file: str) -> Manifest:
+    root = Place(file)
     tables = read(data, ManifestTable, root)
     defaults = tables.defaults or DefaultsTable()
     _check_filters(defaults, root.child("defaults"))
@@ -74,7 +85,11 @@ def _toml(text: str, file: str) -> dict[str, Any]:
         line, column = (where[1], where[2]) if where else (None, None)
         place = f"{file}:{line}:{column}" if line else f"{file}:{text.count(chr(10)) + 1}"
         reason = _AT.sub("", str(error))
-        raise ManifestError(f"{place}: {reason}", "correct the TOML syntax there") from None
+        hint = "correct the TOML syntax there"
+        wrong = text.splitlines()[int(line) - 1 : int(line)] if line else []
+        if wrong and (right := line_to_write(wrong[0], lambda guess: _parses(guess, toml))):
+            hint = f"write `{right}`"
+        raise ManifestError(f"{place}: {reason}", hint) from None
     except (ValueError, RecursionError):
         # tomllib passes on what int() and datetime say, and how deep Python can go.
         raise ManifestError(
@@ -82,6 +97,14 @@ def _toml(text: str, file: str) -> dict[str, Any]:
             "look for what does not belong there",
         ) from None
     return data
+
+
+def _parses(line: str, toml: Any) -> bool:  # noqa: ANN401 - a module
+    try:
+        toml.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _entry(name: str, table: ModelTable, defaults: DefaultsTable, place: Place) -> Entry:

@@ -2,20 +2,30 @@
 
 A module `KIND.py` defines `SOURCE`, a declaration of what to fetch (`base.Source`), and `CLIENT`,
 which talks to the servers (`base.SourceClient`). A package has the one in `KIND/__init__.py` and
-the other in `KIND/client.py`, which is imported only to connect. That it is here is all that it
-takes; docs/adding-a-source.md walks through one.
+the other in `KIND/client.py`, which is imported only to connect. It may have a `KIND/pasted.py`,
+which reads what people paste in its place. That it is here is all that it takes;
+docs/adding-a-source.md walks through one.
 """
 
 from __future__ import annotations
 
 import pkgutil
+import re
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimodels_gen.pasted import Meant
     from aimodels_gen.sources.base import Source, SourceClient, Warn
 
+_ADDRESS = re.compile(r"://|\s|\Aarn:|\Agit@|\A[^/\s]+\.[a-z]{2,}(?:/|\Z)")
 
+
+@cache
 def names() -> tuple[str, ...]:
     """Return the kinds that there are, without importing them."""
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"))
@@ -24,6 +34,60 @@ def names() -> tuple[str, ...]:
 def kind(name: str) -> type[Source]:
     """Return the declaration of one of `names`."""
     return cast("type[Source]", import_module(f"{__name__}.{name}").SOURCE)
+
+
+def meant_by(text: str) -> Meant | None:
+    """Return the source that a pasted text names, None if no kind can read it."""
+    for module in filter(None, map(_pasted, names())):
+        if meant := module.read(text):
+            return meant
+    return None
+
+
+def corrected(name: str, value: object) -> Meant | None:
+    """Return what is most likely meant by a wrong value of `source.NAME`.
+
+    None if the kind has no module `pasted`, or the value is neither a table nor a text.
+    """
+    module = _pasted(name)
+    if module is None:
+        return None
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        (value,) = value
+    if isinstance(value, str):
+        # An address says of which kind it is; a name alone is of the kind that it stands at.
+        other = meant_by(value) if _ADDRESS.search(value) else None
+        if other and other.kind != "url":
+            return other
+        return module.read(value) or module.correct({module.MAIN: value})
+    if isinstance(value, list):
+        return module.correct({module.MAIN: value})
+    return module.correct(value) if isinstance(value, dict) else None
+
+
+class _Pasted(Protocol):
+    """A module `pasted` of a kind.
+
+    Attributes:
+        MAIN: the key that a value without a table is for.
+    """
+
+    MAIN: str
+
+    def read(self, text: str, /) -> Meant | None:
+        """Return the source that a text names."""
+
+    def correct(self, table: Mapping[str, Any], /) -> Meant:
+        """Return what is most likely meant by a table."""
+
+
+@cache
+def _pasted(name: str) -> _Pasted | None:
+    found = find_spec(f"{__name__}.{name}")
+    if found is None or found.submodule_search_locations is None:
+        return None
+    module = f"{__name__}.{name}.pasted"
+    return cast("_Pasted", import_module(module)) if find_spec(module) else None
 
 
 def connect(name: str, warn: Warn) -> SourceClient[Any]:

@@ -137,6 +137,11 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return file.git_blob_id
 
     @property
+    def cache_parts(self) -> tuple[str | None, str | None, str]:
+        """Return org, name and type of its repository, as the cache calls it; None for none."""
+        return None, None, "model"
+
+    @property
     def holds_weights(self) -> bool:
         """Return whether it is there to hold the weights of a model."""
         return True

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _KIB = 1024
 _ROUNDED_UP = 1023.95  # what one decimal would show as 1024.0
 _MINUTE = 60
@@ -30,3 +35,9 @@ def duration_text(seconds: float) -> str:
 def counted(count: int, word: str) -> str:
     """Return a number with its noun: `1 file`, `2 files`."""
     return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def joined(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence: `a`, `a and b`, `a, b and c`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

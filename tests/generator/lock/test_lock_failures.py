@@ -53,10 +53,46 @@ def test_a_repository_that_is_not_there(hub: Hub, hub_project: Project) -> None:
     )
 
 
+@pytest.mark.parametrize("there", ["model", "dataset", "space"])
+@pytest.mark.parametrize("wanted", ["model", "dataset", "space"])
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_repository_of_another_type(  # noqa: PLR0913, PLR0917 - fixtures
+    hub: Hub,
+    hub_project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    there: str,
+    wanted: str,
+    token: str | None,
+) -> None:
+    """Its line cures: with it, the model can be locked."""
+    hub.add_repo("org/name", FILES, lfs=LFS, repo_type=there, private=token is not None)
+    if token:
+        hub.allow(TOKEN, "org/name")
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+    line = MANIFEST.replace(" }", f', repo_type = "{wanted}" }}')
+    hub_project.write(line)
+    if there == wanted:
+        hub_project.ok("lock")
+        return
+    error = hub_project.fails("lock")
+    assert f'hint: there is a {there} of that name: set repo_type = "{there}"\n' in error
+    assert len(hub.log) <= 3
+    hub_project.write(line.replace(f'"{wanted}"', f'"{there}"'))
+    hub_project.ok("lock")
+
+
+def test_a_private_repository_of_another_type_is_not_told(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", FILES, lfs=LFS, repo_type="dataset", private=True)
+    hub_project.write(MANIFEST)
+    assert "check the spelling and repo_type" in hub_project.fails("lock")
+
+
 @pytest.mark.usefixtures("repo")
 def test_a_ref_that_is_not_there(hub_project: Project) -> None:
     hub_project.write(MANIFEST.replace(" }", ', ref = "mian" }'))
     assert "org/name has no branch or tag 'mian'" in hub_project.fails("lock")
+    hub_project.write(MANIFEST.replace(" }", ', ref = "refs%2Fpr%2F3" }'))
+    assert "hint: did you mean refs/pr/3?" in hub_project.fails("lock")
     hub_project.write(MANIFEST.replace(" }", f', rev = "{"0" * 40}" }}'))
     assert f"org/name has no commit {'0' * 40}" in hub_project.fails("lock")
 
@@ -98,6 +134,7 @@ def test_a_bad_token(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     error = hub_project.fails("lock")
     assert f"{hub.url} refused your token for org/name (HTTP 401)" in error
+    assert len(hub.log) == 1
     assert "unset it for public models" in error
     assert "hf_wrong" not in error
 
@@ -378,3 +415,69 @@ def test_an_output_in_no_directory(hub_project: Project) -> None:
         "error: no/such/models.nix: No such file or directory",
         "hint: make the directory first, or name another path",
     ]
+
+
+def several(*repos: str) -> str:
+    return "".join(
+        f'[models.m{number}]\nsource.huggingface = {{ repo = "{repo}" }}\n'
+        for number, repo in enumerate(repos)
+    )
+
+
+def test_a_bad_token_is_told_once(
+    hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    hub_project.write(several(*(f"org/name-{number}" for number in range(40))))
+    error = hub_project.fails("lock")
+    names = ", ".join(f"m{number}" for number in range(8))
+    assert error == (
+        f"error: {names} and 32 more: {hub.url} refused your token (HTTP 401)\n"
+        "hint: renew it in HF_TOKEN or with `hf auth login`, or unset it for public models\n"
+    )
+
+
+def test_a_hub_that_cannot_be_reached_is_told_once(
+    hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_project.write(several("org/a", "org/b", "org/c"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    error = hub_project.fails("lock")
+    assert error.startswith("error: m0, m1, m2: cannot reach http://127.0.0.1:1: ")
+    assert error.count("\n") == 2
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1 http://127.0.0.1:2")
+    error = hub_project.fails("lock")
+    assert error.startswith("error: m0, m1, m2: none of the 2 endpoints answers: cannot reach ")
+    assert error.count("\n") == 2
+
+
+def test_being_offline_is_told_once(hub_project: Project) -> None:
+    hub_project.write(several("org/a", "org/b"))
+    done = hub_project.spawn("lock", HF_HUB_OFFLINE="1")
+    assert done.stderr.startswith("error: m0, m1: they must be looked up on the Hub, but HF")
+    assert done.stderr.count("\n") == 2
+
+
+def test_what_ails_each_model_is_told_of_each_with_one_hint(hub: Hub, hub_project: Project) -> None:
+    hub_project.write(several("org/a", "org/b", "org/b"))
+    warning, error = hub_project.fails("lock").split("\n", 1)
+    assert warning.startswith("warning: m1 and m2 are both ")
+    assert error == (
+        f"error: m0: {hub.url} has no org/a, or it is private\n"
+        f"error: m1, m2: {hub.url} has no org/b, or it is private\n"
+        "hint: check the spelling and repo_type; if it is private, set HF_TOKEN or run "
+        "`hf auth login`\n"
+    )
+
+
+def test_a_gate_is_told_once(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", FILES, lfs=LFS, gated="auto")
+    model = (
+        '[models.m{0}]\nsource.huggingface = {{ repo = "org/name" }}\ninclude = ["*.safetensors"]\n'
+        'integration.huggingface = {{ org = "o", model = "m{0}" }}\n'
+    )
+    hub_project.write(model.format(0) + model.format(1))
+    result = hub_project.run("lock", "-q")
+    assert result.status == 0
+    assert result.err.startswith("warning: m0, m1: org/name is gated")
+    assert result.err.count("\n") == 1

@@ -86,8 +86,9 @@ def test_endpoints_have_one_form(endpoint: str, meant: str | list[str]) -> None:
 
 
 def test_a_ref_that_is_a_commit_means_rev() -> None:
-    text = f'[models.m]\nsource.huggingface = {{ repo = "o/n", ref = "{REV}" }}'
-    assert only(text).source == HuggingFace("o/n", "main", REV)
+    for ref in (REV, REV.upper()):
+        text = f'[models.m]\nsource.huggingface = {{ repo = "o/n", ref = "{ref}" }}'
+        assert only(text).source == HuggingFace("o/n", "main", REV)
 
 
 @pytest.mark.parametrize("ref", ["main", "v1.0", "refs/pr/7", "feature/x", "a@b", "é"])
@@ -145,14 +146,17 @@ BAD = [
     (MODEL.replace("org/name", "órg/name"), ["not a repository id"]),
     (
         MODEL.replace("org/name", "datasets/org/d"),
-        ['write repo = "org/d" and repo_type = "dataset"'],
+        ['write `source.huggingface = { repo = "org/d", repo_type = "dataset" }`'],
     ),
     (
         MODEL.replace("org/name", "https://huggingface.co/org/name"),
-        ['write only org/name, here "org/name"'],
+        ['write `source.huggingface = { repo = "org/name" }`'],
     ),
     (MODEL.replace(" }", ', rev = "01c7f73" }'), [f"{HF}.rev is '01c7f73'", "40 lower-case hex"]),
-    (MODEL.replace(" }", f', rev = "{REV.upper()}" }}'), ["40 lower-case hex"]),
+    (
+        MODEL.replace(" }", f', rev = "{REV.upper()}" }}'),
+        [f'write `source.huggingface = {{ repo = "org/name", rev = "{REV}" }}`'],
+    ),
     (
         MODEL.replace(" }", f', rev = "{REV}", ref = "v1" }}'),
         [f"{HF}.rev is given together with ref", "keep rev"],
@@ -161,7 +165,10 @@ BAD = [
         (MODEL.replace(" }", f', ref = "{ref}" }}'), [f"{HF}.ref is", "a branch, a tag"])
         for ref in ("../main", "a b", "/x", "x/", "a..b", "a.lock", "x:y", ".x", "a\\u0000b")
     ],
-    (MODEL.replace(" }", ', repo_type = "models" }'), ["repo_type is 'models'", "mean model?"]),
+    (
+        MODEL.replace(" }", ', repo_type = "models" }'),
+        ["repo_type is 'models'", 'repo_type = "model" }`'],
+    ),
     (MODEL.replace(" }", ', endpoint = "hub.example" }'), [f"{HF}.endpoint", "https://hub"]),
     (
         MODEL.replace(" }", ', endpoint = "https://user:secret@hub.example" }'),
@@ -181,7 +188,10 @@ BAD = [
     ],
     (MODEL + "include = []", ["models.m.include is empty", "leave include out"]),
     ("[defaults]\ninclude = []", ["defaults.include is empty", "leave include out"]),
-    (MODEL + 'include = "*.json"', ["models.m.include is a string", "write a list"]),
+    (
+        MODEL + 'include = "*.json"',
+        ["models.m.include is a string", 'write `include = ["*.json"]`'],
+    ),
     (MODEL + "include = [1]", ["models.m.include holds 1", "list of strings"]),
     (MODEL + 'exclude = [""]', ["models.m.exclude holds ''"]),
     (MODEL + 'pin = "file"', ["models.m.pin is 'file'", "did you mean files?"]),
@@ -230,6 +240,11 @@ BAD = [
     (MODEL.replace("models.m", 'models.".m"'), ["not a name that the Nix store allows"]),
     (MODEL.replace("models.m", 'models."a\\nb"'), ['models."a\\nb"']),
     ("models = 1", ["models is an integer", "write a table"]),
+    (
+        '[[models]]\nname = "a.b"\n[[models]]\nname = "c"',
+        ["models is a list", 'write `[models."a.b"]` and `[models.c]` instead of [[models]]'],
+    ),
+    ("[[models]]", ["models is a list", "write `[models.my-model]` instead"]),
     ("[models]\nm = 1", ["models.m is an integer", "write a table"]),
     (MODEL + MODEL, ["models.toml:3:", "twice"]),
     ("[models.m\n", ["models.toml:1:10"]),

@@ -336,6 +336,16 @@ def test_no_mirror_sees_the_hubs_token(
     assert tokens(mirror, hub) == [{None}, {None}]
 
 
+def test_a_mirror_that_has_it_spares_the_other_types(
+    hub: Hub, mirror: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.add_repo("org/name", FILES, lfs=LFS)
+    monkeypatch.setenv("HF_ENDPOINT", f"{hub.url} {mirror.url}")
+    hub_project.write(MANIFEST)
+    hub_project.ok("lock")
+    assert not [request.path for request in hub.log if "/api/models/" not in request.path]
+
+
 def test_a_private_model_behind_a_mirror(
     hub: Hub, mirror: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 BAD = [
     ('prefix = "x"', "models.m.source.s3 has no bucket"),
-    ('bucket = "s3://b-1/llama/"', 'here bucket = "b-1", prefix = "llama/"'),
-    ('bucket = "b-1/llama"', 'here bucket = "b-1", prefix = "llama/"'),
+    ('bucket = "s3://b-1/llama/"', 'bucket = "b-1", prefix = "llama/"'),
+    ('bucket = "b-1/llama"', 'bucket = "b-1", prefix = "llama/"'),
     ('bucket = "https://b.example.org"', 'endpoint = "https'),
     ('bucket = "b"', "is not a name of a bucket"),
     ('bucket = "b-1", prefix = "a/../b"', "has a part . or .."),
@@ -79,7 +79,7 @@ def test_a_prefix_is_a_folder(llamas: str, project: Project, prefix: str) -> Non
         ("models/empty", "look at it with `aws s3 ls"),
         ("models/llam", "there is 'models/llama-2/', 'models/llama/'"),
         ("models/one.gguf", 'write prefix = "models" and include = ["one.gguf"]'),
-        ("/models/llama", "keys hardly ever begin with a slash"),
+        ("/models/llama", 'hardly ever begin with a slash: write prefix = "models/llama/"'),
     ],
 )
 def test_a_prefix_of_nothing(llamas: str, project: Project, prefix: str, hint: str) -> None:
@@ -93,8 +93,10 @@ def test_the_command_that_shows_it_asks_the_same_server(
     recording_proxy: RecordingProxy, bucket: str, project: Project
 ) -> None:
     write(project, bucket)
-    command = f"`aws s3 ls s3://{bucket}/ --endpoint-url {recording_proxy.url}`"
-    assert command in project.fails("lock")
+    command = f"`aws s3 ls s3://{bucket}/ --endpoint-url {recording_proxy.url}"
+    assert f"{command}`" in project.fails("lock")
+    write(project, bucket, ', region = "us-east-1"')
+    assert f"{command} --region us-east-1`" in project.fails("lock")
 
 
 def test_everything_in_a_bucket(llamas: str, project: Project) -> None:

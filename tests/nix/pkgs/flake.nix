@@ -5,6 +5,9 @@
     { self }:
     let
       lib = import ./lib.nix;
+
+      # As nixpkgs since 26.11, which still has the attribute.
+      dropped = throw "Nixpkgs 26.11 has dropped support for x86_64-darwin";
     in
     {
       inherit lib;
@@ -13,6 +16,6 @@
         "aarch64-linux"
         "x86_64-darwin"
         "x86_64-linux"
-      ] (system: import ./. { inherit system; });
+      ] (system: if system == "x86_64-darwin" then dropped else import ./. { inherit system; });
     };
 }

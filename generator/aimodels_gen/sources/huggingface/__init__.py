@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 import msgspec
 
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 DEFAULT_REF = "main"
 RepoType = Literal["model", "dataset", "space"]
+HUB_HOSTS = frozenset(
+    ("hf-mirror.com", "hf.co", "huggingface.co", "www.hf-mirror.com", "www.huggingface.co")
+)
+"""Hosts whose addresses people paste."""
+# What stands before a repository's name in addresses: no organisation can have these names.
+_NO_ORGS = {*(f"{kind}s" for kind in get_args(RepoType)), *HUB_HOSTS}
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 # What git's check-ref-format refuses, and so cannot be a branch or tag.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[/.]|[/.]\Z|/\.|\.lock(?:/|\Z)")
@@ -58,8 +64,8 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         ref, rev = self.ref, self.rev
         if {"ref", "rev"} <= set(given):
             place.fail("rev", "is given together with ref", "keep rev to stay, or ref to follow")
-        if is_commit(ref):
-            ref, rev = DEFAULT_REF, ref
+        if is_commit(ref.lower()):
+            ref, rev = DEFAULT_REF, ref.lower()
         if rev is not None and not is_commit(rev):
             hint = "write the full commit in 40 lower-case hex digits; a branch or tag goes in ref"
             place.fail("rev", f"is {quoted(rev)}", hint)
@@ -94,6 +100,12 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         return self.at(pinned.rev)
 
     @property
+    def cache_parts(self) -> tuple[str | None, str | None, str]:
+        """Return org and name of the repository, and its type."""
+        org, _, name = self.repo.rpartition("/")
+        return org or None, name, self.repo_type
+
+    @property
     def holds_weights(self) -> bool:
         """Return whether it is a model."""
         return self.repo_type == "model"
@@ -116,15 +128,16 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
 
 def _check_repo(place: Place, repo: str) -> None:
     parts = repo.split("/")
-    if len(parts) <= 2 and all(map(is_repo_part, parts)) and not repo.endswith(".git"):  # noqa: PLR2004 - org/name
+    if (
+        len(parts) <= 2  # noqa: PLR2004 - org/name
+        and all(map(is_repo_part, parts))
+        and not repo.endswith(".git")
+        and (len(parts) == 1 or parts[0].lower() not in _NO_ORGS)
+    ):
         return
     hint = "write org/name, as at the top of the model's page"
-    if parts[0] in {"datasets", "spaces"}:
-        kind = parts[0].removesuffix("s")
-        hint = f'write repo = "{"/".join(parts[1:3])}" and repo_type = "{kind}"'
-    elif is_shown(repo):
-        hint = f'write only org/name, here "{"/".join(parts[3:5])}"'
-    place.fail("repo", f"is {quoted(repo)}, which is not a repository id", hint)
+    shown = f"{quoted(repo)}, which is " if is_shown(repo) or repr(repo) == quoted(repo) else ""
+    place.fail("repo", f"is {shown}not a repository id", hint)
 
 
 def _normalised(endpoints: OneOrMore) -> OneOrMore:

@@ -169,12 +169,15 @@ class HubClient(SourceClient[HuggingFace]):
     def _ask(self, source: HuggingFace, call: Callable[[RepoAtEndpoint, int], T]) -> T:
         if variables := self._library.offline():
             raise offline(variables)
-        return self._failover.ask(
-            source.label,
-            self._endpoints.of(source),
-            call,
-            lambda repo, error: explain(error, self._request(source, repo)),
-        )
+        try:
+            return self._failover.ask(
+                source.label,
+                self._endpoints.of(source),
+                call,
+                lambda repo, error: explain(error, self._request(source, repo)),
+            )
+        except SourceError as error:
+            raise self._revisions.better_hint(source, error) from error
 
     def _explain(
         self, source: HuggingFace, repo: RepoAtEndpoint, error: AimodelsError, file: RemoteFile

@@ -73,8 +73,9 @@ class Failover:
                 try:
                     answer = call(repo, INTERACTIVE_TRIES if alone else TRIES_BEFORE_ANOTHER)
                 except AimodelsError as caught:
-                    error = caught
-                    self.note(repo, error)
+                    self.note(repo, caught)
+                    # That of the first of the requests that went on at the same time.
+                    error = self._out.get(repo.endpoint, caught)
                 else:
                     self.tell(failures, repo)
                     return answer
@@ -84,7 +85,7 @@ class Failover:
     def note(self, repo: RepoAtEndpoint, error: AimodelsError) -> None:
         """Remember that an endpoint failed."""
         if is_out(error):
-            self._out[repo.endpoint] = error
+            self._out.setdefault(repo.endpoint, error)
         else:
             self._lacking.add(_at(repo))
 
@@ -110,7 +111,10 @@ def all_of(failures: Mapping[RepoAtEndpoint, SourceError], label: str) -> Source
         return decisive
     reasons = "; ".join(_reason(repo, failure) for repo, failure in failures.items())
     message = f"none of the {len(failures)} endpoints gave {label}: {reasons}"
-    return _caused(SourceError(message, decisive.hint), decisive)
+    shared = [failure.common for failure in failures.values() if failure.common]
+    common = f"none of the {len(failures)} endpoints answers: {'; '.join(shared)}"
+    of_all = common if len(shared) == len(failures) else None
+    return _caused(SourceError(message, decisive.hint, common=of_all), decisive)
 
 
 def _at(repo: RepoAtEndpoint) -> tuple[str, str]:

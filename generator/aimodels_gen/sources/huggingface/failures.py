@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
 from aimodels_fetcher.wording import counted
@@ -28,6 +29,10 @@ _BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the H
 
 class OddAnswerError(SourceError):
     """An answer that no Hub would give."""
+
+
+class MissingRepoError(SourceError):
+    """A Hub has no repository of that name and type, or does not show it."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def _fault(error: AimodelsError, request: Request) -> SourceError:
             f"cannot reach {request.endpoint} for {request.source.label}: {found.reason}",
             found.hint
             or "check the address, the network, the proxy settings and HF_ENDPOINT, then try again",
+            common=f"cannot reach {request.endpoint}: {found.reason}",
         )
     if found.kind == "unexpected":
         return _no_hub(found.reason, request)
@@ -119,7 +125,7 @@ def _disabled(request: Request) -> SourceError:
 
 def _not_found(request: Request) -> SourceError:
     private = "check that your token may read it" if request.authenticated else _LOG_IN
-    return SourceError(
+    return MissingRepoError(
         f"{request.endpoint} has no {request.source.label}, or it is private",
         f"check the spelling and repo_type; if it is private, {private}",
     )
@@ -132,7 +138,8 @@ def _no_revision(request: Request) -> SourceError:
             f"{source.label} has no commit {source.rev}", f"see {request.page}/commits/main"
         )
     known = sorted(request.refs())
-    close = difflib.get_close_matches(source.ref, known, n=3)
+    plain = unquote(source.ref)  # as in addresses of the Hub's pages
+    close = [plain] if plain != source.ref else difflib.get_close_matches(source.ref, known, n=3)
     if close:
         hint = f"did you mean {' or '.join(close)}?"
     else:
@@ -149,28 +156,34 @@ def _no_entry(request: Request) -> SourceError:
 
 def _status(status: int, request: Request) -> SourceError:
     server, label = request.endpoint, request.source.label
+    common: str | None = None
     if status in {_UNAUTHORIZED, _FORBIDDEN} and request.authenticated:
-        what = f"{server} refused your token for {label}"
+        common = f"{server} refused your token"
+        what = f"{common} for {label}"
         hint = "renew it in HF_TOKEN or with `hf auth login`, or unset it for public models"
     elif status in {_UNAUTHORIZED, _FORBIDDEN}:
         what, hint = f"{server} refused access to {label}", _LOG_IN
     elif status == _TOO_MANY:
-        what = f"{server} limits the rate of requests, here for {label}"
+        common = f"{server} limits the rate of requests"
+        what = f"{common}, here for {label}"
         more = f"{_LOG_IN}: a token raises the limit"
         if request.authenticated:
             more = "make fewer requests at a time, as with -j 4"
         hint = f"wait five minutes, or {more}"
     elif status >= _SERVER:
-        what, hint = f"{server} failed for {label}", "try again later"
+        common = f"{server} failed"
+        what, hint = f"{common} for {label}", "try again later"
     else:
         what, hint = f"{server} refused to answer for {label}", "check HF_ENDPOINT and the source"
-    return SourceError(f"{what} (HTTP {status})", hint)
+    common = f"{common} (HTTP {status})" if common else None
+    return SourceError(f"{what} (HTTP {status})", hint, common=common)
 
 
 def _no_hub(reason: str, request: Request) -> SourceError:
     return SourceError(
         f"{request.endpoint} does not answer like a Hub about {request.source.label}: {reason}",
         "check HF_ENDPOINT and the model's endpoint",
+        common=f"{request.endpoint} does not answer like a Hub: {reason}",
     )
 
 
@@ -187,10 +200,9 @@ def offline(variables: Sequence[str]) -> SourceError:
     """Return why the Hub is not asked; it is the same for all models of a run."""
     verb = "is" if len(variables) == 1 else "are"
     unset = " ".join(f"-u {name}" for name in variables)
-    return SourceError(
-        f"it must be looked up on the Hub, but {' and '.join(variables)} {verb} set",
-        f"to go online for this command, run `env {unset} {THIS_COMMAND}`",
-    )
+    reason = f"must be looked up on the Hub, but {' and '.join(variables)} {verb} set"
+    hint = f"to go online for this command, run `env {unset} {THIS_COMMAND}`"
+    return SourceError(f"it {reason}", hint, common=f"they {reason}")
 
 
 def one_line(error: BaseException) -> str:

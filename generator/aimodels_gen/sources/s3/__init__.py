@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # As in nix/sources/s3.nix. Amazon's rules for new buckets are stricter, other servers' are not.
 _BUCKET = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{1,61}[0-9A-Za-z]\Z")
 _REGION = re.compile(r"[0-9A-Za-z-]+\Z")
+_HOST = re.compile(r"\.amazonaws\.com(?:\.cn)?\Z")
+_ADDRESS = re.compile(r"(?:https?|s3[an]?)://|arn:aws")
 _DOTS = re.compile(r"(?:.*/)?\.\.?/")
 
 
@@ -50,9 +52,12 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
     def checked(self, place: Place, given: Collection[str]) -> S3:  # noqa: ARG002 - not needed
         """Return it with a slash after the prefix and none after the endpoint; see `Source`."""
         bucket, prefix, region, endpoint = self.bucket, self.prefix, self.region, self.endpoint
-        if not _BUCKET.match(bucket):
-            hint = f'write its name only{_split(bucket)}; a server goes into endpoint = "https://…"'
+        if not _BUCKET.match(bucket) or _HOST.search(bucket):
+            hint = 'write its name only; a server goes into endpoint = "https://…"'
             place.fail("bucket", f"is {quoted(bucket)}, which is not a name of a bucket", hint)
+        if _ADDRESS.match(prefix):
+            reason = f"is {quoted(prefix)}, which is an address"
+            place.fail("prefix", reason, 'write the directory only, such as prefix = "llama/"')
         if prefix and not prefix.endswith("/"):
             prefix += "/"  # "llama" must not take "llama-2" along
         if _DOTS.match(prefix):
@@ -91,14 +96,6 @@ class S3(Source, frozen=True, forbid_unknown_fields=True):
     def label(self) -> str:
         """Return `s3://bucket/prefix/`."""
         return f"s3://{self.bucket}/{self.prefix}"
-
-
-def _split(given: str) -> str:
-    """Return the two keys for what a person wrote as a URL, to add to a hint."""
-    bucket, _, prefix = given.removeprefix("s3://").strip("/").partition("/")
-    if not _BUCKET.match(bucket) or bucket == given:
-        return ""
-    return f', here bucket = "{bucket}"' + (f', prefix = "{prefix}/"' if prefix else "")
 
 
 SOURCE = S3

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from shlex import join
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
 from aimodels_fetcher.sources.s3.failures import explained
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.faults import causes, fault
+from aimodels_gen.pasted import exactly
 
 if TYPE_CHECKING:
     from aimodels_fetcher.errors import AimodelsError
@@ -66,7 +69,10 @@ def explain(error: AimodelsError, asked: Asked) -> SourceError:
     found = fault(error)
     if found.kind in _WHAT:
         message = f"{_WHAT[found.kind].format(asked.what)}: {found.reason}"
-        return SourceError(message, found.hint or _HINTS.get(found.kind, error.hint))
+        server = asked.source.endpoint
+        common = f"{_WHAT[found.kind].format('these buckets')}: {found.reason}" if server else None
+        hint = found.hint or _HINTS.get(found.kind, error.hint)
+        return SourceError(message, hint, common=common)
     return SourceError(f"{asked.what}: {error.message}", error.hint)
 
 
@@ -88,12 +94,22 @@ def no_objects(source: S3, near: Page) -> SourceError:
     objects = [file.path for file in near.files]
     if prefix and prefix[:-1] in objects:
         directory, _, name = prefix[:-1].rpartition("/")
-        hint = f'it is an object: write prefix = "{directory}" and include = ["{name}"]'
+        hint = (
+            f"it is an object: write prefix = {_toml(directory)} and "
+            f"include = [{_toml(exactly(name))}]"
+        )
     elif prefix.startswith("/"):
-        hint = "keys hardly ever begin with a slash: leave it out"
+        hint = f"keys hardly ever begin with a slash: write prefix = {_toml(prefix.lstrip('/'))}"
     elif others := [name for name in (*near.prefixes, *objects) if name != prefix]:
         hint = f"there is {', '.join(repr(name[:_MOST_SHOWN]) for name in others[:5])}"
     else:
-        server = f" --endpoint-url {source.endpoint}" if source.endpoint else ""
-        hint = f"look at it with `aws s3 ls {source.label}{server}`"
+        options = [
+            *(["--endpoint-url", source.endpoint] if source.endpoint else []),
+            *(["--region", source.region] if source.region else []),
+        ]
+        hint = f"look at it with `{join(['aws', 's3', 'ls', source.label, *options])}`"
     return SourceError(f"{source.label} has no objects", hint)
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -186,6 +186,10 @@ in
   options = {
     systemd = {
       globalEnvironment = variables;
+      package = mkOption {
+        type = types.package;
+        default = pkgs.systemd;
+      };
       services = mkOption {
         type = types.attrsOf service;
         default = { };

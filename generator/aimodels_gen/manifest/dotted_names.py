@@ -1,0 +1,86 @@
+"""Names with a dot and without quotes: `[models.qwen2.5-7b]` is a table in a table to TOML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aimodels_gen import sources
+from aimodels_gen.manifest.model import ManifestTable, ModelTable
+from aimodels_gen.manifest.toml_lines import Written, dotted, value
+from aimodels_gen.tables import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aimodels_gen.manifest.toml_lines import Path
+
+_KEYS = frozenset(ModelTable.__struct_fields__)
+_ROOT = frozenset(ManifestTable.__struct_fields__)
+_MODELS = "models"
+_OF_A_MODEL = _KEYS | {"bucket", "model", "repo", "repo_id", "url"}
+
+
+def found_in(data: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    """Return the paths of models that are not where models are, and the names that they mean."""
+    models = data.get(_MODELS)
+    found: list[tuple[Path, str]] = []
+    for name, table in models.items() if isinstance(models, dict) else ():
+        found += (((_MODELS, *path), ".".join(path)) for path in _below((name,), table))
+    for name, table in data.items():
+        if name in _ROOT:
+            continue
+        paths = [(name,)] if _is_model(name, table, _ROOT) else []
+        for path in [*paths, *_below((name,), table)]:
+            name_parts = ".".join(path).split(".")
+            if len(name_parts) > 1 and nearest(name_parts[0], [_MODELS]):
+                del name_parts[0]
+            found.append((path, ".".join(name_parts)))
+    return found
+
+
+def lines_for(found: list[tuple[Path, str]], data: Mapping[str, Any], text: str) -> list[str]:
+    """Return the headers, and the lines of keys, to write instead."""
+    written = Written.of(text)
+    lines: dict[str, None] = {}
+    for path, name in found:
+        whole = (_MODELS, name)
+        for header in [one for one in written.headers if one[: len(path)] == path]:
+            lines[f"`[{dotted((*whole, *header[len(path) :]))}]`"] = None
+        for key, header in written.keys.items():
+            if key[: len(path)] != path or header[: len(path)] == path:
+                continue
+            item: Any = data
+            for part in key:
+                item = item[part]
+            new = (*whole, *key[len(path) :])
+            within = len(header) if header == (_MODELS,) else 0
+            where = " above all [headers]" if header not in {(), (_MODELS,)} else ""
+            lines[f"`{dotted(new[within:])} = {value(item)}`{where}"] = None
+        if not any(name in line for line in lines):  # in an inline table
+            lines[f"`[{dotted(whole)}]`"] = None
+    return list(lines)
+
+
+def _below(path: Path, table: object) -> Iterator[Path]:
+    """Return the paths of models in the table of what looks like one."""
+    for key, item in table.items() if isinstance(table, dict) else ():
+        if _is_model(key, item, _KEYS):
+            yield (*path, key)
+        known = {*_KEYS, *sources.names()}
+        if key not in known and not nearest(key, known) and not key.startswith(_PREFIXES):
+            yield from _below((*path, key), item)
+
+
+def _is_model(key: str, table: object, known: frozenset[str]) -> bool:
+    if not isinstance(table, dict):
+        return False
+    if "source" in table:
+        return True
+    others = {*known, *sources.names()}
+    if key in others or nearest(key, others) or key.startswith(_PREFIXES):
+        return False
+    return bool(_OF_A_MODEL & set(table)) or (not table and key[:1].isdigit())
+
+
+# A quoted `"source.s3"` is no name.
+_PREFIXES = tuple(f"{key}." for key in _KEYS)

@@ -1,0 +1,302 @@
+"""What a wrong models.toml most likely means: the lines to write instead.
+
+Only files that are refused come here. What is shown has been checked: with it, the model is right.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from aimodels_fetcher.wording import joined
+from aimodels_gen import sources
+from aimodels_gen.engines.huggingface import is_repo_part
+from aimodels_gen.errors import ManifestError
+from aimodels_gen.manifest.model import DefaultsTable, ModelTable
+from aimodels_gen.manifest.toml_lines import Changes
+from aimodels_gen.pasted import EXCLUDE, INCLUDE, QUANT, SUBDIRECTORY, UNNEEDED, Draft, plain_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimodels_gen.pasted import Meant
+
+    Table = dict[str, Any]
+
+_DEFAULTS = frozenset(DefaultsTable.__struct_fields__)
+_KEYS = frozenset(ModelTable.__struct_fields__)
+_OF_FILTERS = INCLUDE | EXCLUDE | QUANT | SUBDIRECTORY
+# What people call the kinds of sources.
+_KINDS = {
+    "hf": "huggingface",
+    "hub": "huggingface",
+    "huggingface_hub": "huggingface",
+    "git": "huggingface",
+    "aws": "s3",
+    "bucket": "s3",
+    "http": "url",
+    "https": "url",
+    "urls": "url",
+}
+_NAMES = frozenset(("enable", "model", "name", "org", "repo"))
+_MEANT = {"revision": "ref", "branch": "ref", "tag": "ref", "commit": "rev"}
+
+
+def hint_for(name: str, table: object, text: str, check: Callable[[Table], object]) -> str | None:
+    """Return the lines to write in the place of a wrong model, None if nothing can be guessed.
+
+    Args:
+        name: of the model.
+        table: as the file has it, most likely a table.
+        text: of the file.
+        check: raises ManifestError if a model is wrong.
+    """
+    meant = _Model(name, table)
+    meant.correct()
+    found = _hint(("models", name), table, meant.table, meant.notes, text, check)
+    return found or _example(table)
+
+
+def hint_for_defaults(table: object, text: str, check: Callable[[Table], object]) -> str | None:
+    """Return the lines to write in the place of wrong `[defaults]`, None for no guess."""
+    if not isinstance(table, dict):
+        return None
+    after = copy.deepcopy(table)
+    notes = _correct_filters(after)
+    return _hint(("defaults",), table, after, notes, text, check)
+
+
+def _hint(  # noqa: PLR0913, PLR0917 - what the two above have
+    path: tuple[str, ...],
+    before: object,
+    after: Table,
+    notes: list[str],
+    text: str,
+    check: Callable[[Table], object],
+) -> str | None:
+    old = before if isinstance(before, dict) else {}
+    if "integration" not in old and {**after, "integration": None} == {**old, "integration": None}:
+        return None  # the message about its name in the cache says it
+    try:
+        check(after)
+    except ManifestError:
+        return None
+    changes = Changes.between(old, after, path, text)
+    lines = changes.lines()
+    near = {_MEANT[key]: None for key in _all_keys(before) if key in _MEANT}
+    ask = f"did you mean {' or '.join(near)}? " if near and lines else ""
+    remove = f"instead of {joined(changes.remove)}" if changes.remove else ""
+    parts = [f"{ask}write {lines} {remove}".rstrip()] if lines else []
+    if remove and not lines:
+        parts = [f"remove {joined(changes.remove)}"]
+    return "; ".join([*parts, *dict.fromkeys(notes)]) or None
+
+
+def _example(table: object) -> str | None:
+    """Return how a source looks, for one that is no table; None where that is not the mistake."""
+    source = table.get("source", {}) if isinstance(table, dict) else table
+    if not isinstance(source, dict):
+        return f"write a table, such as {sources.kind('huggingface').example}"
+    wrong = [kind for kind in sources.names() if not isinstance(source.get(kind, {}), dict)]
+    known = not set(source) - set(sources.names())
+    return f"write a table, such as {sources.kind(wrong[0]).example}" if wrong and known else None
+
+
+def _all_keys(table: object) -> list[str]:
+    if not isinstance(table, dict):
+        return []
+    return [*table, *(key for inner in table.values() for key in _all_keys(inner))]
+
+
+class _Model:
+    """A model that is being corrected.
+
+    Attributes:
+        table: it, as far as it is.
+        notes: what else to tell.
+    """
+
+    def __init__(self, name: str, table: object) -> None:
+        self._name = name
+        self.table: Table = copy.deepcopy(table) if isinstance(table, dict) else {"source": table}
+        self.notes: list[str] = []
+
+    def correct(self) -> None:
+        """Correct what can be."""
+        self._expand_quoted()
+        loose = self._take_loose()
+        self._correct_source(loose)
+        self.notes += _correct_filters(self.table)
+        self._correct_fallbacks()
+        self._correct_integration()
+
+    def _expand_quoted(self) -> None:
+        """Read `"source.s3"` as `source.s3`."""
+        for key in [key for key in self.table if "." in key]:
+            first, *others = key.split(".")
+            if first not in _KEYS or not all(others):
+                continue
+            inner: Any = self.table.pop(key)
+            for part in reversed(others):
+                inner = {part: inner}
+            there = self.table.setdefault(first, {})
+            if isinstance(there, dict):
+                _merge(there, inner)
+
+    def _take_loose(self) -> Table:
+        """Take out the keys that belong into a source."""
+        kinds = {**_KINDS, **{kind: kind for kind in sources.names()}}
+        loose: Table = {}
+        for key in [key for key in self.table if key not in _KEYS]:
+            value, name = self.table[key], plain_key(key)
+            is_files = name == "files" and isinstance(value, dict)
+            if name in kinds and "source" not in self.table and isinstance(value, (dict, str)):
+                if name == "url" or (name == "bucket" and isinstance(value, str)):
+                    loose[key] = self.table.pop(key)
+                else:
+                    self.table["source"] = {kinds[name]: self.table.pop(key)}
+            elif is_files or not (name in _OF_FILTERS or name in UNNEEDED):
+                loose[key] = self.table.pop(key)
+        return loose
+
+    def _correct_source(self, loose: Table) -> None:
+        source = self.table.get("source")
+        if isinstance(source, str) and source in {*sources.names(), *_KINDS}:
+            source = {_KINDS.get(source, source): loose}
+        elif isinstance(source, (str, list)):
+            one = source[0] if isinstance(source, list) and len(source) == 1 else source
+            self._put(_by_text(one) if isinstance(one, str) else None, loose)
+            return
+        elif isinstance(source, dict):
+            source = {_KINDS.get(key, key): value for key, value in source.items()}
+            known = [key for key in source if key in sources.names()]
+            others = {key: value for key, value in source.items() if key not in known}
+            if not known and (others or loose):
+                kind = others.pop("type", None) or others.pop("kind", None)
+                source = _by_keys({**others, **loose}, kind)
+            elif len(known) == 1:
+                kind = known[0]
+                more = {**others, **loose}
+                # `source.url = "…"`, and not a table of that kind
+                if more and isinstance(source[kind], dict):
+                    source = {kind: {**source[kind], **more}}
+                elif more:
+                    return
+            else:
+                return
+        elif source is None and loose:
+            source = _by_keys(loose, None)
+        if isinstance(source, dict) and len(source) == 1:
+            ((kind, value),) = source.items()
+            self._put(sources.corrected(kind, value) if kind in sources.names() else None, {})
+
+    def _put(self, meant: Meant | None, loose: Table) -> None:
+        """Set the source, and what else was named with it."""
+        if meant is None:
+            return
+        if loose:
+            more = sources.corrected(meant.kind, {**meant.table, **loose})
+            if more:
+                draft = Draft(dict(more.table))
+                draft.add(more)
+                draft.add(meant)
+                meant = draft.meant(meant.kind)
+        self.notes += meant.notes
+        rest = {key: value for key, value in self.table.items() if key != "source"}
+        self.table = {"source": {meant.kind: dict(meant.table)}, **rest}
+        for key, patterns in (("include", meant.include), ("exclude", meant.exclude)):
+            given = self.table.get(key, [])
+            if patterns and isinstance(given, (str, list)):
+                given = [given] if isinstance(given, str) else given
+                self.table[key] = list(dict.fromkeys([*given, *patterns]))
+        named = sources.kind(meant.kind).has_repo_id
+        if not named and "integration" not in self.table:
+            model = self._name if is_repo_part(self._name) else "my-model"
+            self.table["integration"] = {"huggingface": {"org": "my-org", "model": model}}
+            self.notes.append("for the plain files, `integration.huggingface.enable = false`")
+
+    def _correct_fallbacks(self) -> None:
+        given = self.table.get("fallbacks")
+        if given is None:
+            return
+        items = given if isinstance(given, list) else [given]
+        made = []
+        for item in items:
+            meant = None
+            if isinstance(item, str):
+                meant = _by_text(item)
+            elif isinstance(item, dict):
+                inner = item.get("source", item)
+                source = inner if isinstance(inner, dict) else {}
+                source = {_KINDS.get(key, key): value for key, value in source.items()}
+                if len(source) == 1 and next(iter(source)) in sources.names():
+                    meant = sources.corrected(*next(iter(source.items())))
+            made.append({meant.kind: dict(meant.table)} if meant else item)
+        self.table["fallbacks"] = made
+
+    def _correct_integration(self) -> None:
+        integration = self.table.get("integration")
+        if isinstance(integration, (bool, str)) or (
+            isinstance(integration, dict) and integration and not set(integration) - _NAMES
+        ):
+            integration = self.table["integration"] = {"huggingface": integration}
+        given = integration.get("huggingface") if isinstance(integration, dict) else None
+        if isinstance(given, bool):
+            given = {"enable": given}
+        elif isinstance(given, str):
+            given = {"repo": given}
+        if not isinstance(given, dict):
+            return
+        for key in [key for key in given if key in {"name", "repo", "repo_id"}]:
+            value = given.pop(key)
+            org, _, model = value.rpartition("/") if isinstance(value, str) else ("", "", value)
+            given |= {**({"org": org} if org else {}), "model": model}
+        self.table["integration"]["huggingface"] = given
+
+
+def _by_text(text: str) -> Meant | None:
+    """Return the source that a text names: by what it says, else a repository of that name."""
+    return sources.meant_by(text)
+
+
+def _by_keys(table: Table, kind: object) -> Table | None:
+    """Return `{ KIND = … }` for keys whose table lacks its kind."""
+    if isinstance(kind, str):
+        kind = _KINDS.get(plain_key(kind), kind)
+    if not isinstance(kind, str) or kind not in sources.names():
+        keys = {plain_key(key) for key in table}
+        if isinstance(kind, str):
+            table = {**table, "type": kind}
+        kind = "s3" if keys & {"bucket", "bucket_name"} else "huggingface"
+        address = next((table[key] for key in table if plain_key(key) in {"url", "uri"}), None)
+        meant = sources.meant_by(address) if isinstance(address, str) else None
+        if meant and meant.kind != kind:
+            return {meant.kind: {**meant.table}} if len(table) == 1 else None
+        named = bool(keys) and all("." in key for key in table)
+        kind = "url" if named or ("files" in keys and "repo" not in keys) else kind
+    return {kind: table}
+
+
+def _correct_filters(table: Table) -> list[str]:
+    """Correct the filters of a table in place; return what else to tell."""
+    draft = Draft()
+    for key in [key for key in table if key not in _DEFAULTS | _KEYS]:
+        if draft.takes(key, table[key]):
+            del table[key]
+    for key, found in (("include", draft.include), ("exclude", draft.exclude)):
+        given = table.get(key, [])
+        if isinstance(given, str):
+            draft_of = Draft()
+            draft_of.takes(key, given)
+            given = getattr(draft_of, key)
+        if isinstance(given, list) and (found or given != table.get(key, given)):
+            table[key] = list(dict.fromkeys([*given, *found]))
+    return draft.notes
+
+
+def _merge(table: Table, other: Table) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(table.get(key), dict):
+            _merge(table[key], value)
+        else:
+            table[key] = value

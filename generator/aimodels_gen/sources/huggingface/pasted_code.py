@@ -1,0 +1,154 @@
+"""Commands and calls of Python that name a repository, as the Hub's pages show them to copy."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from typing import Any
+
+from aimodels_gen.pasted import exactly
+
+_PROGRAMS = frozenset(
+    [
+        "aria2c",
+        "curl",
+        "docker",
+        "git",
+        "hf",
+        "hfd",
+        "huggingface-cli",
+        "llama-cli",
+        "llama-server",
+        "lms",
+        "ollama",
+        "python",
+        "sglang",
+        "transformers",
+        "vllm",
+        "wget",
+    ]
+)
+_VERBS = frozenset(
+    [
+        "chat",
+        "clone",
+        "compute",
+        "download",
+        "get",
+        "install",
+        "lfs",
+        "model",
+        "pull",
+        "repo",
+        "run",
+        "serve",
+        "snapshot",
+    ]
+)
+# The key of what is after an option; empty for what does not matter.
+_OPTIONS = {
+    **dict.fromkeys(("--revision", "-b", "--branch"), "revision"),
+    **dict.fromkeys(("--repo-type", "--type"), "repo_type"),
+    **dict.fromkeys(("-hf", "-hfr", "--hf-repo", "--model", "--model-path", "-m"), "repo"),
+    **dict.fromkeys(("-hff", "--hf-file", "--include"), "include"),
+    "--exclude": "exclude",
+    **dict.fromkeys(
+        [
+            "--cache-dir",
+            "--depth",
+            "--local-dir",
+            "--max-workers",
+            "--token",
+            "-H",
+            "--header",
+            "-O",
+            "-d",
+            "-o",
+        ],
+        "",
+    ),
+}
+_LISTS = frozenset(("exclude", "include"))
+_DATASETS = frozenset(("load_dataset", "load_dataset_builder"))
+
+
+def in_command(text: str) -> dict[str, Any] | None:
+    """Return the keys that a command line spells: `repo`, `revision`, `include` and so on."""
+    try:
+        words = shlex.split(text.removeprefix("$ "))
+    except ValueError:
+        return None
+    if len(words) < 2 or words[0].rpartition("/")[2] not in _PROGRAMS:  # noqa: PLR2004 - and more
+        return None
+    found: dict[str, Any] = {}
+    rest = [word for word in words[1:] if word not in _VERBS]
+    files: list[str] = []
+    while rest:
+        word, _, value = rest.pop(0).partition("=")
+        if word.startswith("-"):
+            _option(found, word, value, rest)
+        elif "repo" not in found:
+            found["repo"] = f"{word}={value}" if value else word
+        else:
+            files.append(word)
+    if files and words[0] in {"hf", "huggingface-cli"}:
+        found.setdefault("include", []).extend(map(exactly, files))
+    return found if "repo" in found else None
+
+
+def _option(found: dict[str, Any], word: str, value: str, rest: list[str]) -> None:
+    key = _OPTIONS.get(word)
+    if key is None:
+        return
+    if not value and rest:
+        value = rest.pop(0)
+    if key in _LISTS:
+        values = [value]
+        while word.startswith("--") and rest and not rest[0].startswith("-"):
+            values.append(rest.pop(0))
+        found.setdefault(key, []).extend(values)
+    elif key:
+        found[key] = value
+
+
+def in_call(text: str) -> dict[str, Any] | None:
+    """Return the keys that a call of Python spells, such as `from_pretrained("org/name")`."""
+    if not re.search(r"\w\(", text):
+        return None
+    try:
+        tree = ast.parse(text.lstrip("."))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        found = {"repo": call.args[0]} if call.args else {}
+        found |= {one.arg: one.value for one in call.keywords if one.arg}
+        keys: dict[str, Any] = {
+            _name(key): value for key, node in found.items() if (value := _constant(node))
+        }
+        keys = {key: value for key, value in keys.items() if key in _KEYS}
+        if "repo" in keys:
+            function = call.func.attr if isinstance(call.func, ast.Attribute) else None
+            function = call.func.id if isinstance(call.func, ast.Name) else function
+            return {"repo_type": "dataset", **keys} if function in _DATASETS else keys
+    return None
+
+
+_KEYS = frozenset(
+    ("allow_patterns", "filename", "ignore_patterns", "repo", "repo_type", "revision", "subfolder")
+)
+_REPO = frozenset(("model", "model_id", "path", "pretrained_model_name_or_path", "repo_id"))
+
+
+def _name(key: str) -> str:
+    return "repo" if key in _REPO else key
+
+
+def _constant(node: ast.expr) -> object:
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    return value if isinstance(value, (str, list, tuple)) else None

@@ -1,0 +1,437 @@
+"""What people paste into models.toml: the message shows the lines to write, and they are right."""
+
+# ruff: noqa: E501 - tables with a case on each line
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aimodels_fetcher.filters import Filters
+from aimodels_gen.errors import CombinedError, ManifestError
+from aimodels_gen.manifest.parse import parse
+from aimodels_gen.sources.huggingface import HuggingFace
+from aimodels_gen.sources.s3 import S3
+from aimodels_gen.sources.url import Url
+from aimodels_gen.tables import OneOrMore
+
+if TYPE_CHECKING:
+    from aimodels_gen.manifest.model import Entry
+
+REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
+HEADER = "[models.m]\n"
+# What has to go stands on lines that end so.
+WRONG = "  # wrong"
+MODEL = HuggingFace("org/name")
+DATASET = HuggingFace("org/name", repo_type="dataset")
+
+
+def refused(text: str) -> ManifestError:
+    """Return why a manifest is refused."""
+    with pytest.raises(ManifestError) as caught:
+        parse(text)
+    assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
+    assert "\n" not in f"{caught.value.message}{caught.value.hint}"
+    return caught.value
+
+
+def mended(text: str) -> tuple[Entry, ...]:
+    """Return the models once what the hint shows stands in the place of what is wrong."""
+    hint = refused(text.replace(WRONG, "")).hint or ""
+    shown = re.match(r"(?:[^`;]|`[^`]*`)*", hint)
+    assert shown, hint
+    assert "`" in shown[0] or "remove" in shown[0], hint
+    new: list[str] = []
+    waiting: list[str] = []
+    below: dict[str, list[str]] = {}
+    for line, header in re.findall(r"`([^`]+)`|below (\[[^\s,;]+\])", shown[0]):
+        if line:
+            waiting.append(line)
+        else:
+            below[header], waiting = waiting, []
+    new = waiting
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.endswith(WRONG):
+            lines, new = [*lines, *new], []
+        else:
+            lines.append(line)
+        lines += below.pop(line, [])
+    assert not new, f"nothing is wrong in {text!r}"
+    for header, others in below.items():
+        lines += [header, *others]
+    return parse("\n".join(lines)).entries
+
+
+def only(text: str) -> Entry:
+    (entry,) = mended(text)
+    return entry
+
+
+REPOS: list[tuple[str, HuggingFace, list[str]]] = [
+    ("hf://org/name", MODEL, []),
+    ("hf://datasets/org/name", DATASET, []),
+    ("hf://datasets/org/name@v1/data/*.parquet", HuggingFace("org/name", "v1", None, "dataset"), ["data/*.parquet"]),
+    ("hf://org/name@refs%2Fpr%2F3/a/x.json", HuggingFace("org/name", "refs/pr/3"), ["a/x.json"]),
+    ("https://huggingface.co/org/name", MODEL, []),
+    ("http://www.huggingface.co/org/name/", MODEL, []),
+    ("https://huggingface.co/org/name.git", MODEL, []),
+    ("https://huggingface.co/org/name?library=transformers", MODEL, []),
+    ("https://huggingface.co/org/name#usage", MODEL, []),
+    ("https://huggingface.co/gpt2", HuggingFace("gpt2"), []),
+    ("https://huggingface.co/gpt2/blob/main/config.json", HuggingFace("gpt2"), ["config.json"]),
+    ("https://huggingface.co/datasets/org/name", DATASET, []),
+    ("https://huggingface.co/datasets/squad", HuggingFace("squad", repo_type="dataset"), []),
+    ("https://huggingface.co/datasets/org/name/viewer/default/train", DATASET, []),
+    ("https://huggingface.co/spaces/org/name", HuggingFace("org/name", repo_type="space"), []),
+    ("https://huggingface.co/api/datasets/org/name/revision/v1", HuggingFace("org/name", "v1", None, "dataset"), []),
+    ("https://huggingface.co/org/name/tree/main", MODEL, []),
+    ("https://huggingface.co/org/name/tree/v1.0", HuggingFace("org/name", "v1.0"), []),
+    ("https://huggingface.co/org/name/tree/main/onnx", MODEL, ["onnx/*"]),
+    ("https://huggingface.co/org/name/tree/refs%2Fpr%2F3", HuggingFace("org/name", "refs/pr/3"), []),
+    ("https://huggingface.co/org/name/tree/refs/pr/3/a", HuggingFace("org/name", "refs/pr/3"), ["a/*"]),
+    ("https://huggingface.co/org/name/commit/" + REV, HuggingFace("org/name", rev=REV), []),
+    (f"https://huggingface.co/org/name/blob/{REV}/x.gguf", HuggingFace("org/name", rev=REV), ["x.gguf"]),
+    (f"https://huggingface.co/org/name/tree/{REV.upper()}", HuggingFace("org/name", rev=REV), []),
+    ("https://huggingface.co/org/name/resolve/v1/a/x%20y.gguf?download=true", HuggingFace("org/name", "v1"), ["a/x y.gguf"]),
+    ("https://huggingface.co/org/name/resolve/main/x[1].gguf", MODEL, ["x[[]1].gguf"]),
+    ("https://huggingface.co/org/name/discussions/3", MODEL, []),
+    ("https://user:hunter2@huggingface.co/org/name", MODEL, []),
+    ("https://huggingface.co/org/name?token=hunter2", MODEL, []),
+    ("https://hf.co/org/name", MODEL, []),
+    ("https://hf-mirror.com/org/name", HuggingFace("org/name", endpoint=OneOrMore(["https://hf-mirror.com", "https://huggingface.co"])), []),
+    ("https://hub.example.org/org/name/tree/v1", HuggingFace("org/name", "v1", endpoint=OneOrMore(["https://hub.example.org"])), []),
+    ("https://own.example.org/hub/datasets/org/name/tree/v1", HuggingFace("org/name", "v1", None, "dataset"), []),
+    ("own.example.org/hub/org/name", MODEL, []),
+    ("huggingface.co/org/name", MODEL, []),
+    ("huggingface.co/gpt2", HuggingFace("gpt2"), []),
+    ("datasets/org/name", DATASET, []),
+    ("datasets/org", HuggingFace("org", repo_type="dataset"), []),
+    ("models/org/name", MODEL, []),
+    ("spaces/org/name/tree/v1", HuggingFace("org/name", "v1", None, "space"), []),
+    ("org/name/", MODEL, []),
+    (" org/name\\n", MODEL, []),
+    ("'org/name'", MODEL, []),
+    ("`org/name`", MODEL, []),
+    ("org/name.git", MODEL, []),
+    ("org/name@v1", HuggingFace("org/name", "v1"), []),
+    ("org/name@refs/pr/3", HuggingFace("org/name", "refs/pr/3"), []),
+    ("org/name@feature/x", HuggingFace("org/name", "feature/x"), []),
+    (f"org/name@{REV}", HuggingFace("org/name", rev=REV), []),
+    ("org/name:Q4_K_M", MODEL, ["*Q4_K_M*.gguf"]),
+    ("hf.co/org/name:Q4_K_M", MODEL, ["*Q4_K_M*.gguf"]),
+    ("org/name/sub/x.gguf", MODEL, ["sub/x.gguf"]),
+    ("org/name/resolve/v1/x.gguf", HuggingFace("org/name", "v1"), ["x.gguf"]),
+    ("hf:org/name", MODEL, []),
+    ("models--org--name", MODEL, []),
+    (f"/home/me/.cache/huggingface/hub/datasets--org--name/snapshots/{REV}", HuggingFace("org/name", rev=REV, repo_type="dataset"), []),
+    ("git@hf.co:datasets/org/name", DATASET, []),
+    ("git clone https://huggingface.co/datasets/org/name", DATASET, []),
+    ("git clone -b v1 https://user:hunter2@huggingface.co/org/name dir", HuggingFace("org/name", "v1"), []),
+    ("hf download org/name", MODEL, []),
+    ("hf download org/name a.json b[1].json --revision v1", HuggingFace("org/name", "v1"), ["a.json", "b[[]1].json"]),
+    ("huggingface-cli download --repo-type dataset org/name --include '*.json' '*.txt'", DATASET, ["*.json", "*.txt"]),
+    ("ollama run hf.co/org/name:Q8_0", MODEL, ["*Q8_0*.gguf"]),
+    ("llama-server -hf org/name:Q8_0", MODEL, ["*Q8_0*.gguf"]),
+    ("vllm serve org/name --max-model-len 100", MODEL, []),
+    ('from_pretrained(\\"org/name\\")', MODEL, []),
+    ("m = AutoModel.from_pretrained('org/name', revision='v1')", HuggingFace("org/name", "v1"), []),
+    ("pipeline('text-generation', model='org/name')", MODEL, []),
+    ("load_dataset('org/name')", DATASET, []),
+    ("hf_hub_download(repo_id='org/name', filename='x[1].json')", MODEL, ["x[[]1].json"]),
+    ("hf download org/name --include '[ab].json'", MODEL, ["[ab].json"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pasted", "source", "include"), REPOS)
+def test_a_repository(
+    pasted: str, source: HuggingFace, include: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://own.example.org/hub")
+    forms = [
+        f'{HEADER}source.huggingface = {{ repo = "{pasted}" }}{WRONG}',
+        f'{HEADER}source.huggingface.repo = "{pasted}"{WRONG}',
+        f'[models.m.source.huggingface]\nrepo = "{pasted}"{WRONG}',
+        f'[models]\nm = {{ source.huggingface.repo = "{pasted}" }}{WRONG}',
+        f'models.m.source.huggingface.repo = "{pasted}"{WRONG}',
+        f'{HEADER}source.huggingface = "{pasted}"{WRONG}',
+        f'{HEADER}source = "{pasted}"{WRONG}',
+        f'models.m = "{pasted}"{WRONG}',
+    ]
+    for text in forms:
+        entry = only(text)
+        assert (entry.source, list(entry.filters.include or ())) == (source, include), text
+
+
+S3_NAME = 'integration.huggingface = { org = "a", model = "b" }\n'
+TABLES: list[tuple[str, Any, dict[str, Any]]] = [
+    # Keys of other tools.
+    ('repo = "org/name", revision = "main"', MODEL, {}),
+    ('repo = "org/name", revision = "v1"', HuggingFace("org/name", "v1"), {}),
+    ('repo = "org/name", branch = "v1"', HuggingFace("org/name", "v1"), {}),
+    ('repo = "org/name", tag = "v1"', HuggingFace("org/name", "v1"), {}),
+    (f'repo = "org/name", revision = "{REV}"', HuggingFace("org/name", rev=REV), {}),
+    (f'repo = "org/name", commit = "{REV}"', HuggingFace("org/name", rev=REV), {}),
+    ('repo = "org/name", rev = "main"', MODEL, {}),
+    ('repo = "org/name", ref = "https://huggingface.co/org/name/tree/v1"', HuggingFace("org/name", "v1"), {}),
+    ('repo_id = "org/name", repo-type = "datasets"', DATASET, {}),
+    ('model = "org/name", repo_type = "models"', MODEL, {}),
+    ('url = "https://huggingface.co/org/name", type = "Dataset"', DATASET, {}),
+    ('dataset = "org/name"', DATASET, {}),
+    ('repo = "https://huggingface.co/org/name/tree/v1", ref = "v2"', HuggingFace("org/name", "v2"), {}),
+    ('repo = "https://hub.corp/org/name", endpoint = "https://hub.corp/"', HuggingFace("org/name", endpoint=OneOrMore(["https://hub.corp"])), {}),
+    ('repo = "org/name", allow_patterns = ["*.json"], ignore_patterns = "*.bin"', MODEL, {"include": ("*.json",), "exclude": ("*.bin",)}),
+    ('repo = "org/name", files = "a.json, b.json"', MODEL, {"include": ("a.json", "b.json")}),
+    ('repo = "org/name", quant = "Q4_K_M"', MODEL, {"include": ("*Q4_K_M*.gguf",)}),
+    ('repo = "org/name", subfolder = "onnx"', MODEL, {"include": ("onnx/*",)}),
+    ('repo = "org/name", token = "hf_hunter2"', MODEL, {}),
+    ('repo = "org/name", hash = "sha256-x", license = "mit"', MODEL, {}),
+]  # fmt: skip
+
+
+def check(entry: Entry, source: Any, filters: dict[str, Any]) -> None:
+    assert (entry.source, entry.filters) == (source, Filters(**filters))
+
+
+@pytest.mark.parametrize(("table", "source", "filters"), TABLES)
+def test_keys_of_a_repository(table: str, source: Any, filters: dict[str, Any]) -> None:
+    check(only(f"{HEADER}source.huggingface = {{ {table} }}{WRONG}"), source, filters)
+    # Those that other tools have beside each other stand beside each other here, too.
+    if "rev =" not in table and "ref =" not in table:
+        loose = re.sub(r", (?=[a-z_-]+ = )", f"{WRONG}\n", table)
+        check(only(f"{HEADER}{loose}{WRONG}"), source, filters)
+    lines = re.split(r", (?=[a-z_-]+ = )", table)
+    hint = refused("\n".join(["[models.m.source.huggingface]", *lines])).hint or ""
+    stays = ("repo =", "repo_type =", "ref =", "rev =", "endpoint =")
+    keys = [line.partition("=")[0] for line in lines]
+    for number, key in enumerate(keys):
+        if f"`{key}=" in hint or f"{key}=" not in stays or f"of {key}".strip() in hint:
+            lines[number] += WRONG
+    check(only("\n".join(["[models.m.source.huggingface]", *lines])), source, filters)
+
+
+AMAZON = "s3.eu-central-1.amazonaws.com"
+BUCKET = S3("my-models", "llama/")
+IN_REGION = S3("my-models", "llama/", "eu-central-1")
+BUCKETS: list[tuple[str, S3, list[str]]] = [
+    ("s3://my-models/llama", BUCKET, []),
+    ("s3://my-models", S3("my-models"), []),
+    ("s3a://my-models/llama/", BUCKET, []),
+    ("s3://my-models/llama/x[1].gguf", BUCKET, ["x[[]1].gguf"]),
+    ("arn:aws:s3:::my-models/llama/*", BUCKET, []),
+    ("arn:aws-cn:s3:::my-models", S3("my-models"), []),
+    (f"https://my-models.{AMAZON}/llama/", IN_REGION, []),
+    (f"https://{AMAZON}/my-models/llama", IN_REGION, []),
+    (f"my-models.{AMAZON}/llama", IN_REGION, []),
+    ("https://my-models.s3.amazonaws.com/llama/?X-Amz-Signature=hunter2", BUCKET, []),
+    ("https://s3.amazonaws.com/my-models/llama/x.gguf", BUCKET, ["x.gguf"]),
+    ("https://my-models.s3-eu-central-1.amazonaws.com/llama", IN_REGION, []),
+    ("https://my-models.s3.dualstack.eu-central-1.amazonaws.com/llama", IN_REGION, []),
+    ("https://eu-central-1.console.aws.amazon.com/s3/buckets/my-models?region=eu-central-1&prefix=llama/", IN_REGION, []),
+    ("aws s3 cp --recursive s3://my-models/llama/ .", BUCKET, []),
+]  # fmt: skip
+ONLY_AS_BUCKET: list[tuple[str, S3, list[str]]] = [
+    ("my-models/llama", BUCKET, []),
+    ("https://minio.example.org:9000/my-models/llama", S3("my-models", "llama/", None, "https://minio.example.org:9000"), []),
+    ("my-models.s3.amazonaws.com", S3("my-models"), []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pasted", "source", "include"), [*BUCKETS, *ONLY_AS_BUCKET])
+def test_a_bucket(pasted: str, source: S3, include: list[str]) -> None:
+    forms = [
+        f'{HEADER}{S3_NAME}source.s3 = {{ bucket = "{pasted}" }}{WRONG}',
+        f'{HEADER}source.s3.bucket = "{pasted}"{WRONG}',
+        f'{HEADER}source.s3 = {{ url = "{pasted}" }}{WRONG}',
+        f'[models.m.source.s3]\nbucket = "{pasted}"{WRONG}',
+        f'{HEADER}source.s3 = "{pasted}"{WRONG}',
+        f'{HEADER}bucket = "{pasted}"{WRONG}',
+    ]
+    if (pasted, source, include) in BUCKETS:
+        forms += [
+            f'{HEADER}source = "{pasted}"{WRONG}',
+            f'{HEADER}source.url = "{pasted}"{WRONG}',
+            f'{HEADER}source.huggingface = "{pasted}"{WRONG}',
+            f'models.m = "{pasted}"{WRONG}',
+        ]
+    for text in forms:
+        entry = only(text)
+        assert (entry.source, list(entry.filters.include or ())) == (source, include), text
+
+
+URLS: list[tuple[str, dict[str, str]]] = [
+    ('source.url = "https://a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
+    ('source = "https://a.example/x%20y.gguf"', {"x y.gguf": "https://a.example/x%20y.gguf"}),
+    ('source.url = { "x.gguf" = "https://a.example/x.gguf" }', {"x.gguf": "https://a.example/x.gguf"}),
+    ('source.url.url = "https://a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
+    ('url = "https://a.example/x.gguf?token=hunter2"', {"x.gguf": "https://a.example/x.gguf"}),
+    ('source.url = "https://user:hunter2@a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
+    ('source.url.files = ["https://a.example/x", "https://a.example/y"]', {"x": "https://a.example/x", "y": "https://a.example/y"}),
+    ('source.url.files = { "x.gguf" = { url = "https://a.example/x.gguf", sha256 = "0" } }', {"x.gguf": "https://a.example/x.gguf"}),
+    ('source.url = "wget -c https://a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "files"), URLS)
+def test_files(line: str, files: dict[str, str]) -> None:
+    entry = only(f"{HEADER}{line}{WRONG}")
+    assert entry.source == Url({path: OneOrMore([url]) for path, url in files.items()})
+    assert entry.integration.model == "m"
+
+
+MODELS: list[tuple[str, dict[str, Any]]] = [
+    (f'include = "*.json"{WRONG}', {"include": ("*.json",)}),
+    (f'exclude = "*.bin, *.pt"{WRONG}', {"exclude": ("*.bin", "*.pt")}),
+    (f'allow_patterns = ["*.json"]{WRONG}', {"include": ("*.json",)}),
+    (f'ignore_patterns = ["*.bin"]{WRONG}\nincludes = ["a"]{WRONG}', {"include": ("a",), "exclude": ("*.bin",)}),
+    (f'hash = "sha256-x"{WRONG}\nsha256 = "x"{WRONG}\nlicense = "mit"{WRONG}\nfiles = "a"{WRONG}', {"include": ("a",)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "filters"), MODELS)
+def test_keys_of_a_model(lines: str, filters: dict[str, Any]) -> None:
+    good = 'source.huggingface = { repo = "org/name" }\n'
+    check(only(f"{HEADER}{good}{lines}"), MODEL, filters)
+    if "hash" not in lines:
+        check(only(f"[defaults]\n{lines}\n{HEADER}{good}"), MODEL, filters)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f'source.hf = {{ repo = "org/name" }}{WRONG}',
+        f'source.git = "https://huggingface.co/org/name"{WRONG}',
+        f'source = ["org/name"]{WRONG}',
+        f'source.huggingface = ["org/name"]{WRONG}',
+        f'source = {{ repo = "org/name" }}{WRONG}',
+        f'source = {{ type = "huggingface", repo = "org/name" }}{WRONG}',
+        f'huggingface = {{ repo = "org/name" }}{WRONG}',
+        f'huggingface = "org/name"{WRONG}',
+        f'source = "huggingface"{WRONG}\nrepo = "org/name"{WRONG}',
+        f'"source.huggingface" = {{ repo = "org/name" }}{WRONG}',
+        f'"source.huggingface.repo" = "org/name"{WRONG}',
+        f'source.url = "https://huggingface.co/org/name"{WRONG}',
+        f'source.dataset = "https://huggingface.co/org/name"{WRONG}\nsource.repo_type = "model"{WRONG}',
+    ],
+)
+def test_sources_without_their_kind(lines: str) -> None:
+    assert only(HEADER + lines).source == MODEL
+
+
+GOOD = 'source.huggingface = { repo = "org/name" }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f"[models.qwen2.5-7b]{WRONG}\n{GOOD}", ["qwen2.5-7b"]),
+        (f"[models.a.b.c]{WRONG}\n{GOOD}", ["a.b.c"]),
+        (f"[models.qwen2]\n{GOOD}[models.qwen2.5-7b]{WRONG}\n{GOOD}", ["qwen2", "qwen2.5-7b"]),
+        (f"[models.qwen2.5-7b]{WRONG}\n{GOOD}[models.qwen2]\n{GOOD}", ["qwen2.5-7b", "qwen2"]),
+        (f'[models.a.source.huggingface]\nrepo = "org/name"\n[models.qwen2.5.source.huggingface]{WRONG}\nrepo = "org/name"', ["a", "qwen2.5"]),
+        (f'models.qwen2.5-7b.source.huggingface.repo = "org/name"{WRONG}', ["qwen2.5-7b"]),
+        (f'[models]\nqwen2.5-7b.source.huggingface.repo = "org/name"{WRONG}', ["qwen2.5-7b"]),
+        (f'[models]\nqwen2.5-7b = {{ source.huggingface.repo = "org/name" }}{WRONG}', ["qwen2.5-7b"]),
+        (f"[model.m]{WRONG}\n{GOOD}", ["m"]),
+        (f"[m]{WRONG}\n{GOOD}", ["m"]),
+        (f"[qwen2.5]{WRONG}\n{GOOD}", ["qwen2.5"]),
+        (f'["models.m"]{WRONG}\n{GOOD}', ["m"]),
+        (f'[models.phi.3]{WRONG}\n{GOOD}[models.phi.3.integration.huggingface]{WRONG}\norg = "o"', ["phi.3"]),
+    ],
+)  # fmt: skip
+def test_a_dot_in_a_name(text: str, names: list[str]) -> None:
+    lines = text.splitlines()
+    if sum(line.endswith(WRONG) for line in lines) == 1:
+        assert [entry.name for entry in mended(text)] == names
+    else:
+        shown = refused(text.replace(WRONG, "")).hint or ""
+        assert '`[models."phi.3"]` and `[models."phi.3".integration.huggingface]`' in shown
+
+
+def test_several_dots_in_names() -> None:
+    error = refused(f"[models.a.b]\n{GOOD}[models.fine]\n{GOOD}[models.c.d.e]\n{GOOD}")
+    assert error.message.startswith("models.toml: models.a.b and models.c.d.e name models")
+    assert error.hint == 'put the name in quotes: write `[models."a.b"]` and `[models."c.d.e"]`'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f'{HEADER}source.huggingface = {{ repo = "https://github.com/a/b" }}', "as at the top"),
+        (f'{HEADER}source.huggingface = {{ repo = "/data/models/x" }}', "as at the top"),
+        (f'{HEADER}source.huggingface = {{ repo = "org/name", rev = "01c7f73" }}', "40 lower-case"),
+        (f'{HEADER}source.huggingface = {{ repo = "org/name", ref = "v1", rev = "v2" }}', "keep rev"),
+        (f'{HEADER}source = "llama3:8b"', "write a table, such as source.huggingface = {"),
+        (f'{HEADER}source = "https://huggingface.co"', "such as source.huggingface = {"),
+        (f"{HEADER}source.s3 = 1", "such as source.s3 = {"),
+        (f"{HEADER}{GOOD}[models.m.nothing]\nx = 1", "valid keys"),
+        (f'{HEADER}source.s3 = {{ bucket = "my-models", prefix = "s3://" }}\n{S3_NAME}', "directory"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_guessed(text: str, message: str) -> None:
+    assert message in (refused(text).hint or "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'integration.huggingface = "a/b"',
+        'integration.huggingface = { repo = "a/b" }',
+        'integration.huggingface = { org = "a", name = "b" }',
+        'integration = "a/b"',
+        'integration = { org = "a", model = "b" }',
+    ],
+)
+def test_a_name_in_the_cache(line: str) -> None:
+    entry = only(f"{HEADER}{GOOD}{line}{WRONG}")
+    assert (entry.integration.org, entry.integration.model) == ("a", "b")
+
+
+def test_every_model_that_is_wrong_is_reported() -> None:
+    with pytest.raises(CombinedError) as caught:
+        parse('models.a = "org/a"\nmodels.b.source.huggingface.repo = "datasets/org/b"\n')
+    first, second = caught.value.failures
+    assert "`models.a.source.huggingface = " in (first.hint or "")
+    assert 'repo_type = "dataset"' in (second.hint or "")
+
+
+def test_a_fallback() -> None:
+    text = f'{HEADER}{GOOD}fallbacks = ["https://huggingface.co/org/name/tree/v1"]{WRONG}'
+    assert only(text).fallbacks == (HuggingFace("org/name", "v1"),)
+    text = text.replace('["', '[{ huggingface.repo = "').replace('"]', '" }]')
+    assert only(text).fallbacks == (HuggingFace("org/name", "v1"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f"[models.Qwen/Qwen2.5-7B]{WRONG}\n{GOOD}", ["Qwen2.5-7B"]),
+        (f"[models.org/name]{WRONG}\n{GOOD}", ["name"]),
+        (f"[models.qwen:7b]{WRONG}\n{GOOD}", ["qwen-7b"]),
+        (f"[models.my model]{WRONG}\n{GOOD}", ["my-model"]),
+        (f'[models.a/b.source.huggingface]{WRONG}\nrepo = "org/name"', ["b"]),
+        (f"[models.m]\nsource.huggingface = {{ repo = org/name }}{WRONG}", ["m"]),
+        (f"[models.m]\nsource.huggingface.repo = org/name{WRONG}", ["m"]),
+        (f"[models.m]\nsource.huggingface = {{ repo = \u201corg/name\u201d }}{WRONG}", ["m"]),
+        (f"[models.\u201cqwen2.5\u201d]{WRONG}\n{GOOD}", ["qwen2.5"]),
+        (f"[models.m]\n{GOOD}include = [model.json, a]{WRONG}", ["m"]),
+    ],
+)
+def test_what_is_not_toml(text: str, names: list[str]) -> None:
+    entries = mended(text)
+    assert [entry.name for entry in entries] == names
+    assert [entry.source for entry in entries] == [MODEL]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "source.huggingface.repo = https://user:hunter2@huggingface.co/org/name",
+        "source.huggingface = { repo = org/name, token = hunter2 }",
+        "source.huggingface = { repo = ",
+    ],
+)
+def test_what_is_not_toml_and_cannot_be_shown(line: str) -> None:
+    assert refused(f"{HEADER}{line}").hint == "correct the TOML syntax there"
