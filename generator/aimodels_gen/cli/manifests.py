@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,7 +43,7 @@ class Chosen:
 
     def command(self, name: str) -> str:
         """Return a command on the same manifest, for hints."""
-        return f"aimodels-gen {name}" + (f" -m {self.manifest}" if self.named else "")
+        return shlex.join(["aimodels-gen", name, *(("-m", str(self.manifest)) * self.named)])
 
 
 def manifest_option(function: F) -> F:
@@ -87,7 +88,8 @@ def choose(
         context = click.get_current_context(silent=True)
         raise click.UsageError(f"name one manifest, not {' and '.join(paths)}", context)
     if paths:
-        return Chosen(Path(FILE.convert(paths[0], None, click.get_current_context())), names)
+        path = Path(FILE.convert(paths[0], None, click.get_current_context()))
+        return Chosen(path.with_suffix(".toml") if lock and path.suffix == ".lock" else path, names)
     found = find([MANIFEST, LOCK] if lock else [MANIFEST])
     if found is None:
         files = f"{MANIFEST} or {LOCK}" if lock else MANIFEST

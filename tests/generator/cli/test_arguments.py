@@ -159,6 +159,9 @@ def test_prefetch_of_what_is_not_locked(models: Project) -> None:
     assert "hint: run `aimodels-gen lock -m models.toml` first" in models.fails(
         "prefetch", "-m", "models.toml", "embedder"
     )
+    assert "hint: run `aimodels-gen lock -m models.toml` first" in models.fails(
+        "prefetch", "./models.lock", "embedder"
+    )
     assert models.fails("prefetch", "lama") == (
         "error: models.lock has no model named lama\nhint: did you mean llama?\n"
     )
