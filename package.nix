@@ -1,5 +1,10 @@
 # aimodels-gen as a package, for `callPackage`.
-{ lib, python3Packages }:
+{
+  lib,
+  installShellFiles,
+  python3Packages,
+  stdenv,
+}:
 let
   inherit (builtins.fromTOML (builtins.readFile ./pyproject.toml)) project;
 
@@ -41,6 +46,19 @@ python3Packages.buildPythonApplication {
     python3Packages.msgspec
     python3Packages.requests
   ];
+
+  nativeBuildInputs = [ installShellFiles ];
+
+  # Made by the program itself, which must run here for that.
+  postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+    program=$out/bin/aimodels-gen
+    installShellCompletion --cmd aimodels-gen \
+      --bash <($program completion bash) \
+      --zsh <($program completion zsh) \
+      --fish <($program completion fish)
+    $program man > aimodels-gen.1
+    installManPage aimodels-gen.1
+  '';
 
   pythonImportsCheck = [
     "aimodels_fetcher"

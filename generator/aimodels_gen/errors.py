@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "THIS_COMMAND",
     "AimodelsError",
     "CombinedError",
     "InvalidManifestError",
@@ -18,6 +19,9 @@ __all__ = [
     "SourceError",
     "StoreError",
 ]
+
+THIS_COMMAND = "aimodels-gen ..."
+"""In a hint, the command that is running; the command line writes it out."""
 
 
 class ManifestError(AimodelsError):
@@ -48,10 +52,9 @@ class StoreError(AimodelsError):
 class CombinedError(AimodelsError):
     """Several models failed, each for its own reason: all are reported."""
 
-    def __init__(self, failures: Sequence[AimodelsError]) -> None:
-        """Keep every failure, in the manifest's order."""
-        first = next((failure.hint for failure in failures if failure.hint), None)
-        super().__init__("; ".join(failure.message for failure in failures), first)
+    def __init__(self, failures: Sequence[AimodelsError], hint: str | None = None) -> None:
+        """Keep every failure, in the manifest's order; `hint` is about all of them."""
+        super().__init__("; ".join(failure.message for failure in failures), hint)
         self.failures = tuple(failures)
 
 

@@ -193,7 +193,7 @@ def test_a_broken_connection_is_not_used_again(server: Server) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (b"7", "HTTP 429 from .*; trying again in 7.0 s"),
+        (b"7", "^rate limited by 127.0.0.1; waiting 7 s "),
         (b"999", r"gave up after 1 try: HTTP 429 .*, which asks to wait 16 min 39 s"),
         (b"9" * 400, "gave up after 1 try: .*, which asks to wait 168 h"),
         (b"Sun, 06 Nov 1994 08:49:37 +99999999999999999999", "gave up after 2 tries"),

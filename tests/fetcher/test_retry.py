@@ -133,3 +133,21 @@ def test_an_unreachable_server_is_named(hub: Hub, fetch: Fetch) -> None:
     assert "gave up after 6 tries: http://127.0.0.1:9/o/m/resolve/" in run.log
     assert "Connection refused" in run.log
     assert "hint: check the network" in run.log
+
+
+def test_a_limit_is_told_once_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    slept = SimpleNamespace(
+        monotonic=lambda: clock[0], sleep=lambda seconds: clock.append(clock.pop() + seconds)
+    )
+    monkeypatch.setattr(retry, "time", slept)
+    told: list[str] = []
+    monkeypatch.setattr(retry, "warn", told.append)
+    limit = retry.RateLimit()
+    for _ in range(8):
+        limit.note(20.0, "hub.example", " (a token raises the limit)")
+    limit.wait()
+    line = "rate limited by hub.example; waiting 20 s (a token raises the limit)"
+    assert told == [line]
+    limit.note(20.0, "hub.example", " (a token raises the limit)")
+    assert told == [line, line], "it is limited again"

@@ -58,6 +58,7 @@ def test_numbers_for_people() -> None:
     assert [bytes_text(1 << bits) for bits in (20, 30, 40)] == ["1.0 MiB", "1.0 GiB", "1.0 TiB"]
     assert bytes_text(9_976_576_152) == "9.3 GiB"
     assert bytes_text(5 << 40) == "5.0 TiB"
+    assert [bytes_text((1 << bits) - 1) for bits in (20, 30)] == ["1.0 MiB", "1.0 GiB"]
     assert [counted(n, "file") for n in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
     assert [duration_text(s) for s in (42, 185, 7800)] == ["42 s", "3 min 5 s", "2 h 10 min"]
 

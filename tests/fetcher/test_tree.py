@@ -138,7 +138,7 @@ def test_nothing_that_matches_is_an_error(hub: Hub, fetch: Fetch) -> None:
     repo = hub.add_repo("org/model", {"config.json": b"1"})
     run = fetch("tree", source(hub, repo), include=["*.gguf"], exclude=[], integration=True)
     assert run.status == 1
-    assert "none of 1 files match" in run.log
+    assert "none of 1 file matches" in run.log
     assert "*.gguf" in run.log
 
 
@@ -203,7 +203,7 @@ def test_assembling_checks_sizes_and_clashes(hub: Hub, fetch: Fetch, tmp_path: P
     common = {"integration": True, "layout": "copy"}
     run = fetch("assemble", source(hub, repo), files={"a": {**pin, "size": 2}}, **common)
     assert run.status == 1
-    assert "has 1 bytes, but its pin says 2" in run.log
+    assert "has 1 byte, but its pin says 2" in run.log
     run = fetch("assemble", source(hub, repo), files={"a": pin, "a/b": pin}, **common)
     assert run.status == 1
     assert "another path" in run.log

@@ -104,7 +104,7 @@ def test_a_file_that_is_cut_is_no_endless_wait(target: WatchedTarget, tmp_path: 
         (RemoteFile("x"), 1, None),
         (RemoteFile("x", len(CONTENT)), 1, None),
         (RemoteFile("x"), 2, "expected one file, received parts of several"),
-        (RemoteFile("x", 1), 1, f"expected 1 bytes, received {len(CONTENT)}"),
+        (RemoteFile("x", 1), 1, f"expected 1 byte, received {len(CONTENT)}"),
         (
             RemoteFile("x", sha256="0" * 64),
             1,

@@ -160,6 +160,11 @@ def test_the_packaged_program_works(host_nix: NixEnv, options: list[str], tmp_pa
     lib = tmp_path / "result/lib"
     assert (lib / "aimodels_fetcher/cli.py").is_file()
     assert not (lib / "aimodels_gen/nix/fetcher").exists()
+    share = tmp_path / "result/share"
+    assert (share / "bash-completion/completions/aimodels-gen.bash").is_file()
+    assert "#compdef aimodels-gen" in (share / "zsh/site-functions/_aimodels-gen").read_text()
+    assert (share / "fish/vendor_completions.d/aimodels-gen.fish").is_file()
+    assert (share / "man/man1/aimodels-gen.1").read_text().startswith(".TH AIMODELS-GEN 1")
 
 
 def test_the_cases_as_a_check(host_nix: NixEnv, options: list[str], tmp_path: Path) -> None:

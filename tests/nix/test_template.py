@@ -173,3 +173,9 @@ def test_as_typed(
     develop = ("nix", "develop", *options, "--command", "sh", "-c", command)
     shell = host_nix.run(*develop, cwd=directory, env={"HF_HOME": str(home / "hf")})
     assert shell.stdout == f"{commit} 1\n"
+    # The shell is offline for engines; aimodels-gen says how to lock from it all the same.
+    command = """said=$(aimodels-gen lock -U 2>&1) && exit 1
+        eval "$(printf %s "$said" | sed -n 's/^hint: .*`\\(env .*\\)`$/\\1/p')" """
+    develop = ("nix", "develop", *options, "--command", "sh", "-c", command)
+    locked = host_nix.run(*develop, cwd=directory, env={"HF_HOME": str(home / "hf")})
+    assert commit in locked.stdout

@@ -26,6 +26,8 @@ COMMANDS = {
     "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
     "init": "Write a starter models.toml and flake.nix.",
     "schema": "Print the JSON Schema of models.toml or models.lock.",
+    "completion": "Print the completion script of a shell.",
+    "man": "Print the manual page.",
 }
 _KILLED = 128  # and the number of the signal: what a shell reports
 
@@ -47,6 +49,15 @@ class _Commands(click.Group):
             return None
         module = import_module(f"aimodels_gen.cli.{cmd_name}")
         return cast("click.Command", module.command)
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Return the commands and options that begin so, without importing the commands."""
+        item = click.shell_completion.CompletionItem
+        names = (name for name in COMMANDS if name.startswith(incomplete))
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(item(name, help=COMMANDS[name]) for name in names), *options]
 
     def format_commands(
         self,
@@ -94,7 +105,7 @@ def run(args: Sequence[str] | None = None) -> int:
         if isinstance(error, SystemExit):
             raise
         failures = import_module("aimodels_gen.cli.failures")
-        return cast("int", failures.report(error))
+        return cast("int", failures.report(error, sys.argv[1:] if args is None else args))
 
 
 def main() -> None:

@@ -20,13 +20,22 @@ class Console:
 
     `quiet` leaves only warnings, errors and results. The live status is a single line that is
     written over, and only on a terminal.
+
+    Attributes:
+        verbose: whether to print more than a summary.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         """Look at stderr once."""
+        self.verbose = verbose
         self._quiet = quiet
         self._live = not quiet and _is_terminal()
         self._next_line: float | None = None
+
+    @property
+    def width(self) -> int | None:
+        """Return the width of the terminal, None if nothing is written to one."""
+        return shutil.get_terminal_size().columns if _is_terminal() else None
 
     def status(self, text: str) -> None:
         """Show what is under way."""

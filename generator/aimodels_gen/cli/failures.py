@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import traceback
 from typing import TYPE_CHECKING
 
@@ -11,26 +12,29 @@ import click
 from aimodels_fetcher.machine_errors import explained
 from aimodels_fetcher.redaction import redacted
 from aimodels_gen.cli.console import complain, write
-from aimodels_gen.errors import AimodelsError, CombinedError
+from aimodels_gen.errors import THIS_COMMAND, AimodelsError, CombinedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
 
 
-def report(error: BaseException) -> int:
+def report(error: BaseException, args: Sequence[str]) -> int:
     """Print `error: …` and `hint: …` for an exception; return the exit status.
 
-    The traceback comes first if AIMODELS_DEBUG is set.
+    The traceback comes first if AIMODELS_DEBUG is set. `args` are those of the command line.
     """
+    command = shlex.join(["aimodels-gen", *args])
     if os.environ.get("AIMODELS_DEBUG"):
         write(redacted("".join(traceback.format_exception(error))))
     words, status = next(row[1:] for row in _TABLE if isinstance(error, row[0]))
     for message, hint in words(error):
         complain("error", message)
         if hint:
-            complain("hint", hint)
+            complain("hint", hint.replace(THIS_COMMAND, command))
+    if isinstance(error, CombinedError) and error.hint:
+        complain("hint", error.hint)
     return status
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from aimodels_gen.atomic import Transaction, probe
-from aimodels_gen.cli.console import Console
+from aimodels_gen.cli.manifests import FILE
 from aimodels_gen.cli.outputs import plan
 from aimodels_gen.cli.prefetching import prefetch_models
 from aimodels_gen.cli.stdout import Stdout
@@ -26,25 +25,13 @@ from aimodels_gen.nix.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from aimodels_gen.cli.console import Console
     from aimodels_gen.cli.outputs import Plan, Target
+    from aimodels_gen.lock.resolve import Resolved
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-MANIFEST = "models.toml"
-FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-def manifest_option(function: F) -> F:
-    """Add `-m`, for commands whose arguments are the names of models."""
-    return click.option(
-        "-m",
-        "--manifest",
-        type=FILE,
-        default=MANIFEST,
-        show_default=True,
-        help="The manifest of these models.",
-    )(function)
 
 
 def output_options(function: F) -> F:
@@ -82,6 +69,16 @@ def lock_options(function: F) -> F:
             "`aimodels-gen prefetch` does.",
         ),
         click.option(
+            "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
+        ),
+        click.option(
+            "-k",
+            "--keep-going",
+            is_flag=True,
+            help="If models fail, lock the others. Those that fail keep the pins that they have; "
+            "the exit status is 1.",
+        ),
+        click.option(
             "-j",
             "--jobs",
             type=click.IntRange(1, 64),
@@ -101,14 +98,14 @@ def lock_options(function: F) -> F:
 
 
 def lock_and_write(
-    path: Path, options: Options, target: Target, *, quiet: bool, prefetch: bool = False
+    path: Path, options: Options, target: Target, console: Console, *, prefetch: bool = False
 ) -> None:
     """Bring the lock of the manifest at `path` up to date and write its renderings.
 
     Lock and renderings change together, or none does. `prefetch` then puts the models whose pins
     have changed into the store.
     """
-    console, stdout = Console(quiet=quiet), Stdout()
+    stdout = Stdout()
     lock_path = lock_file.path_for(path)
     wanted = load(path)
     writes = plan(target, wanted.outputs, path, lock_path, stdout)
@@ -142,11 +139,25 @@ def lock_and_write(
             stdout.write(render(resolved.lock, writes.printed, wanted.file), files)
     for warning in resolved.warnings:
         console.warn(warning)
-    _tell(summary(old, resolved.lock), changed, writes, console, path if to_terminal else None)
+    lines = summary(old, resolved.lock, width=console.width, verbose=console.verbose)
+    _tell(lines, changed, writes, console, path if to_terminal else None)
+    _tell_left_out(resolved, old, wanted.file, console)
     if costs := advice(wanted, old, resolved.lock):
         console.note(costs)
     if prefetch:
         _prefetch(old, resolved.lock, console)
+    if resolved.error:
+        raise resolved.error
+
+
+def _tell_left_out(resolved: Resolved, old: Lock, manifest: str, console: Console) -> None:
+    """Name the models that this run has not locked."""
+    if resolved.skipped:
+        names = ", ".join(resolved.skipped)
+        console.note(f"new or changed in {manifest}, and not locked by this run: {names}")
+    for name in resolved.failed:
+        kept = "keeps its pin" if name in old.models else "has no pin yet and is left out"
+        console.warn(f"{name} failed: it {kept}")
 
 
 def _tell(

@@ -8,7 +8,8 @@ import click
 
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.console import Console
-from aimodels_gen.cli.locking import FILE, output_options, report, write
+from aimodels_gen.cli.locking import output_options, report, write
+from aimodels_gen.cli.manifests import FILE, choose, manifest_option
 from aimodels_gen.cli.outputs import Target, plan
 from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.errors import AimodelsError
@@ -24,17 +25,30 @@ if TYPE_CHECKING:
 
 
 @click.command("render")
-@click.argument("lock", type=FILE, default="models.lock")
+@click.argument("lock", type=FILE, required=False)
+@manifest_option
 @output_options
-def command(*, lock: Path, output: Path | None, output_format: Format | None) -> None:
+def command(
+    *,
+    lock: Path | None,
+    manifest: Path | None,
+    output: Path | None,
+    output_format: Format | None,
+) -> None:
     """Write what a lock pins as Nix again, offline.
 
     Writes what `lock` wrote, to the same places: the outputs of models.toml, else stdout. LOCK
     (models.lock) may also be named by its manifest.
-    """
-    manifest = lock.with_suffix(".toml") if lock.suffix == ".lock" else lock
-    path = lock if lock.suffix == ".lock" else lock_file.path_for(lock)
-    console, stdout = Console(quiet=False), Stdout()
+
+    \b
+      aimodels-gen render --format nixos -o ai-models.nix
+    """  # noqa: D301 - \b is the character that keeps click from filling the lines
+    if lock is not None and manifest is not None:
+        raise click.UsageError("name either LOCK or the manifest", click.get_current_context())
+    console, stdout = Console(), Stdout()
+    manifest = manifest or lock or choose(None, (), console, lock=True).manifest
+    path = manifest if manifest.suffix == ".lock" else lock_file.path_for(manifest)
+    manifest = path.with_suffix(".toml") if manifest == path else manifest
     target = Target(output, output_format)
     writes = plan(target, _outputs(manifest, output), manifest, path, stdout)
     content = lock_file.existing(path, manifest)

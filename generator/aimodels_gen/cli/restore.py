@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aimodels_gen.atomic import uninterrupted
-from aimodels_gen.cli.locking import MANIFEST
+from aimodels_gen.cli.console import Console
+from aimodels_gen.cli.manifests import MANIFEST, choose
 from aimodels_gen.cli.outputs import Target, plan
 from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.errors import AimodelsError
@@ -66,12 +67,12 @@ def _arguments(cli: click.Group, args: Sequence[str]) -> dict[str, Any] | None:
 
 def _manifest(arguments: dict[str, Any]) -> Path:
     """Return the manifest that the command line names, the usual one where there is none such."""
-    for key in ("manifest", "lock"):
-        path = Path(str(arguments.get(key) or MANIFEST))
-        manifest = path.with_suffix(".toml") if path.suffix == ".lock" else path
-        if manifest.exists() or lock_file.path_for(manifest).exists():
-            return manifest
-    return Path(MANIFEST)
+    path = Path(arguments.get("manifest") or arguments.get("lock") or MANIFEST)
+    if names := arguments.get("names"):
+        path = choose(arguments.get("manifest"), names, Console(quiet=True), lock=True).manifest
+    manifest = path.with_suffix(".toml") if path.suffix == ".lock" else path
+    found = manifest.exists() or lock_file.path_for(manifest).exists()
+    return manifest if found else Path(MANIFEST)
 
 
 def _outputs(manifest: Path) -> tuple[Output, ...]:

@@ -2,53 +2,113 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.lock.model import FilesPin
+from aimodels_gen.manifest.names import natural
 
 if TYPE_CHECKING:
-    from aimodels_gen.lock.model import Lock, LockedModel
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from aimodels_gen.lock.model import FilePin, Lock, LockedModel
+
+_GAP = "  "
+_NUMBERS = (2, 3)  # columns that are aligned on the right
+_WIDEST = 60  # what is longer does not push the columns of other lines
+_SIGNS = {"+": "new", "~": "changed", "-": "gone"}
 
 
-def summary(old: Lock, new: Lock) -> list[str]:
-    """Return a line for each model that came (+), went (-) or changed (~), and count the rest.
+@dataclass(frozen=True)
+class _Row:
+    """A model that came (+), went (-) or changed (~): columns, the last free text."""
 
-    A line names the model, its source and ref, the short revisions, the files and their bytes.
+    columns: tuple[str, ...]
+    files: tuple[str, ...] = ()
+
+
+def summary(old: Lock, new: Lock, *, width: int | None = None, verbose: bool = False) -> list[str]:
+    """Return what changed: a line for each model that came, went or changed, and the totals.
+
+    A line has the model's name, its source with ref and short revisions, its files and their size.
+
+    Args:
+        old: the lock that was.
+        new: the lock that is.
+        width: of the terminal; a line that does not fit is broken between columns.
+        verbose: whether to name the files that changed.
     """
-    names = sorted({*old.models, *new.models})
-    lines = [line for name in names if (line := _line(old.models.get(name), new.models.get(name)))]
-    unchanged = len(names) - len(lines)
+    names = sorted({*old.models, *new.models}, key=natural)
+    rows = [row for name in names if (row := _row(old.models.get(name), new.models.get(name)))]
+    unchanged = len(names) - len(rows)
+    lines = list(_lines(rows, width, verbose=verbose))
     if unchanged:
         lines.append(f"= {unchanged} unchanged")
+    if rows and new.models:
+        lines.append(_total(old, new))
     return lines
 
 
-def _line(old: LockedModel | None, new: LockedModel | None) -> str | None:
+def _row(old: LockedModel | None, new: LockedModel | None) -> _Row | None:
     if new is None:
-        return None if old is None else f"- {old.name}  {_source(old)}{_versions(old, old)}"
+        return None if old is None else _Row((f"- {old.name}", _source(old, old)))
+    content = (counted(new.pin.count, "file"), bytes_text(new.pin.size), _facts(new))
     if old is None:
-        return f"+ {new.name}  {_source(new)}{_versions(new, new)}  {_content(new)}"
+        return _Row((f"+ {new.name}", _source(new, new), *content))
     if old == new:
         return None
-    content = _content(new) + _changed(old, new)
-    return f"~ {new.name}  {_source(new)}{_versions(old, new)}  {content}"
+    changes = _changes(old, new)
+    return _Row(
+        (
+            f"~ {new.name}",
+            _source(old, new),
+            *content[:2],
+            f"{content[2]}{_counts(changes)}".strip(),
+        ),
+        tuple(f"{sign} {path}{_GAP}{size}" for sign, path, size in changes),
+    )
 
 
-def _source(model: LockedModel) -> str:
-    source = model.source.source
-    return f"{source.label} {source.tracked_ref}" if source.tracked_ref else source.label
+def _lines(rows: list[_Row], width: int | None, *, verbose: bool) -> Iterator[str]:
+    widths = list(map(_width, zip_longest(*(row.columns for row in rows), fillvalue="")))
+    aligned = [_aligned(row.columns, widths) for row in rows]
+    fits = width is None or max(map(len, aligned), default=0) <= width
+    for row, line in zip(rows, aligned, strict=True):
+        if fits:
+            yield line
+        else:
+            name, source, *content = row.columns
+            yield name
+            yield f"    {source}"
+            if content:
+                yield f"    {_GAP.join(content).rstrip()}"
+        if verbose:
+            yield from (f"    {file}" for file in row.files)
 
 
-def _versions(old: LockedModel, new: LockedModel) -> str:
-    """Return the short revisions, those that there are, each after a space."""
-    before, after = old.source.source.version, new.source.source.version
-    words = [before, "->", after] if before and after and before != after else [after]
-    return "".join(f" {word}" for word in words if word)
+def _width(cells: Iterable[str]) -> int:
+    return max((len(cell) for cell in cells if len(cell) <= _WIDEST), default=0)
 
 
-def _content(model: LockedModel) -> str:
-    parts = [counted(model.pin.count, "file"), bytes_text(model.pin.size)]
+def _aligned(columns: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (
+        cell.rjust(width) if number in _NUMBERS else cell.ljust(width)
+        for number, (cell, width) in enumerate(zip(columns, widths, strict=False))
+    )
+    return _GAP.join(cells).rstrip()
+
+
+def _source(old: LockedModel, new: LockedModel) -> str:
+    """Return the source, its ref, and the short revisions, those that there are."""
+    source, before = new.source.source, old.source.source.version
+    versions = [before, "->"] if before and source.version and before != source.version else []
+    return " ".join(filter(None, [source.label, source.tracked_ref, *versions, source.version]))
+
+
+def _facts(model: LockedModel) -> str:
+    parts = []
     if model.pin_kind == "tree":
         parts.append("one tree")
     if model.fallbacks:
@@ -58,14 +118,51 @@ def _content(model: LockedModel) -> str:
     return ", ".join(parts)
 
 
-def _changed(old: LockedModel, new: LockedModel) -> str:
-    """Return how many files are not what they were, where both pins tell."""
+def _changes(old: LockedModel, new: LockedModel) -> list[tuple[str, str, str]]:
+    """Return sign, path and size of files that are not what they were, where both pins tell."""
     if not isinstance(old.pin, FilesPin) or not isinstance(new.pin, FilesPin):
-        return ""
+        return []
     before, after = old.pin.files, new.pin.files
-    added = len(after.keys() - before.keys())
-    removed = len(before.keys() - after.keys())
-    changed = sum(before[path].hash != after[path].hash for path in before.keys() & after.keys())
-    counts = [(changed, "changed"), (added, "new"), (removed, "gone")]
+
+    def sign(path: str) -> str:
+        if path not in before:
+            return "+"
+        if path not in after:
+            return "-"
+        return "" if before[path].hash == after[path].hash else "~"
+
+    return [
+        (found, path, bytes_text((after.get(path) or before[path]).size))
+        for path in sorted({*before, *after}, key=natural)
+        if (found := sign(path))
+    ]
+
+
+def _counts(changes: list[tuple[str, str, str]]) -> str:
+    signs = [sign for sign, _, _ in changes]
+    counts = ((signs.count(sign), _SIGNS[sign]) for sign in "~+-")
     words = ", ".join(f"{count} {word}" for count, word in counts if count)
     return f" ({words})" if words else ""
+
+
+def _total(old: Lock, new: Lock) -> str:
+    """Return the sums, and the size of the content that no pin had before and no build has yet."""
+    models = new.models.values()
+    known = _contents(old)
+    fetched = sum(file.size for hash_, file in _contents(new).items() if hash_ not in known)
+    return ", ".join(
+        (
+            counted(len(models), "model"),
+            counted(sum(model.pin.count for model in models), "file"),
+            bytes_text(sum(model.pin.size for model in models)),
+            f"{bytes_text(fetched)} to fetch",
+        )
+    )
+
+
+def _contents(lock: Lock) -> Mapping[str, FilePin]:
+    """Return what builds fetch, by its hash; a tree is in the store once it is locked."""
+    pins = (model.pin for model in lock.models.values())
+    return {
+        file.hash: file for pin in pins if isinstance(pin, FilesPin) for file in pin.files.values()
+    }

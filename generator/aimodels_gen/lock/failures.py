@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from aimodels_gen.errors import AimodelsError, CombinedError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 _MOST_NAMES = 8
 
@@ -21,6 +21,8 @@ class Named(Protocol):
         """Return its name in the manifest."""
 
 
+_KEEP_GOING = "to lock the other models all the same, add --keep-going"
+
 N = TypeVar("N", bound=Named)
 R = TypeVar("R")
 
@@ -28,9 +30,10 @@ R = TypeVar("R")
 class Failures:
     """The first failure of each model: the others most likely have the same cause."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
+    def __init__(self, *, tolerated: bool = False) -> None:
+        """Begin without any; where they are `tolerated`, `raise_all` never raises."""
         self._first: dict[str, AimodelsError] = {}
+        self._tolerated = tolerated
 
     @contextlib.contextmanager
     def collect(self, name: str) -> Iterator[None]:
@@ -48,22 +51,32 @@ class Failures:
                 done.append(work(model))
         return done
 
-    def raise_all(self, order: Iterable[str]) -> None:
-        """Raise all failures together, in the order of these names, if there are any.
+    def of(self, order: Iterable[str]) -> tuple[str, ...]:
+        """Return which of these models have failed."""
+        return tuple(name for name in order if name in self._first)
+
+    def together(self, order: Iterable[str], hint: str | None = None) -> CombinedError | None:
+        """Return all failures as one error, in the order of these names; None if there are none.
 
         Those of one cause are one.
+        """
+        causes: dict[tuple[str, str | None], list[str]] = {}
+        for name in self.of(order):
+            error = self._first[name]
+            causes.setdefault((_common(error), error.hint), []).append(name)
+        failures = [self._of(*cause, names) for cause, names in causes.items()]
+        return CombinedError(failures, hint) if failures else None
+
+    def raise_all(self, order: Collection[str]) -> None:
+        """Raise all failures together, in the order of these names, if there are any.
 
         Raises:
             CombinedError: the models that failed.
         """
-        if not self._first:
-            return
-        causes: dict[tuple[str, str | None], list[str]] = {}
-        for name in order:
-            if name in self._first:
-                error = self._first[name]
-                causes.setdefault((_common(error), error.hint), []).append(name)
-        raise CombinedError([self._of(*cause, names) for cause, names in causes.items()])
+        others = len(order) > len(self._first)
+        error = self.together(order, _KEEP_GOING if others else None)
+        if error and not self._tolerated:
+            raise error
 
     def _of(self, common: str, hint: str | None, names: list[str]) -> AimodelsError:
         first = self._first[names[0]]

@@ -48,7 +48,7 @@ def compare_sizes(
     """
     for file, other in zip(files, others, strict=True):
         if None not in {file.size, other.size} and file.size != other.size:
-            ours, theirs = f"{file.size} bytes", f"{other.size} bytes"
+            ours, theirs = (counted(one.size or 0, "byte") for one in (file, other))
             raise _difference(file, ours, source, theirs, fallback.label)
 
 

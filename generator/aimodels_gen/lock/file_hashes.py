@@ -131,7 +131,7 @@ class HashCompleter:
         for number, (model, futures) in enumerate(asked, 1):
             with self.failures.collect(model.name):
                 done.append(_with_files(model, map(_answered, model.sources, futures)))
-            self.report(f"asked about the files of {number} of {len(models)} models")
+            self.report(f"asked about the files of {number} of {counted(len(models), 'model')}")
         return done
 
     def download(self, models: Sequence[Selected]) -> list[Selected]:
@@ -248,7 +248,7 @@ class _Progress:
 
     def _show(self) -> None:
         size = f"{bytes_text(self._arrived)} of {bytes_text(self._size)}"
-        self._report(f"hashed {self._done} of {self._files} files, {size}")
+        self._report(f"hashed {self._done} of {counted(self._files, 'file')}, {size}")
 
 
 def _with_files(model: Selected, files: Iterable[Iterable[RemoteFile]]) -> Selected:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimodels_gen.errors import AimodelsError
-from aimodels_gen.lock.model import Lock, LockedModel
+from aimodels_gen.lock.model import Lock
 from aimodels_gen.manifest.conflicts import conflicts
+from aimodels_gen.manifest.names import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
+    from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.options import Options
+    from aimodels_gen.lock.stages import Locked
     from aimodels_gen.manifest.model import Entry, Manifest
 
     Report = Callable[[str], None]
@@ -20,10 +22,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A lock for every model of the manifest, and what its reader should know."""
+    """A lock of the models of a manifest, and what its reader should know.
+
+    Attributes:
+        failed: the models that keep the pin that they had, or are left out.
+        error: why they failed.
+        skipped: the models that are new or have changed, and were not to be locked.
+    """
 
     lock: Lock
     warnings: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    error: CombinedError | None = None
+    skipped: tuple[str, ...] = ()
 
 
 def resolve(
@@ -41,55 +52,53 @@ def resolve(
     later.
 
     Raises:
-        AimodelsError: an unknown name to upgrade.
-        CombinedError: the models that failed, all of them, each with its reason.
+        AimodelsError: an unknown name to upgrade or to lock.
+        CombinedError: the models that failed, all of them, each with its reason; not if
+            `options.keep_going`.
     """
-    _check_names(manifest, options.upgrade)
+    known = [entry.name for entry in manifest.entries]
+    check_names({*(options.upgrade or ()), *(options.only or ())}, known, manifest.file)
     for conflict in conflicts(manifest):
         warn(conflict)
-    stale = pending(manifest, old, options)
-    names = {entry.name for entry in stale}
-    kept = {
-        entry.name: old.models[entry.name].refreshed(entry)
-        for entry in manifest.entries
-        if entry.name not in names
-    }
-    made: dict[str, LockedModel] = {}
-    warnings: tuple[str, ...] = ()
-    if stale:
-        from aimodels_gen.lock.stages import lock_models  # noqa: PLC0415 - slow to import
-
-        made, warnings = lock_models(stale, old, options, report, warn)
-    models = {**kept, **made}
-    return Resolved(Lock({entry.name: models[entry.name] for entry in manifest.entries}), warnings)
+    models = {name: old.models[name] for name in known if name in old.models}
+    stale = _stale(manifest, old, options)
+    for entry in manifest.entries:
+        if entry not in stale:
+            models[entry.name] = models[entry.name].refreshed(entry)
+    wanted = pending(manifest, old, options)
+    made = _locked(wanted, old, options, report, warn) if wanted else None
+    if made is not None:
+        models |= made.models
+    return Resolved(
+        Lock({name: models[name] for name in known if name in models}),
+        made.warnings if made else (),
+        made.failed if made else (),
+        made.error if made else None,
+        tuple(entry.name for entry in stale if entry not in wanted),
+    )
 
 
 def pending(manifest: Manifest, old: Lock, options: Options) -> tuple[Entry, ...]:
     """Return the models whose pins have to be made, for which their sources are contacted."""
-    return tuple(
-        entry
-        for entry in manifest.entries
-        if not _holds(entry, old.models.get(entry.name), options)
-    )
+    stale = _stale(manifest, old, options)
+    return tuple(entry for entry in stale if options.is_about(entry.name))
 
 
-def _check_names(manifest: Manifest, names: Iterable[str] | None) -> None:
-    known = [entry.name for entry in manifest.entries]
-    unknown = sorted(set(names or ()).difference(known))
-    if unknown:
-        hint = f"it has {', '.join(known)}" if known else "it has no models"
-        raise AimodelsError(f"{manifest.file} has no model named {', '.join(unknown)}", hint)
+def _stale(manifest: Manifest, old: Lock, options: Options) -> tuple[Entry, ...]:
+    """Return the models without a pin that holds."""
+
+    def holds(entry: Entry) -> bool:
+        pinned = old.models.get(entry.name)
+        if pinned is None or options.upgrades(entry.name):
+            return False
+        return options.holds(entry, pinned)
+
+    return tuple(entry for entry in manifest.entries if not holds(entry))
 
 
-def _holds(entry: Entry, old: LockedModel | None, options: Options) -> bool:
-    if old is None or options.upgrades(entry.name):
-        return False
-    wanted = options.pin_kind(entry, old)
-    # With the integration off a tree holds the plain files: other bytes, another hash.
-    same_tree = wanted == "files" or entry.integration.enable == old.integration.enable
-    return (
-        entry.digest() == old.digest
-        and wanted == old.pin_kind
-        and same_tree
-        and entry.fallbacks_digest() == old.fallbacks_digest
-    )
+def _locked(
+    entries: Sequence[Entry], old: Lock, options: Options, report: Report, warn: Report
+) -> Locked:
+    from aimodels_gen.lock.stages import lock_models  # noqa: PLC0415 - slow to import
+
+    return lock_models(entries, old, options, report, warn)

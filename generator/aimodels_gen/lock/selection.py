@@ -103,7 +103,7 @@ def list_sources(
 ) -> list[Listed]:
     """Return the models whose sources could all be listed."""
     total = sum(len(model.sources) for model in models)
-    report(f"listing {total} sources")
+    report(f"listing {counted(total, 'source')}")
     asked = [
         (
             model,
@@ -118,7 +118,7 @@ def list_sources(
     for done, (model, futures) in enumerate(asked, 1):
         with failures.collect(model.name):
             listed.append(Listed(model.entry, tuple(results(futures))))
-        report(f"listed {done} of {len(models)} models")
+        report(f"listed {done} of {counted(len(models), 'model')}")
     return listed
 
 
@@ -184,7 +184,7 @@ def _select(model: Listed) -> Selected:
     label = entry.source.label
     selection.check_size(label)
     if not selection.taken:
-        reason = f"with {entry.filters} takes none of its {selection.seen} files"
+        reason = f"with {entry.filters} takes none of its {counted(selection.seen, 'file')}"
         sample = ", ".join(map(repr, selection.sample)) or "no files at all"
         raise SourceError(f"{label} {reason}", f"it holds {sample}, for example")
     first = SourceFiles(listing.source, selection.taken)

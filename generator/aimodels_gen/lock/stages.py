@@ -1,6 +1,6 @@
 """The stages that models go through when they are locked anew.
 
-    list → select → complete hashes → prove fallbacks → pin
+    ask for refs → list → select → complete hashes → prove fallbacks → pin
 
 Each stage works on all models, takes values and returns values: those of the models that did not
 fail. Stages, rather than one thread for each model, keep one bound on the requests and never have a
@@ -9,6 +9,7 @@ worker wait for another. A model that fails in one stage does not hold up the ot
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
@@ -19,11 +20,13 @@ from aimodels_gen.lock.file_hashes import HashCompleter, known_content
 from aimodels_gen.lock.options import DEFAULT_JOBS
 from aimodels_gen.lock.pinning import Pinning
 from aimodels_gen.lock.selection import Wanted, describe_files, list_sources, select_files
+from aimodels_gen.lock.unmoved import without_unmoved
 from aimodels_gen.net.pool import RequestPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import Lock, LockedModel
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.selection import Selected
@@ -33,16 +36,27 @@ if TYPE_CHECKING:
     Report = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Locked:
+    """Pins by the models' names, warnings about them, and which models failed, and why."""
+
+    models: Mapping[str, LockedModel]
+    warnings: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    error: CombinedError | None = None
+
+
 def lock_models(
     entries: Sequence[Entry], old: Lock, options: Options, report: Report, warn: Report
-) -> tuple[dict[str, LockedModel], tuple[str, ...]]:
-    """Return new pins of models, and warnings about them.
+) -> Locked:
+    """Return new pins of models.
 
     Raises:
-        CombinedError: the models that failed, all of them, each with its reason.
+        CombinedError: the models that failed, all of them, each with its reason; not if
+            `options.keep_going`.
     """
     names = [entry.name for entry in entries]
-    failures = Failures()
+    failures = Failures(tolerated=options.keep_going)
     pool = RequestPool(options.jobs or DEFAULT_JOBS)
     sources = (source for entry in entries for source in entry.sources)
     # The fetcher reports there what it tries again, and what it waits for.
@@ -52,6 +66,9 @@ def lock_models(
             pinning = Pinning(old, options, clients, report)
 
             wanted = [Wanted(entry, _sources(entry, old, options, clients)) for entry in entries]
+            wanted, kept = without_unmoved(
+                wanted, old, options, clients, pool=pool, failures=failures
+            )
             listed = list_sources(wanted, clients, pool, failures, report)
             selected = select_files(listed, clients, pool, failures)
             selected = describe_files(selected, clients, pool, failures)
@@ -73,9 +90,12 @@ def lock_models(
         finally:
             pool.close()
     warnings = [warning for model in selected for warning in model.warnings]
-    pinned += map(pinning.keep, unmoved)
-    return {model.name: model for model in pinned}, tuple(
-        merged([*warnings, *pinning.warnings], names)
+    pinned += [*map(pinning.keep, unmoved), *kept]
+    return Locked(
+        {model.name: model for model in pinned},
+        tuple(merged([*warnings, *pinning.warnings], names)),
+        failures.of(names),
+        failures.together(names),
     )
 
 

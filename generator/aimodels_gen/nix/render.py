@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from aimodels_gen.nix import literal
 from aimodels_gen.nix.formats import HEADER, JSON_VERSION, Format
 from aimodels_gen.resources import templates
@@ -69,10 +67,18 @@ def fill(template: str, **values: object) -> str:
     Raises:
         jinja2.UndefinedError: the template asks for a value that it is not given.
     """
-    environment = Environment(
-        loader=FileSystemLoader(templates()),
-        undefined=StrictUndefined,
-        finalize=_finalize,
+    # Help and completions need only the names of the formats.
+    import jinja2  # noqa: PLC0415 - slow to import
+
+    def finalize(value: object) -> str:
+        if isinstance(value, jinja2.StrictUndefined):
+            str(value)  # raises, and names what is not defined
+        return value if isinstance(value, _Nix) else literal.literal(value)
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates()),
+        undefined=jinja2.StrictUndefined,
+        finalize=finalize,
         autoescape=False,  # noqa: S701 - `finalize` escapes, for Nix rather than for HTML
         keep_trailing_newline=True,
         trim_blocks=True,
@@ -84,12 +90,6 @@ def fill(template: str, **values: object) -> str:
         comment=_comment,
     )
     return environment.get_template(template).render(**values)
-
-
-def _finalize(value: object) -> str:
-    if isinstance(value, StrictUndefined):
-        str(value)  # raises, and names what is not defined
-    return value if isinstance(value, _Nix) else literal.literal(value)
 
 
 def _comment(text: str) -> _Nix:

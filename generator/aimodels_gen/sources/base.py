@@ -268,6 +268,17 @@ class SourceClient(ABC, Generic[S]):
         """
         return source
 
+    def card_unless_moved(self, source: S, pinned: S) -> Card | None:  # noqa: ARG002 - for others
+        """Return the card of a source if it is still at the revision of its last pin.
+
+        None if it has moved, or if only a listing can show that. It is asked before `list`, where
+        nothing else of the model has changed.
+
+        Raises:
+            SourceError: as `list`.
+        """
+        return None
+
     def describe(self, source: S, file: RemoteFile) -> RemoteFile:  # noqa: ARG002 - for others
         """Return a listed file with what other kinds have in their listings: its size, its ETag.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher import layout
 from aimodels_fetcher.digests import Verifier, sri_to_hex
 from aimodels_fetcher.errors import UPDATE, FetchError
+from aimodels_fetcher.wording import counted
 
 if TYPE_CHECKING:
     from aimodels_fetcher.spec import AssembleSpec, StoreFile
@@ -54,7 +55,7 @@ def _checked_size(path: str, file: StoreFile) -> int:
     size = Path(file.store).stat().st_size
     if file.size not in {None, size}:
         raise FetchError(
-            f"{path!r} has {size} bytes, but its pin says {file.size}",
+            f"{path!r} has {counted(size, 'byte')}, but its pin says {file.size}",
             f"{UPDATE}, or correct the pin, if you wrote it",
         )
     return size

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import UPDATE, SizeError, TransientError
 from aimodels_fetcher.parts import UNKNOWN
+from aimodels_fetcher.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,8 @@ def _fill(  # noqa: PLR0913 (as above)
     # Some servers send less than was asked for at a time: there is nothing wrong with that.
     elif part.left and (part.at == start or not response.capped):
         raise TransientError(
-            f"{response.url}: the connection ended after {part.at} of {file.parts.size} bytes"
+            f"{response.url}: the connection ended after {part.at} of "
+            f"{counted(file.parts.size, 'byte')}"
         )
 
 
@@ -114,7 +116,7 @@ def _check_end(response: Response, size: int) -> None:
     """Refuse a body that goes on after the end of the file: it may have no end."""
     if not response.capped and response.readinto(memoryview(bytearray(1))):
         raise SizeError(
-            f"expected {size} bytes, but {response.url} sends more ({response.type})",
+            f"expected {counted(size, 'byte')}, but {response.url} sends more ({response.type})",
             _OTHER_SIZE,
             received=size + 1,
         )
@@ -123,7 +125,7 @@ def _check_end(response: Response, size: int) -> None:
 def size_error(size: int, response: Response, received: int) -> SizeError:
     """Return the error for an answer that has another number of bytes than the file."""
     return SizeError(
-        f"expected {size} bytes, but {response.url} has {received} ({response.type})",
+        f"expected {counted(size, 'byte')}, but {response.url} has {received} ({response.type})",
         _OTHER_SIZE,
         received=received,
     )

@@ -70,9 +70,10 @@ class TransientError(AimodelsError):
         crowded: Whether fewer connections at once might help.
         hint: The next step if it does not go away.
         status: HTTP status of the answer, or None where there was no answer.
+        told: Whether the wait has been reported.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one for each thing that is known)
         self,
         message: str,
         wait: float | None = None,
@@ -80,11 +81,13 @@ class TransientError(AimodelsError):
         crowded: bool = False,
         hint: str = "check the network and the proxy settings of nix-daemon, then build again",
         status: int | None = None,
+        told: bool = False,
     ) -> None:
         super().__init__(message, hint)
         self.wait = wait
         self.crowded = crowded
         self.status = status
+        self.told = told
 
 
 class UnexpectedAnswerError(TransientError):

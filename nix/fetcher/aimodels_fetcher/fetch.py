@@ -145,7 +145,8 @@ def fetch_tree(
     selection.check_size(label)
     if not selection.taken:
         raise FetchError(
-            f"{label}: none of {selection.seen} files match", f"change the filters: {spec.filters}"
+            f"{label}: none of {counted(selection.seen, 'file')} matches",
+            f"change the filters: {spec.filters}",
         )
     files = [_expected(file, spec.hashes) for file in selection.taken]
     # Equal content is fetched once, and in an entry it is one blob.

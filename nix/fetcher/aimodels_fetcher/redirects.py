@@ -145,14 +145,19 @@ class Redirects:
             raise proxy_login(response.url)
         if status not in TRANSIENT_STATUSES:
             return
-        if status == HTTPStatus.TOO_MANY_REQUESTS and self.limit_hint:
-            what = f"{what} ({self.limit_hint})"
+        limited = status == HTTPStatus.TOO_MANY_REQUESTS
+        advice = f" ({self.limit_hint})" if limited and self.limit_hint else ""
+        what += advice
         wait = asked_wait(response.headers)
+        told = False
         if wait and wait <= self.patience:
-            self._limit.note(wait)
+            _, host, _ = origin(response.url)
+            self._limit.note(wait, host if limited else None, advice)
+            told = limited
         elif wait:
             what = f"{what}, which asks to wait {duration_text(wait)}"
-        raise TransientError(what, wait, crowded=status in CROWDED_STATUSES, status=status)
+        crowded = status in CROWDED_STATUSES
+        raise TransientError(what, wait, crowded=crowded, status=status, told=told)
 
     def close(self) -> None:
         """Close the idle connections."""

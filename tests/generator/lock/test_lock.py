@@ -120,8 +120,8 @@ def test_pins_stay_until_they_are_upgraded(hub: Hub, hub_project: Project, repo:
     result = hub_project.run("lock", "--upgrade")
     assert result.status == 0
     assert result.err == (
-        f"~ m  org/name main {first[:7]} -> {second[:7]}  4 files, 6.9 KiB, mit"
-        " (1 changed, 1 new, 1 gone)\n"
+        f"~ m  org/name main {first[:7]} -> {second[:7]}  4 files  6.9 KiB  mit"
+        " (1 changed, 1 new, 1 gone)\n1 model, 4 files, 6.9 KiB, 12 B to fetch\n"
     )
     assert f'rev = "{second}";' in result.out
     # Only what the old lock does not know is transferred.
@@ -153,6 +153,52 @@ def test_one_model_is_upgraded_by_name(hub: Hub, hub_project: Project) -> None:
     assert "it has a, b" in error
 
 
+def test_an_update_of_what_has_not_moved_is_one_request_for_each(
+    hub: Hub, hub_project: Project
+) -> None:
+    repos = {f"m{n}": hub.add_repo(f"org/m{n}", {"a": b"%d" % n}) for n in range(40)}
+    models = "".join(f'[models.{n}]\nsource.huggingface = {{ repo = "org/{n}" }}\n' for n in repos)
+    hub_project.write(models)
+    hub_project.ok("lock")
+    before = hub_project.lock
+    hub.clear()
+    assert "= 40 unchanged" in hub_project.run("update").err
+    assert len(hub.log) == 40
+    assert hub_project.lock == before
+
+    repos["m7"].commit({"b": b"new"})
+    hub.clear()
+    hub_project.ok("update")
+    asked = [request.path for request in hub.log if "/revision/" not in request.path]
+    assert all("/m7/" in path for path in asked)
+    assert len(hub.log) == 40 + len(asked)
+    assert list(hub_project.lock["m7"]["files"]) == ["b"]
+
+
+@pytest.mark.usefixtures("repo")
+@pytest.mark.parametrize("pin", ["files", "tree"])
+def test_what_else_changes_is_listed(hub: Hub, hub_project: Project, pin: str) -> None:
+    """Another kind of pin, other filters: the commit alone does not decide."""
+    hub_project.ok("lock")
+    hub_project.write(MANIFEST + f'pin = "{pin}"\nexclude = ["*.bin"]\n')
+    hub.clear()
+    hub_project.ok("update")
+    assert any("/tree/" in request.path for request in hub.log)
+    assert "old.bin" not in str(hub_project.lock)
+    hub.clear()
+    hub_project.ok("update")
+    assert len(hub.log) == 1
+
+
+def test_a_gate_that_was_closed_since(hub_project: Project, repo: Repo) -> None:
+    hub_project.write(MANIFEST + 'include = ["*.safetensors"]\n')
+    hub_project.ok("lock")
+    repo.gated = "manual"
+    result = hub_project.run("update")
+    assert "warning: m: org/name is gated" in result.err
+    assert hub_project.lock["m"]["card"]["gated"] == "manual"
+
+
 def test_an_entry_that_changes_is_locked_again(hub_project: Project, repo: Repo) -> None:
     hub_project.ok("lock")
     repo.commit({**FILES, "config.json": b"other"})
@@ -182,7 +228,8 @@ def test_models_that_leave_the_manifest_leave_the_lock(hub_project: Project, rep
     result = hub_project.run("lock")
     assert result.err.splitlines() == [
         f"- m  org/name main {repo.sha[:7]}",
-        f"+ n  org/name main {repo.sha[:7]}  4 files, 6.9 KiB, mit",
+        f"+ n  org/name main {repo.sha[:7]}  4 files  6.9 KiB  mit",
+        "1 model, 4 files, 6.9 KiB, 0 B to fetch",
     ]
     assert list(hub_project.lock) == ["n"]
 

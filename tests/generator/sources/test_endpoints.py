@@ -235,9 +235,16 @@ def test_when_none_has_it_each_reason_is_given(
 
 
 @pytest.mark.usefixtures("repo")
-def test_being_offline_is_said_once(hub_project: Project) -> None:
-    done = hub_project.spawn("lock", HF_HUB_OFFLINE="1")
-    assert done.stderr.startswith("error: m: org/name must be looked up, but HF_HUB_OFFLINE")
+def test_being_offline_and_the_command_that_is_not(hub_project: Project) -> None:
+    done = hub_project.spawn("lock", "-U", "m", HF_HUB_OFFLINE="1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: m: it must be looked up on the Hub, but HF_HUB_OFFLINE is set\n"
+        "hint: to go online for this command, run "
+        "`env -u HF_HUB_OFFLINE aimodels-gen lock -U m`\n"
+    )
+    both = hub_project.spawn("lock", HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    assert "`env -u HF_HUB_OFFLINE -u TRANSFORMERS_OFFLINE aimodels-gen lock`" in both.stderr
 
 
 @pytest.mark.usefixtures("repo")

@@ -143,6 +143,20 @@ let
       hostPlatform.system = if crossSystem == null then system else crossSystem;
     };
 
+    stdenv = {
+      hostPlatform = { inherit system; };
+      buildPlatform.canExecute = platform: platform.system == system;
+    };
+
+    # nixpkgs' own have more options, and compress manual pages.
+    installShellFiles = mkDerivation {
+      name = "install-shell-files";
+      buildCommand = ''
+        mkdir -p $out/nix-support
+        cp ${./install-shell-files.sh} $out/nix-support/setup-hook
+      '';
+    };
+
     # `nix develop` and `nix-shell` look for `outputs` and `stdenv` in its environment.
     mkShell =
       attrs:

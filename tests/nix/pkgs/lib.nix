@@ -65,6 +65,8 @@ in
         };
       };
 
+  optionalString = condition: string: if condition then string else "";
+
   optionals = condition: list: if condition then list else [ ];
 
   removeSuffix =

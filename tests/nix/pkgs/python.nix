@@ -30,6 +30,8 @@ in
       src,
       build-system,
       dependencies,
+      nativeBuildInputs,
+      postInstall,
       pythonImportsCheck,
       meta,
     }:
@@ -40,6 +42,8 @@ in
         pname
         version
         src
+        nativeBuildInputs
+        postInstall
         meta
         ;
       buildCommand = ''
@@ -56,6 +60,10 @@ in
         PYTHONPATH=$PYTHONPATH exec python3 $out/lib/bin/${pname} "\$@"
         END
         chmod +x $out/bin/${pname}
+        for input in $nativeBuildInputs; do
+          . $input/nix-support/setup-hook
+        done
+        eval "$postInstall"
       '';
     };
 }

@@ -4,46 +4,43 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.redaction import learn
 from aimodels_fetcher.retry import INTERACTIVE_TRIES
-from aimodels_fetcher.sources.huggingface import DOCUMENT_BYTES, endpoints
 from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
+from aimodels_fetcher.sources.huggingface import endpoints
 from aimodels_fetcher.sources.huggingface.listing import ODD
 from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
-from aimodels_gen.net.faults import causes
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.huggingface.endpoint_upstreams import EndpointUpstreams
 from aimodels_gen.sources.huggingface.endpoints import Endpoints
 from aimodels_gen.sources.huggingface.failover import Failover, all_of
 from aimodels_gen.sources.huggingface.failures import (
-    MissingRepoError,
     OddAnswerError,
     Request,
     explain,
+    offline,
+    one_line,
     wrong_content,
 )
-from aimodels_gen.sources.huggingface.info import (
-    RepoNames,
-    commit_in,
-    other_type,
-    read_info,
-    ref_names,
-)
+from aimodels_gen.sources.huggingface.info import RepoNames, ref_names
+from aimodels_gen.sources.huggingface.revisions import Revisions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aimodels_fetcher.filters import Filters
     from aimodels_fetcher.http_client import Head, HttpClient
     from aimodels_fetcher.sources.base import RemoteFile
-    from aimodels_gen.sources.base import Warn
+    from aimodels_gen.sources.base import Card, Warn
+
+T = TypeVar("T")
 
 _REFUSED = 400  # the least status that refuses
 _MOST_REDIRECTS = 5
@@ -78,6 +75,7 @@ class HubClient(SourceClient[HuggingFace]):
         self._names = RepoNames(warn)
         self._endpoints = Endpoints(self._token)
         self._upstreams: dict[HuggingFace, EndpointUpstreams] = {}
+        self._revisions = Revisions(self._library, self._endpoints)
 
     def list(self, source: HuggingFace, filters: Filters) -> Listing:
         """Return what is taken at the commit that `source` means; see `SourceClient.list`.
@@ -85,25 +83,15 @@ class HubClient(SourceClient[HuggingFace]):
         One request for the commit, the card and the gate, and one for each thousand files. LFS and
         Xet files come with their sha256; the others with their git blob id only.
         """
-        if self._library.is_offline():
-            reason = "must be looked up, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"
-            hint = "unset it, or keep to models that are locked already"
-            raise SourceError(f"{source.label} {reason}", hint, common=f"they {reason}")
-        try:
-            return self._failover.ask(
-                source.label,
-                self._endpoints.of(source),
-                lambda repo, tries: self._list(source, repo, filters, tries),
-                lambda repo, error: explain(error, self._request(source, repo)),
-            )
-        except SourceError as error:
-            missing = any(isinstance(one, MissingRepoError) for one in causes(error))
-            repo = next(one for one in self._endpoints.of(source) if one.trusted)
-            other = other_type(self._endpoints.client(repo, 1), repo) if missing else None
-            if other is None:
-                raise
-            hint = f'there is a {other} of that name: set repo_type = "{other}"'
-            raise SourceError(error.message, hint) from error
+        return self._ask(source, lambda repo, tries: self._list(source, repo, filters, tries))
+
+    def card_unless_moved(self, source: HuggingFace, pinned: HuggingFace) -> Card | None:
+        """Return the card if the ref is still at the pinned commit, None if it has moved.
+
+        One request, which `list` does not make again.
+        """
+        revision = self._ask(source, lambda repo, tries: self._revisions.of(source, repo, tries))
+        return revision.card if revision.commit == pinned.rev else None
 
     def check_access(self, source: HuggingFace, file: RemoteFile) -> SourceError | None:
         """Return why `file` may not be read; see `SourceClient.check_access`.
@@ -167,21 +155,29 @@ class HubClient(SourceClient[HuggingFace]):
         self, source: HuggingFace, repo: RepoAtEndpoint, filters: Filters, tries: int
     ) -> Listing:
         client = self._endpoints.client(repo, tries)
+        revision = self._revisions.of(source, repo, tries)
         try:
-            document = client.get_document(repo.revision_url, read_info, "JSON", DOCUMENT_BYTES)
-            info = document.content
-            rev, card = commit_in(info, source), self._library.card(info, source.repo_type)
-        except ODD as error:
-            raise OddAnswerError(_one_line(error)) from error
-        try:
-            _, files = replace(repo, rev=rev).listing(client)
+            _, files = replace(repo, rev=revision.commit).listing(client)
             selection = filters.take(files)
         except AimodelsError as error:
             if isinstance(error.__cause__, ODD):
-                raise OddAnswerError(_one_line(error.__cause__)) from error
+                raise OddAnswerError(one_line(error.__cause__)) from error
             raise
-        self._names.compare(source, info["id"])
-        return Listing(source.at(rev), selection, card)
+        self._names.compare(source, revision.name)
+        return Listing(source.at(revision.commit), selection, revision.card)
+
+    def _ask(self, source: HuggingFace, call: Callable[[RepoAtEndpoint, int], T]) -> T:
+        if variables := self._library.offline():
+            raise offline(variables)
+        try:
+            return self._failover.ask(
+                source.label,
+                self._endpoints.of(source),
+                call,
+                lambda repo, error: explain(error, self._request(source, repo)),
+            )
+        except SourceError as error:
+            raise self._revisions.better_hint(source, error) from error
 
     def _explain(
         self, source: HuggingFace, repo: RepoAtEndpoint, error: AimodelsError, file: RemoteFile
@@ -213,10 +209,6 @@ def _answer_at_origin(client: HttpClient, url: str) -> Head:
             break
         url = target
     return head
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 CLIENT = HubClient

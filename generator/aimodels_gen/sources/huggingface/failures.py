@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
-from aimodels_gen.errors import SourceError
+from aimodels_fetcher.wording import counted
+from aimodels_gen.errors import THIS_COMMAND, SourceError
 from aimodels_gen.net.faults import causes, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from aimodels_fetcher.errors import AimodelsError
     from aimodels_fetcher.sources.base import RemoteFile
@@ -77,8 +78,8 @@ def wrong_content(error: AimodelsError, label: str, file: RemoteFile) -> SourceE
     for one in causes(error):
         if isinstance(one, (ContentError, SizeError)):
             return SourceError(
-                f"{label} sent {one.received} bytes for {file.path!r} that are not the listed "
-                f"{'ones' if file.size is None else f'{file.size} bytes'}"
+                f"{label} sent {counted(one.received, 'byte')} for {file.path!r} that are not "
+                f"the listed {'ones' if file.size is None else counted(file.size, 'byte')}"
                 f"{f' with git id {file.git_blob_id}' if file.git_blob_id else ''}",
                 "try again; if it stays so, a proxy or the server alters the file",
             )
@@ -193,3 +194,17 @@ _WORDS: dict[str, Callable[[Request], SourceError]] = {
     "RevisionNotFound": _no_revision,
     "EntryNotFound": _no_entry,
 }
+
+
+def offline(variables: Sequence[str]) -> SourceError:
+    """Return why the Hub is not asked; it is the same for all models of a run."""
+    verb = "is" if len(variables) == 1 else "are"
+    unset = " ".join(f"-u {name}" for name in variables)
+    reason = f"must be looked up on the Hub, but {' and '.join(variables)} {verb} set"
+    hint = f"to go online for this command, run `env {unset} {THIS_COMMAND}`"
+    return SourceError(f"it {reason}", hint, common=f"they {reason}")
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an exception says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__

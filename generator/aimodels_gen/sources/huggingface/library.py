@@ -60,9 +60,12 @@ def token() -> str | None:
     return found
 
 
-def is_offline() -> bool:
-    """Return whether HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE was set when this was imported."""
-    return bool(constants.HF_HUB_OFFLINE)
+def offline() -> tuple[str, ...]:
+    """Return the variables that forbid requests, none if they are allowed."""
+    if not constants.HF_HUB_OFFLINE:
+        return ()
+    variables = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    return tuple(name for name in variables if os.environ.get(name)) or variables[:1]
 
 
 def card(document: dict[str, Any], repo_type: str) -> Card:

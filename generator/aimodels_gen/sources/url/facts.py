@@ -11,6 +11,7 @@ from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.peek import Peek, peek
 from aimodels_fetcher.published import agreed_sha256, checksums
 from aimodels_fetcher.urls import public
+from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
 from aimodels_gen.sources.url.failures import check_content, explain
 
@@ -87,7 +88,7 @@ def compare(path: str, facts: Iterable[Facts], head: Facts) -> None:
         if None not in {head.sha256, other.sha256} and head.sha256 != other.sha256:
             ours, theirs = (hex_to_sri(one.sha256 or "") for one in (other, head))
         elif None not in {head.size, other.size} and head.size != other.size:
-            ours, theirs = (f"{one.size} bytes" for one in (other, head))
+            ours, theirs = (counted(one.size or 0, "byte") for one in (other, head))
         else:
             continue
         raise SourceError(

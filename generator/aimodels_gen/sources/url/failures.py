@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from aimodels_fetcher.errors import ContentError, SizeError
 from aimodels_fetcher.urls import public
 from aimodels_fetcher.verification import MIXED
+from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.contents import is_text, mistaken
 from aimodels_gen.net.faults import causes, fault
@@ -110,7 +111,7 @@ def _wrong(error: ContentError | SizeError, url: str, file: RemoteFile | None) -
     hint = "it was replaced while it was being locked, or is damaged on the way: lock again"
     if file is not None and file.size not in {None, error.received} and error.received:
         return SourceError(
-            f"{public(url)} has sent {error.received} bytes instead of {file.size}", hint
+            f"{public(url)} has sent {counted(error.received, 'byte')} instead of {file.size}", hint
         )
     if difference and error.hint and difference != MIXED:
         return SourceError(f"{public(url)}: {difference}", error.hint)

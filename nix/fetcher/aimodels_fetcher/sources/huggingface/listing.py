@@ -11,6 +11,7 @@ from aimodels_fetcher.json_parts import elements, members
 from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.urls import public
+from aimodels_fetcher.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +118,7 @@ def _remote_file(row: Mapping[str, Any], location: str) -> RemoteFile:
     if row.get("size", size) not in {size, lfs.get("pointerSize")}:
         raise FetchError(
             f"{location} contradicts itself about {path!r}: it lists {row['size']!r} bytes, and an "
-            f"LFS file of {size} bytes",
+            f"LFS file of {counted(size, 'byte')}",
             _ELSEWHERE,
         )
     return RemoteFile(path, size, sha256, lfs=True)

@@ -1,0 +1,50 @@
+"""What an update need not list: models whose source is still at the revision of their pin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimodels_gen.lock.clients import Clients
+    from aimodels_gen.lock.failures import Failures
+    from aimodels_gen.lock.model import Lock, LockedModel
+    from aimodels_gen.lock.options import Options
+    from aimodels_gen.lock.selection import Wanted
+    from aimodels_gen.net.pool import RequestPool
+
+
+def without_unmoved(  # noqa: PLR0913 - what a stage needs
+    models: Sequence[Wanted],
+    old: Lock,
+    options: Options,
+    clients: Clients,
+    *,
+    pool: RequestPool,
+    failures: Failures,
+) -> tuple[list[Wanted], list[LockedModel]]:
+    """Return the models that must be listed, and the pins of those that have not moved.
+
+    Models with fallbacks are listed: to be proven anew, they need all their files.
+    """
+    asked = []
+    for model in models:
+        pinned, source = old.models.get(model.name), model.sources[0]
+        future = None
+        if pinned and options.holds(model.entry, pinned) and not model.entry.fallbacks:
+            client = clients.of(source)
+            future = pool.submit(client.card_unless_moved, source, pinned.source.source)
+        asked.append((model, pinned, future))
+    listed: list[Wanted] = []
+    kept: list[LockedModel] = []
+    for model, pinned, future in asked:
+        with failures.collect(model.name):
+            card = future.result() if future else None
+            # Where the gate has changed, access is checked as for a new model.
+            if pinned and card and card.gated == pinned.card.gated:
+                kept.append(replace(pinned.refreshed(model.entry), card=card))
+            else:
+                listed.append(model)
+    return listed, kept

@@ -1,0 +1,60 @@
+"""The names of models: which there are, in which order, and which one was probably meant."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from aimodels_gen.errors import AimodelsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+_LISTED = 10  # names in a hint
+_MOST = 16 << 20  # bytes
+
+
+def natural(name: str) -> list[str | int]:
+    """Return a sort key that puts `part-2` before `part-10`."""
+    parts = re.split("([0-9]+)", name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)]
+
+
+def check_names(names: Iterable[str], known: Collection[str], file: str) -> None:
+    """Refuse names that are not among the known ones of a file.
+
+    Raises:
+        AimodelsError: naming them, and the names that were probably meant.
+    """
+    unknown = sorted(set(names).difference(known), key=natural)
+    if not unknown:
+        return
+    # Not at the top: completions need the rest of this module at once.
+    nearest = import_module("aimodels_gen.tables").nearest
+    meant = list(dict.fromkeys(near for name in unknown if (near := nearest(name, known))))
+    hint = f"did you mean {' and '.join(meant)}?" if meant else f"it has {_listed(known)}"
+    raise AimodelsError(f"{file} has no model named {', '.join(unknown)}", hint)
+
+
+def declared(manifest: Path) -> tuple[str, ...]:
+    """Return the names of the models in a manifest, without checking anything else of it.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not TOML, or none that can be a manifest.
+    """
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    if not manifest.is_file() or manifest.stat().st_size > _MOST:
+        raise ValueError("not a manifest")
+    data = toml.loads(manifest.read_text(encoding="utf-8-sig"))
+    models = data.get("models")
+    return tuple(models) if isinstance(models, dict) else ()
+
+
+def _listed(names: Collection[str]) -> str:
+    ordered = sorted(names, key=natural)
+    more = f" and {len(ordered) - _LISTED} more" if len(ordered) > _LISTED else ""
+    return ", ".join(ordered[:_LISTED]) + more if ordered else "no models"
