@@ -46,6 +46,7 @@ def test_everything_that_can_be_said() -> None:
         pin="tree",
         layout="copy",
         integration=Integration(enable=False, org="o", model="m"),
+        chooses_layout=False,
     )
 
 
