@@ -92,7 +92,10 @@ def model(project: Project, attribute: str = "m", bump: str = "") -> str:
         }};
       in
       (import {project.dir}/models.nix {{
-        pkgs = pkgs // {{ inherit stdenvNoCC; }};
+        pkgs = pkgs // {{
+          inherit stdenvNoCC;
+          buildPackages = pkgs.buildPackages // {{ inherit stdenvNoCC; }};
+        }};
         inherit (import {CHECKOUT}/nix) fetchModel;
       }}).{attribute}
     """
