@@ -157,6 +157,30 @@ def test_a_file_that_the_pin_leaves_out(
     assert load() == pinned({**FIRST, "config.json": b"2"})
 
 
+def test_downloads_that_are_shared_between_repositories(
+    directories: Linker, repo: Repo, path: Path, load: Callable[..., dict[str, bytes]]
+) -> None:
+    """As huggingface_hub shares them since 2.4: the blob is a link to a directory of the cache."""
+    shared = pytest.importorskip("huggingface_hub.utils._shared_blobs")
+    first = repo.sha
+    everything = load(online=True)
+    blob = directories.hub / A / "blobs" / sha256(b"extra")
+    assert shared.publish_blob_to_shared_store(
+        blob_path=str(blob), xet_hash="a" * 64, cache_dir=directories.hub, expected_size=5
+    )
+    assert blob.is_symlink()
+    before = touched(directories.hub)
+    assert directories.link({A: path}).out == []
+    assert touched(directories.hub) == before
+    repo.commit({**FIRST, "config.json": b"2"})
+    newest = directories.entry(repo, PINNED)
+    for models in ({A: newest}, {}, {A: newest}, {A: path}):
+        run = directories.link(models)
+        assert (run.status, run.err) == (0, [])
+        assert blob.read_bytes() == b"extra"
+    assert load(first) == everything
+
+
 def test_files_that_do_not_exist_are_no_downloads(
     directories: Linker, path: Path, hub: Hub
 ) -> None:
