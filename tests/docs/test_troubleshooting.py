@@ -231,6 +231,14 @@ def test_something_is_left_alone(machine: Machine, symptom: Symptom) -> None:
     assert entry.is_symlink()
 
 
+def test_the_store_is_not_mounted_read_only(machine: Machine, symptom: Symptom) -> None:
+    shown = {**machine.shown, machine.linker.store: "/nix/store"}
+    (said,) = machine.link(linker=machine.linker.but(offline=False)).err
+    symptom.seen(said, shown)
+    for cured in (machine.linker, machine.linker.but(offline=False, mode="directory")):
+        assert machine.link(linker=cured).err == []
+
+
 def test_a_directory_stays_where_a_link_should_be(machine: Machine, symptom: Symptom) -> None:
     follows(machine)
     (said,) = machine.link().err
