@@ -88,8 +88,10 @@ in
       nativeBuildInputs = [ python3 ];
       preferLocalBuild = true;
       dontFixup = true;
+      # With a build command, stdenv runs no phases or hooks; this one is for `overrideAttrs`.
       buildCommand = ''
         python3 -B -X utf8 ${program} "$specPath"
+        eval "''${postBuild-}"
       '';
     };
 

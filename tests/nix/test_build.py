@@ -41,6 +41,14 @@ def repo(hub: Hub) -> Repo:
 EXPECTED = {path: b"".join(chunks(content)) for path, content in MODEL.items()}
 
 
+@pytest.mark.parametrize("form", ["copied", "linked"])
+def test_a_hook_of_overrideattrs(host_nix: NixEnv, hub: Hub, repo: Repo, form: str) -> None:
+    hook = """postBuild = "cd $out/snapshots/*; echo '{ }' > ours.json";"""
+    model = f"(({files_pin(hub, repo)}).overrideAttrs (_old: {{ {hook} }})).{form}"
+    snapshot = host_nix.build(model) / "snapshots" / repo.sha
+    assert host_nix.contents(snapshot) == {**EXPECTED, "ours.json": b"{ }\n"}
+
+
 @pytest.mark.parametrize("layout", ["copy", "link"])
 def test_files_pin(nix: NixEnv, hub: Hub, repo: Repo, layout: str) -> None:
     out = nix.build(files_pin(hub, repo, f'layout = "{layout}";'))
