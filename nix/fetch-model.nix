@@ -126,13 +126,14 @@ let
       };
 
   license = checked.meta.license or null;
+  licenses = import ./licenses.nix pkgs.lib;
 
   attributes = {
     # The name of a tree pin has a suffix; `allowUnfreePredicate` and the like compare this one.
     pname = names.sanitize name;
     meta =
       removeAttrs checked.meta [ "license" ]
-      // (if license == null then { } else { license = (import ./licenses.nix pkgs.lib).resolve license; });
+      // (if license == null then { } else { license = licenses.resolve license; });
     passthru =
       (if enable then { inherit hfCachePath; } else { })
       // (if checked.files != null then { inherit (filesPin) blobs; } else { });

@@ -228,7 +228,9 @@ let
     else
       resolveOne license;
 
-  flatten = builtins.concatMap (license: if builtins.isList license then flatten license else [ license ]);
+  flatten = builtins.concatMap (
+    license: if builtins.isList license then flatten license else [ license ]
+  );
 in
 {
   /**

@@ -23,6 +23,11 @@ let
     inherit license;
   };
 
+  packageOf = license: {
+    name = "m";
+    meta.license = licenses.resolve license;
+  };
+
   # What nixpkgs makes of a licence.
   accepts =
     license:
@@ -30,7 +35,7 @@ let
       import ../pkgs/check-license.nix {
         inherit lib;
         config = { };
-      } { name = "m"; meta.license = licenses.resolve license; } true
+      } (packageOf license) true
     )).success;
 
   free = [
