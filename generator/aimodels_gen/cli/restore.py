@@ -10,7 +10,7 @@ import click
 
 from aimodels_gen.atomic import uninterrupted
 from aimodels_gen.cli.console import Console
-from aimodels_gen.cli.manifests import MANIFEST, choose
+from aimodels_gen.cli.manifests import LOCK, MANIFEST, choose, find
 from aimodels_gen.cli.outputs import Target, plan
 from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.errors import AimodelsError
@@ -67,7 +67,8 @@ def _arguments(cli: click.Group, args: Sequence[str]) -> dict[str, Any] | None:
 
 def _manifest(arguments: dict[str, Any]) -> Path:
     """Return the manifest that the command line names, the usual one where there is none such."""
-    path = Path(arguments.get("manifest") or arguments.get("lock") or MANIFEST)
+    named = arguments.get("manifest") or arguments.get("lock")
+    path = Path(named or find([MANIFEST, LOCK]) or MANIFEST)
     if names := arguments.get("names"):
         path = choose(arguments.get("manifest"), names, Console(quiet=True), lock=True).manifest
     manifest = path.with_suffix(".toml") if path.suffix == ".lock" else path

@@ -100,7 +100,7 @@ def test_a_failure_leaves_the_file_as_it_was(
     ("line", "status"),
     [
         ("lock --upgarde", 2),
-        ("lock models.toml extra", 2),
+        ("lock models.toml extra", 1),
         ("lock --format nix", 2),
         ("lcok", 2),
         ("update nobody", 1),
