@@ -1,4 +1,12 @@
-# Problems of `user` and `group`, which have to exist when `ai-models.service` starts.
+/**
+  Problems of `user` and `group`, which have to exist when `ai-models.service` starts.
+
+  # Type
+
+  ```
+  accounts :: AttrSet -> [{ assertion :: Bool, message :: String }]
+  ```
+*/
 {
   lib,
   config,

@@ -1,7 +1,9 @@
-# Settings of a unit for what it does not need of the system. `systemd-analyze security` counts them.
-#
-# Not here: what keeps a unit from its files (ProtectHome, PrivateTmp), because caches can be anywhere, and
-# what containers cannot do (PrivateUsers).
+/**
+  Settings of a unit for what it does not need of the system. `systemd-analyze security` counts them.
+
+  Not here: what keeps a unit from its files (ProtectHome, PrivateTmp), because caches can be anywhere, and
+  what containers cannot do (PrivateUsers).
+*/
 {
   CapabilityBoundingSet = "";
   DevicePolicy = "closed";

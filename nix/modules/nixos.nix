@@ -78,7 +78,7 @@ let
   };
 
   # The name of this module, however it is imported.
-  file = toString ./nixos.nix;
+  file = __curPos.file;
 
   owner =
     what:

@@ -1,4 +1,12 @@
-# `tokenFile`: the units that pass a token to nix-daemon.
+/**
+  `tokenFile`: the units that pass a token to nix-daemon.
+
+  # Type
+
+  ```
+  token :: AttrSet -> { assertions, systemd }
+  ```
+*/
 {
   lib,
   pkgs,

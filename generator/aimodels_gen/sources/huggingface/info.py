@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.json_parts import members
-from aimodels_fetcher.sources.huggingface import DOCUMENT_BYTES
 from aimodels_fetcher.sources.huggingface.listing import ODD
 from aimodels_gen.engines.huggingface import is_repo_part
-from aimodels_gen.sources.huggingface import DEFAULT_REF, HuggingFace, RepoType, is_commit
+from aimodels_gen.sources.huggingface import HuggingFace, is_commit
 from aimodels_gen.sources.huggingface.failures import OddAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimodels_fetcher.http_client import HttpClient
-    from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
     from aimodels_gen.sources.base import Warn
 
 _FIELDS = ("id", "sha", "gated", "pipeline_tag", "library_name", "tags", "cardData")
@@ -55,24 +52,6 @@ def ref_names(client: HttpClient, url: str) -> tuple[str, ...]:
         return tuple(str(ref["name"]) for kind in ("branches", "tags") for ref in document[kind])
     except (AimodelsError, *ODD):
         return ()
-
-
-def other_type(client: HttpClient, repo: RepoAtEndpoint) -> str | None:
-    """Return of which other type there is a repository of that name, None if of none.
-
-    That is one request for each type.
-    """
-    for repo_type in get_args(RepoType):
-        if repo_type == repo.repo_type:
-            continue
-        other = replace(repo, repo_type=repo_type, ref=DEFAULT_REF, rev=None)
-        try:
-            info = client.get_document(other.revision_url, read_info, "JSON", DOCUMENT_BYTES)
-            commit_in(info.content, HuggingFace(repo.repo))
-        except (AimodelsError, *ODD):
-            continue
-        return str(repo_type)
-    return None
 
 
 class RepoNames:
