@@ -20,6 +20,7 @@ Version 1:
 from __future__ import annotations
 
 import json
+import shlex
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -144,7 +145,8 @@ def existing(path: Path, manifest: Path) -> Lock:
     """
     lock = read(path)
     if lock is None:
-        raise LockError(f"there is no {path}", f"run `aimodels-gen lock {manifest}` first")
+        command = f"aimodels-gen lock {shlex.quote(str(manifest))}"
+        raise LockError(f"there is no {path}", f"run `{command}` first")
     models = _place(path).child("models")
     for name, model in lock.models.items():
         place = models.child(name)
