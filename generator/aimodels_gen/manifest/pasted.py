@@ -281,7 +281,8 @@ def _correct_filters(table: Table) -> list[str]:
             draft_of = Draft()
             draft_of.takes(key, given)
             given = getattr(draft_of, key)
-        if isinstance(given, list) and (found or given != table.get(key, given)):
+        texts = isinstance(given, list) and all(isinstance(one, str) for one in given)
+        if texts and (found or given != table.get(key, given)):
             table[key] = list(dict.fromkeys([*given, *found]))
     return draft.notes
 
