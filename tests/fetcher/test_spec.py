@@ -117,7 +117,11 @@ def test_other_keys(tmp_path: Path, spec: dict[str, Any]) -> None:
         (("exclude", 0), 5, "the spec.exclude[0] is an integer instead of a string"),
         (("integration",), "no", "the spec.integration is a string instead of a boolean"),
         (("sources", 0, "huggingface", "rev"), "main", "huggingface.rev is not a commit"),
-        (("sources", 0, "huggingface", "repoType"), "kernel", "is not model or dataset or space"),
+        (
+            ("sources", 0, "huggingface", "repoType"),
+            "models",
+            "is not model or dataset or space or kernel",
+        ),
         (("sources", 1, "s3", "versions", "a"), None, 's3.versions["a"] is null instead of a str'),
         (("sources", 2), {}, "a source is not an object with one key, its kind"),
         (("sources",), [], "there are no sources"),

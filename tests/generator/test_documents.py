@@ -233,6 +233,7 @@ def test_not_enough_memory(project: Project, monkeypatch: pytest.MonkeyPatch) ->
         raise MemoryError
 
     monkeypatch.setattr("aimodels_gen.cli.locking.load", full)
+    project.write("")
     assert project.fails("lock").startswith("error: there is not enough memory\nhint: ")
 
 

@@ -238,6 +238,8 @@ def end(hub: Hub, project: Project, number: signal.Signals) -> int:
         return Response(500)
 
     hub.faults = stall
+    # Whoever runs the tests may ignore it, as nohup does, and programs inherit that.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with (project.dir / "models.nix").open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "aimodels_gen", "update"],

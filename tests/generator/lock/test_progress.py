@@ -91,7 +91,9 @@ def test_a_terminal(
 ) -> None:
     for variable, value in host_nix.variables().items():
         monkeypatch.setenv(variable, value)
-    hub.add_repo("org/name", {"model.safetensors": BigFile(40 << 20, seed=1)}, lfs=["*.st*"])
+    hub.add_repo(
+        "org/name", {"model.safetensors": BigFile(40 << 20, seed=1)}, lfs=["*.safetensors"]
+    )
     hub_project.write('[models.big]\nsource.huggingface = { repo = "org/name" }\n')
     hub_project.ok("lock")
     ours, theirs = pty.openpty()
