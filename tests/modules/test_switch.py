@@ -40,7 +40,9 @@ def test_back_and_forth(install: Install, systems: Configurations) -> None:
             machine.switch(first)
             assert found(machine) == {"a": "1", "b": "1", "mine": "mine"}
         assert machine.state("ai-models") == "active"
-        assert "warning" not in machine.log("ai-models")
+        # Its store can be written to.
+        others = re.sub("warning: .* is not mounted read-only", "", machine.log("ai-models"))
+        assert "warning" not in others
 
 
 @pytest.mark.parametrize(

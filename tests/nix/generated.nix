@@ -16,13 +16,19 @@ let
   # The options of other modules that ours reads; those that it sets are of any type.
   surroundings = {
     # Declared one by one, because what is set depends on what is read.
-    options.home = lib.genAttrs [
-      "activation"
-      "extraBuilderCommands"
-      "extraDependencies"
-      "homeDirectory"
-      "sessionVariables"
-    ] (_name: lib.mkOption { type = lib.types.anything; });
+    options = {
+      assertions = lib.mkOption {
+        type = lib.types.listOf lib.types.raw;
+        default = [ ];
+      };
+      home = lib.genAttrs [
+        "activation"
+        "extraBuilderCommands"
+        "extraDependencies"
+        "homeDirectory"
+        "sessionVariables"
+      ] (_name: lib.mkOption { type = lib.types.anything; });
+    };
     config = {
       _module.freeformType = lib.types.lazyAttrsOf lib.types.anything;
       home.homeDirectory = "/home/user";
