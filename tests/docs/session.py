@@ -96,7 +96,10 @@ class Session:
             f'let system = "x86_64-linux"; checkout = {CHECKOUT};'
             " nixpkgs = checkout + /tests/nix/pkgs; pkgs = import nixpkgs {"
             " inherit system; config.allowUnfree = true; };"
+            " fetchTarball = _url: toString checkout;"
             " nix-ai-models = { lib = import (checkout + /nix);"
+            " inherit ((import (checkout + /flake.nix)).outputs {"
+            " self = nix-ai-models; inherit nixpkgs; }) overlays;"
             " nixosModules.default = import (checkout + /nix/modules/nixos.nix);"
             " homeModules.default = import (checkout + /nix/modules/home-manager.nix); };"
             " inherit (nix-ai-models.lib) fetchModel;"

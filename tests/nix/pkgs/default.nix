@@ -6,6 +6,7 @@
   # The platform that packages run on, if it is another one.
   crossSystem ? null,
   config ? { },
+  overlays ? [ ],
   # Tests pass the real one, to check that the two agree.
   lib ? import ./lib.nix,
 }@arguments:
@@ -194,5 +195,7 @@ let
       buildCommand = "mkdir $out";
     };
   };
+
+  extended = builtins.foldl' (prev: overlay: prev // overlay extended prev) pkgs overlays;
 in
-pkgs
+extended
