@@ -46,6 +46,7 @@ let
             "assertions"
             "home"
             "home-manager"
+            "nix"
             "nixpkgs"
             "system"
             "systemd"
