@@ -17,7 +17,9 @@ from aimodels_linker import lock
 from docs.conftest import PASSED
 from docs.symptoms import CACHE_NAME, LOAD, Machine, Symptom, symptoms
 from support import modules, registry, tinyllama
+from support.environment import CHECKOUT
 from support.linker import Linker
+from support.loopback import LoopbackServer, Response
 from support.nix import NixError
 from support.unprivileged import prefix
 
@@ -102,6 +104,15 @@ def test_nothing_can_be_downloaded_any_more(session: Session, symptom: Symptom) 
     symptom.seen(refused.stderr, {session.endpoint: "https://huggingface.co"})
     done = session.attempt("bash", "-euc", symptom.typed(), **_OFFLINE)
     assert done.returncode == 0, done.stderr
+
+
+def test_hf_hub_offline_is_set(session: Session, symptom: Symptom) -> None:
+    refused = session.attempt("bash", "-euc", _LOCK, **_OFFLINE)
+    assert refused.returncode == 1
+    symptom.seen(refused.stderr)
+    done = session.attempt("bash", "-euc", symptom.typed(), **_OFFLINE, TRANSFORMERS_OFFLINE="1")
+    assert done.returncode == 0, done.stderr
+    type_all(session, _BUILD)
 
 
 def test_a_model_is_older_than_on_the_hub(session: Session, hub: Hub, symptom: Symptom) -> None:
@@ -286,6 +297,35 @@ def test_a_gated_model_is_refused_although_you_have_a_token(
     symptom.seen(refused, {session.endpoint: "https://huggingface.co"})
     assert session.attempt("bash", "-euc", symptom.typed(), **token).returncode == 0
     type_all(session, _BUILD)
+
+
+def test_a_file_has_changed_upstream(session: Session, symptom: Symptom) -> None:
+    content = [b"GGUF old"]
+    with LoopbackServer(lambda _: Response(200, {}, content[0])) as server:
+        source = f'source.url.files."model.gguf" = "{server.url}/model.gguf"'
+        names = 'integration.huggingface = { org = "my-org", model = "llama" }'
+        (session.directory / "models.toml").write_text(f"[models.llama]\n{source}\n{names}\n")
+        type_all(session, _LOCK)
+        content[0] = b"GGUF new"
+        refused = session.attempt("nix", "build", "-L", ".#llama").stderr
+        symptom.seen(refused, {server.url.removeprefix("http://"): "example.org"})
+        type_all(session, _LOCK)
+        assert session.attempt("nix", "build", ".#llama").returncode != 0, "as the page says"
+        type_all(session, symptom.typed(), "nix build .#llama")
+
+
+def test_the_flake_does_not_provide_the_attribute(session: Session, symptom: Symptom) -> None:
+    starter = CHECKOUT / "templates/project/models.nix"
+    (session.directory / "models.nix").write_bytes(starter.read_bytes())
+    symptom.seen(session.attempt("nix", "build", ".#llama-2-7b").stderr)
+    type_all(session, symptom.typed(), _BUILD)
+
+
+def test_unexpected_end_of_file(session: Session, symptom: Symptom) -> None:
+    type_all(session, _LOCK)
+    (session.directory / "models.nix").write_bytes(b"")
+    symptom.seen(session.attempt("nix", "build", ".#llama-2-7b").stderr)
+    type_all(session, symptom.typed(), _BUILD)
 
 
 def test_a_path_lacks_a_signature(session: Session, symptom: Symptom) -> None:
