@@ -72,10 +72,11 @@ class Place:
         dotted = f"{self.key}.{_quoted(key)}" if self.key else _quoted(key)
         return replace(self, key=dotted if number is None else f"{dotted}[{number}]")
 
-    def fail(self, key: str | None, reason: str, hint: str) -> NoReturn:
-        """Raise the place's error about `key` (None: the place itself)."""
+    def fail(self, key: str | None, reason: str, hint: str | None = None) -> NoReturn:
+        """Raise the error about `key` (None: the place itself); the default hint is `repair`."""
         dotted = ".".join(part for part in (self.key, key and _quoted(key)) if part)
-        raise self.error(f"{self.file}{f': {dotted}' if dotted else ''} {reason}", hint)
+        message = f"{self.file}{f': {dotted}' if dotted else ''} {reason}"
+        raise self.error(message, hint or self.repair or "correct it")
 
 
 def about(description: str, *, add: str | None = None, role: str | None = None) -> msgspec.Meta:
@@ -99,7 +100,7 @@ def read(data: object, kind: type[T], place: Place) -> T:
         return msgspec.convert(data, kind, dec_hook=decode)
     except msgspec.ValidationError as error:
         _check(data, inspect.type_info(kind), place, None)
-        return place.fail(None, f"is wrong: {error}", place.repair or "correct it")
+        return place.fail(None, f"is wrong: {error}")
 
 
 def decode(kind: type, value: object) -> object:
@@ -202,7 +203,7 @@ def _check_custom(value: Any, kind: type, place: Place, key: str) -> None:  # no
         return
     _expect(value, (str, list), place, key)
     if value in ("", []):
-        place.fail(key, "is empty", f"give it a value or remove {key}")
+        place.fail(key, "is empty", f"set a value, or remove {key}")
     if isinstance(value, list):
         _check_items(value, inspect.StrType(), place, key)
 
@@ -218,7 +219,7 @@ def _check_scalar(value: Any, info: inspect.Type, place: Place, key: str) -> Non
     elif isinstance(info, inspect.StrType):
         _expect(value, (str,), place, key)
         if info.min_length and not value:
-            place.fail(key, "is empty", f"give it a value or remove {key}")
+            place.fail(key, "is empty", f"set a value, or remove {key}")
         if info.pattern and not re.search(info.pattern, value):
             place.fail(key, f"is wrong: {_shown(value)}", place.repair or f"write {info.pattern}")
     elif isinstance(info, inspect.IntType):

@@ -78,6 +78,25 @@ def test_the_address_has_moved(project: Project, fetch: Fetch) -> None:
         assert build(project, fetch).status == 0
 
 
+@pytest.mark.parametrize(
+    "broken", ["<<<<<<< HEAD\n", "[]", '{"version": 9}', '{"version": 1, "models": {"m": {}}}']
+)
+@pytest.mark.parametrize("name", ["models", "my other"])
+def test_the_lock_is_broken(repo: Repo, project: Project, broken: str, name: str) -> None:
+    (project.dir / "models.toml").rename(project.dir / f"{name}.toml")
+    lock = project.dir / f"{name}.lock"
+    (project.dir / "models.lock").rename(lock)
+    text = lock.read_text()
+    repo.commit({"config.json": b'{"a": 2}\n'})
+    for command in ("lock", "update", "prefetch", "render"):
+        lock.write_text(broken)
+        said = project.fails(command, *(["-m", f"{name}.toml"] if name != "models" else []))
+        assert "delete" in said
+        lock.unlink()
+        project.follow(said)
+        assert lock.read_text() != text
+
+
 def manifest(url: str) -> str:
     organisation = 'integration.huggingface = { org = "org", model = "m" }'
     return f'[models.m]\nsource.url.files."config.json" = "{url}"\n{organisation}\n'

@@ -41,9 +41,12 @@ def lock(path: str = "a", size: object = 1, **model: object) -> str:
 
 LOCKS: dict[str, tuple[str | bytes, str]] = {
     "a NUL": (lock() + "\0", "is not JSON"),
-    "a NUL in a path": (lock("a\0b"), "models.m.files has a text that no file name can have"),
-    "a lone surrogate": (lock("\ud800"), "models.m.files has a text"),
-    "a lone surrogate elsewhere": (lock(digest="\udfff"), "models.m.digest has a text"),
+    "a NUL in a path": (
+        lock("a\0b"),
+        "models.m.files contains text that a file name cannot contain",
+    ),
+    "a lone surrogate": (lock("\ud800"), "models.m.files contains text"),
+    "a lone surrogate elsewhere": (lock(digest="\udfff"), "models.m.digest contains text"),
     "a path that leads out": (lock("../a"), "models.m.files is wrong"),
     "a file in the place of a directory": (
         lock(files={p: {"hash": samples.hash_of(1), "size": 1} for p in ("a", "a/b")}),
@@ -232,6 +235,7 @@ def test_not_enough_memory(project: Project, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> Any:
         raise MemoryError
 
+    project.write(MANIFEST)
     monkeypatch.setattr("aimodels_gen.cli.locking.load", full)
     project.write("")
     assert project.fails("lock").startswith("error: there is not enough memory\nhint: ")

@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 VERSION = 1
 _VERSIONS = 1000  # that there may ever be
 _MOST = 512 << 20  # bytes; a million files take half of that
-_RESTORE = "restore it from version control, or delete it and lock again"
 
 
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -106,7 +105,7 @@ def read(path: Path) -> Lock | None:
 
 def text(path: Path) -> str | None:
     """Return the text in `path`, None if there is none; see `read`."""
-    return documents.read(path, _MOST, LockError, _RESTORE)
+    return documents.read(path, _MOST, LockError, _repair(path))
 
 
 def parse(content: str, path: Path) -> Lock:
@@ -118,17 +117,16 @@ def parse(content: str, path: Path) -> Lock:
     try:
         data = json.loads(content, object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise LockError(f"{path} is not JSON: {_one_line(error)}", _RESTORE) from None
+        raise LockError(f"{path} is not JSON: {_one_line(error)}", _repair(path)) from None
     if "\\u" in content:
         for place in documents.unstorable(data, _place(path)):
-            place.fail(None, "has a text that no file name can have", _RESTORE)
+            place.fail(None, "contains text that a file name cannot contain")
     if not isinstance(data, dict) or not _is_version(data.get("version")):
-        raise LockError(f"{path} is not a lock file of aimodels-gen", _RESTORE)
+        raise LockError(f"{path} is not a lock file of aimodels-gen", _repair(path))
     if data["version"] != VERSION:
-        hint = "upgrade aimodels-gen, or delete the lock and lock again"
         raise LockError(
             f"{path} has version {data['version']}, this version of aimodels-gen knows {VERSION}",
-            hint,
+            f"upgrade aimodels-gen, or delete the lock and run {_command(path)}",
         )
     place = _place(path)
     models = read_table(data, LockTable, place).models
@@ -296,14 +294,24 @@ def _one_line(error: BaseException) -> str:
 
 
 def _place(path: Path) -> Place:
-    return Place(path.name, error=LockError, repair=_RESTORE)
+    return Place(path.name, error=LockError, repair=_repair(path))
+
+
+def _repair(path: Path) -> str:
+    return f"restore it from version control, or delete it and run {_command(path)}"
+
+
+def _command(path: Path) -> str:
+    """Return the command that makes the lock in `path` anew."""
+    manifest = path.with_suffix(".toml")
+    arguments = () if str(manifest) == "models.toml" else ("-m", str(manifest))
+    return f"`{shlex.join(['aimodels-gen', 'lock', *arguments])}`"
 
 
 def _source(table: KindTable | None, place: Place) -> PinnedSource:
     if table is None or len(table) != 1 or not table.keys() <= set(sources.names()):
-        place.fail(
-            None, "is not a source that this version knows", f"upgrade aimodels-gen, or {_RESTORE}"
-        )
+        hint = f"upgrade aimodels-gen, or {place.repair}"
+        place.fail(None, "is not a source that this version knows", hint)
     ((name, data),) = table.items()
     inner = place.child(name)
     fields = msgspec.structs.asdict(read_table(data, source_table(name), inner))
@@ -321,6 +329,6 @@ def _pin(table: ModelTable, place: Place) -> Pin:
         try:
             check_paths(table.files)
         except FetchError as error:
-            place.fail("files", f"is wrong: {error.message}", _RESTORE)
+            place.fail("files", f"is wrong: {error.message}")
         return FilesPin(table.files)
-    return place.fail(None, "has not exactly one of files and tree", _RESTORE)
+    return place.fail(None, "must have exactly one of files and tree")

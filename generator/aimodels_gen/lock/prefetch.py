@@ -195,9 +195,10 @@ def _fetch_tree(model: LockedModel, clients: Clients, run: _Run) -> None:
     found = fetch_tree(model.tree, {}, clients, run.report, progress=run.progress)
     if isinstance(model.pin, TreePin) and found.hash != model.pin.hash:
         raise StoreError(
-            f"{model.name} is pinned to {model.pin.hash}, but its source now gives {found.hash}",
+            f"{model.name} is pinned to {model.pin.hash}, but its source now has {found.hash}",
             "a commit does not change: a mirror or proxy alters it, or the lock was edited; to pin "
-            f"what there is now, remove {model.name} from the lock and lock again",
+            f"what the source has now, delete {model.name} from models of the lock, and run "
+            "`aimodels-gen lock`",
         )
     if found.not_stored is not None:
         raise found.not_stored

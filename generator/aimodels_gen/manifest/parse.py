@@ -82,7 +82,7 @@ def _manifest(data: dict[str, Any], file: str) -> Manifest:
         for name, table in tables.models.items()
     )
     for place in documents.unstorable(data, root):
-        place.fail(None, "has a NUL", "remove it: no file name can have one")
+        place.fail(None, "has a NUL", "remove it: file names cannot contain it")
     return Manifest(file, entries, outputs(tables.output, root))
 
 
@@ -127,7 +127,7 @@ def _toml(text: str, file: str) -> dict[str, Any]:
         # tomllib passes on what int() and datetime say, and how deep Python can go.
         raise ManifestError(
             f"{file}: a number has too many digits, or something is nested too deeply",
-            "look for what does not belong there",
+            "use a number with fewer digits, or fewer levels of tables and lists",
         ) from None
     return data
 
@@ -171,7 +171,7 @@ def _entry(name: str, table: ModelTable, defaults: DefaultsTable, place: Place) 
 def _check_filters(table: DefaultsTable, place: Place) -> None:
     if table.include == ():
         hint = "leave include out to take every file, or name a pattern"
-        place.fail("include", "is empty, so that no file would be taken", hint)
+        place.fail("include", "is empty: it would select no file", hint)
 
 
 def _source(table: KindTable, place: Place) -> Source:
@@ -195,7 +195,7 @@ def _integration(table: ModelTable, source: Source, place: Place) -> Integration
         value = getattr(integration, key)
         if value is not None and not is_repo_part(value):
             hint = "use letters, digits, single - . and _, as in the name of a repository"
-            reason = f"is {value!r}, which no cache entry can be named after"
+            reason = f"is {value!r}, which cannot be the name of a cache entry"
             place.child("integration").child("huggingface").fail(key, reason, hint)
     complete = integration.org is not None and integration.model is not None
     if integration.enable and not source.has_repo_id and not complete:

@@ -33,8 +33,8 @@ _CHANGED = (
     "alters it"
 )
 _CONTRADICTS = (
-    "the server's checksum is of other content than it sends: tell the owner of {}, or take the "
-    "file from another address"
+    "the checksum that the server publishes does not match the content that it sends: report it "
+    "to the owner of {}, or use another address"
 )
 
 

@@ -12,7 +12,7 @@ from aimodels_fetcher import layout
 from aimodels_fetcher.digests import hex_to_sri, sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.environment import limit
-from aimodels_fetcher.errors import FetchError, StatusError
+from aimodels_fetcher.errors import UPDATE, FetchError, StatusError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.output import check_space, removed_on_failure
 from aimodels_fetcher.progress import Progress
@@ -197,7 +197,8 @@ def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
         raise FetchError(
             f"{file.path!r} is listed with {hex_to_sri(file.sha256 or '')}, and expected to have "
             f"{hashes[file.path]}",
-            "the file has changed upstream, or a mirror or proxy alters the listing",
+            f"if the file has changed upstream, {UPDATE}; otherwise a mirror or proxy alters the "
+            "listing: use another endpoint",
         )
     return replace(file, sha256=sha256)
 
@@ -259,8 +260,8 @@ def _list(spec: TreeSpec, connections: int) -> tuple[Source, Upstreams, Selectio
             if not following:
                 if len(able) < len(sources):
                     failure.hint = (
-                        f"{failure.hint}; the fallbacks know no git: a `files` pin does not need "
-                        "the listing"
+                        f"{failure.hint}; the fallbacks have no git metadata: a `files` pin needs "
+                        "no listing"
                     )
                 raise failure from error
             say(f"{failure}; asking {following[0].location} instead")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PROXY_LOGIN = 407
-"""Status of a proxy that wants a password (RFC 9110, 15.5.8)."""
+"""Status of a proxy that requires a password (RFC 9110, 15.5.8)."""
 
 _MAX_DETAIL = 300  # characters of a server's own words
 # Whatever begins like a URL, or ends like a login.
@@ -70,9 +70,9 @@ def lasting_status(error: FetchError) -> int | None:
 
 
 def proxy_login(url: str) -> SettingError:
-    """Return the error to raise where a proxy asks for a password."""
+    """Return the error to raise where a proxy requires a password."""
     return SettingError(
-        f"{public(url)}: HTTP {PROXY_LOGIN} from the proxy on the way, which wants a password",
+        f"{public(url)}: HTTP {PROXY_LOGIN} from the proxy, which requires a password",
         f"write http://user:password@host:port into http_proxy and https_proxy{whose()}",
     )
 

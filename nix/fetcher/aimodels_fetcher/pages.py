@@ -15,7 +15,7 @@ MAX_PAGES = 2000
 """Pages of one listing; servers put 1,000 files into each."""
 
 _MOST_WITHOUT_FILES = 100  # pages in a row: directories have rows of their own
-_HINT = "the server, or a proxy on the way, does not give a whole listing: check the endpoint"
+_HINT = "check the endpoint: the server, or a proxy, does not return a complete listing"
 
 
 def files_of(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _HEADERS = {"User-Agent": "nix-ai-models", "Accept": "*/*", "Accept-Encoding": "identity"}
 _MAX_REDIRECTS = 10
+_NO_HUB = "check the endpoint and the proxy settings: what answers is not the server that is meant"
 
 EXPIRED = frozenset({401, 403, 404, 410})
 """HTTP statuses that CDNs answer with to a signature that is no longer good."""
@@ -98,13 +99,13 @@ class Redirects:
             target = _target(url, location)
             if not target:
                 raise FetchError(
-                    f"{public(url)} redirects to {public(location)}, which is not HTTP or no URL",
-                    "the endpoint is not a Hub, or a proxy interferes",
+                    f"{public(url)} redirects to {public(location)}, which is not an HTTP URL",
+                    _NO_HUB,
                 )
             url = target
         raise FetchError(
             f"{public(asked)}: more than {_MAX_REDIRECTS} redirects, the last one to {public(url)}",
-            "the endpoint is not a Hub, or a proxy interferes",
+            _NO_HUB,
         )
 
     def checked(self, response: requests.Response, asked: str) -> requests.Response:

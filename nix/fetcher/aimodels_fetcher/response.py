@@ -168,7 +168,7 @@ class Response:
         if self.encoding not in ENCODINGS:
             raise TransientError(
                 f"{self.url} is encoded as {self.encoding!r}, which was not asked for",
-                hint="a proxy interferes, or the endpoint is not a Hub",
+                hint="check the endpoint and the proxy settings: a proxy may alter what is sent",
             )
         with deadline(self._http.sock, self._http.read_seconds) as reading:
             try:

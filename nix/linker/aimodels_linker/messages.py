@@ -26,7 +26,7 @@ def left_alone(path: str, found: str | Kind, entry: Entry, spec: Spec) -> str:
     mode = ' (mode = "directory" does not take it over, either)' if found is Kind.DIRECTORY else ""
     return (
         f"{path} is {_describe(found)} that this program has not made. It is left alone{mode}, "
-        f"and the model {entry.name!r} of {spec.option} is not there. To have the model, move it "
+        f"and the model {entry.name!r} of {spec.option} is not there. To link the model, move it "
         f"away and activate again: {move_away(path)}"
     )
 
@@ -35,7 +35,7 @@ def stays_directory(path: str, entry: Entry, spec: Spec) -> str:
     """Return the warning that an entry should be a link, and remains a directory."""
     return (
         f"{path} has downloads in it, and stays a directory of links to the model {entry.name!r} "
-        f"of {spec.option}. To have one link, move it away and activate again: {move_away(path)}"
+        f"of {spec.option}. To make it one link, move it away and activate again: {move_away(path)}"
     )
 
 

@@ -119,7 +119,7 @@ def test_an_instance_without_a_role(
     }
     run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
     assert run.status == 1
-    assert "gives no credentials" in run.log
+    assert "returned no credentials" in run.log
     assert not recording_proxy.log
 
 
@@ -136,7 +136,7 @@ def test_an_instance_that_answers_with_rubbish(
         instance.answer = lambda _request: answers[body]  # noqa: B023 (it is used at once)
         run = fetch("file", source(endpoint=recording_proxy.url), env=env, **CONFIG)
         assert run.status == 1
-        assert "gives no credentials" in run.log, body
+        assert "returned no credentials" in run.log, body
         assert "Traceback" not in run.log
     assert not recording_proxy.log
 

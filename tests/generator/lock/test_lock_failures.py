@@ -348,7 +348,7 @@ def test_a_listing_that_leads_to_itself(hub: Hub, hub_project: Project) -> None:
     hub.faults = itself
     error = hub_project.fails("lock")
     assert f"m: {hub.url}: the listing goes in a circle: the page after page 1 has" in error
-    assert "hint: the server, or a proxy on the way, does not give a whole listing" in error
+    assert "hint: check the endpoint: the server, or a proxy, does not return a complete" in error
     assert sum("/tree/" in request.path for request in hub.log) == 1
 
 

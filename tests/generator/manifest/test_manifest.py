@@ -160,7 +160,7 @@ BAD = [
     ),
     (
         MODEL.replace(" }", f', rev = "{REV}", ref = "v1" }}'),
-        [f"{HF}.rev is given together with ref", "keep rev"],
+        [f"{HF}.rev is set together with ref", "keep rev"],
     ),
     *[
         (MODEL.replace(" }", f', ref = "{ref}" }}'), [f"{HF}.ref is", "a branch, a tag"])

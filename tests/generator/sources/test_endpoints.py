@@ -189,7 +189,7 @@ def test_one_that_gives_another_commit(mirror: Hub, hub_project: Project, repo: 
     mirror.faults = lambda r: Response(200, body=other) if "/revision/" in r.path else None
     result = hub_project.run("lock", "-q")
     assert hub_project.lock["m"]["source"]["huggingface"]["rev"] == repo.sha
-    assert f"it gives {'0' * 40} for the commit {repo.sha}" in result.err
+    assert f"it returns {'0' * 40} for the commit {repo.sha}" in result.err
 
 
 def test_files_that_several_have_between_them(
@@ -226,7 +226,7 @@ def test_when_none_has_it_each_reason_is_given(
     hub.faults = lambda request: Response(200, body=refs) if "/refs" in request.path else None
     error, hint = hub_project.fails("lock").splitlines()
     assert error.startswith(
-        "error: m: none of the 3 endpoints gave org/name: "
+        "error: m: none of the 3 endpoints returned org/name: "
         f"{hub.url}: org/name has no branch or tag 'mian'; "
         f"{mirror.url} failed for org/name (HTTP 500); "
         f"cannot reach {DEAD} for org/name: "

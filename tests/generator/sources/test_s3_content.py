@@ -169,6 +169,9 @@ def test_an_object_that_is_replaced_meanwhile(
     said = project.fails("lock")
     assert "'a.bin' was replaced while it was being locked" in said
     assert not project.lock_file.exists()
+    recording_proxy.faults = lambda _: None
+    project.follow(said)
+    assert hashes(project) == {"a.bin": sri(b"changed")}
 
 
 @pytest.mark.parametrize("knows_if_match", [True, False])
@@ -195,6 +198,8 @@ def test_an_object_that_is_replaced_while_it_is_read(
     assert result.status == 1
     assert "replaced while it was being locked" in result.err
     assert not project.lock_file.exists()
+    recording_proxy.faults = lambda _: None
+    project.follow(result.err)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         _check_repo(place, self.repo)
         ref, rev = self.ref, self.rev
         if {"ref", "rev"} <= set(given):
-            place.fail("rev", "is given together with ref", "keep rev to stay, or ref to follow")
+            place.fail("rev", "is set together with ref", "keep rev to stay, or ref to follow")
         if is_commit(ref.lower()):
             ref, rev = DEFAULT_REF, ref.lower()
         if rev is not None and not is_commit(rev):
@@ -89,7 +89,7 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
     def check_pin(self, place: Place) -> None:
         """Refuse a lock without an exact commit; see `Source.check_pin`."""
         if not is_commit(self.rev or ""):
-            place.fail(None, "lacks its repo or its 40-digit rev", "restore or delete the lock")
+            place.fail(None, "lacks its repo or its 40-digit rev")
 
     def at(self, rev: str | None) -> HuggingFace:
         """Return this source at an exact commit."""

@@ -110,7 +110,7 @@ def all_of(failures: Mapping[RepoAtEndpoint, SourceError], label: str) -> Source
     if len({failure.message for failure in failures.values()}) == 1:
         return decisive
     reasons = "; ".join(_reason(repo, failure) for repo, failure in failures.items())
-    message = f"none of the {len(failures)} endpoints gave {label}: {reasons}"
+    message = f"none of the {len(failures)} endpoints returned {label}: {reasons}"
     shared = [failure.common for failure in failures.values() if failure.common]
     common = f"none of the {len(failures)} endpoints answers: {'; '.join(shared)}"
     of_all = common if len(shared) == len(failures) else None

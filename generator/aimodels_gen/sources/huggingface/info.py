@@ -41,7 +41,7 @@ def commit_in(info: Mapping[str, Any], source: HuggingFace) -> str:
     if not isinstance(rev, str) or not is_commit(rev):
         raise OddAnswerError(f"{rev!r} is not a commit")
     if source.rev not in {None, rev}:
-        raise OddAnswerError(f"it gives {rev} for the commit {source.rev}")
+        raise OddAnswerError(f"it returns {rev} for the commit {source.rev}")
     return rev
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
 from aimodels_fetcher.sources.s3.failures import explained
-from aimodels_gen.errors import SourceError
+from aimodels_gen.errors import THIS_COMMAND, SourceError
 from aimodels_gen.net.faults import causes, fault
 from aimodels_gen.pasted import exactly
 
@@ -79,7 +79,8 @@ def explain(error: AimodelsError, asked: Asked) -> SourceError:
 def replaced(source: S3, path: str) -> SourceError:
     """Return the error for an object that is no longer what was listed."""
     return SourceError(
-        f"{source.label}: {path!r} was replaced while it was being locked", "lock again"
+        f"{source.label}: {path!r} was replaced while it was being locked",
+        f"run `{THIS_COMMAND}` again",
     )
 
 

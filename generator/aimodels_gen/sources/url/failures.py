@@ -10,7 +10,7 @@ from aimodels_fetcher.errors import ContentError, SizeError
 from aimodels_fetcher.urls import public
 from aimodels_fetcher.verification import MIXED
 from aimodels_fetcher.wording import counted
-from aimodels_gen.errors import SourceError
+from aimodels_gen.errors import THIS_COMMAND, SourceError
 from aimodels_gen.net.contents import is_text, mistaken
 from aimodels_gen.net.faults import causes, fault
 
@@ -89,9 +89,9 @@ def basename(url: str) -> str:
 
 def _status(status: int, url: str) -> SourceError:
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        what, hint = "is not there", "look for where it has gone"
+        what, hint = "is not there", "find its new address, and write that into models.toml"
     elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        what, hint = "is refused", "it may want a login: name an address that does not"
+        what, hint = "is refused", "it may require a login: use an address that does not"
     elif status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         what, hint = "is not available at the moment", "try again later"
     else:
@@ -106,9 +106,12 @@ def _wrong(error: ContentError | SizeError, url: str, file: RemoteFile | None) -
         return SourceError(
             f"{public(url)} is not what is published of it: {difference}",
             "the file and its checksum (in a sums file, or in a header) are of different content: "
-            "tell their owner, or name others",
+            "report it to their owner, or use other URLs",
         )
-    hint = "it was replaced while it was being locked, or is damaged on the way: lock again"
+    hint = (
+        f"it was replaced meanwhile, or damaged on the way: run `{THIS_COMMAND}` again; if that "
+        "fails in the same way, look at what the server sends"
+    )
     if file is not None and file.size not in {None, error.received} and error.received:
         return SourceError(
             f"{public(url)} has sent {counted(error.received, 'byte')} instead of {file.size}", hint

@@ -111,7 +111,7 @@ class SumsFile:
             )
             raise SourceError(
                 f"{public(self.url)} has different checksums for {path!r}: {each}",
-                "tell its owner, or name a file of checksums that has one line for it",
+                "report it to its owner, or use a file of checksums that has one line for it",
             )
         return next(iter(digests))
 

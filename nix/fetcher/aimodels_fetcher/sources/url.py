@@ -68,7 +68,7 @@ class Url(Source):
 
     def explain(self, error: StatusError) -> FetchError:
         """Tell what is gone from what is refused."""
-        hint = "look at the address in a browser: it may want a login, which builds do not have"
+        hint = "look at the address in a browser: it may require a login, which builds do not have"
         if error.status in {404, 410}:
             hint = (
                 "it has been removed or moved: write its new address into models.toml, and run "

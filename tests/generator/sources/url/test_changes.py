@@ -105,3 +105,5 @@ def test_a_file_that_changes_between(recording_proxy: RecordingProxy, project: P
     result = lock(project, f"{recording_proxy.url}/model.gguf")
     assert result.status == 1
     assert "has sent 23 bytes instead of 20" in result.err
+    recording_proxy.faults = lambda _: None
+    project.follow(result.err)

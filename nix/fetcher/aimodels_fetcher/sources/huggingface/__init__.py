@@ -240,13 +240,13 @@ class HuggingFace(Source):
     def explain(self, error: StatusError) -> FetchError:
         """Tell gated, private, missing and withdrawn repositories and revisions apart."""
         page = public(self.page)
-        hint = f"the endpoint is not a Hub, or a proxy interferes: compare with {page}"
+        hint = f"compare with {page}: the endpoint is not a Hub, or a proxy interferes"
         if error.code == "GatedRepo":
             hint = f"the repository is gated: ask for access at {page}; {_token_hint()}"
         elif error.code == "RevisionNotFound":
             hint = f"{UPDATE}, or set rev to a commit of {page}/commits/main"
         elif error.status in {410, 451}:
-            hint = f"it has been withdrawn: look at {page}"
+            hint = f"it has been withdrawn: {page} may say why; pin another repository or commit"
         elif error.code == "EntryNotFound":
             hint = f"{UPDATE}, or correct the pin, if you wrote it"
         elif error.code == "RepoNotFound" or error.status in {401, 403, 404}:

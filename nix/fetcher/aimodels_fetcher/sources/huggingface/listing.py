@@ -95,7 +95,7 @@ def next_page(link: str, endpoint: str, api: str, location: str) -> str:
     start = len(prefix) if parts.path.startswith(prefix + api) else parts.path.find(api)
     if start < 0 or parts.scheme not in {"http", "https"}:
         raise FetchError(
-            f"{location} names {public(link)} as the next page of the listing, which is none",
+            f"{location} names {public(link)} as the next page, but that is not a listing",
             _ELSEWHERE,
         )
     return f"{endpoint}{parts.path[start:]}{'?' if parts.query else ''}{parts.query}"

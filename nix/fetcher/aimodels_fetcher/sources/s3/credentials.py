@@ -112,7 +112,7 @@ def _instance_credentials() -> Any:  # noqa: ANN401 (as above)
     from botocore.utils import METADATA_BASE_URL, InstanceMetadataFetcher  # noqa: PLC0415
 
     address = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT") or METADATA_BASE_URL
-    hint = "give this instance a role that may read the bucket, or unset the variable"
+    hint = "give this instance a role that can read the bucket, or unset the variable"
 
     def load() -> Any:  # noqa: ANN401 (as above)
         fetcher = InstanceMetadataFetcher(
@@ -128,7 +128,7 @@ def _instance_credentials() -> Any:  # noqa: ANN401 (as above)
         found = None
     if found is None:
         raise FetchError(
-            f"{public(address)} gives no credentials, as AWS_EC2_METADATA_DISABLED=false wants",
+            f"{public(address)} returned no credentials; AWS_EC2_METADATA_DISABLED=false uses them",
             hint,
         )
     return found

@@ -59,13 +59,13 @@ _TABLE = {
     ),
     "InvalidAccessKeyId": (
         _DENIED,
-        "the server does not know AWS_ACCESS_KEY_ID: are the keys those of it?",
+        "the server does not know AWS_ACCESS_KEY_ID: use keys of this server",
     ),
     "InvalidObjectState": (
         "{what} is archived",
         "restore it with `aws s3api restore-object`",
     ),
-    "InvalidToken": (_DENIED, "AWS_SESSION_TOKEN is not the one that belongs to the keys"),
+    "InvalidToken": (_DENIED, "set the AWS_SESSION_TOKEN that was issued with the keys"),
     "MethodNotAllowed": _GONE,
     "NoSuchBucket": (
         "there is no bucket {name}",
@@ -73,12 +73,12 @@ _TABLE = {
     ),
     "NoSuchKey": (_GONE[0], f"{UPDATE}, or check the prefix"),
     "NoSuchVersion": _GONE,
-    "PermanentRedirect": ("{bucket} is in another region", "write it into region"),
+    "PermanentRedirect": ("{bucket} is in another region", "set region to that of the bucket"),
     "PreconditionFailed": _GONE,
     "RequestTimeTooSkewed": (_DENIED, "set the clock of this machine"),
     "SignatureDoesNotMatch": (
         _DENIED,
-        "AWS_SECRET_ACCESS_KEY is not the one that belongs to the key id",
+        "set the AWS_SECRET_ACCESS_KEY that was issued with AWS_ACCESS_KEY_ID",
     ),
     "TokenRefreshRequired": (_DENIED, "get new credentials"),
 }
