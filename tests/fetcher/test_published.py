@@ -78,7 +78,7 @@ def test_a_tree_with_a_wrong_checksum(fetch: Fetch) -> None:
     assert run.status == 1
     assert f"Content-MD5 announces md5-{MD5_OTHER}, received md5-" in run.log
     assert run.log.count("fetching it again") == 1
-    assert "hint: the server's checksum is of other content than it sends" in run.log
+    assert "hint: the checksum that the server publishes does not match the content" in run.log
 
 
 def test_a_mirror_with_a_wrong_checksum(fetch: Fetch) -> None:

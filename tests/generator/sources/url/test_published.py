@@ -75,7 +75,7 @@ def test_a_checksum_of_other_content(
     assert result.status == 1, result.err
     (name,) = headers
     assert f"/model.gguf: {name} announces " in result.err
-    assert "hint: the server's checksum is of other content than it sends" in result.err
+    assert "hint: the checksum that the server publishes does not match the content" in result.err
     assert not project.lock_file.exists()
 
 
