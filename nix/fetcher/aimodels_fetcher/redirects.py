@@ -99,7 +99,7 @@ class Redirects:
             target = _target(url, location)
             if not target:
                 raise FetchError(
-                    f"{public(url)} redirects to {public(location)}, which is not HTTP or no valid URL",
+                    f"{public(url)} redirects to {public(location)}, which is not HTTP or no URL",
                     _NO_HUB,
                 )
             url = target

@@ -85,7 +85,7 @@ FAULTS = [
     refused("redirects", "a redirect to itself", redirect("?")),
     refused("is not HTTP", "a redirect to a file", redirect("file:///etc/passwd")),
     refused(
-        "redirects to http://127.0.0.1:99999/x, which is not HTTP or no valid URL",
+        "redirects to http://127.0.0.1:99999/x, which is not HTTP or no URL",
         "a redirect to a port that none can be",
         redirect("http://127.0.0.1:99999/x"),
     ),
