@@ -173,18 +173,6 @@ class Transaction:
         undo.append(lambda: saved.replace(target) if saved else target.unlink(missing_ok=True))
 
 
-def write_atomic(path: Path, content: bytes) -> bool:
-    """Make `path` hold `content`; return whether it had to be written.
-
-    See `Transaction.write`.
-
-    Raises:
-        OSError: with `path` as its file name, which readers know; the file is as it was.
-    """
-    with Transaction() as files:
-        return files.write(path, content)
-
-
 def probe(path: Path) -> None:
     """Find out whether `write` could replace a regular file, which may be absent.
 

@@ -6,6 +6,8 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from aimodels_gen.atomic import Transaction
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,3 +27,9 @@ def evaluate(expression: str, directory: Path) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def write_atomic(path: Path, content: bytes) -> bool:
+    """Write one file in a transaction; return whether it changed."""
+    with Transaction() as files:
+        return files.write(path, content)

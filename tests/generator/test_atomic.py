@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.atomic import Transaction, write_atomic
-from generator.helpers import names_in
+from aimodels_gen.atomic import Transaction
+from generator.helpers import names_in, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,8 +163,8 @@ def test_a_file_that_is_read_only_stays_as_it_is(tmp_path: Path, unprivileged: R
     file.write_bytes(b"old")
     file.chmod(0o444)
     code = (
-        "import sys; from pathlib import Path; from aimodels_gen.atomic import write_atomic;"
-        "write_atomic(Path(sys.argv[1]), b'new')"
+        "import sys; from pathlib import Path; from aimodels_gen.atomic import Transaction\n"
+        "with Transaction() as files: files.write(Path(sys.argv[1]), b'new')"
     )
     env = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = unprivileged(sys.executable, "-c", code, file, env={**os.environ, **env})

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_gen import atomic
-from aimodels_gen.atomic import Transaction, write_atomic
+from aimodels_gen.atomic import Transaction
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock.resolve import Resolved, resolve
-from generator.helpers import names_in
+from generator.helpers import names_in, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from aimodels_gen.atomic import write_atomic
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from generator import samples
+from generator.helpers import write_atomic
 
 
 @pytest.fixture
