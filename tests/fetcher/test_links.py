@@ -92,7 +92,7 @@ def test_the_endpoint_stays(prefix: str, link: str) -> None:
     ],
 )
 def test_what_is_no_page_of_a_listing(link: str) -> None:
-    with pytest.raises(FetchError, match="as the next page of the listing"):
+    with pytest.raises(FetchError, match="as the next page, but that is not a listing"):
         next_at_endpoint(link, "https://hub.example", "/api/models/", "https://hub.example")
 
 
