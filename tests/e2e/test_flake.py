@@ -28,8 +28,7 @@ def project(minilm_hub: Olah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HF_ENDPOINT", minilm_hub.url)
     project = tmp_path / "project"
     aimodels_gen("init", project, cwd=tmp_path)
-    rendered = aimodels_gen("lock", "models.toml", cwd=project).stdout
-    (project / "models.nix").write_text(rendered)
+    aimodels_gen("lock", "models.toml", cwd=project)
     return project
 
 
