@@ -36,7 +36,7 @@ class SourceError(AimodelsError):
     """A source (the Hub, …) did not return what was asked of it.
 
     Attributes:
-        common: what to say once for several models, where the cause is none of theirs.
+        common: the message for several models that fail for one cause outside of them.
     """
 
     def __init__(self, message: str, hint: str | None = None, *, common: str | None = None) -> None:

@@ -117,7 +117,7 @@ def format_of(path: Path) -> Format | None:
     """Return the format of the rendering in a file, None where there is none yet.
 
     Raises:
-        AimodelsError: it is no file that may be replaced.
+        AimodelsError: the file may not be replaced.
         OSError: it cannot be read.
     """
     directory = os.path.realpath(path.parent)

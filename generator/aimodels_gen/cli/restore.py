@@ -87,4 +87,4 @@ def _old(path: Path, manifest: Path, output_format: Format) -> str:
         return render(lock_file.read(path) or Lock(), output_format, manifest.name)
     except (AimodelsError, OSError) as error:
         reason = error.message if isinstance(error, AimodelsError) else f"{path} cannot be read"
-        return refusal(f"{reason}; there is no rendering of it", output_format)
+        return refusal(f"{reason}, so it cannot be rendered", output_format)

@@ -101,5 +101,5 @@ def _is_model(key: str, table: object, known: frozenset[str]) -> bool:
     return bool(_OF_A_MODEL & set(table)) or (not table and key[:1].isdigit())
 
 
-# A quoted `"source.s3"` is no name.
+# A quoted `"source.s3"` is a key, and does not name a model.
 _PREFIXES = tuple(f"{key}." for key in _KEYS)

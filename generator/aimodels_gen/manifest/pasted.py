@@ -90,7 +90,7 @@ def _hint(  # noqa: PLR0913, PLR0917 - what the two above have
 
 
 def _example(table: object) -> str | None:
-    """Return how a source looks, for one that is no table; None where that is not the mistake."""
+    """Return an example of a source; None unless the mistake is that it is not a table."""
     source = table.get("source", {}) if isinstance(table, dict) else table
     if not isinstance(source, dict):
         return f"write a table, such as {sources.kind('huggingface').example}"
@@ -141,7 +141,7 @@ class _Model:
                 _merge(there, inner)
 
     def _take_loose(self) -> Table:
-        """Take out the keys that belong into a source."""
+        """Take out the keys that a source has."""
         kinds = {**KINDS, **{kind: kind for kind in sources.names()}}
         loose: Table = {}
         for key in [key for key in self.table if key not in _KEYS]:

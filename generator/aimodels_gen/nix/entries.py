@@ -66,7 +66,7 @@ def _named(names: Collection[str]) -> Iterator[Path]:
     try:
         paths = os.listdir(directory)  # noqa: PTH208 (there are many)
     except OSError:
-        # There is no store yet, or it can be searched by nobody but Nix.
+        # The store does not exist yet, or only Nix may list it.
         return
     for path in paths:
         if path[_HASH:] in names or (path[_SUFFIX:][:1] == "-" and path[_HASH:_SUFFIX] in names):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from generator.cli.conftest import MODEL
 from generator.helpers import evaluate, names_in
 from support.disk import fill, small_disk
 from support.hub import Response
@@ -21,19 +22,8 @@ if TYPE_CHECKING:
     from support.hub import Hub, Repo, Request
     from support.project import Project
 
-MODEL = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
 OUTPUT = '[output]\nfile = "models.nix"\n'
 EMPTY = "{ pkgs, fetchModel }:\n{ }\n"
-
-
-@pytest.fixture
-def repo(hub: Hub, hub_project: Project) -> Repo:
-    """A model that is locked, and has moved since."""
-    repo = hub.add_repo("org/name", {"config.json": b"{}"})
-    hub_project.write(MODEL)
-    hub_project.ok("lock", "-o", "models.nix")
-    repo.commit({"config.json": b"[]"})
-    return repo
 
 
 @pytest.fixture

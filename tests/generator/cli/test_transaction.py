@@ -9,24 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from generator.cli.conftest import MODEL
 from generator.helpers import names_in
 from support.disk import fill, small_disk
 
 if TYPE_CHECKING:
-    from support.hub import Hub, Repo
+    from support.hub import Repo
     from support.project import Project
-
-MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
-
-
-@pytest.fixture
-def repo(hub: Hub, hub_project: Project) -> Repo:
-    """A model that is locked, and has moved since."""
-    repo = hub.add_repo("org/name", {"config.json": b"{}"})
-    hub_project.write(MANIFEST)
-    hub_project.ok("lock", "-o", "models.nix")
-    repo.commit({"config.json": b"[]"})
-    return repo
 
 
 @pytest.fixture
@@ -86,7 +75,7 @@ def test_a_full_disk(hub_project: Project, repo: Repo) -> None:
     """One file more would fit, two do not."""
     assert repo.sha
     with small_disk(hub_project.dir / "disk", 1 << 20) as disk:
-        (disk / "models.toml").write_text(MANIFEST)
+        (disk / "models.toml").write_text(MODEL)
         hub_project.ok("lock", str(disk / "models.toml"), "-o", str(disk / "models.nix"))
         repo.commit({f"file-{n}": b"%d" % n for n in range(40)})
         fill(disk)

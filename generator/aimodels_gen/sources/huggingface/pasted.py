@@ -58,7 +58,7 @@ _PREFIXES = {f"{kind}s": kind for kind in get_args(RepoType)}
 # What the Hub has after a repository's name in an address.
 _REFS = frozenset(("blame", "blob", "commit", "commits", "raw", "resolve", "revision", "tree"))
 _TABS = frozenset(("community", "discussions", "edit", "settings", "viewer"))
-# Pages of the Hub that are no repositories.
+# Pages of the Hub other than repositories.
 _PAGES = frozenset(
     [
         "api",
