@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,11 @@ def hold(path: Path) -> int:
     return descriptor
 
 
+def pause(monkeypatch: pytest.MonkeyPatch, sleep: Callable[[float], None]) -> None:
+    """Let the linker's pauses be this, and leave those of other threads as they are."""
+    monkeypatch.setattr(lock, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+
+
 @pytest.mark.parametrize("command", ["link", "unlink"])
 def test_a_run_that_does_not_end(
     linker: Linker, entry: Callable[..., Path], place: Path, command: str
@@ -89,7 +95,7 @@ def test_a_run_that_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     held = hold(place)
-    monkeypatch.setattr(time, "sleep", lambda _seconds: os.close(held))
+    pause(monkeypatch, lambda _seconds: os.close(held))
     run = linker.link({A: entry()})
     assert (run.status, len(run.err)) == (0, 1)
 
@@ -109,7 +115,7 @@ def test_a_lock_that_was_removed_is_none(
             second.append(hold(place))
             os.close(first)
 
-    monkeypatch.setattr(time, "sleep", stop)
+    pause(monkeypatch, stop)
     run = linker.link({A: entry()})
     assert run.status == 1
     assert "has held the lock" in run.err[-1]
