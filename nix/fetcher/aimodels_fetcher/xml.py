@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
-from xml.parsers import expat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +31,8 @@ def elements(body: bytes) -> Iterator[tuple[tuple[str, ...], str]]:
         ValueError: It is not XML, declares types or entities, or is larger, deeper or has more
             elements than an answer of S3.
     """
+    from xml.parsers import expat  # noqa: PLC0415 (not there where entries are only assembled)
+
     if len(body) > MOST_BYTES:
         raise ValueError(f"{len(body)} bytes")
     reader = _Reader()
