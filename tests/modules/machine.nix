@@ -28,7 +28,11 @@ in
         requires = [ "nix-daemon.socket" ];
         after = [ "nix-daemon.socket" ];
         wantedBy = [ "multi-user.target" ];
-        serviceConfig.ExecStart = "/usr/bin/nix-daemon";
+        serviceConfig = {
+          # It has its environment when `systemctl` returns.
+          Type = "exec";
+          ExecStart = "/usr/bin/nix-daemon";
+        };
       };
 
       # See there.
