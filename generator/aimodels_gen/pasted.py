@@ -67,11 +67,35 @@ KINDS = {
 }
 """What people call the kinds of sources."""
 
-_LOCKED = "`aimodels-gen lock` finds checksums and licences by itself"
+CHECKSUMS = frozenset(
+    [
+        "blake3",
+        "checksum",
+        "checksums",
+        "digest",
+        "digests",
+        "hash",
+        "hashes",
+        "integrity",
+        "md5",
+        "md5sum",
+        "output_hash",
+        "sha",
+        "sha1",
+        "sha256",
+        "sha256sum",
+        "sha512",
+        "sha_256",
+        "sri",
+    ]
+)
+"""Names of the checksum of a file, or of those of several."""
+
+LOCKED = "`aimodels-gen lock` finds checksums and licences by itself"
 _TOKEN = "for the token, set HF_TOKEN or run `hf auth login`"  # noqa: S105 - words
 _SECRET = "for credentials, set the variables of the AWS command line, or AWS_PROFILE"  # noqa: S105
 UNNEEDED = {
-    **dict.fromkeys(("checksum", "hash", "license", "licence", "sha256", "sha256sum"), _LOCKED),
+    **dict.fromkeys((*CHECKSUMS, "license", "licence"), LOCKED),
     **dict.fromkeys(("auth_token", "hf_token", "token", "use_auth_token"), _TOKEN),
     **dict.fromkeys(
         [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimodels_gen.tables import KindTable
+from aimodels_gen.tables import KindTable, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +26,9 @@ def schema(file: str, kind: type, sources: Mapping[str, type]) -> dict[str, Any]
     def custom(of: type) -> dict[str, Any]:
         if of is KindTable:
             return {"oneOf": [_only(name, sources[name].__name__) for name in sorted(sources)]}
-        strings = {"type": "string", "minLength": 1}
-        return {"anyOf": [strings, {"type": "array", "items": strings, "minItems": 1}]}
+        if issubclass(of, Variant):
+            return of.schema()
+        raise NotImplementedError
 
     (root, *_), definitions = msgspec.json.schema_components(
         [kind, *sources.values()], schema_hook=custom, ref_template="#/$defs/{name}"

@@ -10,6 +10,7 @@ import datetime as dt
 import difflib
 import json
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -21,6 +22,8 @@ from aimodels_gen.errors import AimodelsError, ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -41,10 +44,68 @@ _NAMES = {
 }
 
 
-class OneOrMore(tuple[str, ...]):
+class Variant(ABC):
+    """A type that files may spell in several forms."""
+
+    __slots__ = ()
+
+    @classmethod
+    @abstractmethod
+    def decode(cls, value: object) -> Self:
+        """Return the value that a parser returned as one of this type.
+
+        Raises:
+            ValueError: it cannot be one; `check` says why.
+        """
+
+    @classmethod
+    @abstractmethod
+    def check(cls, value: Any, place: Place, key: str) -> None:  # noqa: ANN401
+        """Raise the error about a mistake in the value at a key of a place."""
+
+    @classmethod
+    @abstractmethod
+    def schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of all forms."""
+
+    @abstractmethod
+    def plain(self) -> Any:  # noqa: ANN401
+        """Return the shortest form, as a parser would."""
+
+
+class OneOrMore(tuple[str, ...], Variant):
     """Strings, at least one, to try in order. In a file, a single one may stand without a list."""
 
     __slots__ = ()
+
+    @classmethod
+    def decode(cls, value: object) -> Self:
+        """Return a string, or a list of strings, as strings; see `Variant.decode`."""
+        values = (value,) if isinstance(value, str) else value
+        if not isinstance(values, (tuple, list)) or not values:
+            raise ValueError
+        if not all(isinstance(item, str) and item for item in values):
+            raise ValueError
+        return cls(values)
+
+    @classmethod
+    def check(cls, value: Any, place: Place, key: str) -> None:  # noqa: ANN401
+        """Refuse other types and empty strings; see `Variant.check`."""
+        _expect(value, (str, list), place, key)
+        if value in ("", []):
+            place.fail(key, "is empty", f"set a value, or remove {key}")
+        if isinstance(value, list):
+            _check_items(value, inspect.StrType(), place, key)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema; see `Variant.schema`."""
+        strings = {"type": "string", "minLength": 1}
+        return {"anyOf": [strings, {"type": "array", "items": strings, "minItems": 1}]}
+
+    def plain(self) -> str | list[str]:
+        """Return a string for one, a list for several; see `Variant.plain`."""
+        return self[0] if len(self) == 1 else list(self)
 
 
 class KindTable(dict[str, Any]):
@@ -111,21 +172,24 @@ def decode(kind: type, value: object) -> object:
     """
     if kind is KindTable and isinstance(value, dict):
         return KindTable(value)
-    values = (value,) if isinstance(value, str) else value
-    if (
-        kind is OneOrMore
-        and isinstance(values, (tuple, list))
-        and values
-        and all(isinstance(item, str) and item for item in values)
-    ):
-        return OneOrMore(values)
+    if issubclass(kind, Variant):
+        return kind.decode(value)
     raise ValueError(f"not {kind.__name__}")
+
+
+def check(value: object, kind: type, place: Place, key: str) -> None:
+    """Raise the error about the first mistake in a value of a declared type, if there is one.
+
+    Raises:
+        AimodelsError: `place.error`.
+    """
+    _check(value, inspect.type_info(kind), place, key)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - as the types are declared
     """Return a value of a declared type as a parser would: strings, lists, dictionaries."""
-    if isinstance(value, OneOrMore):
-        return value[0] if len(value) == 1 else list(value)
+    if isinstance(value, Variant):
+        return value.plain()
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, dict):
@@ -198,14 +262,10 @@ def _check_items(values: list[Any], item: inspect.Type, place: Place, key: str) 
 
 
 def _check_custom(value: Any, kind: type, place: Place, key: str) -> None:  # noqa: ANN401
-    if kind is KindTable:
+    if issubclass(kind, Variant):
+        kind.check(value, place, key)
+    else:
         _expect(value, (dict,), place, key)
-        return
-    _expect(value, (str, list), place, key)
-    if value in ("", []):
-        place.fail(key, "is empty", f"set a value, or remove {key}")
-    if isinstance(value, list):
-        _check_items(value, inspect.StrType(), place, key)
 
 
 def _check_scalar(value: Any, info: inspect.Type, place: Place, key: str) -> None:  # noqa: ANN401

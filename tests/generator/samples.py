@@ -10,6 +10,7 @@ from aimodels_gen.sources.base import Card
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.url import Url
+from aimodels_gen.sources.url.files import UrlFile
 from aimodels_gen.tables import OneOrMore
 
 REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
@@ -91,7 +92,7 @@ def elsewhere() -> LockedModel:
     urls = PinnedSource(
         Url(
             {
-                path: OneOrMore((f"https://a.example/{n}", f"https://b.example/{n}"))
+                path: UrlFile(OneOrMore((f"https://a.example/{n}", f"https://b.example/{n}")))
                 for n, path in enumerate(HOSTILE)
             }
         ),

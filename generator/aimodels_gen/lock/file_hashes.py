@@ -57,6 +57,32 @@ def known_content(lock: Lock) -> Known:
     return known
 
 
+def pinned_sizes(lock: Lock) -> Mapping[str, int]:
+    """Return the sizes in bytes of the files that a lock pins, by their sha256 in hex."""
+    pins = (model.pin for model in lock.models.values())
+    files = (file for pin in pins if isinstance(pin, FilesPin) for file in pin.files.values())
+    return {sri_to_hex(file.hash): file.size for file in files}
+
+
+def check_sizes(model: Selected, pinned: Mapping[str, int]) -> Selected:
+    """Return a model, unless a file has the sha256 that is pinned for another size.
+
+    Raises:
+        SourceError: the file has changed, and what says its sha256 has not.
+    """
+    for one in model.sources:
+        for file in one.files:
+            before = pinned.get(file.sha256 or "", file.size)
+            if file.size not in {None, before}:
+                raise SourceError(
+                    f"{file.path!r} of {one.source.label} has {counted(file.size or 0, 'byte')} "
+                    f"now, and had {before} when it was locked with the same sha256",
+                    "it has changed, but its sha256 in the manifest or in a sums file has not: "
+                    "write the new one, or remove it and run `aimodels-gen lock`",
+                )
+    return model
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """A model, and its files that are to be downloaded, in their order."""

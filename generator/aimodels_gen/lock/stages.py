@@ -10,13 +10,19 @@ worker wait for another. A model that fails in one stage does not hold up the ot
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.failures import Failures, merged
 from aimodels_gen.lock.fallbacks import prove
-from aimodels_gen.lock.file_hashes import HashCompleter, known_content
+from aimodels_gen.lock.file_hashes import (
+    HashCompleter,
+    check_sizes,
+    known_content,
+    pinned_sizes,
+)
 from aimodels_gen.lock.options import DEFAULT_JOBS
 from aimodels_gen.lock.pinning import Pinning
 from aimodels_gen.lock.selection import Wanted, describe_files, list_sources, select_files
@@ -71,7 +77,8 @@ def lock_models(
             )
             listed = list_sources(wanted, clients, pool, failures, report)
             selected = select_files(listed, clients, pool, failures)
-            selected = describe_files(selected, clients, pool, failures)
+            described = describe_files(selected, clients, pool, failures)
+            selected = failures.of_each(described, partial(check_sizes, pinned=pinned_sizes(old)))
 
             unmoved = [model for model in selected if pinning.is_unmoved(model)]
             moved = [model for model in selected if not pinning.is_unmoved(model)]

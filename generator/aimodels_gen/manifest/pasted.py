@@ -15,6 +15,7 @@ from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.model import DefaultsTable, ModelTable
 from aimodels_gen.manifest.toml_lines import Changes
 from aimodels_gen.pasted import (
+    CHECKSUMS,
     EXCLUDE,
     INCLUDE,
     KINDS,
@@ -144,6 +145,7 @@ class _Model:
         """Take out the keys that a source has."""
         kinds = {**KINDS, **{kind: kind for kind in sources.names()}}
         loose: Table = {}
+        unneeded = UNNEEDED.keys() - (CHECKSUMS if _has_urls(self.table) else set())
         for key in [key for key in self.table if key not in _KEYS]:
             value, name = self.table[key], plain_key(key)
             is_files = name == "files" and isinstance(value, dict)
@@ -152,7 +154,7 @@ class _Model:
                     loose[key] = self.table.pop(key)
                 else:
                     self.table["source"] = {kinds[name]: self.table.pop(key)}
-            elif is_files or not (name in _OF_FILTERS or name in UNNEEDED):
+            elif is_files or not (name in _OF_FILTERS or name in unneeded):
                 loose[key] = self.table.pop(key)
         return loose
 
@@ -251,6 +253,15 @@ class _Model:
         self.table["integration"]["huggingface"] = given
 
 
+def _has_urls(table: Table) -> bool:
+    """Return whether a model has files at URLs, beside which a checksum may be."""
+    source = table.get("source", table)
+    if isinstance(source, dict):
+        return bool(source.keys() & {"url", "urls", "files"})
+    meant = sources.meant_by(source) if isinstance(source, str) else None
+    return source == "url" or (meant is not None and meant.kind == "url")
+
+
 def _by_keys(table: Table, kind: object) -> Table | None:
     """Return `{ KIND = … }` for keys whose table lacks its kind."""
     if isinstance(kind, str):
@@ -263,7 +274,10 @@ def _by_keys(table: Table, kind: object) -> Table | None:
         address = next((table[key] for key in table if plain_key(key) in {"url", "uri"}), None)
         meant = sources.meant_by(address) if isinstance(address, str) else None
         if meant and meant.kind != kind:
-            return {meant.kind: {**meant.table}} if len(table) == 1 else None
+            if len(table) == 1:
+                return {meant.kind: {**meant.table}}
+            only_url = meant.kind == "url" and keys <= {"url", "uri", *CHECKSUMS}
+            return {"url": table} if only_url else None
         named = bool(keys) and all("." in key for key in table)
         kind = "url" if named or ("files" in keys and "repo" not in keys) else kind
     return {kind: table}

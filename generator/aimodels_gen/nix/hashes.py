@@ -27,6 +27,21 @@ def nix_base32(data: bytes) -> str:
     return "".join(_NIX32[number >> (5 * i) & 31] for i in reversed(range(length)))
 
 
+def from_nix_base32(text: str) -> bytes:
+    """Return the bytes of a text in Nix's base-32.
+
+    Raises:
+        ValueError: it is not in base-32, or its unused bits are set.
+    """
+    number = 0
+    for character in text:
+        number = number << 5 | _NIX32.index(character)
+    try:
+        return number.to_bytes(len(text) * 5 // 8, "little")
+    except OverflowError:
+        raise ValueError(f"{text!r} is not in Nix's base-32") from None
+
+
 def nar_sri(path: Path) -> str:
     """Return the SRI sha256 of a path's Nix archive, as `nix hash path` prints it.
 

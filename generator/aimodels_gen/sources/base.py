@@ -115,11 +115,11 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self._form("content", "location", defaults=True)
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides the content; nulls are kept, and of several URLs only the first.
+        """Return what decides the content; nulls are kept.
 
         nix/sources/<kind>.nix has the same: it names the derivations of trees.
         """
-        return {"type": self.kind, **_first(self._form("content", defaults=True))}
+        return {"type": self.kind, **self._form("content", defaults=True)}
 
     def pin_inputs(self) -> dict[str, Any]:
         """Return everything in a manifest that makes a pin anew when it changes."""
@@ -187,16 +187,6 @@ def _fields(kind: type[Source]) -> tuple[tuple[str, str, object], ...]:
 
 def _extra(info: inspect.Type) -> dict[str, Any]:
     return (info.extra if isinstance(info, inspect.Metadata) else None) or {}
-
-
-def _first(form: dict[str, Any]) -> dict[str, Any]:
-    """Return a form with the first of several URLs: the others are mirrors of it."""
-    return {
-        key: {name: item[0] if isinstance(item, list) else item for name, item in value.items()}
-        if isinstance(value, dict)
-        else value
-        for key, value in form.items()
-    }
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import UPDATE, ContentError, FetchError
+from aimodels_fetcher.errors import ContentError, FetchError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.partial_file import PartialFile
 from aimodels_fetcher.range_download import RangeDownload
@@ -28,10 +28,6 @@ _BUFFER = 1 << 20
 # Whole downloads, before wrong content is taken for what the servers have.
 _CORRUPT_TRIES = 3
 _SAME_CORRUPT_TRIES = 2  # of the same bytes
-_CHANGED = (
-    f"compare with {{}}: if the file has changed upstream, {UPDATE}; otherwise a proxy on the way "
-    "alters it"
-)
 _CONTRADICTS = (
     "the checksum that the server publishes does not match the content that it sends: report it "
     "to the owner of {}, or use another address"
@@ -143,9 +139,12 @@ class Download:
         odd = None if wrong else attempt.published.difference(got, attempt.upstream_url[0])
         attempt.file.close()
         if wrong:
-            self._start_over(attempt, got, wrong, _CHANGED)
+            upstream, url = attempt.upstream_url
+            hint = upstream.source.advise_mismatch(self.remote.path, public(url), got.sha256)
+            self._start_over(attempt, got, wrong, hint)
         elif odd and not decided:
-            self._start_over(attempt, got, odd, _CONTRADICTS)
+            hint = _CONTRADICTS.format(public(attempt.upstream_url[1]))
+            self._start_over(attempt, got, odd, hint)
         else:
             if odd:
                 say(f"{attempt.name}: {odd}; what it sent is what was asked for")
@@ -161,7 +160,7 @@ class Download:
             attempt: What has been fetched.
             got: Its hashes.
             wrong: What is wrong with it.
-            hint: The next step, with a place for the URL.
+            hint: The next step.
 
         Raises:
             ContentError: That has been tried often enough.
@@ -185,12 +184,11 @@ class Download:
 
 
 def _content_error(attempt: RangeDownload, path: str, wrong: str, hint: str) -> ContentError:
-    _, url = attempt.upstream_url
     size = attempt.file.parts.size
     changed = ", with an ETag that changed on the way" if len(attempt.validators) > 1 else ""
     return ContentError(
         f"{attempt.name}: {wrong} ({bytes_text(size)} of {attempt.type}{changed})",
-        hint.format(public(url)),
+        hint,
         path=path,
         received=size,
         difference=wrong,

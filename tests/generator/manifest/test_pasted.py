@@ -15,6 +15,7 @@ from aimodels_gen.manifest.parse import parse
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.url import Url
+from aimodels_gen.sources.url.files import UrlFile
 from aimodels_gen.tables import OneOrMore
 
 if TYPE_CHECKING:
@@ -279,8 +280,55 @@ URLS: list[tuple[str, dict[str, str]]] = [
 @pytest.mark.parametrize(("line", "files"), URLS)
 def test_files(line: str, files: dict[str, str]) -> None:
     entry = only(f"{HEADER}{line}{WRONG}")
-    assert entry.source == Url({path: OneOrMore([url]) for path, url in files.items()})
+    assert entry.source == Url({path: UrlFile(OneOrMore([url])) for path, url in files.items()})
     assert entry.integration.model == "m"
+
+
+SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+SRI = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+WITH_SHA256 = [
+    f'source.url.files."x.gguf" = {{ url = "URL", hash = "{SRI}" }}{WRONG}',
+    f'source.url.files."x.gguf" = {{ url = "URL", sha = "{SHA256}" }}{WRONG}',
+    f'source.url.files."x.gguf" = {{ url = "URL", checksum = "sha256:{SHA256}" }}{WRONG}',
+    f'source.url.files."x.gguf" = {{ url = "URL", sha256 = "{SHA256}  x.gguf", size = 5 }}{WRONG}',
+    f'source.url.files."x.gguf" = {{ urls = ["URL"], integrity = "{SRI}" }}{WRONG}',
+    f'source.url.files = [{{ url = "URL", sha256 = "{SHA256}" }}]{WRONG}',
+    f'source.url.files = [{{ name = "x.gguf", href = "URL", sha256 = "{SHA256}" }}]{WRONG}',
+    f'source.url = {{ url = "URL", sha256 = "{SHA256}" }}{WRONG}',
+    f'source.url."x.gguf" = {{ url = "URL", sha256 = "{SHA256}" }}{WRONG}',
+    f'source.url.files."x.gguf" = "URL"{WRONG}\nsource.url.sha256 = "{SHA256}"{WRONG}',
+    f'source.url.files."x.gguf" = "URL"{WRONG}\nsource.url.hashes."x.gguf" = "{SRI}"{WRONG}',
+    f'source.url.files."x.gguf" = "URL"{WRONG}\nsha256 = "{SHA256}"{WRONG}',
+    f'url = "URL"{WRONG}\nsha256 = "{SHA256}"{WRONG}',
+    f'source = "URL"{WRONG}\nhash = "{SRI}"{WRONG}',
+    f'[models.m.source.url.files."x.gguf"]\nurl = "URL"\nhash = "{SRI}"{WRONG}',
+]
+
+
+@pytest.mark.parametrize("lines", WITH_SHA256)
+def test_files_with_a_sha256(lines: str) -> None:
+    url = "https://a.example/x.gguf"
+    integration = "integration.huggingface.enable = false\n"
+    entry = only(f"{HEADER}{integration}{lines.replace('URL', url)}")
+    assert entry.source == Url({"x.gguf": UrlFile(OneOrMore([url]), SHA256)})
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (f'md5 = "{SHA256[:32]}"', "not an md5"),
+        (f'sha256 = "{SHA256[:40]}"', "not a sha1"),
+        ('hash = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg=="', "not a sha512"),
+        (f'sha256 = "{SHA256[:-1]}"', "all 64 hexadecimal digits"),
+        ('sha256 = ""', "all 64 hexadecimal digits"),
+        ("sha256 = 1", "all 64 hexadecimal digits"),
+    ],
+)  # fmt: skip
+def test_other_checksums_are_left_out(pair: str, said: str) -> None:
+    url = "https://a.example/x.gguf"
+    text = f'{HEADER}source.url.files."x.gguf" = {{ url = "{url}", {pair} }}{WRONG}'
+    assert said in (refused(text.replace(WRONG, "")).hint or "")
+    assert only(text).source == Url({"x.gguf": UrlFile(OneOrMore([url]))})
 
 
 MODELS: list[tuple[str, dict[str, Any]]] = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from aimodels_fetcher.urls import has_query, holds_secret, is_file, public, server
 from aimodels_gen.sources.base import Source
+from aimodels_gen.sources.url.files import UrlFile
 from aimodels_gen.tables import OneOrMore, about
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
     """Named files, each at a URL.
 
     Attributes:
-        files: by path in the model, the URLs to try in order; each has at least one.
+        files: by path in the model, the URLs to try in order, and the sha256 if it is known.
         sums: URLs of files with lines of checksums, as sha256sum writes them.
         query: "public" where URLs may have a query, because nothing in it is secret.
     """
@@ -30,9 +31,10 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
     remembered: ClassVar[tuple[str, ...]] = ("etags",)
 
     files: Annotated[
-        Mapping[str, OneOrMore],
+        Mapping[str, UrlFile],
         about(
-            "For each path in the model its URL, or several to try in order.",
+            "For each path in the model its URL, or several to try in order; with its sha256: "
+            '{ url = "https://…", sha256 = "…" }.',
             add='files."model.gguf" = "https://…"',
         ),
     ]
@@ -49,14 +51,14 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
         if not self.files:
             place.fail(None, "has no files", 'add files."model.gguf" = "https://…"')
         self.check_addresses(place)
-        files = {path: _unique(urls) for path, urls in sorted(self.files.items())}
-        return Url(files, _unique(self.sums) if self.sums else None, self.query)
+        sums = OneOrMore(dict.fromkeys(self.sums)) if self.sums else None
+        return Url(dict(sorted(self.files.items())), sums, self.query)
 
     def check_addresses(self, place: Place) -> None:
         """Refuse URLs with what nobody else may read; see `Source.check_addresses`."""
         inner = place.child("files")
-        for path, urls in sorted(self.files.items()):
-            self._check(place, inner, path, urls)
+        for path, file in sorted(self.files.items()):
+            self._check(place, inner, path, file.urls)
         self._check(place, place, "sums", self.sums or ())
 
     def _check(self, place: Place, inner: Place, key: str, urls: Iterable[str]) -> None:
@@ -76,6 +78,19 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
                 reason = "has a query, which everybody could read in the lock and the store"
                 inner.fail(key, reason, hint + more)
 
+    def urls(self, path: str) -> OneOrMore:
+        """Return the URLs of a file, in the order in which they are tried."""
+        return self.files[path].urls
+
+    def sha256(self, path: str) -> str | None:
+        """Return the sha256 that the manifest sets for a file, None if it does not."""
+        return self.files[path].sha256
+
+    def to_nix(self) -> dict[str, Any]:
+        """Return the attributes in Nix, where the pin has the checksums."""
+        files = {path: file.urls.plain() for path, file in self.files.items()}
+        return {**super().to_nix(), "files": files}
+
     def to_lock(self) -> dict[str, Any]:
         """Return what the lock has: its list of sums files is always a list."""
         sums = {"sums": list(self.sums)} if self.sums else {}
@@ -83,27 +98,40 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
 
     def to_spec(self) -> dict[str, Any]:
         """Return the URLs for the fetcher, each file's as a list."""
-        return {"files": {path: list(urls) for path, urls in self.files.items()}}
+        return {"files": {path: list(file.urls) for path, file in self.files.items()}}
+
+    def identity(self) -> dict[str, Any]:
+        """Return the first URL of each file: the others are mirrors of it."""
+        return {
+            "type": self.kind,
+            "files": {path: file.urls[0] for path, file in self.files.items()},
+        }
 
     def pin_inputs(self) -> dict[str, Any]:
         """Return what decides the content, and what is compared with it, as lists."""
-        return {**self.identity(), "sums": list(self.sums or ())}
+        found = {path: file.sha256 for path, file in self.files.items() if file.sha256}
+        inputs = {**self.identity(), "sums": list(self.sums or ())}
+        return {**inputs, "sha256": found} if found else inputs
 
     def content_key(self, file: RemoteFile) -> str | None:
-        """Return the file's first URL and its ETag there."""
-        urls = self.files.get(file.path)
-        return f"{urls[0]} {file.etag}" if urls and file.etag else None
+        """Return the sha256 of the manifest; else the file's first URL and its ETag there.
+
+        What a wrong sha256 has pinned is not taken for what the server has at that ETag.
+        """
+        declared = self.files.get(file.path)
+        if declared is None:
+            return None
+        if declared.sha256 is not None:
+            return f"sha256 {declared.sha256}"
+        return f"{declared.urls[0]} {file.etag}" if file.etag else None
 
     @property
     def label(self) -> str:
         """Return the URL, or the servers of several."""
-        if len(self.files) == 1:
-            return public(next(iter(self.files.values()))[0])
-        return ", ".join(dict.fromkeys(server(urls[0]) for urls in self.files.values()))
-
-
-def _unique(urls: Iterable[str]) -> OneOrMore:
-    return OneOrMore(dict.fromkeys(urls))
+        firsts = [file.urls[0] for file in self.files.values()]
+        if len(firsts) == 1:
+            return public(firsts[0])
+        return ", ".join(dict.fromkeys(map(server, firsts)))
 
 
 SOURCE = Url

@@ -19,7 +19,7 @@ from aimodels_fetcher.urls import public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.url import sums
-from aimodels_gen.sources.url.facts import Facts, ask, compare
+from aimodels_gen.sources.url.facts import MANIFEST, SUMS, Facts, ask, compare
 from aimodels_gen.sources.url.failures import explain
 from aimodels_gen.sources.url.mirrors import Mirrors
 
@@ -56,30 +56,35 @@ class UrlClient(SourceClient["Url"]):
         """Return what is taken, with what the sums files say of it; see `SourceClient.list`."""
         known = [self._sums(source, url) for url in source.sums or ()]
         files = (
-            RemoteFile(path, sha256=sums.find(known, path, urls))
-            for path, urls in source.files.items()
+            RemoteFile(path, sha256=sums.find(known, path, file.urls) or file.sha256)
+            for path, file in source.files.items()
         )
         return Listing(source, filters.take(files))
 
     def describe(self, source: Url, file: RemoteFile) -> RemoteFile:
         """Return a file with what its servers say of it; see `SourceClient.describe`.
 
-        All its URLs are asked, of which one is enough, and have to agree.
+        All its URLs are asked, of which one is enough, and have to agree with each other, with the
+        sums file and with the manifest.
         """
-        urls = source.files[file.path]
+        urls, declared = source.urls(file.path), source.sha256(file.path)
+        said = [] if declared is None else [Facts(MANIFEST, sha256=declared)]
+        if file.sha256 != declared:
+            said.append(Facts(SUMS, sha256=file.sha256))
+        # What a server publishes is wanted even if the manifest knows it: it may contradict it.
+        unknown = replace(file, sha256=None) if file.sha256 == declared else file
         heads: list[Facts] = []
         failures: list[SourceError] = []
         for url in urls:
             try:
-                heads.append(ask(file, url, self._client, self._heads))
+                heads.append(ask(unknown, url, self._client, self._heads))
             except SourceError as error:  # noqa: PERF203 - there are few
                 failures.append(error)
         if not heads:
             raise failures[0]
         for failure in failures:
             self._warn(f"{failure.message}; {public(heads[0].url)} has answered instead")
-        in_sums = [Facts("", sha256=file.sha256)] if file.sha256 else []
-        facts = [*in_sums, *heads]
+        facts = [*said, *heads]
         for head in facts[1:]:
             compare(file.path, facts, head)
         return replace(
@@ -97,7 +102,9 @@ class UrlClient(SourceClient["Url"]):
         versions: Mapping[str, str],  # noqa: ARG002 - there are none
     ) -> tuple[Urls, ...]:
         """Return the first URLs of all files, then the second ones; see `SourceClient.sources`."""
-        return tuple(one for one in read(source.to_spec()) if isinstance(one, Urls))
+        declared = frozenset(path for path in source.files if source.sha256(path))
+        urls = (one for one in read(source.to_spec()) if isinstance(one, Urls))
+        return tuple(replace(one, declared=declared) for one in urls)
 
     def upstreams(self, source: Url, versions: Mapping[str, str]) -> Mirrors:
         """Return the same with connections; see `SourceClient.upstreams`."""
@@ -106,7 +113,8 @@ class UrlClient(SourceClient["Url"]):
 
     def explain(self, source: Url, file: RemoteFile, error: AimodelsError) -> SourceError:
         """Return in words why a file could not be read; see `SourceClient.explain`."""
-        return explain(error, source.files[file.path][-1], file)
+        declared = source.sha256(file.path) is not None
+        return explain(error, source.urls(file.path)[-1], file, declared=declared)
 
     def close(self) -> None:
         """Close the connections."""
@@ -124,7 +132,7 @@ class UrlClient(SourceClient["Url"]):
         except AimodelsError as error:
             raise explain(error, url) from error
         found = sums.read(body, url)
-        found.check_about(source.files)
+        found.check_about({path: file.urls for path, file in source.files.items()})
         return found
 
 

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 _MOST_EXPANSION = 16
 _MOST_MORE = 16 << 20  # bytes; or it may be wrong
 
+SUMS = "the sums file"
+MANIFEST = "the manifest"
+
 
 @dataclass(frozen=True)
 class Facts:
-    """What a server, or the sums file (an empty URL), says of a file.
+    """What a server says of a file, or what else there is about it.
 
     Attributes:
+        url: of the server; else SUMS or MANIFEST.
         etag: None for one that may stand for several contents.
         most: more bytes than it can have, where its size is not known.
     """
@@ -44,7 +48,7 @@ class Facts:
     @property
     def name(self) -> str:
         """Return what messages call the one who says it."""
-        return public(self.url) if self.url else "the sums file"
+        return self.url if self.url in {SUMS, MANIFEST} else public(self.url)
 
 
 def ask(file: RemoteFile, url: str, client: HttpClient, heads: HttpClient) -> Facts:
@@ -91,9 +95,15 @@ def compare(path: str, facts: Iterable[Facts], head: Facts) -> None:
             ours, theirs = (counted(one.size or 0, "byte") for one in (other, head))
         else:
             continue
+        hint = "name URLs of the same file"
+        if other.url == MANIFEST:
+            hint = (
+                f'if {head.name} is right, write `sha256 = "{head.sha256}"` for {path!r} in the '
+                "manifest; otherwise name the URL of another copy"
+            )
         raise SourceError(
             f"{path!r} is not the same everywhere: {other.name} has {ours}, {head.name} {theirs}",
-            "name URLs of the same file",
+            hint,
         )
 
 

@@ -26,18 +26,24 @@ _GITHUB_RAW = "https://raw.githubusercontent.com/"
 _GITHUB_MEDIA = "https://media.githubusercontent.com/media/"
 
 
-def explain(error: AimodelsError, url: str, file: RemoteFile | None = None) -> SourceError:
+def explain(
+    error: AimodelsError, url: str, file: RemoteFile | None = None, *, declared: bool = False
+) -> SourceError:
     """Return a `SourceError` that says what an error of the fetcher means.
 
     Args:
         error: what happened.
         url: what was asked for.
         file: what was known of it, where its content was read.
+        declared: whether its sha256 is that of the manifest.
     """
     if isinstance(error, SourceError):
         return error
     for one in causes(error):
         if isinstance(one, (ContentError, SizeError)):
+            if declared and isinstance(one, ContentError) and one.difference.startswith("expected"):
+                message = f"{public(url)} is not what the manifest expects: {one.difference}"
+                return SourceError(message, one.hint)
             return _wrong(one, url, file)
     found = fault(error)
     if found.kind == "unreachable":

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from aimodels_fetcher.urls import is_file, is_shown, public
-from aimodels_gen.pasted import Draft, Meant, plain_key, plain_text
+from aimodels_gen.pasted import CHECKSUMS, LOCKED, Draft, Meant, plain_key, plain_text
 from aimodels_gen.sources.s3 import pasted as bucket
+from aimodels_gen.sources.url.files import algorithm, read_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 MAIN = "files"
 _KIND = "url"
 _FILES = frozenset(["address", "file", "files", "href", "link", "mirrors", "uri", "url", "urls"])
+_URLS = frozenset(["address", "href", "link", "mirror", "mirrors", "uri", "url", "urls"])
+_NAMES = frozenset(["file", "file_name", "filename", "name", "out", "path"])
 _SUMS = frozenset(["checksums", "checksum_url", "sha256sums", "sums", "sums_url"])
 _COMMAND = re.compile(r"(?:\$ )?(?:aria2c|curl|wget)\s.*?(?P<url>https?://[^\s'\"]+)")
 # A page about a file.
@@ -37,29 +40,104 @@ def correct(table: Mapping[str, Any]) -> Meant:
     """Return what is most likely meant by a table."""
     draft = Draft()
     files: dict[str, Any] = {}
+    checksums: list[object] = []
     for key, value in table.items():
         name = plain_key(key)
-        if name == "files" and isinstance(value, dict):
-            files |= {path: _plain(url, draft) for path, url in value.items()}
-        elif name in _FILES and isinstance(value, (str, list)):
-            files |= _files(value, draft)
+        if found := _named(key, value, draft):
+            files |= found
         elif name in _SUMS and _is_url(value):
             draft.table["sums"] = value
-        elif _is_url(value) and "." in key:
-            files[key] = value
+        elif name in CHECKSUMS:
+            checksums.append(value)
         elif not draft.takes(key, value):
             draft.table[key] = value
+    for value in checksums:
+        _attach(files, value, draft)
     draft.table = {**({"files": files} if files else {}), **draft.table}
     return _in_bucket(files) or draft.meant(_KIND)
 
 
-def _plain(value: Any, draft: Draft) -> Any:  # noqa: ANN401 - of TOML
-    """Return the URL of a file with `{ url = …, sha256 = … }`."""
-    if not isinstance(value, dict) or not isinstance(value.get("url"), str):
+def _named(key: str, value: Any, draft: Draft) -> dict[str, Any]:  # noqa: ANN401 - of TOML
+    """Return the files that a key and its value name, none if it is another key."""
+    name = plain_key(key)
+    if name == "files" and isinstance(value, dict):
+        return {path: _file(item, draft) for path, item in value.items()}
+    if name in _FILES and _are_tables(value):
+        return _listed(value, draft)
+    if name in _FILES and isinstance(value, (str, list)):
+        return _files(value, draft)
+    is_file = "." in key and (_is_url(value) or isinstance(value, dict))
+    return {key: _file(value, draft)} if is_file else {}
+
+
+def _file(value: Any, draft: Draft) -> Any:  # noqa: ANN401 - of TOML
+    """Return `{ url = …, sha256 = … }` for a table with other keys; what is no table as it is."""
+    if not isinstance(value, dict):
         return value
-    for key in value:
-        draft.takes(key, value[key])
-    return value["url"]
+    urls: list[Any] = []
+    checksum = None
+    for key, item in value.items():
+        name = plain_key(key)
+        if name in _URLS:
+            urls += item if isinstance(item, list) else [item]
+        elif name in CHECKSUMS:
+            checksum = _checksum(item, draft) or checksum
+        elif name == "size":
+            draft.notes.append(LOCKED.replace("checksums", "sizes, checksums"))
+        else:
+            draft.takes(key, item)
+    if not urls:
+        return value
+    url = urls[0] if len(urls) == 1 else urls
+    return {"url": url, "sha256": checksum} if checksum else url
+
+
+def _listed(tables: list[dict[str, Any]], draft: Draft) -> dict[str, Any]:
+    """Return files that are listed with their names inside, or with those of their URLs."""
+    found: dict[str, Any] = {}
+    for table in tables:
+        named = {plain_key(key): key for key in table}
+        key = next((named[name] for name in named if name in _NAMES), None)
+        file = _file({one: item for one, item in table.items() if one != key}, draft)
+        urls = file["url"] if isinstance(file, dict) else file
+        path = table[key] if key else next(iter(_files(urls, draft)), None)
+        if not isinstance(path, str) or (isinstance(file, dict) and "url" not in file):
+            return {}
+        found[path] = file
+    return found
+
+
+def _attach(files: dict[str, Any], value: object, draft: Draft) -> None:
+    """Add a checksum that is beside the only file, or checksums by path, to the files."""
+    if isinstance(value, dict):
+        given = {path: item for path, item in value.items() if path in files}
+    else:
+        given = dict.fromkeys(files, value) if len(files) == 1 else {}
+    if not given:
+        draft.notes.append(LOCKED)
+    for path, item in given.items():
+        file = files[path]
+        checksum = _checksum(item, draft)
+        if checksum and not isinstance(file, dict):
+            files[path] = {"url": file, "sha256": checksum}
+
+
+def _checksum(value: object, draft: Draft) -> str | None:
+    """Return a sha256 as it may stand in a manifest; None, with a note, for other checksums."""
+    words = value.split() if isinstance(value, str) else []
+    word = words[0] if words else ""  # sha256sum writes the name after it
+    try:
+        read_sha256(word)
+    except ValueError:
+        other = algorithm(word)
+        kind = f", not {other}" if other else ""
+        draft.notes.append(f"if you know its sha256, write all 64 hexadecimal digits{kind}")
+        return None
+    return word
+
+
+def _are_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
 def _in_bucket(files: Mapping[str, Any]) -> Meant | None:

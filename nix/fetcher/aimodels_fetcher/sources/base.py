@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from aimodels_fetcher.errors import UPDATE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -117,3 +119,16 @@ class Source(ABC):
     def advise(self, error: FetchError) -> FetchError:
         """Return a failure that has lasted, with a better next step where this source knows one."""
         return error
+
+    def advise_mismatch(self, path: str, url: str, sha256: str) -> str:  # noqa: ARG002 (for others)
+        """Return the next step for a file whose content is not what was pinned.
+
+        Args:
+            path: Of the file in the model.
+            url: Where it is, without secrets.
+            sha256: Hex digest of what the server sends.
+        """
+        return (
+            f"compare with {url}: if the file has changed upstream, {UPDATE}; otherwise a proxy on "
+            "the way alters it"
+        )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.errors import FetchError
+from aimodels_fetcher.errors import UPDATE, FetchError
 from aimodels_fetcher.json_types import mapping, record, texts
 from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.urls import server
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from aimodels_fetcher.errors import StatusError
     from aimodels_fetcher.http_client import HttpClient
@@ -36,9 +36,11 @@ class Url(Source):
 
     Args:
         urls: Path -> URL.
+        declared: Paths of files whose sha256 the manifest sets; None in builds, which do not know.
     """
 
     urls: Mapping[str, str]
+    declared: Collection[str] | None = field(default=None, kw_only=True)
 
     @property
     def label(self) -> str:
@@ -75,3 +77,18 @@ class Url(Source):
                 "`aimodels-gen lock`"
             )
         return FetchError(str(error), hint)
+
+    def advise_mismatch(self, path: str, url: str, sha256: str) -> str:
+        """Name the line of the manifest, where it may be what is wrong."""
+        write = f'write `sha256 = "{sha256}"` for it in models.toml, and run `aimodels-gen lock`'
+        if self.declared is None:
+            return (
+                f"compare with {url}: if the file has changed upstream, {UPDATE}, or, if "
+                f"models.toml sets its sha256, {write}; otherwise a proxy on the way alters it"
+            )
+        if path not in self.declared:
+            return super().advise_mismatch(path, url, sha256)
+        return (
+            f"the sha256 in models.toml is wrong, or the file has changed: compare with {url}; if "
+            f"it is the right file, {write}"
+        )

@@ -17,6 +17,8 @@ from support.recording_proxy import RecordingProxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support.nix import NixEnv
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +34,10 @@ def recording_proxy() -> Iterator[RecordingProxy]:
         mirror(folder / "www", files)
         with Nginx(folder / "www", folder) as nginx, RecordingProxy(nginx.url) as recording_proxy:
             yield recording_proxy
+
+
+@pytest.fixture
+def nix_store(host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> NixEnv:
+    for variable, value in host_nix.variables().items():
+        monkeypatch.setenv(variable, value)
+    return host_nix

@@ -13,6 +13,7 @@ from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.model import Lock, PinnedSource
 from aimodels_gen.manifest.parse import parse as parse_manifest
 from aimodels_gen.sources.url import Url
+from aimodels_gen.sources.url.files import UrlFile
 from aimodels_gen.tables import OneOrMore
 from generator import samples
 from generator.sources.buckets import INTEGRATION
@@ -121,7 +122,7 @@ def test_checksums_and_fallbacks_are_asked_the_same() -> None:
 @pytest.fixture
 def before_the_rule(project: Project) -> Project:
     """A lock of a time when a query was nothing to be asked about."""
-    source = Url({"a": OneOrMore([QUERY])})
+    source = Url({"a": UrlFile(OneOrMore([QUERY]))})
     model = replace(samples.plain(), name="m", source=PinnedSource(source))
     entry = parse(f'{{ "a" = "{QUERY}" }}', PUBLIC)
     model = replace(model, digest=entry.digest(), integration=entry.integration)

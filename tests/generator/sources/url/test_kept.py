@@ -28,13 +28,6 @@ def server() -> Iterator[RecordingProxy]:
             yield proxy
 
 
-@pytest.fixture
-def nix_store(host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> NixEnv:
-    for variable, value in host_nix.variables().items():
-        monkeypatch.setenv(variable, value)
-    return host_nix
-
-
 def test_it_is_fetched_once(project: Project, server: RecordingProxy, nix_store: NixEnv) -> None:
     assert lock(project, f"{server.url}/model.gguf").status == 0
     read = sum(request.sent_bytes for request in server.log)
