@@ -34,7 +34,7 @@ class KeptContent(Keeper):
 
     def target(self, file: RemoteFile) -> FileTarget | None:
         """Return where to write a file, None if it is only to be hashed."""
-        size = file.size or 0
+        size = (file.most if file.size is None else file.size) or 0
         if size < _LEAST or _COPIES * size > self._free:
             return None
         self._free -= _COPIES * size
@@ -47,9 +47,10 @@ class KeptContent(Keeper):
         """Add a file to the store. If that is not possible, a build downloads it."""
         if not isinstance(target, FileTarget) or file.sha256 is None:
             return
-        with self._lock:
-            try:
-                store.add("flat", [(target.path, hex_to_sri(file.sha256))])
-            except StoreError:
-                self._free = 0
+        if (file.size or 0) >= _LEAST:
+            with self._lock:
+                try:
+                    store.add("flat", [(target.path, hex_to_sri(file.sha256))])
+                except StoreError:
+                    self._free = 0
         target.path.unlink()
