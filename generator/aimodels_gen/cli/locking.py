@@ -14,6 +14,7 @@ from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import summary
+from aimodels_gen.lock.failures import named
 from aimodels_gen.lock.layouts import advice
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.nix_arguments import render
@@ -155,9 +156,14 @@ def _tell_left_out(resolved: Resolved, old: Lock, manifest: str, console: Consol
     if resolved.skipped:
         names = ", ".join(resolved.skipped)
         console.note(f"new or changed in {manifest}, and not locked by this run: {names}")
-    for name in resolved.failed:
-        kept = "keeps its pin" if name in old.models else "has no pin yet and is left out"
-        console.warn(f"{name} failed: it {kept}")
+    kept = [name for name in resolved.failed if name in old.models]
+    new = [name for name in resolved.failed if name not in old.models]
+    if kept:
+        result = "it keeps its pin" if len(kept) == 1 else "they keep their pins"
+        console.warn(f"{named(kept)} failed: {result}")
+    if new:
+        are = "it has no pin yet and is" if len(new) == 1 else "they have no pins yet and are"
+        console.warn(f"{named(new)} failed: {are} left out")
 
 
 def _tell(

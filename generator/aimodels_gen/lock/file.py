@@ -142,6 +142,9 @@ def existing(path: Path, manifest: Path) -> Lock:
         OSError: it cannot be read.
     """
     lock = read(path)
+    if lock is None and not manifest.exists():
+        hint = "run `aimodels-gen init` to write a manifest, or name the one that is there"
+        raise LockError(f"there is no {path}, and no {manifest}", hint)
     if lock is None:
         command = f"aimodels-gen lock {shlex.quote(str(manifest))}"
         raise LockError(f"there is no {path}", f"run `{command}` first")

@@ -121,6 +121,10 @@ def test_a_manifest_that_is_not_there(project: Project) -> None:
         "error: there is no models.toml in this directory or above it\n"
         "hint: run `aimodels-gen init` to write one, or name the manifest: -m FILE\n"
     )
+    said = project.fails("prefetch", "-m", "models.toml")
+    assert (
+        "error: there is no models.lock, and no models.toml\nhint: run `aimodels-gen init`" in said
+    )
     project.write("")
     assert "there is no models.lock" in project.fails("render")
 

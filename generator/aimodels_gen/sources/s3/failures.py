@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from shlex import join
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
-from aimodels_fetcher.sources.s3.failures import explained
+from aimodels_fetcher.sources.s3.failures import OF_THE_KEYS, explained
 from aimodels_gen.errors import THIS_COMMAND, SourceError
 from aimodels_gen.net.faults import causes, fault
 from aimodels_gen.pasted import exactly
@@ -65,7 +66,7 @@ def explain(error: AimodelsError, asked: Asked) -> SourceError:
             bucket, region = asked.source.bucket, asked.source.region
             server = asked.source.endpoint
             said = explained(one, bucket, region, server, asked.what, anonymous=asked.anonymous)
-            return SourceError(said.message, said.hint)
+            return SourceError(said.message, said.hint, common=_common(one, asked.source))
     found = fault(error)
     if found.kind in _WHAT:
         message = f"{_WHAT[found.kind].format(asked.what)}: {found.reason}"
@@ -74,6 +75,16 @@ def explain(error: AimodelsError, asked: Asked) -> SourceError:
         hint = found.hint or _HINTS.get(found.kind, error.hint)
         return SourceError(message, hint, common=common)
     return SourceError(f"{asked.what}: {error.message}", error.hint)
+
+
+def _common(error: StatusError, source: S3) -> str | None:
+    """Return the message for several models whose buckets are refused for one cause."""
+    status = f"HTTP {error.status}" + (f" ({error.code})" if error.code else "")
+    if error.code in OF_THE_KEYS - {"AccessDenied"}:
+        return f"{source.endpoint or 'Amazon S3'} refused your credentials: {status}"
+    if error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return f"access to s3://{source.bucket} is refused: {status}"
+    return None
 
 
 def replaced(source: S3, path: str) -> SourceError:

@@ -19,12 +19,12 @@ from aimodels_fetcher.urls import public
 from aimodels_gen.errors import SourceError
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.url import sums
-from aimodels_gen.sources.url.facts import MANIFEST, SUMS, Facts, ask, compare
+from aimodels_gen.sources.url.facts import MANIFEST, SUMS, Answer, Facts, ask, ask_more, compare
 from aimodels_gen.sources.url.failures import explain
 from aimodels_gen.sources.url.mirrors import Mirrors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aimodels_fetcher.filters import Filters
     from aimodels_gen.sources.base import Warn
@@ -51,6 +51,7 @@ class UrlClient(SourceClient["Url"]):
         self._heads = HttpClient("", connections=_CONNECTIONS, headers=_HEADERS)
         self._heads.tries, self._heads.patience = 1, 0
         self._warn = warn
+        self._answers: dict[str, Answer] = {}
 
     def list(self, source: Url, filters: Filters) -> Listing:
         """Return what is taken, with what the sums files say of it; see `SourceClient.list`."""
@@ -67,32 +68,50 @@ class UrlClient(SourceClient["Url"]):
         All its URLs are asked, of which one is enough, and have to agree with each other, with the
         sums file and with the manifest.
         """
-        urls, declared = source.urls(file.path), source.sha256(file.path)
-        said = [] if declared is None else [Facts(MANIFEST, sha256=declared)]
-        if file.sha256 != declared:
-            said.append(Facts(SUMS, sha256=file.sha256))
-        # What a server publishes is wanted even if the manifest knows it: it may contradict it.
-        unknown = replace(file, sha256=None) if file.sha256 == declared else file
-        heads: list[Facts] = []
+        answers: list[Answer] = []
         failures: list[SourceError] = []
-        for url in urls:
+        for url in source.urls(file.path):
             try:
-                heads.append(ask(unknown, url, self._client, self._heads))
+                answers.append(ask(file.path, url, self._client))
             except SourceError as error:  # noqa: PERF203 - there are few
                 failures.append(error)
-        if not heads:
+        if not answers:
             raise failures[0]
+        first = answers[0].facts.url
         for failure in failures:
-            self._warn(f"{failure.message}; {public(heads[0].url)} has answered instead")
+            self._warn(f"{failure.message}; {public(first)} has answered instead")
+        self._answers.update((answer.facts.url, answer) for answer in answers)
+        if source.sha256(file.path) is not None:
+            # It is not asked about again, and a server may contradict it.
+            return self._agreed(source, file, [ask_more(one, self._heads) for one in answers])
+        return self._agreed(source, file, [answer.facts for answer in answers])
+
+    def details(self, source: Url, file: RemoteFile) -> RemoteFile:
+        """Return a file with what HEAD adds; see `SourceClient.details`."""
+        urls = source.urls(file.path)
+        answers = [self._answers[url] for url in urls if url in self._answers]
+        return self._agreed(source, file, [ask_more(one, self._heads) for one in answers])
+
+    @staticmethod
+    def _agreed(source: Url, file: RemoteFile, heads: Sequence[Facts]) -> RemoteFile:
+        """Return a file with what is said of it.
+
+        Raises:
+            SourceError: something contradicts it.
+        """
+        declared = source.sha256(file.path)
+        said = [] if declared is None else [Facts(MANIFEST, sha256=declared)]
+        if file.sha256 not in {declared, *(head.sha256 for head in heads)}:
+            said.append(Facts(SUMS, sha256=file.sha256))
         facts = [*said, *heads]
         for head in facts[1:]:
             compare(file.path, facts, head)
         return replace(
             file,
             size=next((head.size for head in heads if head.size is not None), None),
-            sha256=next((head.sha256 for head in facts if head.sha256), None),
+            sha256=next((one.sha256 for one in facts if one.sha256), file.sha256),
             # Of the first URL only: others may call it otherwise.
-            etag=heads[0].etag if heads[0].url == urls[0] else None,
+            etag=heads[0].etag if heads[0].url == source.urls(file.path)[0] else None,
             most=max((head.most for head in heads if head.most), default=None),
         )
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from aimodels_fetcher.http_client import Head, HttpClient
-    from aimodels_fetcher.sources.base import RemoteFile
 
 # Of a body without a length whose HEAD has one: it may be that of the compressed content.
 _MOST_EXPANSION = 16
@@ -51,14 +50,21 @@ class Facts:
         return self.url if self.url in {SUMS, MANIFEST} else public(self.url)
 
 
-def ask(file: RemoteFile, url: str, client: HttpClient, heads: HttpClient) -> Facts:
-    """Return what a server says of a file where it sends its first bytes; for the rest see HEAD.
+@dataclass(frozen=True)
+class Answer:
+    """What a server says of a file where it sends its first bytes, and how it says it."""
+
+    facts: Facts
+    peek: Peek
+
+
+def ask(path: str, url: str, client: HttpClient) -> Answer:
+    """Return what a server says of a file where it sends its first bytes.
 
     Args:
-        file: what is known of it.
+        path: of the file in the model.
         url: where it is.
         client: asks for the first bytes.
-        heads: asks with HEAD, once.
 
     Raises:
         SourceError: the server has no such file, or something else in its place.
@@ -67,19 +73,24 @@ def ask(file: RemoteFile, url: str, client: HttpClient, heads: HttpClient) -> Fa
         found = peek(client, url)
     except AimodelsError as error:
         raise explain(error, url) from error
-    check_content(file.path, url, found)
+    check_content(path, url, found)
     # Weak ones stand for several contents; a date, for one in a second.
     etag = found.headers.get("ETag") or found.headers.get("Last-Modified")
     if etag is not None and etag.startswith("W/"):
         etag = None
-    facts = Facts(url, found.size, etag, agreed_sha256(found.checksums))
-    if None not in {facts.size, facts.sha256 or file.sha256}:
+    return Answer(Facts(url, found.size, etag, agreed_sha256(found.checksums)), found)
+
+
+def ask_more(answer: Answer, heads: HttpClient) -> Facts:
+    """Return what a server says of a file with what HEAD adds, which is asked once."""
+    facts = answer.facts
+    if None not in {facts.size, facts.sha256}:
         return facts
     try:
-        head = heads.head(url)
+        head = heads.head(facts.url)
     except AimodelsError:
         return facts
-    return _with_head(facts, found, head) if head.status == HTTPStatus.OK else facts
+    return _with_head(facts, answer.peek, head) if head.status == HTTPStatus.OK else facts
 
 
 def compare(path: str, facts: Iterable[Facts], head: Facts) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from aimodels_fetcher.errors import ContentError, SizeError
-from aimodels_fetcher.urls import public
+from aimodels_fetcher.urls import public, server
 from aimodels_fetcher.verification import MIXED
 from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import THIS_COMMAND, SourceError
@@ -50,6 +50,7 @@ def explain(
         return SourceError(
             f"cannot reach {public(url)}: {found.reason}",
             found.hint or "check the address, the network and the proxy settings, then try again",
+            common=f"cannot reach {server(url)}: {found.reason}",
         )
     if found.status:
         return _status(found.status, url)
@@ -94,15 +95,18 @@ def basename(url: str) -> str:
 
 
 def _status(status: int, url: str) -> SourceError:
+    common = None
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         what, hint = "is not there", "find its new address, and write that into models.toml"
     elif status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         what, hint = "is refused", "it may require a login: use an address that does not"
+        common = f"{server(url)} refuses these files (HTTP {status})"
     elif status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         what, hint = "is not available at the moment", "try again later"
+        common = f"{server(url)} {what} (HTTP {status})"
     else:
         what, hint = "is refused", _CHECK
-    return SourceError(f"{public(url)} {what} (HTTP {status})", hint)
+    return SourceError(f"{public(url)} {what} (HTTP {status})", hint, common=common)
 
 
 def _wrong(error: ContentError | SizeError, url: str, file: RemoteFile | None) -> SourceError:

@@ -66,6 +66,15 @@ def test_what_tells_that_a_file_is_the_same(
     assert len(reads(recording_proxy)) == again
 
 
+def test_an_update_of_what_is_the_same_is_one_request(
+    recording_proxy: RecordingProxy, project: Project
+) -> None:
+    lock(project, f"{recording_proxy.url}/model.gguf")
+    recording_proxy.clear()
+    assert "= 1 unchanged" in lock(project, f"{recording_proxy.url}/model.gguf", args=("-U",)).err
+    assert [request.is_peek for request in recording_proxy.log] == [True]
+
+
 @pytest.mark.parametrize("validator", ['"strong"', "Wed, 25 Nov 2026 23:00:00 GMT", None])
 def test_what_is_read_in_two_goes(
     recording_proxy: RecordingProxy, project: Project, validator: str | None

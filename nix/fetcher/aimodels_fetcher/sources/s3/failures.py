@@ -24,7 +24,7 @@ _WRONG_REGION = {
     "PermanentRedirect",
     "",
 }
-_OF_THE_KEYS = {
+OF_THE_KEYS = {
     "AccessDenied",
     "ExpiredToken",
     "InvalidAccessKeyId",
@@ -32,6 +32,8 @@ _OF_THE_KEYS = {
     "SignatureDoesNotMatch",
     "TokenRefreshRequired",
 }
+"""Codes of answers for which the credentials are to blame."""
+
 _NO_BUCKET = {"", "MethodNotAllowed", "NoSuchBucket", "NoSuchKey"}
 _LOG_IN = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; without credentials only "
@@ -126,7 +128,7 @@ def explained(  # noqa: PLR0913 (all but the first three have defaults)
         )
     if anonymous and error.code in {"AccessDenied", ""} and error.status in _REFUSED:
         hint = _LOG_IN
-    elif error.code in _OF_THE_KEYS:
+    elif error.code in OF_THE_KEYS:
         hint = f"{hint}; {where()}"
     elif error.code == "NoSuchBucket" and endpoint is None:
         hint = f"{hint}; {_ELSEWHERE}"
