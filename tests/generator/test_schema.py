@@ -14,6 +14,7 @@ from aimodels_gen.lock import file as lock_file
 from docs.session import DOCUMENTS, blocks
 from generator import samples
 from generator.manifest.test_manifest import BAD, MODEL
+from generator.sources.url.helpers import FORMS
 from support.environment import CHECKOUT, ORIGINAL
 
 if TYPE_CHECKING:
@@ -93,11 +94,21 @@ def test_wrong_shapes_are_refused(project: Project, line: str) -> None:
         '{ huggingface = { repo = "a/b", endpoint = [] } }',
         '{ huggingface = { repo = "a/b" }, s3 = { bucket = "b-1" } }',
         '{ url = { files = { "a" = 1 } } }',
+        '{ url = { files = { "a" = { sha256 = "" } } } }',
+        '{ url = { files = { "a" = { url = "https://a.example/x", sha256 = "0" } } } }',
+        '{ url = { files = { "a" = { url = "https://a.example/x", hash = "0" } } } }',
         '{ s4 = { bucket = "b-1" } }',
     ],
 )
 def test_wrong_sources_are_refused(project: Project, source: str) -> None:
     assert not validator(project, "manifest").is_valid(toml(f"[models.m]\nsource = {source}\n"))
+
+
+@pytest.mark.parametrize("sha256", FORMS)
+def test_every_form_of_a_sha256_is_valid(project: Project, sha256: str) -> None:
+    file = f'{{ url = ["https://a.example/x"], sha256 = "{sha256}" }}'
+    text = f'[models.m]\nsource.url.files."x" = {file}\n'
+    assert validator(project, "manifest").is_valid(toml(text))
 
 
 def test_nothing_that_we_take_is_refused(project: Project) -> None:

@@ -49,7 +49,7 @@ def compare_sizes(
     for file, other in zip(files, others, strict=True):
         if None not in {file.size, other.size} and file.size != other.size:
             ours, theirs = (counted(one.size or 0, "byte") for one in (file, other))
-            raise _difference(file, ours, source, theirs, fallback.label)
+            raise _difference(file, ours, source, theirs, fallback)
 
 
 def prove(
@@ -63,14 +63,16 @@ def prove(
     for file, other in zip(files, others, strict=True):
         if file.sha256 != other.sha256:
             ours, theirs = (hex_to_sri(one.sha256 or "") for one in (file, other))
-            raise _difference(file, ours, source, theirs, fallback.label)
+            raise _difference(file, ours, source, theirs, fallback)
 
 
 def _difference(
-    file: RemoteFile, ours: str, source: Source, theirs: str, fallback: str
+    file: RemoteFile, ours: str, source: Source, theirs: str, fallback: Source
 ) -> SourceError:
+    declared = source.sha256(file.path) or fallback.sha256(file.path)
+    correct = "correct the sha256 of the file in the manifest, " if declared else ""
     return SourceError(
         f"{file.path!r} is not the same everywhere: {source.label} has {ours}, the fallback "
-        f"{fallback} {theirs}",
-        f"bring {fallback} up to date, or remove it from the fallbacks",
+        f"{fallback.label} {theirs}",
+        f"{correct}bring {fallback.label} up to date, or remove it from the fallbacks",
     )

@@ -136,6 +136,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         return file.git_blob_id
 
+    def sha256(self, path: str) -> str | None:  # noqa: ARG002 - for others
+        """Return the sha256 in hex that the manifest sets for a file, None if it does not."""
+        return None
+
     @property
     def cache_parts(self) -> tuple[str | None, str | None, str]:
         """Return org, name and type of its repository, as the cache calls it; None for none."""

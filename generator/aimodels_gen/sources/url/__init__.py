@@ -83,8 +83,9 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
         return self.files[path].urls
 
     def sha256(self, path: str) -> str | None:
-        """Return the sha256 that the manifest sets for a file, None if it does not."""
-        return self.files[path].sha256
+        """Return the sha256 that the manifest sets for a file; see `Source.sha256`."""
+        file = self.files.get(path)
+        return file.sha256 if file else None
 
     def to_nix(self) -> dict[str, Any]:
         """Return the attributes in Nix, where the pin has the checksums."""

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from aimodels_gen.tables import Place
 
-_HEX = re.compile(r"[0-9a-fA-F]{64}")
-_NIX32 = re.compile(r"[0-9abcdfghijklmnpqrsvwxyz]{52}")
-_BASE64 = re.compile(r"[0-9A-Za-z+/]{43}=")
-_SCHEMA = (
-    "^(sha256:)?([0-9a-fA-F]{64}|[0-9abcdfghijklmnpqrsvwxyz]{52})$|^sha256-[0-9A-Za-z+/]{43}=$"
+_HEX, _NIX32, _BASE64 = (
+    "[0-9a-fA-F]{64}",
+    "[0-9abcdfghijklmnpqrsvwxyz]{52}",
+    "[0-9A-Za-z+/]{43}=",
 )
+_SCHEMA = f"^((sha256:)?({_HEX}|{_NIX32}|{_BASE64})|sha256-{_BASE64})$"
 _OTHERS = {32: "an md5", 40: "a sha1", 96: "a sha384", 128: "a sha512"}  # by their digits
 _WHERE = "or remove the key: `aimodels-gen lock` computes the sha256"
 
@@ -81,10 +81,9 @@ class UrlFile(Variant):
         if "url" not in value:
             inner.fail(None, "has no url", place.repair or 'add url = "https://…"')
         check(value, _Table, place, key)
-        if value.get("sha256") is not None:
-            reason = _mistake(value["sha256"])
-            if reason:
-                inner.fail("sha256", *reason)
+        if value.get("sha256") is not None and (reason := _mistake(value["sha256"])):
+            message, hint = reason
+            inner.fail("sha256", message, place.repair or hint)
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -117,14 +116,12 @@ def read_sha256(text: str) -> str:
     Raises:
         ValueError: it is something else.
     """
-    plain = text.strip().removeprefix("sha256:")
-    if _HEX.fullmatch(plain):
+    plain = text.removeprefix("sha256:")
+    if re.fullmatch(_HEX, plain):
         return plain.lower()
-    if _NIX32.fullmatch(plain):
+    if re.fullmatch(_NIX32, plain):
         return from_nix_base32(plain).hex()
-    if _BASE64.fullmatch(plain):
-        plain = f"sha256-{plain}"
-    return sri_to_hex(plain)
+    return sri_to_hex(f"sha256-{plain}" if re.fullmatch(_BASE64, plain) else text)
 
 
 def _mistake(text: str) -> tuple[str, str] | None:

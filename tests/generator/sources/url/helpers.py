@@ -7,6 +7,7 @@ import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from aimodels_gen.nix.hashes import nix_base32
 from generator.sources.buckets import INTEGRATION
 from support.loopback import LoopbackServer, Response
 
@@ -21,6 +22,16 @@ CONTENT = b"content of the model"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 CODED = base64.b64encode(bytes.fromhex(SHA256)).decode()
 ZEROS = "0" * 64
+FORMS = [
+    SHA256,
+    SHA256.upper(),
+    f"sha256:{SHA256}",
+    f"sha256-{CODED}",
+    CODED,
+    nix_base32(bytes.fromhex(SHA256)),
+    f"sha256:{nix_base32(bytes.fromhex(SHA256))}",
+]
+"""How a manifest may spell the sha256 of the content."""
 
 
 def lock(project: Project, *urls: str, more: str = "", args: tuple[str, ...] = ()) -> Any:
