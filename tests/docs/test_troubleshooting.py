@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import re
 import subprocess
 import sys
 import time
@@ -312,6 +313,16 @@ def test_a_file_has_changed_upstream(session: Session, symptom: Symptom) -> None
         type_all(session, _LOCK)
         assert session.attempt("nix", "build", ".#llama").returncode != 0, "as the page says"
         type_all(session, symptom.typed(), "nix build .#llama")
+        # What the manifest says of it does not change by an update: the log has the line.
+        wrong = f'{{ url = "{server.url}/model.gguf", sha256 = "{"0" * 64}" }}'
+        manifest = f'[models.llama]\nsource.url.files."model.gguf" = {wrong}\n{names}\n'
+        (session.directory / "models.toml").write_text(manifest)
+        type_all(session, _LOCK)
+        refused = session.attempt("nix", "build", "-L", ".#llama").stderr
+        (line,) = set(re.findall(r'`(sha256 = "[0-9a-f]{64}")`', refused))
+        right = manifest.replace(f'sha256 = "{"0" * 64}"', line)
+        (session.directory / "models.toml").write_text(right)
+        type_all(session, _LOCK, "nix build .#llama")
 
 
 def test_the_flake_does_not_provide_the_attribute(session: Session, symptom: Symptom) -> None:
