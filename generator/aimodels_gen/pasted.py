@@ -7,6 +7,7 @@ module `pasted` says there what it can read.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from glob import escape
 from typing import TYPE_CHECKING, Any
@@ -186,7 +187,8 @@ def plain_key(key: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Return a text without the white space, quotes and brackets around it."""
+    """Return a text without what cannot be seen, and the punctuation and quotes around it."""
+    text = "".join(char for char in text if unicodedata.category(char) != "Cf")
     text = text.strip().rstrip(",;").rstrip()
     while len(text) > 1 and text[0] + text[-1] in _PAIRS:
         text = text[1:-1].strip()

@@ -296,7 +296,9 @@ def _expect(value: object, kinds: tuple[type, ...], place: Place, key: str | Non
     # bool is an int to Python, and never what a reader means by a number.
     if type(value) not in kinds:
         found = _kind(value)
-        place.fail(key, f"is {found}", f"write {' or '.join(_NAMES[kind] for kind in kinds)}")
+        quotes = ", in quotes" if kinds == (str,) and not isinstance(value, (dict, list)) else ""
+        hint = f"write {' or '.join(_NAMES[kind] for kind in kinds)}{quotes}"
+        place.fail(key, f"is {found}", hint)
 
 
 def _allows_none(info: inspect.Type) -> bool:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 _KEYS = frozenset(ModelTable.__struct_fields__)
 _ROOT = frozenset(ManifestTable.__struct_fields__)
 _MODELS = "models"
-_OF_A_MODEL = _KEYS | {"bucket", "model", "repo", "repo_id", "url"}
+_NAMES = frozenset(("bucket", "repo", "repo_id", "url"))
+OF_A_MODEL = frozenset(("fallbacks", "huggingface", "source", *_NAMES))
+"""Keys that stand in a model and nowhere else."""
+_OF_A_MODEL = _KEYS | _NAMES | {"model"}
 
 
 def found_in(data: Mapping[str, Any]) -> list[tuple[Path, str]]:
@@ -68,7 +71,13 @@ def lines_for(
             within = len(header) if header == (_MODELS,) else 0
             where = " above all [headers]" if header not in {(), (_MODELS,)} else ""
             lines[f"`{dotted(new[within:])} = {item}`{where}"] = None
-        if not any(name in line for line in lines):  # in an inline table
+        if any(dotted((name,)) in line for line in lines):
+            continue
+        holder = written.holder_of(path)
+        item = f"{dotted(whole[1:])} = {value(_at(data, path)) if shown else '…'}"
+        if holder == (_MODELS,):
+            lines[f"`{item}` in the inline table of {_MODELS}"] = None
+        else:
             lines[f"`[{dotted(whole)}]`"] = None
     return list(lines)
 

@@ -15,12 +15,36 @@ if TYPE_CHECKING:
 
 _LISTED = 10  # names in a hint
 _MOST = 16 << 20  # bytes
+_LONGEST = 100  # characters of a name that we make up
+# A model's name becomes a store name, which may hold these characters and no leading dot.
+_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9+._?=-]*\Z")
+# In a set of packages, these would change what the set is for Nix or for modules of NixOS.
+_MEANINGS = frozenset({"_type", "outPath", "recurseForDerivations", "type"})
 
 
 def natural(name: str) -> list[str | int]:
     """Return a sort key that puts `part-2` before `part-10`."""
     parts = re.split("([0-9]+)", name)
     return [int(part) if number % 2 else part for number, part in enumerate(parts)]
+
+
+def refusal(name: str) -> tuple[str, str] | None:
+    """Return why a model may not have this name, and what to do; None if it may."""
+    if not _NAME.match(name):
+        hint = "use letters, digits and + . _ ? = -, starting with a letter, a digit or _"
+        return "is not a name that the Nix store allows", hint
+    if name.startswith("__") or name in _MEANINGS:
+        return "has a meaning of its own in attribute sets of Nix", "choose another name"
+    return None
+
+
+def store_name(text: str) -> str:
+    """Return a name that a model may have instead of a text that it may not."""
+    name = re.sub(r"[^0-9A-Za-z+._?=-]+", "-", text).strip("-._?=+")[:_LONGEST].rstrip("-._")
+    if not name:
+        return "my-model"
+    has_meaning = name in _MEANINGS or text in _MEANINGS or text.startswith("__")
+    return f"{name}-model" if has_meaning else name
 
 
 def check_names(names: Iterable[str], known: Collection[str], file: str) -> None:

@@ -20,8 +20,8 @@ from aimodels_gen.manifest.model import (
     Manifest,
     ManifestTable,
 )
+from aimodels_gen.manifest.names import refusal
 from aimodels_gen.manifest.output import outputs
-from aimodels_gen.manifest.syntax import line_to_write
 from aimodels_gen.tables import KindTable, Place, check_keys, read
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ if TYPE_CHECKING:
 
 _MOST = 16 << 20  # bytes
 _SAVE = "save it as UTF-8 in a file such as models.toml: models.lock is written next to it"
-# A model's name becomes a store name, which may hold these characters and no leading dot.
-_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9+._?=-]*\Z")
-# In a set of packages, these would change what the set is for Nix or for modules of NixOS.
-_MEANINGS = frozenset({"_type", "outPath", "recurseForDerivations", "type"})
+_KEY = re.compile(r"\('[^()]*\)")  # a path of keys as a tuple of Python
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
 
@@ -114,15 +111,15 @@ def _toml(text: str, file: str) -> dict[str, Any]:
     try:
         data: dict[str, Any] = toml.loads(text)
     except toml.TOMLDecodeError as error:
+        number = _line(error) or text.count("\n") + 1
         where = _AT.search(str(error))
-        line, column = (where[1], where[2]) if where else (None, None)
-        place = f"{file}:{line}:{column}" if line else f"{file}:{text.count(chr(10)) + 1}"
-        reason = _AT.sub("", str(error))
-        hint = "correct the TOML syntax there"
-        wrong = text.splitlines()[int(line) - 1 : int(line)] if line else []
-        if wrong and (right := line_to_write(wrong[0], lambda guess: _parses(guess, toml))):
-            hint = f"write `{right}`"
-        raise ManifestError(f"{place}: {reason}", hint) from None
+        column = f":{where[2]}" if where and where[2] else ""
+        reason = _KEY.sub(lambda key: ".".join(re.findall("'([^']*)'", key[0])), str(error))
+        from aimodels_gen.manifest.syntax import remedy  # noqa: PLC0415 - only now needed
+
+        hint = remedy(text, number, reason, lambda other: _first_error(other, toml))
+        message = f"{file}:{number}{column}: {_AT.sub('', reason)}"
+        raise ManifestError(message, hint) from None
     except (ValueError, RecursionError):
         # tomllib passes on what int() and datetime say, and how deep Python can go.
         raise ManifestError(
@@ -132,21 +129,25 @@ def _toml(text: str, file: str) -> dict[str, Any]:
     return data
 
 
-def _parses(line: str, toml: Any) -> bool:  # noqa: ANN401 - a module
+def _first_error(text: str, toml: Any) -> int | None:  # noqa: ANN401 - a module
+    """Return the number of the line where a text is not TOML; None if it is."""
     try:
-        toml.loads(line)
+        toml.loads(text)
+    except toml.TOMLDecodeError as error:
+        return _line(error) or text.count("\n") + 1
     except (ValueError, RecursionError):
-        return False
-    return True
+        return 1
+    return None
+
+
+def _line(error: Exception) -> int | None:
+    where = _AT.search(str(error))
+    return int(where[1]) if where and where[1] else None
 
 
 def _entry(name: str, table: ModelTable, defaults: DefaultsTable, place: Place) -> Entry:
-    if not _NAME.match(name):
-        hint = "use letters, digits and + . _ ? = -, starting with a letter, a digit or _"
-        place.fail(None, "is not a name that the Nix store allows", hint)
-    if name.startswith("__") or name in _MEANINGS:
-        reason = "has a meaning of its own in attribute sets of Nix"
-        place.fail(None, reason, f'choose another name, such as "{name.strip("_")}-model"')
+    if refused := refusal(name):
+        place.fail(None, *refused)
     _check_filters(table, place)
     if table.pin == "tree" and table.layout == "link":
         hint = 'remove layout, or write pin = "files"'

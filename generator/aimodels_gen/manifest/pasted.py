@@ -13,7 +13,9 @@ from aimodels_gen import sources
 from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.model import DefaultsTable, ModelTable
-from aimodels_gen.manifest.toml_lines import Changes
+from aimodels_gen.manifest.names import store_name
+from aimodels_gen.manifest.toml_lines import Changes, dotted
+from aimodels_gen.manifest.toml_lines import value as as_toml
 from aimodels_gen.pasted import (
     CHECKSUMS,
     EXCLUDE,
@@ -37,6 +39,15 @@ _DEFAULTS = frozenset(DefaultsTable.__struct_fields__)
 _KEYS = frozenset(ModelTable.__struct_fields__)
 _OF_FILTERS = INCLUDE | EXCLUDE | QUANT | SUBDIRECTORY
 _NAMES = frozenset(("enable", "model", "name", "org", "repo"))
+_OUTPUT = {
+    **dict.fromkeys(("filename", "name", "out", "output", "path", "target", "to"), "file"),
+    **dict.fromkeys(("as", "kind", "type"), "format"),
+}
+_FORMATS = {
+    **dict.fromkeys(("default", "flake", "nix", "package"), "packages"),
+    **dict.fromkeys(("hm", "home", "home_manager", "homemanager"), "home-manager"),
+    **dict.fromkeys(("module", "nixos_module", "system"), "nixos"),
+}
 _MEANT = {"revision": "ref", "branch": "ref", "tag": "ref", "commit": "rev"}
 
 
@@ -62,6 +73,57 @@ def hint_for_defaults(table: object, text: str, check: Callable[[Table], object]
     after = copy.deepcopy(table)
     notes = _correct_filters(after)
     return _hint(("defaults",), table, after, notes, text, check)
+
+
+def name_for(table: object) -> str:
+    """Return a name for a model that has none, after its repository or bucket."""
+    name = "my-model"
+    meant = _Model(name, table)
+    meant.correct()
+    source = meant.table.get("source")
+    for inner in source.values() if isinstance(source, dict) else ():
+        found = inner.get("repo") or inner.get("bucket") if isinstance(inner, dict) else None
+        name = found if isinstance(found, str) else name
+    return store_name(name.rpartition("/")[2])
+
+
+def lines_for(name: str, table: object, check: Callable[[Table], object]) -> list[str] | None:
+    """Return the lines of a model that stands where none can be, None if it cannot be guessed."""
+    meant = _Model(name, table)
+    meant.correct()
+    try:
+        check(meant.table)
+    except ManifestError:
+        return None
+    keys = Changes.between({}, meant.table, ("models", name), f"[{dotted(('models', name))}]")
+    lines = [line for lines in keys.write.values() for line in lines]
+    return [f"`{line}`" for line in (f"[{dotted(('models', name))}]", *lines)]
+
+
+def hint_for_output(table: object, text: str, check: Callable[[object], object]) -> str | None:
+    """Return the lines to write in the place of a wrong `output`, None for no guess."""
+    after: Any = [_output(one) for one in table] if isinstance(table, list) else _output(table)
+    try:
+        check(after)
+    except ManifestError:
+        return None
+    if isinstance(after, list):
+        return f"write `output = {as_toml(after)}`"
+    old = table if isinstance(table, dict) else {}
+    changes = Changes.between(old, after, ("output",), text) if after else None
+    remove = f" instead of {joined(changes.remove)}" if changes and changes.remove else ""
+    return f"write {changes.lines()}{remove}" if changes and changes.write else None
+
+
+def _output(table: object) -> Any:  # noqa: ANN401 - of TOML
+    if isinstance(table, str):
+        return {"file": table}
+    if not isinstance(table, dict):
+        return table
+    made = {_OUTPUT.get(plain_key(key), key): value for key, value in table.items()}
+    if isinstance(made.get("format"), str):
+        made["format"] = _FORMATS.get(plain_key(made["format"]), made["format"])
+    return made
 
 
 def _hint(  # noqa: PLR0913, PLR0917 - what the two above have

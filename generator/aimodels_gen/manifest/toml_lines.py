@@ -56,8 +56,12 @@ class Written:
 
     def line_of(self, path: Path) -> Path | None:
         """Return the path of the line that holds a value, which may be in a table in it."""
-        below = (path[:length] for length in range(len(path), 1, -1))
+        below = (path[:length] for length in range(len(path), 0, -1))
         return next((one for one in below if one in self.keys), None)
+
+    def holder_of(self, path: Path) -> Path | None:
+        """Return the path of the line whose inline table holds a table, None if none does."""
+        return self.line_of(path[:-1])
 
     def header_for(self, path: Path, table: Path) -> Path:
         """Return the header below which to write a new key of a table."""
@@ -97,11 +101,13 @@ class Changes:
             line that has its key, or is new.
         remove: keys whose lines have to go.
         elsewhere: whether some of these lines stand below another header than the table's.
+        holder: the path of the inline table that they stand in, if they do.
     """
 
     write: dict[Path, list[str]]
     remove: list[str]
     elsewhere: bool
+    holder: Path = ()
 
     @classmethod
     def between(cls, before: dict[str, Any], after: dict[str, Any], path: Path, text: str) -> Self:
@@ -114,6 +120,9 @@ class Changes:
             text: of the file.
         """
         written = Written.of(text)
+        if holder := written.holder_of(path):
+            key = dotted(path[len(holder) :])
+            return cls({(): [f"{key} = {value(after)}"]}, [], elsewhere=False, holder=holder)
         lines: dict[tuple[Path, str], None] = {}
         remove: dict[str, None] = {}
         headers: set[Path] = set()
@@ -148,7 +157,8 @@ class Changes:
             + (f" below [{dotted(header)}]" if self.elsewhere and header else "")
             for header, lines in self.write.items()
         ]
-        return joined(parts) if parts else ""
+        within = f" in the inline table of {dotted(self.holder)}" if self.holder else ""
+        return f"{joined(parts)}{within}" if parts else ""
 
 
 def _item(table: object, path: Path) -> Any:  # noqa: ANN401 - of TOML

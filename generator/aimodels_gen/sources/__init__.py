@@ -16,6 +16,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from aimodels_gen.net.contents import is_weights
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -55,14 +57,29 @@ def corrected(name: str, value: object) -> Meant | None:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
         (value,) = value
     if isinstance(value, str):
-        # An address says of which kind it is; a name alone is of the kind that it stands at.
-        other = meant_by(value) if _ADDRESS.search(value) else None
-        if other and other.kind != "url":
+        # An address says of which kind it is; a name alone is of the kind that it stands at, if
+        # that can be.
+        other = meant_by(value)
+        if other and other.kind != "url" and _ADDRESS.search(value):
             return other
-        return module.read(value) or module.correct({module.MAIN: value})
+        read = module.read(value) or module.correct({module.MAIN: value})
+        return read if read.table or not other else other
     if isinstance(value, list):
         return module.correct({module.MAIN: value})
-    return module.correct(value) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return _of_other_kind(name, value.get(module.MAIN)) or module.correct(value)
+
+
+def _of_other_kind(name: str, value: object) -> Meant | None:
+    """Return what an address names that is of another kind than where it stands."""
+    if not isinstance(value, str) or not _ADDRESS.search(value):
+        return None
+    other = meant_by(value)
+    if other is None or other.kind == name:
+        return None
+    # Any server may have a Hub or buckets; a file says by its name that it is one.
+    return other if other.kind != "url" or all(map(is_weights, other.table["files"])) else None
 
 
 class _Pasted(Protocol):

@@ -29,6 +29,11 @@ _SHOWN = re.compile(
     re.DOTALL,
 )
 _NOT_SHOWN = "an address that cannot be parsed"
+_HIDDEN = "a text that may hold a secret"
+_WITH_SECRET = re.compile(
+    r"\bhf_[0-9A-Za-z]{16,}|(?:token|secret|passw\w*|api[_-]?key|bearer)['\"]?[\s=:]+\S",
+    re.IGNORECASE,
+)
 
 # Names of parameters that sign a request or stand for a login, in lower case: without what is
 # neither letter nor digit, and with hyphens in the place of that.
@@ -77,8 +82,11 @@ def server(url: str) -> str:
 def quoted(text: str) -> str:
     """Return what a person wrote, in quotes for a message; of a possible URL only what is public.
 
-    People paste `https://user:token@huggingface.co/org/name` where a name is asked for.
+    People paste `https://user:token@huggingface.co/org/name` where a name is asked for, and
+    commands with a token.
     """
+    if _WITH_SECRET.search(text):
+        return _HIDDEN
     if re.search(r":[/\\]|@.*[:/]|[:/].*@", text, re.DOTALL):
         return repr(public(text)) if is_shown(text) else _NOT_SHOWN
     return repr(text)

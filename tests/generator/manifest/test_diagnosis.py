@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from hypothesis import example
@@ -27,6 +26,8 @@ ADDRESSES = st.lists(
             *("https://", "hf://", "s3://", "huggingface.co", "/", "datasets/", "org", "name"),
             *("tree/", "blob/", "resolve/", "main", "refs%2Fpr%2F3", "@", ":", "Q4_K_M", "?a=b"),
             *("user:hunter2@", "git clone ", 'from_pretrained("a/b")', "arn:aws:s3:::b/p", "#x"),
+            *("uvx hf download ", "ollama run hf.co/", "docker run x --model ", "&& ", "[x](", ")"),
+            *("show_file_info=x", "\u200b", "--token hunter2 ", "HF_TOKEN=hunter2 ", "'", "\\"),
             *("b.s3.eu-central-1.amazonaws.com", "..", "%", "[", '"', " ", "\n", "a" * 40, "[::1]"),
         ]
     ),
@@ -55,11 +56,65 @@ def test_any_table(tables: list[tuple[tuple[str, ...], dict[str, Any]]]) -> None
     for path, table in tables:
         lines.append(f"[{dotted(path)}]")
         lines += [f"{dotted((key,))} = {value(item)}" for key, item in table.items()]
-    with suppress(ManifestError):
-        parse("\n".join(lines))
+    check("\n".join(lines))
 
 
-@fuzz(text=st.text(st.sampled_from("models.q2 =[]{}\"'\n#,:/x“”\t")))
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "[models.m]",
+                "[",
+                "]",
+                "models",
+                "source",
+                ".",
+                "huggingface",
+                " = ",
+                ": ",
+                "{ ",
+                " }",
+            ),
+            *(
+                "repo",
+                '"',
+                "'",
+                "org/name",
+                ",",
+                "; ",
+                "\n",
+                "\u201c",
+                "True",
+                "None",
+                "// ",
+                "#",
+                " ",
+            ),
+            *(
+                "user:hunter2@h",
+                "token",
+                "https://huggingface.co/",
+                "hf download ",
+                "<<<<<<< ",
+                "=",
+                "@",
+            ),
+        ]
+    ),
+    max_size=24,
+).map("".join)
+
+
+@fuzz(text=st.text(st.sampled_from("models.q2 =[]{}\"'\n#,:/x“”\t;@()-")) | LINES)
 def test_any_text(text: str) -> None:
-    with suppress(ManifestError):
+    check(text)
+
+
+def check(text: str) -> None:
+    """What is told is one line and shows no secret; what is right is right."""
+    try:
         parse(text)
+    except ManifestError as error:
+        said = f"{error.message}{error.hint}"
+        assert "hunter2" not in said
+        assert "\n" not in said

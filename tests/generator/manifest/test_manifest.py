@@ -226,7 +226,7 @@ BAD = [
             MODEL.replace("models.m", f"models.{name}"),
             [
                 f"models.{name} has a meaning of its own in attribute sets of Nix",
-                f'"{other}-model"',
+                f"write `[models.{other}-model]`",
             ],
         )
         for name, other in {

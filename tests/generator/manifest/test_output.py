@@ -30,7 +30,10 @@ def test_outputs() -> None:
     ("text", "expected", "hint"),
     [
         ("output = 1", "output is an integer", "table"),
-        ('output = "models.nix"', "output is a string", "table"),
+        ('output = "models.nix"', "output is a string", '`output.file = "models.nix"`'),
+        ('output = ["x"]', "output holds 'x'", '`output = [{ file = "x" }]`'),
+        ('[output]\npath = "x"', "output has no file", '`file = "x"` instead of path'),
+        ('[output]\nfile = "x"\nformat = "nix"', "output.format", '`format = "packages"`'),
         ("output = [1]", "output holds 1", "list of tables"),
         ("[output]", "output has no file", 'add file = "models.nix"'),
         ('[output]\nfile = ""', "output.file is empty", "value"),

@@ -145,6 +145,32 @@ REPOS: list[tuple[str, HuggingFace, list[str]]] = [
     ("load_dataset('org/name')", DATASET, []),
     ("hf_hub_download(repo_id='org/name', filename='x[1].json')", MODEL, ["x[[]1].json"]),
     ("hf download org/name --include '[ab].json'", MODEL, ["[ab].json"]),
+    ("HTTPS://HuggingFace.CO/org/name/", MODEL, []),
+    ("https://huggingface.co/org/name/blob/main/a b/x.gguf", MODEL, ["a b/x.gguf"]),
+    ("https://huggingface.co/org/name?show_file_info=a%2Fx.gguf", MODEL, ["a/x.gguf"]),
+    ("https://huggingface.co/org/name/tree/v1?not=x&show_file_info=x.gguf", HuggingFace("org/name", "v1"), ["x.gguf"]),
+    ("[org/name](https://huggingface.co/org/name)", MODEL, []),
+    ("model_id = 'org/name'", MODEL, []),
+    ("org/name\u200b", MODEL, []),
+    ("org / name", MODEL, []),
+    ("org\\\\name", MODEL, []),
+    ("@org/name", MODEL, []),
+    ("org/name:v1", HuggingFace("org/name", "v1"), []),
+    ("org/name:main", MODEL, []),
+    ("org/name:x.gguf", MODEL, ["x.gguf"]),
+    ("hf.co/org/name:UD-IQ2_XXS", MODEL, ["*UD-IQ2_XXS*.gguf"]),
+    ("huggingface-cli download org/name x.gguf --local-dir . --local-dir-use-symlinks False", MODEL, ["x.gguf"]),
+    ("!hf download org/name", MODEL, []),
+    ("HF_TOKEN=hunter2 hf download org/name", MODEL, []),
+    ("hf download org/name --token hunter2 --include '*.json'", MODEL, ["*.json"]),
+    ("uvx hf download org/name", MODEL, []),
+    ("git lfs install && GIT_LFS_SKIP_SMUDGE=1 git clone https://huggingface.co/org/name", MODEL, []),
+    ("curl -L -O https://huggingface.co/org/name/resolve/main/x.gguf", MODEL, ["x.gguf"]),
+    ("curl -H 'Authorization: Bearer hunter2' https://huggingface.co/org/name/resolve/main/x.gguf", MODEL, ["x.gguf"]),
+    ("llama serve -hf org/name:Q4_K_M", MODEL, ["*Q4_K_M*.gguf"]),
+    ("docker run --gpus all -v $PWD:/data ghcr.io/huggingface/text-generation-inference --model-id org/name", MODEL, []),
+    ("mlx_lm.generate --model org/name --prompt hi", MODEL, []),
+    ("trtllm-serve org/name", MODEL, []),
 ]  # fmt: skip
 
 
@@ -191,6 +217,9 @@ TABLES: list[tuple[str, Any, dict[str, Any]]] = [
     ('repo = "org/name", subfolder = "onnx"', MODEL, {"include": ("onnx/*",)}),
     ('repo = "org/name", token = "hf_hunter2"', MODEL, {}),
     ('repo = "org/name", hash = "sha256-x", license = "mit"', MODEL, {}),
+    ('repoId = "org/name", tag = "v1", hash = "sha256-x"', HuggingFace("org/name", "v1"), {}),
+    ('owner = "org", repo = "name"', MODEL, {}),
+    ('namespace = "org", model = "name", revision = "v1"', HuggingFace("org/name", "v1"), {}),
 ]  # fmt: skip
 
 
@@ -274,6 +303,8 @@ URLS: list[tuple[str, dict[str, str]]] = [
     ('source.url.files = ["https://a.example/x", "https://a.example/y"]', {"x": "https://a.example/x", "y": "https://a.example/y"}),
     ('source.url.files = { "x.gguf" = { url = "https://a.example/x.gguf", sha256 = "0" } }', {"x.gguf": "https://a.example/x.gguf"}),
     ('source.url = "wget -c https://a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
+    ('source.huggingface.repo = "https://github.com/o/r/blob/main/x.gguf"', {"x.gguf": "https://github.com/o/r/raw/main/x.gguf"}),
+    ('source.huggingface = { repo = "https://a.example/x.gguf?sig=hunter2" }', {"x.gguf": "https://a.example/x.gguf"}),
 ]  # fmt: skip
 
 
@@ -364,6 +395,8 @@ def test_keys_of_a_model(lines: str, filters: dict[str, Any]) -> None:
         f'"source.huggingface" = {{ repo = "org/name" }}{WRONG}',
         f'"source.huggingface.repo" = "org/name"{WRONG}',
         f'source.url = "https://huggingface.co/org/name"{WRONG}',
+        f'source.url = "org/name@main"{WRONG}',
+        f"source.url = \"LLM(model='org/name')\"{WRONG}",
         f'source.dataset = "https://huggingface.co/org/name"{WRONG}\nsource.repo_type = "model"{WRONG}',
     ],
 )
@@ -389,6 +422,16 @@ GOOD = 'source.huggingface = { repo = "org/name" }\n'
         (f"[m]{WRONG}\n{GOOD}", ["m"]),
         (f"[qwen2.5]{WRONG}\n{GOOD}", ["qwen2.5"]),
         (f'["models.m"]{WRONG}\n{GOOD}', ["m"]),
+        (f'[models."org/name"]{WRONG}\n{GOOD}', ["org-name"]),
+        (f'[models."my model"]\n{GOOD}'.replace("]", f"]{WRONG}"), ["my-model"]),
+        (f'[models."q:7b".source.huggingface]{WRONG}\nrepo = "org/name"', ["q-7b"]),
+        (f'[models]\n"a@b" = {{ source.huggingface.repo = "org/name" }}{WRONG}', ["a-b"]),
+        (f"[[models.m]]{WRONG}\n{GOOD}", ["m"]),
+        (f'models = "org/name"{WRONG}', ["name"]),
+        (f'models = ["org/name", "https://hf.co/org/b"]{WRONG}', ["name", "b"]),
+        (f'models = [{{ name = "a", repo = "org/a" }}]{WRONG}', ["a"]),
+        (f'repo = "org/name"{WRONG}', ["name"]),
+        (f"{GOOD}".replace("\n", WRONG), ["name"]),
         (f'[models.phi.3]{WRONG}\n{GOOD}[models.phi.3.integration.huggingface]{WRONG}\norg = "o"', ["phi.3"]),
     ],
 )  # fmt: skip
@@ -420,6 +463,18 @@ def test_several_dots_in_names() -> None:
     assert error.hint == 'put the name in quotes: write `[models."a.b"]` and `[models."c.d.e"]`'
 
 
+# Pages of sites with models: neither a Hub nor a file.
+PAGES = [
+    "https://github.com/ggerganov/llama.cpp",
+    "https://www.modelscope.cn/models/qwen/Qwen2-7B/summary",
+    "https://civitai.com/models/1234/foo?modelVersionId=5",
+    "https://www.kaggle.com/models/google/gemma",
+    "https://ollama.com/library/llama3.2",
+    "https://huggingface.co/collections/org/x-123",
+    "https://huggingface.co/buckets/org/name",
+]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -432,6 +487,10 @@ def test_several_dots_in_names() -> None:
         (f"{HEADER}source.s3 = 1", "such as source.s3 = {"),
         (f"{HEADER}{GOOD}[models.m.nothing]\nx = 1", "valid keys"),
         (f'{HEADER}source.s3 = {{ bucket = "my-models", prefix = "s3://" }}\n{S3_NAME}', "directory"),
+        *((f'{HEADER}source.huggingface.repo = "{page}"', "for a file elsewhere, source.url.files") for page in PAGES),
+        *((f'{HEADER}source.url = "{page}"', 'such as source.url.files = { "model.gguf"') for page in PAGES),
+        (f'{HEADER}source.huggingface.repo = "ollama run llama3.2"', "as at the top"),
+        (f"{HEADER}source.huggingface = {{ repo = 'org/name', ref = 1.10 }}", "a string, in quotes"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_guessed(text: str, message: str) -> None:
@@ -484,6 +543,40 @@ def test_a_fallback() -> None:
         (f"[models.m]\nsource.huggingface = {{ repo = \u201corg/name\u201d }}{WRONG}", ["m"]),
         (f"[models.\u201cqwen2.5\u201d]{WRONG}\n{GOOD}", ["qwen2.5"]),
         (f"[models.m]\n{GOOD}include = [model.json, a]{WRONG}", ["m"]),
+        (f"[models.m]\n{GOOD}include = [tokenizer.json]{WRONG}", ["m"]),
+        (f"[models.\u6a21\u578b]{WRONG}\n{GOOD}", ["my-model"]),
+        (f"[models.a@b]{WRONG}\n{GOOD}", ["a-b"]),
+        (f"[models.m{WRONG}\n{GOOD}", ["m"]),
+        (f"[models.m]\n\u00a0{GOOD[:-1]}{WRONG}", ["m"]),
+        (f"// a model{WRONG}\n[models.m]\n{GOOD}", ["m"]),
+        (f'[models.m]\nsource.huggingface.repo = "org/name" // it{WRONG}', ["m"]),
+        (f'[models.m]\nsource.huggingface.repo = "org/name{WRONG}', ["m"]),
+        (f'[models.m]\nsource.huggingface = {{ repo = "org/name"{WRONG}', ["m"]),
+        (f'[models.m]\nsource.huggingface = {{ repo = "org/name", }}{WRONG}', ["m"]),
+        (f'[models.m]\nsource.huggingface = {{ repo = "org/name" ref = "main" }}{WRONG}', ["m"]),
+        (
+            f'[models.m]\nsource.huggingface = {{{WRONG}\n  repo = "org/name",{WRONG}\n}}{WRONG}',
+            ["m"],
+        ),
+        (f'[models.m]\n{GOOD}include = [{WRONG}\n  "a"{WRONG}\n  "b"{WRONG}\n]{WRONG}', ["m"]),
+        (f"[models.m]\n{GOOD}integration.huggingface.enable = False{WRONG}", ["m"]),
+        # Nix, JSON, YAML, Python
+        (f'[models.m]\nsource.huggingface.repo = "org/name";{WRONG}', ["m"]),
+        (f'models.m = {{ source.huggingface = {{ repo = "org/name"; }}; }};{WRONG}', ["m"]),
+        (
+            f'models.m = {{{WRONG}\n  source.huggingface.repo = "org/name";{WRONG}\n}};{WRONG}',
+            ["m"],
+        ),
+        (f'[models.m]\n{GOOD}include = [ "a" "b" ];{WRONG}', ["m"]),
+        (f'[models.m]\nsource.huggingface = {{"repo": "org/name"}}{WRONG}', ["m"]),
+        (f"[models.m]\nsource.huggingface = {{'repo': 'org/name', 'ref': None}}{WRONG}", ["m"]),
+        (f"[models.m]\nsource.huggingface: {{ repo: org/name }}{WRONG}", ["m"]),
+        (f'[models.m]\nsource.huggingface.repo "org/name"{WRONG}', ["m"]),
+        # Nothing but what names a model.
+        (f"org/name{WRONG}", ["name"]),
+        (f"[models.m]\nhttps://huggingface.co/org/name{WRONG}", ["m"]),
+        (f"hf download org/name --include '*.json'{WRONG}", ["name"]),
+        (f'AutoModel.from_pretrained("org/name"){WRONG}', ["name"]),
     ],
 )
 def test_what_is_not_toml(text: str, names: list[str]) -> None:
@@ -502,3 +595,38 @@ def test_what_is_not_toml(text: str, names: list[str]) -> None:
 )
 def test_what_is_not_toml_and_cannot_be_shown(line: str) -> None:
     assert refused(f"{HEADER}{line}").hint == "correct the TOML syntax there"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (f"{HEADER}{GOOD}{GOOD}", "remove one"),
+        (f"{HEADER}{GOOD}{HEADER}{GOOD}", "give one another name"),
+        (f"<<<<<<< HEAD\n{HEADER}{GOOD}=======\n>>>>>>> main\n", "one side of the merge conflict"),
+        ('{ "models": { "m": { "repo": "org/name" } } }', "write TOML: for each model `[models."),
+        ('{\n  models.m.source.huggingface.repo = "org/name";\n}\n', "write TOML: for each model"),
+        ("models:\n  m:\n    repo: org/name\n", "write TOML: for each model `[models."),
+    ],
+)
+def test_what_is_another_file(text: str, hint: str) -> None:
+    error = refused(text)
+    assert hint in (error.hint or "")
+    assert "(" not in error.message  # as Python shows a path of keys
+
+
+@pytest.mark.parametrize(
+    ("before", "wrong", "after"),
+    [
+        ("{ ", 'a = "org/name"', " }"),
+        ("{ ", "a = { source.huggingface.repo = 'hf://org/name' }", f", b = {{ {GOOD[:-1]} }} }}"),
+        ("{ ", 'a = { source.huggingface.repo = "org/name", revision = "main" }', " }"),
+        ("{ ", f'"a/b" = {{ {GOOD[:-1]} }}', " }"),
+        ("{ ", f"qwen2.5 = {{ {GOOD[:-1]} }}", " }"),
+    ],
+)
+def test_an_inline_table_of_models(before: str, wrong: str, after: str) -> None:
+    hint = refused(f"models = {before}{wrong}{after}").hint or ""
+    found = re.search("write `([^`]*)` in the inline table of models", hint)
+    assert found, hint
+    entries = parse(f"models = {before}{found[1]}{after}").entries
+    assert entries[0].source == MODEL

@@ -136,6 +136,10 @@ def _check_repo(place: Place, repo: str) -> None:
     ):
         return
     hint = "write org/name, as at the top of the model's page"
+    if "://" in repo and not repo.startswith("hf:"):
+        hint += (
+            '; for a file elsewhere, source.url.files = { "model.gguf" = "https://…/model.gguf" }'
+        )
     shown = f"{quoted(repo)}, which is " if is_shown(repo) or repr(repo) == quoted(repo) else ""
     place.fail("repo", f"is {shown}not a repository id", hint)
 

@@ -53,6 +53,7 @@ _REF = frozenset(
     ]
 )
 _TYPE = frozenset(("kind", "repo_kind", "repo_type", "type"))
+_OWNER = frozenset(("author", "namespace", "org", "organisation", "organization", "owner"))
 _OF_A_TYPE = ("dataset", "space", "kernel")
 _PREFIXES = {f"{kind}s": kind for kind in get_args(RepoType)}
 # What the Hub has after a repository's name in an address.
@@ -63,13 +64,16 @@ _PAGES = frozenset(
     [
         "api",
         "blog",
+        "buckets",
         "chat",
         "collections",
         "docs",
+        "jobs",
         "join",
         "kernels",
         "learn",
         "login",
+        "models",
         "new",
         "organizations",
         "papers",
@@ -91,6 +95,11 @@ _CACHED = re.compile(
 )
 _SSH = re.compile(r"(?:ssh://)?git@(?P<host>[0-9A-Za-z.-]+)[:/](?P<path>\S+)")
 _SPECIAL_REF = re.compile(r"(refs/(?:convert|pr)/[^/]+)(?:/(.*))?")
+# Pages of the Hub name a file that they show next to them.
+_SHOWN_FILE = re.compile(r"\?(?:[^#]*&)?show_file_info=([^&#]+)")
+_ASSIGNED = re.compile(r"(?P<key>[\w.-]+)\s*[=:]\s*(?P<quote>['\"])(?P<value>[^'\"]+)(?P=quote)")
+_MARKDOWN = re.compile(r"\[[^\]]*\]\((?P<url>[^\s()]+)\)")
+_QUANT = re.compile(r"(?:.*-)?(?:I?Q|TQ|BF|F|FP|MXFP|NVFP|INT)[0-9]+(?:_.*)?", re.IGNORECASE)
 _ID = re.compile(r"[^\s:@/\\]+(?:/[^\s:\\]+)*(?::[\w.-]+)?")
 
 
@@ -102,6 +111,11 @@ def read(text: str, hubs: Sequence[str] = ()) -> Meant | None:
         hubs: URLs of Hubs besides those that everybody knows and those of HF_ENDPOINT.
     """
     text = plain_text(text)
+    if markdown := _MARKDOWN.fullmatch(text):
+        text = markdown["url"]
+    assigned = _ASSIGNED.fullmatch(text)
+    if assigned and plain_key(assigned["key"].rpartition(".")[2]) in _REPO:
+        text = assigned["value"]
     found = in_command(text) or in_call(text)
     if found:
         draft = Draft()
@@ -115,8 +129,21 @@ def correct(table: Mapping[str, Any]) -> Meant:
     draft = Draft()
     given = table.get("endpoint")
     hubs = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
-    _read_keys(draft, table, hubs)
+    _read_keys(draft, _with_owner(table), hubs)
     return _finished(draft)
+
+
+def _with_owner(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a table in which `org/name` is one value, as in `owner = "org", repo = "name"`."""
+    owner = next((key for key in table if plain_key(key) in _OWNER), None)
+    repo = next((key for key in table if plain_key(key) in _REPO), None)
+    if owner is None or repo is None:
+        return table
+    parts = (table[owner], table[repo])
+    if not all(isinstance(part, str) and is_repo_part(part) for part in parts):
+        return table
+    others = {key: value for key, value in table.items() if key not in {owner, repo}}
+    return {MAIN: "/".join(parts), **others}
 
 
 def _read_keys(draft: Draft, table: Mapping[str, Any], hubs: Sequence[str]) -> None:
@@ -186,9 +213,13 @@ def _address(text: str, hubs: Sequence[str]) -> Meant | None:
         if re.split("[/:?#]", text)[0].lower() not in {*HUB_HOSTS, *map(_host, hubs)}:
             return None
         text = f"https://{text}"
+    text = text.replace(" ", "%20")
     if not is_shown(text) or not text.lower().startswith(("http://", "https://")):
         return None
-    return _on_server(public(text), hubs)  # without login, query and fragment
+    meant = _on_server(public(text), hubs)  # without login, query and fragment
+    if meant and not meant.include and (file := _SHOWN_FILE.search(text)):
+        return replace(meant, include=(exactly(unquote(file[1])),))
+    return meant
 
 
 def _on_server(url: str, hubs: Sequence[str]) -> Meant | None:
@@ -205,7 +236,7 @@ def _on_server(url: str, hubs: Sequence[str]) -> Meant | None:
     if host in HUB_HOSTS:
         return _page(path)
     parts = path.split("/")
-    if _FORGES.fullmatch(host) or not (_REFS.intersection(parts[1:4]) or parts[0] in _PREFIXES):
+    if _FORGES.fullmatch(host) or not _REFS.intersection(parts[1:4]):
         return None
     return _page(path, f"{scheme.lower()}://{server}")
 
@@ -242,7 +273,8 @@ def _page(path: str, endpoint: object = None) -> Meant | None:
 def _identifier(text: str) -> Meant | None:
     """Read `org/name`, `datasets/org/name`, `org/name@REF`, `org/name:QUANT`, `org/name/FILE`."""
     text = re.split("[?#]", text)[0].rstrip("/")
-    text = text.removeprefix("hf:").removeprefix("huggingface:")
+    text = text.removeprefix("hf:").removeprefix("huggingface:").lstrip("@")
+    text = re.sub(r"(?<=\w)\s*[/\\]\s*(?=\w)", "/", text)
     if not _ID.fullmatch(text):
         return None
     parts = text.split("/")
@@ -301,8 +333,12 @@ def _meant(
         draft.table["repo_type"] = kind
     if endpoint:
         draft.table["endpoint"] = endpoint
-    if quant and quant != "latest":
+    if _QUANT.fullmatch(quant):
         pattern = of_quant(quant)
+    elif quant and _is_file(quant):
+        pattern = exactly(quant)
+    elif quant not in {"", "latest", DEFAULT_REF} and not (ref or at):
+        _read_ref(draft, "ref", quant)
     if pattern:
         draft.include.append(pattern)
     return _finished(draft)

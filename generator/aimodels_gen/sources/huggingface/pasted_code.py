@@ -9,26 +9,33 @@ from typing import Any
 
 from aimodels_gen.pasted import exactly
 
-_PROGRAMS = frozenset(
+# Their first argument is a repository.
+_HUB_PROGRAMS = frozenset(
     [
-        "aria2c",
-        "curl",
-        "docker",
-        "git",
         "hf",
         "hfd",
         "huggingface-cli",
-        "llama-cli",
-        "llama-server",
         "lms",
-        "ollama",
-        "python",
         "sglang",
         "transformers",
+        "trtllm-serve",
         "vllm",
-        "wget",
     ]
 )
+# To them a name without a host is something else.
+_PROGRAMS = frozenset(
+    [
+        *_HUB_PROGRAMS,
+        *("aria2c", "curl", "docker", "git", "llama", "llama-cli", "llama-server", "ollama"),
+        *("podman", "python", "python3", "wget"),
+    ]
+)
+# They name a repository whatever the program.
+_REPO_OPTIONS = frozenset(
+    ("-hf", "-hfr", "--hf-repo", "--model", "--model-id", "--model-path", "--repo-id")
+)
+_ADDRESS = re.compile(r"(?:hf|https?|ssh)://|git@|(?:hf|huggingface)\.co/", re.IGNORECASE)
+_OPERATOR = re.compile(r"[();<>|&]+")
 _VERBS = frozenset(
     [
         "chat",
@@ -50,7 +57,7 @@ _VERBS = frozenset(
 _OPTIONS = {
     **dict.fromkeys(("--revision", "-b", "--branch"), "revision"),
     **dict.fromkeys(("--repo-type", "--type"), "repo_type"),
-    **dict.fromkeys(("-hf", "-hfr", "--hf-repo", "--model", "--model-path", "-m"), "repo"),
+    **dict.fromkeys((*_REPO_OPTIONS, "-m"), "repo"),
     **dict.fromkeys(("-hff", "--hf-file", "--include"), "include"),
     "--exclude": "exclude",
     **dict.fromkeys(
@@ -58,6 +65,7 @@ _OPTIONS = {
             "--cache-dir",
             "--depth",
             "--local-dir",
+            "--local-dir-use-symlinks",
             "--max-workers",
             "--token",
             "-H",
@@ -74,25 +82,49 @@ _DATASETS = frozenset(("load_dataset", "load_dataset_builder"))
 
 
 def in_command(text: str) -> dict[str, Any] | None:
-    """Return the keys that a command line spells: `repo`, `revision`, `include` and so on."""
+    """Return the keys that a command line spells: `repo`, `revision`, `include` and so on.
+
+    Before the program may be a prompt, variables, and programs that run it, such as `sudo`.
+    """
+    lexer = shlex.shlex(text.lstrip("$!%> "), posix=True, punctuation_chars=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
     try:
-        words = shlex.split(text.removeprefix("$ "))
+        words = list(lexer)
     except ValueError:
         return None
-    if len(words) < 2 or words[0].rpartition("/")[2] not in _PROGRAMS:  # noqa: PLR2004 - and more
-        return None
-    found: dict[str, Any] = {}
-    rest = [word for word in words[1:] if word not in _VERBS]
+    command: list[str] = []
+    for word in [*words, ";"]:
+        if not _OPERATOR.fullmatch(word):
+            command.append(word)
+        elif found := _in_words(command):
+            return found
+        else:
+            command = []
+    return None
+
+
+def _in_words(words: list[str]) -> dict[str, Any] | None:
+    names = [word.rpartition("/")[2] for word in words]
+    at = next((n for n, name in enumerate(names) if name in _PROGRAMS), None)
+    if at is None:
+        if not _REPO_OPTIONS & {word.partition("=")[0] for word in words[1:]}:
+            return None
+        at = 0
+    program, found = names[at], dict[str, Any]()
+    rest = [word for word in words[at + 1 :] if word not in _VERBS]
     files: list[str] = []
     while rest:
         word, _, value = rest.pop(0).partition("=")
         if word.startswith("-"):
-            _option(found, word, value, rest)
+            if word != "-m" or not program.startswith("python"):
+                _option(found, word, value, rest)
         elif "repo" not in found:
-            found["repo"] = f"{word}={value}" if value else word
+            name = f"{word}={value}" if value else word
+            if program in _HUB_PROGRAMS or _ADDRESS.match(name):
+                found["repo"] = name
         else:
             files.append(word)
-    if files and words[0] in {"hf", "huggingface-cli"}:
+    if files and program in {"hf", "huggingface-cli"}:
         found.setdefault("include", []).extend(map(exactly, files))
     return found if "repo" in found else None
 
@@ -101,7 +133,8 @@ def _option(found: dict[str, Any], word: str, value: str, rest: list[str]) -> No
     key = _OPTIONS.get(word)
     if key is None:
         return
-    if not value and rest:
+    # `-O` of curl has no value.
+    if not value and rest and (key == "repo" or not _ADDRESS.match(rest[0])):
         value = rest.pop(0)
     if key in _LISTS:
         values = [value]

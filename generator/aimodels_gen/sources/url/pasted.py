@@ -24,6 +24,12 @@ _SUMS = frozenset(["checksums", "checksum_url", "sha256sums", "sums", "sums_url"
 _COMMAND = re.compile(r"(?:\$ )?(?:aria2c|curl|wget)\s.*?(?P<url>https?://[^\s'\"]+)")
 # A page about a file.
 _PAGE = re.compile(r"(https?://(?:www\.)?github\.com/[^/]+/[^/]+)/blob/")
+# Pages of sites with models, which are about files.
+_ABOUT = re.compile(
+    r"https?://(?:[\w-]+\.)*(?:civitai\.com|git(?:hub|lab)\.com|(?:hf|huggingface)\.co|kaggle\.com"
+    r"|modelscope\.(?:cn|ai)|ollama\.(?:com|ai))/(?!.*/(?:blob|download|raw|resolve)/)",
+    re.IGNORECASE,
+)
 _HARMLESS = re.compile(r"\?(?:download=(?:true|1)|raw=(?:true|1)|dl=1)(?:#.*)?\Z|#.*\Z")
 
 
@@ -160,7 +166,7 @@ def _files(value: object, draft: Draft) -> dict[str, str]:
         plain = _PAGE.sub(r"\1/raw/", plain_text(url)) if isinstance(url, str) else ""
         shown = public(plain)
         name = unquote(shown.rpartition("/")[2])
-        if not is_shown(plain) or not is_file(shown) or not name:
+        if not is_shown(plain) or not is_file(shown) or not name or _ABOUT.match(shown):
             return {}
         if "?" in plain and not _HARMLESS.search(plain):
             draft.notes.append("its query is left out: everybody could read it in the lock")
