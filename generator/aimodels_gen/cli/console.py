@@ -88,7 +88,8 @@ def result(text: str) -> None:
     try:
         sys.stdout.buffer.write(text.encode("utf-8"))
         sys.stdout.buffer.flush()
-    except OSError:
+    except OSError as error:
+        error.filename = "standard output"
         # What is left in the buffer would be tried, and fail, again when Python exits.
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, for its descriptor
             os.dup2(nowhere.fileno(), sys.stdout.fileno())

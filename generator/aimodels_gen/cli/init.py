@@ -18,7 +18,11 @@ def command(*, directory: Path) -> None:
     An empty models.nix completes them. They work together as they are, and are the files of
     `nix flake init` with the template. Existing files are never overwritten: for a flake.nix that
     is there, the lines to add to it are printed.
-    """
+
+    \b
+      aimodels-gen init            # in this directory
+      aimodels-gen init my-models  # in another one, which is made if need be
+    """  # noqa: D301 - \b is the character that keeps click from filling the lines
     console = Console(quiet=False)
     written = scaffold.write(directory)
     for path in written.new:

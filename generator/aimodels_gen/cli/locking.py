@@ -64,13 +64,13 @@ def lock_options(function: F) -> F:
     for option in (
         click.option("-q", "--quiet", is_flag=True, help="Do not print the summary of changes."),
         click.option(
+            "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
+        ),
+        click.option(
             "--prefetch",
             is_flag=True,
             help="Then put the models whose pins have changed into the Nix store, as "
             "`aimodels-gen prefetch` does.",
-        ),
-        click.option(
-            "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
         ),
         click.option(
             "-k",

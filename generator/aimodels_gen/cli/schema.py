@@ -19,7 +19,11 @@ def command(*, file: str) -> None:
     """Print the JSON Schema of models.toml or models.lock.
 
     Editors check and complete models.toml with it; the starter file names it in its first line.
-    """
+
+    \b
+      aimodels-gen schema > models.schema.json    # of models.toml
+      aimodels-gen schema lock > lock.schema.json
+    """  # noqa: D301 - \b is the character that keeps click from filling the lines
     if file == "manifest":
         kinds = {name: sources.kind(name) for name in sources.names()}
         data = schema("models.toml", ManifestTable, kinds)

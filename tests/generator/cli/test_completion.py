@@ -119,16 +119,27 @@ def test_zsh(tmp_path: Path, how: str) -> None:
         terminal.wait_for("llama-3.2 ")
 
 
+def fish(typed: str) -> list[str]:
+    """Return what fish has after <Tab> at the end of a line, without descriptions."""
+    ask = f"aimodels-gen completion fish | source\ncomplete -C '{typed}'"
+    done = subprocess.run(
+        [need("fish"), "--no-config", "-c", ask], capture_output=True, check=True, text=True
+    )
+    assert done.stderr == ""
+    return [line.partition("\t")[0] for line in done.stdout.splitlines()]
+
+
 @pytest.mark.usefixtures("shell")
-def test_fish_script() -> None:
-    script = subprocess.run(
-        ["aimodels-gen", "completion", "fish"], capture_output=True, check=True, text=True
-    ).stdout
-    assert "complete --no-files --command aimodels-gen" in script
-    if fish := shutil.which("fish"):
-        ask = f"{script}\ncomplete -C 'aimodels-gen lock emb'"
-        done = subprocess.run([fish, "-c", ask], capture_output=True, check=True, text=True)
-        assert {"embedder", "embedder-2"} <= set(done.stdout.split())
+def test_fish() -> None:
+    assert fish("aimodels-gen pre") == ["prefetch"]
+    assert set(fish("aimodels-gen ")) >= set(cli.COMMANDS)
+    assert fish("aimodels-gen lock --keep") == ["--keep-going"]
+    assert fish("aimodels-gen lock --format n") == ["nixos"]
+    assert {"embedder", "embedder-2"} <= set(fish("aimodels-gen lock emb"))
+    assert fish("aimodels-gen update -m ../models.toml l") == ["llama-3.2"]
+    assert fish("aimodels-gen lock -P l") == ["llama-3.2"]
+    assert "bin/" in fish("aimodels-gen lock -m b")
+    assert "bin/" in fish("aimodels-gen render b")
 
 
 def test_another_shell(project: Project) -> None:

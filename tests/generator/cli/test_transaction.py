@@ -54,7 +54,7 @@ def test_stdout_that_is_full(hub_project: Project, before: dict[str, bytes]) -> 
     with Path("/dev/full").open("wb") as full:
         done = hub_project.run_into(full, "update")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: No space left on device\nhint: ")
+    assert done.stderr.startswith("error: standard output: No space left on device\nhint: ")
     assert contents(hub_project) == before
 
 

@@ -79,7 +79,7 @@ def edit(**changes: Any) -> str:
     ("text", "expected"),
     [
         ("", "is not JSON"),
-        ("<<<<<<< HEAD\n", "is not JSON"),
+        ("<<<<<<< HEAD\n", "has a merge conflict"),
         ("[]", "is not a lock file"),
         ('{"version": "1"}', "is not a lock file"),
         ('{"version": 2, "models": {}}', "has version 2, this version of aimodels-gen knows 1"),
