@@ -66,7 +66,8 @@ def pasted(flake: str, lines: list[str]) -> str:
 def test_the_lines_make_packages(
     nix: NixEnv, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flake: str
 ) -> None:
-    hub.add_repo(f"sentence-transformers/{NAME}", {"config.json": b"{}"})
+    card = {"license": "llama2"}  # unfree
+    hub.add_repo(f"sentence-transformers/{NAME}", {"config.json": b"{}"}, card=card)
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     (tmp_path / "flake.nix").write_text(flake)
     said = aimodels_gen("init", cwd=tmp_path).stderr
@@ -83,3 +84,4 @@ def test_the_lines_make_packages(
     nix.run("nix", "build", f".#{NAME}", *INPUTS, cwd=tmp_path)
     model = nix.path((tmp_path / "result").readlink())
     assert (model / "refs/main").is_file()
+    assert "llama2" in (tmp_path / "models.nix").read_text()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from aimodels_gen.atomic import Transaction, probe
-from aimodels_gen.cli.manifests import FILE
+from aimodels_gen.cli.manifests import FILE, MANIFEST, Chosen
 from aimodels_gen.cli.outputs import plan
 from aimodels_gen.cli.prefetching import prefetch_models
 from aimodels_gen.cli.stdout import Stdout
@@ -146,7 +146,7 @@ def lock_and_write(
     if costs := advice(wanted, old, resolved.lock):
         console.note(costs)
     if prefetch:
-        _prefetch(old, resolved.lock, console)
+        _prefetch(old, resolved.lock, path, console)
     if resolved.error:
         raise resolved.error
 
@@ -194,11 +194,19 @@ def _tell(
         report(console, changed, writes)
 
 
-def _prefetch(old: Lock, new: Lock, console: Console) -> None:
+def _prefetch(old: Lock, new: Lock, manifest: Path, console: Console) -> None:
     """Put the models whose pins have changed into the store."""
     models = tuple(new.models.values())
     changed = [model for model in models if model != old.models.get(model.name)]
-    prefetch_models(changed, console, (*models, *old.models.values()))
+    try:
+        prefetch_models(changed, console, (*models, *old.models.values()))
+    except BaseException:
+        # To the next run of this command, these pins have not changed.
+        command = Chosen(manifest, named=str(manifest) != MANIFEST).command("prefetch")
+        console.warn(
+            f"the pins are written, but the downloads failed: `{command}` goes on with them"
+        )
+        raise
 
 
 def report(console: Console, changed: Sequence[Path], writes: Plan | None = None) -> None:

@@ -343,6 +343,24 @@ def test_what_is_whole_is_kept_when_another_file_fails(
     assert "2 there already" in done.err
 
 
+def test_prefetch_goes_on_where_lock_could_not(
+    hub: Hub, hub_project: Project, host_store: NixEnv, repo: Repo
+) -> None:
+    """The pins are whole by then, and another `lock --prefetch` would see no change."""
+    assert host_store
+    assert repo
+    hub.faults = lambda request: Response(404) if "/cdn/" in request.path else None
+    failed = hub_project.run("lock", "--prefetch", "-o", "models.nix")
+    assert failed.status == 1
+    assert "wrote models.lock, models.nix" in failed.err
+    assert (
+        "written, but not all files are in the store: `aimodels-gen prefetch` goes on" in failed.err
+    )
+    hub.faults = lambda _: None
+    hub_project.follow(failed.err)
+    assert hub_project.run("prefetch").err.startswith("m  3 paths: 3 there already")
+
+
 @pytest.mark.parametrize("donor", ["renamed model", "tree", "renamed file", "cache"])
 def test_where_the_content_is(
     hub: Hub, hub_project: Project, host_store: NixEnv, repo: Repo, donor: str
