@@ -204,7 +204,7 @@ def _prefetch(old: Lock, new: Lock, manifest: Path, console: Console) -> None:
         # To the next run of this command, these pins have not changed.
         command = Chosen(manifest, named=str(manifest) != MANIFEST).command("prefetch")
         console.warn(
-            f"the pins are written, but the downloads failed: `{command}` goes on with them"
+            f"the pins are written, but not all files are in the store: `{command}` goes on"
         )
         raise
 

@@ -109,7 +109,7 @@ class ActiveUpstream:
             raise TransientError(
                 f"the disk is full: {self._file.target.directory} has {bytes_text(free)} free, but "
                 f"{url} has {bytes_text(size)}",
-                hint="free some space (nix-collect-garbage -d), then build again",
+                hint="free some space (nix-collect-garbage -d), then try again",
             )
 
     def _bad_range(self, what: str) -> TransientError:

@@ -8,6 +8,8 @@ UPDATE = "run `aimodels-gen update NAME` with the name of the model"
 PREFETCH = "run `aimodels-gen prefetch NAME` with the name of the model"
 """The next step where builds lack what the user has: tokens, keys, a proxy."""
 
+_NETWORK = "check the network and the proxy settings (of nix-daemon in builds), then try again"
+
 
 class AimodelsError(Exception):
     """One thing that went wrong.
@@ -79,7 +81,7 @@ class TransientError(AimodelsError):
         wait: float | None = None,
         *,
         crowded: bool = False,
-        hint: str = "check the network and the proxy settings of nix-daemon, then build again",
+        hint: str = _NETWORK,
         status: int | None = None,
         told: bool = False,
     ) -> None:

@@ -52,7 +52,7 @@ def check_space(needed: Iterable[tuple[Path, int]]) -> None:
         if size > free:
             raise FetchError(
                 f"{directory} has {bytes_text(free)} free, but {bytes_text(size)} are needed",
-                "free some space (nix-collect-garbage -d), then build again",
+                "free some space (nix-collect-garbage -d), then try again",
             )
 
 

@@ -89,7 +89,7 @@ class PartialFile:
             raise DiskFullError(
                 f"the disk is full: {self.target.directory} has no room for {size}",
                 "something else fills the disk as well: free some space (nix-collect-garbage -d), "
-                "then build again",
+                "then try again",
             ) from error
         self.parts.advance(part, written)
         self.target.note(self.parts)
