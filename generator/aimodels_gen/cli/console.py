@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from contextlib import suppress
+from unicodedata import combining, east_asian_width
 
 from aimodels_fetcher.redaction import redacted
 
@@ -41,7 +42,7 @@ class Console:
         """Show what is under way."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            write(_ERASE + _plain(text)[:width])
+            write(_ERASE + _cut(_plain(text), width))
 
     def progress(self, text: str) -> None:
         """Show how far it is; without a terminal, as a line every few seconds."""
@@ -102,6 +103,17 @@ def _plain(text: str) -> str:
     Nor does it show a secret that the server repeats.
     """
     return "".join(char if char.isprintable() else "?" for char in redacted(text))
+
+
+def _cut(text: str, width: int) -> str:
+    """Return as much of a text as fits; some characters are two columns wide."""
+    if text.isascii():
+        return text[:width]
+    for at, char in enumerate(text):
+        width -= 0 if combining(char) else 1 + (east_asian_width(char) in {"F", "W"})
+        if width < 0:
+            return text[:at]
+    return text
 
 
 def write(text: str) -> None:

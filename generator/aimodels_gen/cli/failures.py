@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import traceback
 from typing import TYPE_CHECKING
@@ -62,12 +63,23 @@ def _interrupted(_: BaseException) -> Words:
 def _usage(error: BaseException) -> Words:
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "aimodels-gen"
-    return [(_click(error)[0][0], f"see `{path} --help`")]
+    meant = f"did you mean `{path} {near}`? " if (near := _nearest_command(error)) else ""
+    return [(_click(error)[0][0], f"{meant}see `{path} --help`")]
+
+
+def _nearest_command(error: BaseException) -> str | None:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None or not isinstance(context.command, click.Group):
+        return None
+    from aimodels_gen.tables import nearest  # noqa: PLC0415 - only now needed
+
+    found = re.match("No such command '([^']+)'", _click(error)[0][0])
+    return nearest(found[1], context.command.list_commands(context)) if found else None
 
 
 def _click(error: BaseException) -> Words:
     text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    return [(text, None)]
+    return [(" ".join(text.split()).removesuffix("."), None)]
 
 
 def _other(error: BaseException) -> Words:

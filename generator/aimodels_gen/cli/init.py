@@ -11,7 +11,12 @@ from aimodels_gen.manifest import scaffold
 
 
 @click.command("init")
-@click.argument("directory", type=click.Path(path_type=Path), default=".", metavar="[DIR]")
+@click.argument(
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".",
+    metavar="[DIR]",
+)
 def command(*, directory: Path) -> None:
     """Write a starter models.toml and flake.nix.
 

@@ -17,6 +17,7 @@ import pytest
 
 import aimodels_fetcher
 from aimodels_gen import __version__, cli
+from aimodels_gen.cli import console
 from aimodels_gen.manifest.parse import load
 from aimodels_gen.resources import templates
 from generator.helpers import names_in
@@ -101,7 +102,10 @@ def test_an_unchanged_lock_imports_no_client(hub: Hub, hub_project: Project) -> 
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        (["lokc"], "No such command"),
+        (["lokc"], "No such command 'lokc'\nhint: did you mean `aimodels-gen lock`? see"),
+        (["qqq"], "No such command 'qqq'\nhint: see"),
+        (["completion"], "Choose from: bash, zsh, fish\n"),
+        (["init", __file__], "' is a file\n"),
         (["lock", "--nope"], "No such option"),
         (["lock", "--format", "yaml"], "'yaml' is not one of"),
         (["lock", "-j", "0"], "'-j'"),
@@ -303,3 +307,24 @@ def test_an_interrupt_is_prompt_with_requests_under_way(hub: Hub, hub_project: P
     assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
     assert taken < 2
     assert names_in(hub_project.dir) == ["models.toml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("model.gguf", "model.gg"),
+        ("模型.gguf", "模型.ggu"),
+        ("aa模型模型", "aa模型模"),
+        ("e\u0301" * 9, "e\u0301" * 8),
+    ],
+)
+def test_a_status_fits_whatever_its_characters(
+    monkeypatch: pytest.MonkeyPatch, text: str, shown: str
+) -> None:
+    """A line that is broken could not be written over."""
+    written: list[str] = []
+    monkeypatch.setattr(console, "_is_terminal", lambda: True)
+    monkeypatch.setattr(console, "write", written.append)
+    monkeypatch.setenv("COLUMNS", "9")
+    console.Console().status(text)
+    assert written == [f"\r\x1b[K{shown}"]
