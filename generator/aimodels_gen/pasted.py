@@ -96,7 +96,7 @@ LOCKED = "`aimodels-gen lock` finds checksums and licences by itself"
 _TOKEN = "for the token, set HF_TOKEN or run `hf auth login`"  # noqa: S105 - words
 _SECRET = "for credentials, set the variables of the AWS command line, or AWS_PROFILE"  # noqa: S105
 UNNEEDED = {
-    **dict.fromkeys((*CHECKSUMS, "license", "licence"), LOCKED),
+    **dict.fromkeys((*CHECKSUMS, "license", "licence", "meta"), LOCKED),
     **dict.fromkeys(("auth_token", "hf_token", "token", "use_auth_token"), _TOKEN),
     **dict.fromkeys(
         [

@@ -92,11 +92,16 @@ def _at(data: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401 - of TOML
 def _below(path: Path, table: object) -> Iterator[Path]:
     """Return the paths of models in the table of what looks like one."""
     for key, item in table.items() if isinstance(table, dict) else ():
-        if _is_model(key, item, _KEYS):
+        if _is_model(key, item, _KEYS) or (_is_version(key) and isinstance(item, str)):
             yield (*path, key)
         known = {*_KEYS, *KINDS, *sources.names()}
         if key not in known and not nearest(key, known) and not key.startswith(_PREFIXES):
             yield from _below((*path, key), item)
+
+
+def _is_version(key: str) -> bool:
+    """Return whether a key is what follows the dot in `llama3.2`."""
+    return key[:1].isdigit()
 
 
 def _is_model(key: str, table: object, known: frozenset[str]) -> bool:
@@ -107,7 +112,7 @@ def _is_model(key: str, table: object, known: frozenset[str]) -> bool:
     others = {*known, *KINDS, *sources.names()}
     if key in others or nearest(key, others) or key.startswith(_PREFIXES):
         return False
-    return bool(_OF_A_MODEL & set(table)) or (not table and key[:1].isdigit())
+    return bool(_OF_A_MODEL & set(table)) or (not table and _is_version(key))
 
 
 # A quoted `"source.s3"` is a key, and does not name a model.

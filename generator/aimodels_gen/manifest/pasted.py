@@ -27,6 +27,7 @@ from aimodels_gen.pasted import (
     Draft,
     plain_key,
 )
+from aimodels_gen.tables import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,6 +185,7 @@ class _Model:
     def correct(self) -> None:
         """Correct what can be."""
         self._expand_quoted()
+        self._correct_keys()
         loose = self._take_loose()
         self._correct_source(loose)
         self.notes += _correct_filters(self.table)
@@ -202,6 +204,18 @@ class _Model:
             there = self.table.setdefault(first, {})
             if isinstance(there, dict):
                 _merge(there, inner)
+
+    def _correct_keys(self) -> None:
+        """Read `Source`, `soruce` and `source.HF` as what they are meant to be."""
+        if near := next((key for key in self.table if nearest(plain_key(key), ["source"])), None):
+            self.table.setdefault("source", self.table[near])
+            if near != "source":
+                del self.table[near]
+        source = self.table.get("source")
+        if isinstance(source, list) and len(source) == 1 and isinstance(source[0], dict):
+            (source,) = source
+        if isinstance(source, dict):
+            self.table["source"] = {_kind(key): value for key, value in source.items()}
 
     def _take_loose(self) -> Table:
         """Take out the keys that a source has."""
@@ -229,7 +243,6 @@ class _Model:
             self._put(sources.meant_by(one) if isinstance(one, str) else None, loose)
             return
         elif isinstance(source, dict):
-            source = {KINDS.get(key, key): value for key, value in source.items()}
             known = [key for key in source if key in sources.names()]
             others = {key: value for key, value in source.items() if key not in known}
             if not known and (others or loose):
@@ -322,6 +335,13 @@ def _has_urls(table: Table) -> bool:
         return bool(source.keys() & {"url", "urls", "files"})
     meant = sources.meant_by(source) if isinstance(source, str) else None
     return source == "url" or (meant is not None and meant.kind == "url")
+
+
+def _kind(key: str) -> str:
+    """Return the kind of a source that a key means; other keys as they are."""
+    name = plain_key(key)
+    kind = KINDS.get(name) or nearest(name, ["huggingface"]) or name
+    return kind if kind in sources.names() else key
 
 
 def _by_keys(table: Table, kind: object) -> Table | None:

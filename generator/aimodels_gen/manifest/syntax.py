@@ -29,6 +29,7 @@ _STRAIGHT = str.maketrans(
 _HEADER = re.compile(r"\s*\[\s*models\s*\.\s*(?P<name>[^\[\]\"']+?)\s*\]\s*(?:#.*)?")
 _TABLES = re.compile(r"(?P<name>.+?)(?P<rest>(?:\.(?:source|integration)(?:\.[a-z0-9]+)?)?)\Z")
 _TWICE = re.compile(r"Cannot (?:declare|overwrite|redefine|mutate)\b.*")
+_BULLET = re.compile(r"\A\s*(?:[-*+\u2022]|[0-9]+[.)]|FROM)\s+")
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 # The beginning of the file in other languages.
 _JSON_OR_NIX = re.compile(r"(?:\s|#.*\n)*\{")
@@ -91,9 +92,10 @@ def remedy(text: str, number: int, reason: str, first_error: FirstError) -> str:
 def _rewritten(lines: list[str], number: int, first_error: FirstError) -> str | None:
     """Return what to write for a wrong line, or for the value that it belongs to."""
     first, last = _statement(lines, number)
-    whole = " ".join(line.strip() for line in lines[first - 1 : last])
+    whole = " ".join(map(_uncommented, lines[first - 1 : last]))
     for begin, end, line in ((first, last, whole), (number, number, lines[number - 1])):
-        if len(line) > _LONGEST or _SECRET.search(line):
+        begins = begin == end < last and line.rstrip().endswith(("[", "{", "("))
+        if len(line) > _LONGEST or _SECRET.search(line) or begins:
             continue
         for guess in dict.fromkeys(_guesses(line)):
             at = first_error("\n".join([*lines[: begin - 1], guess, *lines[end:]]))
@@ -105,7 +107,7 @@ def _rewritten(lines: list[str], number: int, first_error: FirstError) -> str | 
 
 def _address(lines: list[str], number: int) -> str | None:
     """Return the lines for an address or a command that stands alone on its line."""
-    line = lines[number - 1].translate(_STRAIGHT).strip()
+    line = re.sub(_BULLET, "", lines[number - 1].translate(_STRAIGHT)).strip()
     meant = sources.meant_by(line) if "/" in line and "=" not in line else None
     if meant is None:
         return None
@@ -120,6 +122,12 @@ def _address(lines: list[str], number: int) -> str | None:
     if not named:
         keys.insert(0, f"[{dotted(('models', name))}]")
     return f"write {joined([f'`{key}`' for key in keys])}"
+
+
+def _uncommented(line: str) -> str:
+    """Return a line without the comment at its end."""
+    found = re.match(rf"(?:{_STRING.pattern}|[^\"'#])*(?=#)", line)
+    return (found[0] if found else line).strip()
 
 
 def _statement(lines: list[str], number: int) -> tuple[int, int]:

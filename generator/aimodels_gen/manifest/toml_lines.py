@@ -63,6 +63,11 @@ class Written:
         """Return the path of the line whose inline table holds a table, None if none does."""
         return self.line_of(path[:-1])
 
+    def headers_without(self, after: dict[str, Any], path: Path) -> list[Path]:
+        """Return the headers below the path of a table for which the table `after` has nothing."""
+        below = [one for one in self.headers if one[: len(path)] == path != one]
+        return [one for one in below if _item(after, one[len(path) :]) is None]
+
     def header_for(self, path: Path, table: Path) -> Path:
         """Return the header below which to write a new key of a table."""
         if table not in self.headers:
@@ -136,11 +141,13 @@ class Changes:
             rewrite(leaf, written.line_of(leaf))
             if leaf in written.lists:
                 remove[f"[[{dotted(leaf)}]]"] = None
+        gone = written.headers_without(after, path)
+        remove.update(dict.fromkeys(f"[{dotted(header)}]" for header in gone))
         for leaf in _leaves(after, before, path, written.headers):
             at = written.line_of(leaf)
             if at and _item(after, at[len(path) :]) is not None:
                 rewrite(leaf, at)
-            elif _item(after, leaf[len(path) :]) is None:
+            elif _item(after, leaf[len(path) :]) is None and not (at and written.keys[at] in gone):
                 remove[dotted((at or leaf)[-1:])] = None
                 headers.add(written.keys[at] if at else path)
         write: dict[Path, list[str]] = {}

@@ -219,6 +219,7 @@ TABLES: list[tuple[str, Any, dict[str, Any]]] = [
     ('repo = "org/name", hash = "sha256-x", license = "mit"', MODEL, {}),
     ('repoId = "org/name", tag = "v1", hash = "sha256-x"', HuggingFace("org/name", "v1"), {}),
     ('owner = "org", repo = "name"', MODEL, {}),
+    ('repo = "org/name", endpoint = "hub.corp:8080"', HuggingFace("org/name", endpoint=OneOrMore(["https://hub.corp:8080"])), {}),
     ('namespace = "org", model = "name", revision = "v1"', HuggingFace("org/name", "v1"), {}),
 ]  # fmt: skip
 
@@ -303,6 +304,7 @@ URLS: list[tuple[str, dict[str, str]]] = [
     ('source.url.files = ["https://a.example/x", "https://a.example/y"]', {"x": "https://a.example/x", "y": "https://a.example/y"}),
     ('source.url.files = { "x.gguf" = { url = "https://a.example/x.gguf", sha256 = "0" } }', {"x.gguf": "https://a.example/x.gguf"}),
     ('source.url = "wget -c https://a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
+    ('source.url.files.x.gguf = "https://a.example/x.gguf"', {"x.gguf": "https://a.example/x.gguf"}),
     ('source.huggingface.repo = "https://github.com/o/r/blob/main/x.gguf"', {"x.gguf": "https://github.com/o/r/raw/main/x.gguf"}),
     ('source.huggingface = { repo = "https://a.example/x.gguf?sig=hunter2" }', {"x.gguf": "https://a.example/x.gguf"}),
 ]  # fmt: skip
@@ -383,6 +385,10 @@ def test_keys_of_a_model(lines: str, filters: dict[str, Any]) -> None:
     "lines",
     [
         f'source.hf = {{ repo = "org/name" }}{WRONG}',
+        f'source.HF = "org/name"{WRONG}',
+        f'Source.HuggingFace = {{ Repo = "org/name" }}{WRONG}',
+        f'soruce.hugging-face = {{ repo = "org/name" }}{WRONG}',
+        f'[models.m.huggingface]{WRONG}\nrepo = "org/name"{WRONG}',
         f'hf = {{ repo = "org/name" }}{WRONG}',
         f'source.git = "https://huggingface.co/org/name"{WRONG}',
         f'source = ["org/name"]{WRONG}',
@@ -458,6 +464,7 @@ def test_a_line_with_a_dot_in_its_name_shows_no_secret() -> None:
 
 
 def test_several_dots_in_names() -> None:
+    assert 'write `"llama3.2" = …`' in (refused('[models]\nllama3.2 = "org/name"').hint or "")
     error = refused(f"[models.a.b]\n{GOOD}[models.fine]\n{GOOD}[models.c.d.e]\n{GOOD}")
     assert error.message.startswith("models.toml: models.a.b and models.c.d.e name models")
     assert error.hint == 'put the name in quotes: write `[models."a.b"]` and `[models."c.d.e"]`'
@@ -574,6 +581,9 @@ def test_a_fallback() -> None:
         (f'[models.m]\nsource.huggingface.repo "org/name"{WRONG}', ["m"]),
         # Nothing but what names a model.
         (f"org/name{WRONG}", ["name"]),
+        (f"- org/name{WRONG}", ["name"]),
+        (f"1. https://huggingface.co/org/name{WRONG}", ["name"]),
+        (f"FROM hf.co/org/name{WRONG}", ["name"]),
         (f"[models.m]\nhttps://huggingface.co/org/name{WRONG}", ["m"]),
         (f"hf download org/name --include '*.json'{WRONG}", ["name"]),
         (f'AutoModel.from_pretrained("org/name"){WRONG}', ["name"]),

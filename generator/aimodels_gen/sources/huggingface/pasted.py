@@ -89,6 +89,7 @@ _FORGES = re.compile(
     r"(?:.*\.)?(?:bitbucket\.org|codeberg\.org|git(?:hub|lab)\.com|modelscope\.c.)"
 )
 _HOST_NAME = re.compile(r"\.(?:ai|cn|co|com|dev|io|net|org)\Z")
+_HOST_ONLY = re.compile(r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+(?::[0-9]+)?/?")
 _CACHED = re.compile(
     r"(?:.*/)?(?P<kind>models|datasets|spaces|kernels)--(?P<org>[^/]+?)(?:--(?P<name>[^/]+))?"
     r"(?:/snapshots/(?P<rev>[0-9a-f]{40})(?:/(?P<path>.+))?)?/?"
@@ -167,6 +168,8 @@ def _read_key(draft: Draft, key: str, value: object, hubs: Sequence[str]) -> Non
     elif name in _TYPE and isinstance(value, str):
         kind = plain_text(value).lower()
         draft.table["repo_type"] = _PREFIXES.get(kind, kind)
+    elif name == "endpoint" and isinstance(value, str) and _HOST_ONLY.fullmatch(value):
+        draft.table[key] = f"https://{value}"
     elif not draft.takes(key, value):
         draft.table[key] = value
 

@@ -13,7 +13,7 @@ from aimodels_gen.sources.s3 import pasted as bucket
 from aimodels_gen.sources.url.files import algorithm, read_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MAIN = "files"
 _KIND = "url"
@@ -67,13 +67,22 @@ def _named(key: str, value: Any, draft: Draft) -> dict[str, Any]:  # noqa: ANN40
     """Return the files that a key and its value name, none if it is another key."""
     name = plain_key(key)
     if name == "files" and isinstance(value, dict):
-        return {path: _file(item, draft) for path, item in value.items()}
+        return {path: _file(item, draft) for path, item in _by_path(value)}
     if name in _FILES and _are_tables(value):
         return _listed(value, draft)
     if name in _FILES and isinstance(value, (str, list)):
         return _files(value, draft)
     is_file = "." in key and (_is_url(value) or isinstance(value, dict))
     return {key: _file(value, draft)} if is_file else {}
+
+
+def _by_path(files: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Return files by their paths, also where a dot without quotes has made tables of them."""
+    for key, value in files.items():
+        if isinstance(value, dict) and not (_URLS | CHECKSUMS) & set(map(plain_key, value)):
+            yield from _by_path(value, f"{before}{key}.")
+        else:
+            yield before + key, value
 
 
 def _file(value: Any, draft: Draft) -> Any:  # noqa: ANN401 - of TOML
