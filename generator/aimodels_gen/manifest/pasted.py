@@ -185,7 +185,7 @@ class _Model:
     def correct(self) -> None:
         """Correct what can be."""
         self._expand_quoted()
-        self._correct_keys()
+        _correct_keys(self.table)
         loose = self._take_loose()
         self._correct_source(loose)
         self.notes += _correct_filters(self.table)
@@ -204,18 +204,6 @@ class _Model:
             there = self.table.setdefault(first, {})
             if isinstance(there, dict):
                 _merge(there, inner)
-
-    def _correct_keys(self) -> None:
-        """Read `Source`, `soruce` and `source.HF` as what they are meant to be."""
-        if near := next((key for key in self.table if nearest(plain_key(key), ["source"])), None):
-            self.table.setdefault("source", self.table[near])
-            if near != "source":
-                del self.table[near]
-        source = self.table.get("source")
-        if isinstance(source, list) and len(source) == 1 and isinstance(source[0], dict):
-            (source,) = source
-        if isinstance(source, dict):
-            self.table["source"] = {_kind(key): value for key, value in source.items()}
 
     def _take_loose(self) -> Table:
         """Take out the keys that a source has."""
@@ -335,6 +323,18 @@ def _has_urls(table: Table) -> bool:
         return bool(source.keys() & {"url", "urls", "files"})
     meant = sources.meant_by(source) if isinstance(source, str) else None
     return source == "url" or (meant is not None and meant.kind == "url")
+
+
+def _correct_keys(table: Table) -> None:
+    """Read `Source`, `soruce` and `source.HF` as what they are meant to be, in place."""
+    near = next((key for key in table if nearest(plain_key(key), ["source"])), None)
+    if near is not None and "source" not in table:
+        table["source"] = table.pop(near)
+    source = table.get("source")
+    if isinstance(source, list) and len(source) == 1 and isinstance(source[0], dict):
+        (source,) = source
+    if isinstance(source, dict):
+        table["source"] = {_kind(key): value for key, value in source.items()}
 
 
 def _kind(key: str) -> str:

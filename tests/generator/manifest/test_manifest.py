@@ -127,7 +127,7 @@ BAD = [
     ),
     (MODEL.replace("repo =", "rpeo ="), [f"{HF} has no repo", 'add repo = "org/name"']),
     (MODEL.replace(" }", ', typ = "x" }'), [f"{HF}.typ is not a known key"]),
-    (MODEL.replace("huggingface", "hugingface"), ["hugingface", "did you mean huggingface?"]),
+    (MODEL.replace("huggingface", "hugingface"), ["hugingface", "write `source.huggingface ="]),
     ("[models.m]", ["models.m has no source", "source.huggingface"]),
     ("[models.m]\nsource = {}", ["models.m.source names no source", "source.huggingface"]),
     (
