@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,7 +82,7 @@ def test_the_address_has_moved(project: Project, fetch: Fetch) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", ["<<<<<<< HEAD\n", "[]", '{"version": 9}', '{"version": 1, "models": {"m": {}}}']
+    "broken", ["{", "[]", '{"version": 9}', '{"version": 1, "models": {"m": {}}}']
 )
 @pytest.mark.parametrize("name", ["models", "my other"])
 def test_the_lock_is_broken(repo: Repo, project: Project, broken: str, name: str) -> None:
@@ -95,6 +98,33 @@ def test_the_lock_is_broken(repo: Repo, project: Project, broken: str, name: str
         lock.unlink()
         project.follow(said)
         assert lock.read_text() != text
+
+
+def test_a_merge_conflict(repo: Repo, project: Project) -> None:
+    """Two branches have updated the same pin."""
+
+    def git(*args: str) -> int:
+        who = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+        return subprocess.run(
+            ["git", *who, *args], cwd=project.dir, check=False, capture_output=True
+        ).returncode
+
+    git("init", "--quiet", "--initial-branch=main")
+    git("add", ".")
+    git("commit", "--quiet", "--message=first")
+    for branch in ("theirs", "main"):
+        git("checkout", "--quiet", *(["-b"] if branch == "theirs" else []), branch)
+        repo.commit({"config.json": f'{{"a": "{branch}"}}\n'.encode()})
+        project.ok("update")
+        git("commit", "--quiet", "--all", f"--message={branch}")
+    ours = project.lock_file.read_text()
+    assert git("merge", "theirs") == 1
+    said = project.fails("lock")
+    assert "models.lock has a merge conflict" in said
+    (command,) = re.findall("`git ([^`]*)`", said)
+    assert git(*shlex.split(command)) == 0
+    project.follow(said)
+    assert project.lock_file.read_text() == ours
 
 
 def manifest(url: str) -> str:
