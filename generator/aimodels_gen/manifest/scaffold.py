@@ -30,14 +30,15 @@ class Written:
 
     @property
     def has_own_flake(self) -> bool:
-        """Return whether the project had a flake.nix, which does not know of models yet."""
-        return any(path.name == _FLAKE for path in self.kept)
+        """Return whether the project had a flake.nix that is not the one of the template."""
+        return any(path.name == _FLAKE and not _is_template(path) for path in self.kept)
 
 
 def write(directory: Path) -> Written:
     """Write the files that are absent; they work together as they are.
 
-    `directory` is made if need be. Nothing is ever overwritten.
+    `directory` is made if need be. Nothing is ever overwritten. That all files are there is fine
+    while flake.nix lacks the lines of `paste`, which the reader may want to see again.
 
     Raises:
         AimodelsError: all files are there, or models.nix is not a rendering; then none is written.
@@ -54,7 +55,7 @@ def write(directory: Path) -> Written:
             f"{rendering} was not written by aimodels-gen, and stays as it is",
             "move it away, or name another directory",
         )
-    if len(kept) == len(files):
+    if len(kept) == len(files) and not _lacks_lines(directory / _FLAKE):
         names = ", ".join(map(str, kept))
         raise AimodelsError(
             f"{names} are there already, and stay as they are",
@@ -66,6 +67,14 @@ def write(directory: Path) -> Written:
         with path.open("xb") as file:
             file.write(files[path])
     return Written(new, kept)
+
+
+def _is_template(flake: Path) -> bool:
+    return flake.is_file() and flake.read_bytes() == (templates() / "project" / _FLAKE).read_bytes()
+
+
+def _lacks_lines(flake: Path) -> bool:
+    return flake.is_file() and b"nix-ai-models" not in flake.read_bytes()
 
 
 def _is_rendering(path: Path) -> bool:
