@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.wording import joined
 from aimodels_gen.engines.huggingface import is_repo_part
-from aimodels_gen.manifest.toml_lines import dotted, value
+from aimodels_gen.manifest.toml_lines import Changes, Written, dotted, value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,18 +25,18 @@ def conflicts(manifest: Manifest) -> list[str]:
         if name := entry.cache_name:
             by_name.setdefault(name, []).append(entry)
     taken = set(by_name)
-    return [_warning(name, entries, taken) for name, entries in by_name.items() if len(entries) > 1]
+    return [
+        _warning(name, entries, taken, manifest)
+        for name, entries in by_name.items()
+        if len(entries) > 1
+    ]
 
 
-def _warning(name: str, entries: Sequence[Entry], taken: set[str]) -> str:
+def _warning(name: str, entries: Sequence[Entry], taken: set[str], manifest: Manifest) -> str:
     # Those that have been given this name keep it.
     first, *others = sorted(entries, key=lambda entry: not _is_named(entry))
     both = "both" if len(others) == 1 else "all"
-    lines = [
-        f"`integration.huggingface = {_other_name(entry, taken)}` below "
-        f"[{dotted(('models', entry.name))}]{' instead of its own' if _is_named(entry) else ''}"
-        for entry in others
-    ]
+    lines = [_line(entry, _other_name(entry, taken), manifest) for entry in others]
     them, these = ("it", "this name") if len(others) == 1 else ("them", "these names")
     remedy = f"write {joined(lines)} and load {them} by {these}"
     together = _together(first, others)
@@ -47,11 +47,28 @@ def _warning(name: str, entries: Sequence[Entry], taken: set[str]) -> str:
     )
 
 
+def _line(entry: Entry, name: dict[str, str], manifest: Manifest) -> str:
+    """Return the line that gives an entry a name, as fits the form of the manifest."""
+    path = ("models", entry.name)
+    written = Written.of(manifest.text)
+    instead = " instead of its own" if _is_named(entry) else ""
+    lines = (header for key, header in written.keys.items() if key[:2] == path)
+    if not written.holder_of(path) and all(header[:2] == path for header in lines):
+        return f"`integration.huggingface = {value(name)}` below [{dotted(path)}]{instead}"
+    before = dict(manifest.tables[entry.name])
+    after = {**before, "integration": {"huggingface": name}}
+    changes = Changes.between(before, after, path, manifest.text)
+    (header,) = changes.write
+    below = f" below [{dotted(header)}]" if header else ""
+    above = " above all [headers]" if not header and written.headers else ""
+    return f"{changes.lines()}{above if changes.holder else below or above}{instead}"
+
+
 def _is_named(entry: Entry) -> bool:
     return entry.integration.org is not None or entry.integration.model is not None
 
 
-def _other_name(entry: Entry, taken: set[str]) -> str:
+def _other_name(entry: Entry, taken: set[str]) -> dict[str, str]:
     """Return the table that gives an entry a name that no other model has."""
     org = entry.integration.org or entry.source.cache_parts[0] or "my-org"
     model = entry.name if is_repo_part(entry.name) else "my-model"
@@ -60,7 +77,7 @@ def _other_name(entry: Entry, taken: set[str]) -> str:
         if f"--{org}--{name}" not in {one[one.index("--") :] for one in taken}:
             break
     taken.add(f"models--{org}--{name}")
-    return value({"org": org, "model": name})
+    return {"org": org, "model": name}
 
 
 def _together(first: Entry, others: Sequence[Entry]) -> str:

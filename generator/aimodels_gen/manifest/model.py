@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -14,6 +14,8 @@ from aimodels_gen.manifest.output import Output, OutputTable
 from aimodels_gen.tables import KindTable, Text, about
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aimodels_fetcher.filters import Filters
     from aimodels_gen.sources.base import Source
 
@@ -133,11 +135,15 @@ class Manifest:
     Attributes:
         file: its name without directories, for messages and the header of what is generated.
         outputs: the files to write; none: standard output.
+        text: the whole file, to show lines in its form.
+        tables: the models as the file has them.
     """
 
     file: str
     entries: tuple[Entry, ...]
     outputs: tuple[Output, ...] = ()
+    text: str = field(default="", compare=False, repr=False)
+    tables: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def _digest(facts: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def parse(text: str, file: str = "models.toml") -> Manifest:
     """
     data = _toml(text, file)
     try:
-        return _manifest(data, file)
+        return replace(_manifest(data, file), text=text, tables=data.get("models", {}))
     except ManifestError as error:
         from aimodels_gen.manifest.diagnosis import diagnosed  # noqa: PLC0415 - only now needed
 

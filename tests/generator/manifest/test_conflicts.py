@@ -81,6 +81,37 @@ def test_the_lines_cure(text: str) -> None:
     assert not conflicts(parse(cured(text)))
 
 
+REPO = 'source.huggingface.repo = "org/name"\n'
+Q4 = 'source.huggingface.repo = "org/name", include = ["*Q4*"]'
+Q8 = 'source.huggingface.repo = "org/name", include = ["*Q8*"]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"models.a.{REPO}models.b.{REPO}",
+        f'models.a.{REPO}models.b.{REPO}[output]\nfile = "x"\n',
+        f"[models]\na = {{ {Q4} }}\nb = {{ {Q8} }}\n",
+        f"models = {{ a = {{ {Q4} }}, b = {{ {Q8} }} }}\n",
+        f"[models]\na.{REPO}b.{REPO}",
+    ],
+)
+def test_the_lines_fit_the_form_of_the_manifest(text: str) -> None:
+    found = re.search(r"write `([^`]+)`(.*) and load", warning(text))
+    assert found
+    line, where = found[1], found[2]
+    old = f"b = {{ {Q8} }}"
+    if "in the inline table of models" in where or line.startswith("b = "):
+        text = text.replace(old, line)
+    elif where.startswith(" below"):
+        text += f"{line}\n"
+    else:
+        assert where == (" above all [headers]" if "[output]" in text else "")
+        text = f"{line}\n{text}"
+    names = {entry.name: entry.cache_name for entry in parse(text).entries}
+    assert names == {"a": "models--org--name", "b": "models--org--b"}
+
+
 @pytest.mark.parametrize(
     "text",
     [
