@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     FirstError = Callable[[str], "int | None"]
 
 _LONGEST = 300  # characters of lines that are shown
+_MOST = 1 << 18  # characters of a file that is parsed for each guess
 _MOST_LINES = 40  # of a value
 # It may hold a password.
 _SECRET = re.compile(r"[:/].*@|@.*[:/]|\?|\bhf_|key|pass|secret|token(?!i[sz])", re.IGNORECASE)
@@ -84,7 +85,7 @@ def remedy(text: str, number: int, reason: str, first_error: FirstError) -> str:
     if _JSON_OR_NIX.match(text) or _YAML.match(text):
         return f"write TOML: for each model {_MODEL}"
     lines = text.splitlines()
-    if not 1 <= number <= len(lines):
+    if not 1 <= number <= len(lines) or len(text) > _MOST:
         return _CORRECT
     return _address(lines, number) or _rewritten(lines, number, first_error) or _CORRECT
 
