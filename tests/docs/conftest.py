@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.session import start
-from support import tinyllama
+from support import program_repos, tinyllama
 from support.nix import available
 from support.s3 import ENV, Moto
 
@@ -58,6 +58,9 @@ def session(hub: Hub, tmp_path: Path) -> Iterator[Session]:
     for repo in _REPOS:
         card = {"license": "llama2" if repo == tinyllama.REPO else "apache-2.0"}
         hub.add_repo(repo, tinyllama.files(), lfs=["*.safetensors"], card=card)
+    hub.add_repo("rajpurkar/squad", program_repos.dataset(), repo_type="dataset")
+    kernel = hub.add_repo("kernels-community/relu", program_repos.kernel(), repo_type="kernel")
+    kernel.branch("v1", kernel.sha)
     directory, home = tmp_path / "project", tmp_path / "home"
     directory.mkdir()
     (home / "bin").mkdir(parents=True)
