@@ -40,7 +40,7 @@
     in
     {
       # `nix build .#NAME` builds one model; `nix build` a cache with all of them, for programs that run
-      # with HF_HUB_CACHE=$PWD/result/hub.
+      # with HF_HUB_CACHE=$PWD/result/hub HF_HUB_OFFLINE=1.
       packages = eachSystem (
         _system: pkgs:
         {

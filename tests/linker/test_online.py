@@ -100,6 +100,28 @@ def test_online_when_nothing_has_moved(
     assert touched(directories.hub) == before
 
 
+@pytest.mark.parametrize("online", [True, False])
+def test_a_link_to_a_pin_that_leaves_files_out(
+    linker: Linker, repo: Repo, hub: Hub, unprivileged: Runner, *, online: bool
+) -> None:
+    """Its listing has only the pinned files, and other files cannot be added to the store."""
+    linker.link({A: linker.entry(repo, PINNED)})
+    before = touched(linker.store)
+    env = {"HF_HUB_CACHE": str(linker.hub), "HF_ENDPOINT": hub.url}
+    if not online:
+        env["HF_HUB_OFFLINE"] = "1"
+    code = (
+        "import os, huggingface_hub as h; found = h.snapshot_download('org/a');"
+        "print(*sorted(os.path.relpath(os.path.join(top, name), found)"
+        " for top, _, names in os.walk(found) for name in names), flush=True);"
+        "h.hf_hub_download('org/a', 'extra.bin')"
+    )
+    done = unprivileged(sys.executable, "-c", code, env=env)
+    assert done.stdout.split() == sorted(PINNED)
+    assert ("PermissionError" if online else "LocalEntryNotFoundError") in done.stderr
+    assert touched(linker.store) == before
+
+
 def test_a_moved_branch_is_followed_and_the_weights_are_reused(
     directories: Linker, repo: Repo, path: Path, hub: Hub, load: Callable[..., dict[str, bytes]]
 ) -> None:

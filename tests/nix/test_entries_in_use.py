@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,18 +13,19 @@ from support.expressions import LIBRARY, files_pin
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
 
     from support.hub import Hub
     from support.nix import NixEnv
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can write to the store")
 
-LOAD = (
+HUB = (
     "import pathlib, huggingface_hub as h;"
-    "print((pathlib.Path(h.snapshot_download('org/model')) / 'config.json').read_text())"
+    "print((pathlib.Path(h.snapshot_download('org/model')) / 'config.json').read_text()[-5:-2])"
 )
+TRANSFORMERS = "import transformers as t; print(t.AutoConfig.from_pretrained('org/model').version)"
 NAME = "models--org--model"
+OLD, NEW = (b'{"model_type": "bert", "version": "%s"}' % version for version in (b"old", b"new"))
 OFFLINE = {"HF_HUB_OFFLINE": "1"}
 
 
@@ -32,16 +34,23 @@ class Model:
 
     def __init__(self, nix: NixEnv, hub: Hub, home: Path) -> None:
         self.nix, self.hub, self.home = nix, hub, home
-        repo = hub.add_repo("org/model", {"config.json": b"old"})
+        repo = hub.add_repo("org/model", {"config.json": OLD})
         self.expression = files_pin(hub, repo)
         self.path = nix.build(self.expression)
         self.linked = nix.build(f"({self.expression}).linked")
-        repo.commit({"config.json": b"new"})
+        repo.commit({"config.json": NEW})
 
-    def load(self, *launcher: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [*launcher, sys.executable, "-c", LOAD]
+    def load(
+        self, *launcher: str | Path, program: str = HUB, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        command = [*launcher, sys.executable, "-c", program]
         settings = {"HF_HOME": str(self.home), "HF_ENDPOINT": self.hub.url, **env}
         return self.nix.run(*command, check=False, env=settings)
+
+    def cache(self, *arguments: str, hub: Path) -> None:
+        """Run `hf cache`."""
+        hf = Path(sys.executable).with_name("hf")
+        self.nix.run(hf, "cache", *arguments, "--yes", env={"HF_HUB_CACHE": str(hub)})
 
     def script(self, text: str) -> tuple[str, ...]:
         """Return what runs a program after these commands, in which $LINK is the entry's place."""
@@ -60,17 +69,16 @@ def model(host_nix: NixEnv, hub: Hub, tmp_path: Path) -> Model:
     return Model(host_nix, hub, tmp_path / "home")
 
 
-def test_without_any_of_it_the_store_is_damaged(model: Model) -> None:
-    """Otherwise the tests below would prove nothing."""
-    done = model.load(*model.script(f'ln -sfT {model.path} "$LINK"'))
-    assert (done.returncode, done.stdout) == (0, "new\n"), done.stderr
-    assert not model.whole
-
-
-def test_offline(model: Model) -> None:
-    done = model.load(*model.script(f'ln -sfT {model.path} "$LINK"'), **OFFLINE)
+@pytest.mark.parametrize("program", [HUB, TRANSFORMERS], ids=["huggingface_hub", "transformers"])
+def test_offline(model: Model, program: str) -> None:
+    link = model.script(f'ln -sfT {model.path} "$LINK"')
+    done = model.load(*link, program=program, **OFFLINE)
     assert (done.returncode, done.stdout) == (0, "old\n"), done.stderr
     assert model.whole
+    # Online, the store is damaged. Otherwise these tests would prove nothing.
+    done = model.load(*link, program=program)
+    assert (done.returncode, done.stdout) == (0, "new\n"), done.stderr
+    assert not model.whole
 
 
 @pytest.mark.parametrize("env", [OFFLINE, {}], ids=["offline", "online"])
@@ -120,3 +128,17 @@ def test_a_kernel_is_found_by_huggingface_hub(host_nix: NixEnv, hub: Hub, tmp_pa
     env = {"HF_HOME": str(tmp_path), **OFFLINE}
     done = host_nix.run(sys.executable, "-c", code, env=env)
     assert done.stdout.rstrip() == f"{tmp_path}/hub/kernels--org--kernel/snapshots/{repo.sha}"
+
+
+@pytest.mark.parametrize("arguments", [("prune",), ("rm", "model/org/model")], ids=" ".join)
+def test_hf_cache(model: Model, arguments: tuple[str, ...]) -> None:
+    """Of a link it removes the link; a cache in the store it changes, as docs/shells.md warns."""
+    hub = model.home / "hub"
+    hub.mkdir(parents=True)
+    (hub / NAME).symlink_to(model.path)
+    model.cache(*arguments, hub=hub)
+    assert (hub / NAME).is_symlink() is (arguments[0] == "prune")
+    cache = model.nix.build(f"{LIBRARY} integration.mkCache pkgs [ ({model.expression}) ]")
+    model.cache(*arguments, hub=cache / "hub")
+    assert (cache / "hub" / NAME).is_symlink() is (arguments[0] == "prune")
+    assert model.whole
