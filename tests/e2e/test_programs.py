@@ -77,9 +77,13 @@ class Counter:
     cache: Path
     writable: Path
 
-    def __call__(self, dataset: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, dataset: str | Path, *more: str, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         arrow = {"HF_HUB_CACHE": str(self.cache), "HF_DATASETS_CACHE": str(self.writable)}
-        return self.run(sys.executable, "-c", COUNT, dataset, env={**OFFLINE, **arrow, **env})
+        return self.run(
+            sys.executable, "-c", COUNT, dataset, *more, env={**OFFLINE, **arrow, **env}
+        )
 
 
 @pytest.fixture
@@ -99,12 +103,13 @@ def test_datasets(host_nix: NixEnv, hub: Hub, files: Mapping[str, bytes], count:
     assert whole(host_nix, entry)
 
 
-def test_what_datasets_cannot_load(host_nix: NixEnv, hub: Hub, count: Counter) -> None:
-    """By its name, or without a directory that can be written to."""
+def test_what_datasets_needs(host_nix: NixEnv, hub: Hub, count: Counter) -> None:
+    """A path, of any configuration, and a directory to write to: a name in the cache fails."""
     entry = build(host_nix, hub, "org/rows", program_repos.dataset(), "dataset")
     (count.cache / "datasets--org--rows").symlink_to(entry)
-    assert "Couldn't reach 'org/rows' on the Hub" in count("org/rows").stderr
     (snapshot,) = (entry / "snapshots").iterdir()
+    assert count(snapshot, "short").stdout == "1\n"
+    assert "Couldn't reach 'org/rows' on the Hub" in count("org/rows").stderr
     unwritable = count(snapshot, HF_DATASETS_CACHE=str(count.cache / "datasets"))
     assert "PermissionError" in unwritable.stderr
 
@@ -142,6 +147,7 @@ def test_kernels(kernel: Path, tmp_path: Path, unprivileged: Runner) -> None:
     env = {**OFFLINE, "HF_HUB_CACHE": str(tmp_path / "hub")}
     done = unprivileged(sys.executable, "-c", code, env=env)
     assert done.returncode == 0, done.stderr
+    assert "Skipping publisher trust check" in done.stderr
     result, file = done.stdout.split()
     assert result == "2.0"
     assert Path(file).resolve().is_relative_to(kernel / "blobs")

@@ -7,22 +7,26 @@ import json
 _CARD = b"""---
 configs:
 - config_name: plain_text
+  default: true
   data_files:
   - split: train
     path: plain_text/train-*
   - split: validation
     path: plain_text/validation-*
+- config_name: short
+  data_files: short/*
 ---
 """
 _KERNEL = b"def twice(x):\n    return x + x\n"
 
 
 def dataset() -> dict[str, bytes]:
-    """Two splits of a configuration that README.md declares: three rows and one."""
+    """Two configurations that README.md declares: of three rows, the default, and of one."""
     return {
         "README.md": _CARD,
         "plain_text/train-0.jsonl": b'{"id": 1}\n{"id": 2}\n{"id": 3}\n',
-        "plain_text/validation-0.jsonl": b'{"id": 4}\n',
+        "plain_text/validation-0.jsonl": b'{"id": 4}\n{"id": 5}\n',
+        "short/train.jsonl": b'{"id": 1}\n',
     }
 
 
