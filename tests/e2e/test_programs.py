@@ -55,14 +55,11 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Mapping[str, bytes]
     return {"data/train-00000-of-00001.parquet": table.read_bytes()}
 
 
-def build(nix: NixEnv, hub: Hub, repo_id: str, files: Mapping[str, bytes], kind: str) -> Path:
-    """The entry of a repository, in the layout that has links to other store paths."""
-    repo = hub.add_repo(repo_id, files, repo_type=kind)
-    source = f'repoType = "{kind}"; endpoint = "'
-    expression = files_pin(hub, repo).replace('endpoint = "', source)
-    entry = nix.build(f"({expression}).linked")
-    hub.clear()
-    return entry
+def build(nix: NixEnv, hub: Hub, files: Mapping[str, bytes]) -> Path:
+    """The entry of a dataset, in the layout that has links to other store paths."""
+    repo = hub.add_repo("org/rows", files, repo_type="dataset")
+    source = 'repoType = "dataset"; endpoint = "'
+    return nix.build(f"({files_pin(hub, repo)}).linked".replace('endpoint = "', source))
 
 
 def whole(nix: NixEnv, entry: Path) -> bool:
@@ -95,17 +92,16 @@ def count(unprivileged: Runner, tmp_path: Path) -> Counter:
 
 
 def test_datasets(host_nix: NixEnv, hub: Hub, files: Mapping[str, bytes], count: Counter) -> None:
-    entry = build(host_nix, hub, "org/rows", files, "dataset")
+    entry = build(host_nix, hub, files)
     (snapshot,) = (entry / "snapshots").iterdir()
     done = count(snapshot)
     assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr
-    assert hub.log == []
     assert whole(host_nix, entry)
 
 
 def test_what_datasets_needs(host_nix: NixEnv, hub: Hub, count: Counter) -> None:
     """A path, of any configuration, and a directory to write to: a name in the cache fails."""
-    entry = build(host_nix, hub, "org/rows", program_repos.dataset(), "dataset")
+    entry = build(host_nix, hub, program_repos.dataset())
     (count.cache / "datasets--org--rows").symlink_to(entry)
     (snapshot,) = (entry / "snapshots").iterdir()
     assert count(snapshot, "short").stdout == "1\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,10 +48,10 @@ class Model:
         settings = {"HF_HOME": str(self.home), "HF_ENDPOINT": self.hub.url, **env}
         return self.nix.run(*command, check=False, env=settings)
 
-    def cache(self, *arguments: str, hub: Path) -> None:
-        """Run `hf cache`."""
+    def cache(self, *arguments: str, hub: Path) -> str:
+        """Run `hf cache`; return what it prints."""
         hf = Path(sys.executable).with_name("hf")
-        self.nix.run(hf, "cache", *arguments, "--yes", env={"HF_HUB_CACHE": str(hub)})
+        return self.nix.run(hf, "cache", *arguments, env={"HF_HUB_CACHE": str(hub)}).stdout
 
     def script(self, text: str) -> tuple[str, ...]:
         """Return what runs a program after these commands, in which $LINK is the entry's place."""
@@ -130,12 +131,13 @@ def test_a_kernel_is_found_by_huggingface_hub(host_nix: NixEnv, hub: Hub, tmp_pa
     assert done.stdout.rstrip() == f"{tmp_path}/hub/kernels--org--kernel/snapshots/{repo.sha}"
 
 
-@pytest.mark.parametrize("arguments", [("prune",), ("rm", "model/org/model")], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("prune", "--yes"), ("rm", "model/org/model", "--yes")])
 def test_hf_cache(model: Model, arguments: tuple[str, ...]) -> None:
     """Of a link it removes the link; a cache in the store it changes, as docs/shells.md warns."""
     hub = model.home / "hub"
     hub.mkdir(parents=True)
     (hub / NAME).symlink_to(model.path)
+    assert re.search(r"model/org/model .*\b[5-9]\d years ago", model.cache("ls", hub=hub))
     model.cache(*arguments, hub=hub)
     assert (hub / NAME).is_symlink() is (arguments[0] == "prune")
     cache = model.nix.build(f"{LIBRARY} integration.mkCache pkgs [ ({model.expression}) ]")
