@@ -13,11 +13,18 @@
 let
   names = lib.unique (map (lib.removeSuffix ".service") services);
 
-  isDefined =
-    name:
-    lib.any (
-      units: units ? ${name} && lib.modules.dischargeProperties units.${name} != [ ]
-    ) definitions;
+  # What `mkIf` and `mkMerge` leave of a definition.
+  isEmpty =
+    definition:
+    let
+      type = definition._type or null;
+    in
+    if type == "if" then
+      !definition.condition || isEmpty definition.content
+    else
+      type == "merge" && lib.all isEmpty definition.contents;
+
+  isDefined = name: lib.any (units: units ? ${name} && !(isEmpty units.${name})) definitions;
 
   advice =
     name:

@@ -103,6 +103,8 @@ SERVICES = """{ lib, ... }: {
       environment.HF_HOME = "/var/lib/own";
     };
     never = lib.mkIf false { script = "true"; };
+    nowhere = lib.mkMerge [ (lib.mkIf true (lib.mkIf false { script = "true"; })) ];
+    sometimes = lib.mkIf true (lib.mkMerge [ (lib.mkIf false { }) { script = "true"; } ]);
   };
 }"""
 NO_UNIT = (
@@ -118,6 +120,7 @@ CORRECT = "correct the name; for a unit of `systemd.packages`, add `systemd.serv
         ("vlm.service", CORRECT.format("vlm")),
         ("vllm.socket", CORRECT.format('"vllm.socket"')),
         ("never", CORRECT.format("never")),
+        ("nowhere", CORRECT.format("nowhere")),
         ("ai-models", CORRECT.format("ai-models")),
         ("text-embed@en", 'write "text-embed@", which is for all of its instances'),
     ],
@@ -135,7 +138,7 @@ def test_services_of_a_list(store: NixEnv, name: str) -> None:
     """Wherever the module comes from, its own definitions do not count."""
     listed = [
         *("vllm", "vllm.service", "text-embed@", "text-embed@.service", "packaged", "own"),
-        "odd:name\\x2d.1",
+        *("odd:name\\x2d.1", "sometimes"),
     ]
     module = f"""{{
       services.ai-models.enable = true;
@@ -159,10 +162,30 @@ def test_services_of_a_list(store: NixEnv, name: str) -> None:
     assert {unit: values for unit, values in found["each"].items() if values} == {
         **{
             unit: {**ours, "HF_HOME": "/var/cache/huggingface"}
-            for unit in ("vllm", "text-embed@", "packaged", "odd:name\\x2d.1")
+            for unit in ("vllm", "text-embed@", "packaged", "odd:name\\x2d.1", "sometimes")
         },
         "own": {**ours, "HF_HOME": "/var/lib/own"},
     }
+
+
+def test_nixpkgs_does_not_warn(store: NixEnv) -> None:
+    """Of functions that are deprecated, for example."""
+    module = f"""{{
+      services.ai-models = {{
+        enable = true;
+        enforceLicenses = true;
+        models.a = {{ source.huggingface.repo = "org/a"; hash = ""; meta.license = "mit"; }};
+        tokenFile = "/run/token";
+      }};
+      {HF} = {{ cacheDir = "/srv/hf"; mode = "directory"; user = "hf"; services = [ "vllm" ]; }};
+      users.users.hf = {{ }};
+      {file_system('fsType = "nfs";')}
+    }}"""
+    made = "config: [ config.assertions config.systemd config.system.extraDependencies ]"
+    done = store.run(
+        *("nix-instantiate", "--eval", "--strict", "-E", f"({made}) {nixos(module, SERVICES)}")
+    )
+    assert done.stderr == ""
 
 
 def test_services_of_an_empty_list(store: NixEnv) -> None:
