@@ -4,7 +4,12 @@ let
   inherit (pkgs) lib;
   inherit (import ./util.nix) toJSONLike;
   # Builds run on the build platform, also when `pkgs` is for another one.
-  inherit (pkgs.buildPackages or pkgs) cacert python3;
+  tools = pkgs.buildPackages or pkgs;
+  inherit (tools) cacert python3;
+
+  # An entry is built again when the Python that assembles it changes. This one changes less often: it does
+  # not depend on OpenSSL, SQLite, ncurses, readline and time zones.
+  minimalPython = tools.python3Minimal or python3;
 
   fetcher = import ./bundle-python.nix [ ] "fetcher" ./fetcher;
 
@@ -77,7 +82,8 @@ in
     in
     spec:
     let
-      program = if spec.mode == "assemble" then assembler else fetcher;
+      isAssembly = spec.mode == "assemble";
+      program = if isAssembly then assembler else fetcher;
     in
     {
       spec = toJSON spec;
@@ -85,7 +91,7 @@ in
       # configured to default to structured attributes, which have no passAsFile.
       passAsFile = [ "spec" ];
       __structuredAttrs = false;
-      nativeBuildInputs = [ python3 ];
+      nativeBuildInputs = [ (if isAssembly then minimalPython else python3) ];
       preferLocalBuild = true;
       dontFixup = true;
       # With a build command, stdenv runs no phases or hooks; this one is for `overrideAttrs`.

@@ -184,11 +184,18 @@ def test_assembling_gives_the_same_as_fetching(
     assert bool(linked) == (layout == "link")
 
 
+# Modules that nixpkgs' minimal Python is built without, and others that depend on more packages.
+MISSING = (
+    *("_bz2", "_ctypes", "_curses", "_dbm", "_gdbm", "_hashlib", "_lzma", "_sqlite3", "_ssl"),
+    *("_tkinter", "_uuid", "_zoneinfo", "_zstd", "readline"),
+)
+
+
 def test_assembling_needs_no_library(hub: Hub, fetch: Fetch, tmp_path: Path) -> None:
     """Only what downloads gets a Python with requests (nix/fetcher.nix)."""
     repo = hub.add_repo("org/model", {"a": b"1"})
-    for library in ("requests", "urllib3"):
-        (tmp_path / f"{library}.py").write_text("raise ImportError")
+    for library in ("requests", "urllib3", *MISSING):
+        (tmp_path / f"{library}.py").write_text(f"raise ImportError('{library}')")
     (tmp_path / "f").write_bytes(b"1")
     pin = {"store": str(tmp_path / "f"), "hash": sri(b"1"), "size": 1, "lfs": False}
     spec = {"integration": True, "layout": "copy", "files": {"a": pin}}

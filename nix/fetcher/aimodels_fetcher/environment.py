@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -112,6 +111,8 @@ def ca_bundle(*names: str) -> str | bool:
 
 
 def _lacks_certificates(path: Path) -> str | None:
+    import ssl  # noqa: PLC0415 (not there where entries are only assembled)
+
     if path.is_dir():
         return None  # in the form of `openssl rehash`
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import ssl
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import xml
@@ -115,9 +114,9 @@ def _shown(address: re.Match[str]) -> str:
 
 def _distrusts(error: BaseException) -> bool:
     return (
-        isinstance(error, ssl.SSLCertVerificationError)
-        # urllib3 1 has a class of its own for names that do not match.
-        or type(error).__name__ == "CertificateError"
+        # The second is of urllib3 1, for names that do not match. Not by class: the Python that
+        # assembles entries has no `ssl`.
+        type(error).__name__ in {"SSLCertVerificationError", "CertificateError"}
         # Of a bundle without certificates, OpenSSL says it so.
         or "NO_CERTIFICATE_OR_CRL_FOUND" in str(error)
     )

@@ -228,6 +228,36 @@ in
         ];
       };
 
+    # Each change of its inputs copies the files again.
+    anEntryDoesNotDependOnTheWholeOfPython =
+      let
+        pathWith =
+          changes:
+          let
+            tools = pkgs.buildPackages // changes;
+            model = library.fetchModel (pkgs // changes // { buildPackages = tools; }) filesPin;
+          in
+          map (each: each.outPath) [
+            model
+            model.linked
+          ];
+        other = pkgs.cacert // {
+          inherit (pkgs.python3) withPackages;
+        };
+      in
+      {
+        expr = map (changes: pathWith changes == pathWith { }) [
+          { python3 = other; }
+          { python3Minimal = other; }
+          { cacert = pkgs.python3; }
+        ];
+        expected = [
+          true
+          false
+          true
+        ];
+      };
+
     # In both forms, and again.
     overrideAttrs = {
       expr = map (model: model.MARK) [

@@ -93,11 +93,15 @@ let
       }) hostPython;
   };
 
+  # nixpkgs' has fewer modules; see tests/fetcher/test_tree.py.
+  python3Minimal.outPath = hostPython;
+
   pkgs = {
     inherit
       callPackage
       lib
       python3
+      python3Minimal
       system
       ;
 
