@@ -4,6 +4,7 @@ let
   inherit (import ./names.nix) mkCacheName;
   inherit (import ./util.nix) match quote;
   sources = import ./sources;
+  huggingfaceSource = sources.kinds.huggingface.arguments;
   types = import ./types;
 
   optional = type: {
@@ -13,6 +14,12 @@ let
 
   file = types.struct {
     main = "hash";
+    renamed = {
+      checksum = types.use "hash";
+      sha = types.use "hash";
+      sha256 = types.use "hash";
+      bytes = types.use "size";
+    };
     fields = {
       hash = {
         type = types.string;
@@ -44,7 +51,67 @@ let
     line = where: "${where} = \"mit\"";
   };
 
+  # Names of other fetchers and tools, and attributes that belong elsewhere.
+  renamed =
+    let
+      to =
+        place: _where: value:
+        types.assign place value;
+      hub = name: (huggingfaceSource.renamed.${name} or (types.use name)) "source.huggingface";
+    in
+    {
+      pname = to "name";
+      checksum = to "hash";
+      outputhash = to "hash";
+      sha256 = to "hash";
+      sri = to "hash";
+      file = to "files";
+      allowpatterns = to "include";
+      includes = to "include";
+      patterns = to "include";
+      excludes = to "exclude";
+      ignorepatterns = to "exclude";
+      fallback = _where: _value: "`fallbacks = [ { … } ]`";
+      mirrors = _where: _value: "`fallbacks = [ { … } ]`";
+      description = to "meta.description";
+      homepage = to "meta.homepage";
+      licence = to "meta.license";
+      license = to "meta.license";
+      org = to "integration.huggingface.org";
+      bucket = to "source.s3.bucket";
+      prefix = to "source.s3.prefix";
+      region = to "source.s3.region";
+      s3 = _where: _value: "`source.s3 = { … }`";
+      huggingface = _where: _value: "`source.huggingface = { … }`";
+      url = _where: _value: "`source.url.files.\"PATH\" = \"https://…\"`";
+      urls = _where: _value: "`source.url.files.\"PATH\" = \"https://…\"`";
+    }
+    // builtins.listToAttrs (
+      map
+        (name: {
+          inherit name;
+          value = _where: hub name;
+        })
+        [
+          "branch"
+          "commit"
+          "endpoint"
+          "modelid"
+          "ref"
+          "repo"
+          "repoid"
+          "repository"
+          "rev"
+          "revision"
+          "tag"
+        ]
+    )
+    // {
+      repotype = to "source.huggingface.repoType";
+    };
+
   model = types.struct {
+    inherit renamed;
     main = "name";
     fields = {
       name = {

@@ -2,7 +2,7 @@
 # because the generator adds tree pins to the store under the name of their derivation; tests compare the
 # two.
 let
-  inherit (import ./util.nix) toJSON;
+  inherit (import ./util.nix) match toJSON;
 
   # The maximum of a store name (211 characters) less ".drv".
   maxLength = 207;
@@ -61,6 +61,20 @@ in
       repoType ? "model",
     }:
     "${repoType}s--${if org == null then "" else "${org}--"}${model}";
+
+  /**
+    Whether a string can be the organisation or the name of a repository, as huggingface_hub checks it.
+
+    # Type
+
+    ```
+    isRepoPart :: String -> Bool
+    ```
+  */
+  isRepoPart =
+    text:
+    match "[0-9A-Za-z_]([0-9A-Za-z_.-]{0,94}[0-9A-Za-z_])?" text != null
+    && match ".*([.][.]|--).*" text == null;
 
   /**
     Turns any string into a name that the store accepts.

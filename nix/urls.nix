@@ -8,14 +8,8 @@ let
     replaceStrings
     split
     stringLength
-    substring
     ;
-  inherit (import ./util.nix) match;
-
-  letters = string: genList (n: substring n 1 string) (stringLength string);
-  upperCase = letters "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  lowerCase = letters "abcdefghijklmnopqrstuvwxyz";
-  lower = replaceStrings upperCase lowerCase;
+  inherit (import ./util.nix) letters lower match;
 
   # fetcher/aimodels_fetcher/urls.py has the same rules, from here to the end.
   host = "([0-9A-Za-z._-]+|\\[[0-9A-Fa-f:.]+])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?";

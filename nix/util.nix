@@ -33,6 +33,13 @@ let
           shown
       }\"";
 
+  letters =
+    string: builtins.genList (n: builtins.substring n 1 string) (builtins.stringLength string);
+
+  lower = builtins.replaceStrings (letters "ABCDEFGHIJKLMNOPQRSTUVWXYZ") (
+    letters "abcdefghijklmnopqrstuvwxyz"
+  );
+
   # Whether `builtins.toJSON` would write something else for an attribute set than an object.
   collapses =
     value:
@@ -68,6 +75,39 @@ in
     ```
   */
   inherit match;
+
+  /**
+    The characters of a string, which must be ASCII.
+
+    # Type
+
+    ```
+    letters :: String -> [String]
+    ```
+  */
+  inherit letters;
+
+  /**
+    A string in lower case, as far as it is ASCII.
+
+    # Type
+
+    ```
+    lower :: String -> String
+    ```
+  */
+  inherit lower;
+
+  /**
+    A name of an attribute in lower case and without punctuation, to recognise other spellings.
+
+    # Type
+
+    ```
+    plainName :: String -> String
+    ```
+  */
+  plainName = name: builtins.replaceStrings [ "-" "_" "." " " ] [ "" "" "" "" ] (lower name);
 
   /**
     A string as it is written in Nix, on one line, for messages. A long one is cut off, and what may be a

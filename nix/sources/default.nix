@@ -17,6 +17,7 @@
 #     spec       a function to the arguments for the bundled fetcher: from null, or from a list of paths
 #                to fetch only these files
 let
+  inherit (import ../util.nix) plainName;
   types = import ../types;
 
   kinds = builtins.listToAttrs (
@@ -37,6 +38,20 @@ let
         ]
     ) (builtins.attrNames (builtins.readDir ./.))
   );
+
+  otherNames = {
+    hf = "huggingface";
+    hub = "huggingface";
+    huggingface = "huggingface";
+    huggingfacehub = "huggingface";
+    aws = "s3";
+    bucket = "s3";
+    s3 = "s3";
+    http = "url";
+    https = "url";
+    url = "url";
+    urls = "url";
+  };
 in
 {
   /**
@@ -96,6 +111,7 @@ in
     let
       names = builtins.attrNames source;
       kind = builtins.head names;
+      kindOf = otherNames.${plainName kind} or null;
       quoted = builtins.concatStringsSep ", " (builtins.attrNames kinds);
       inherit (kinds.${kind}) arguments impureEnvVars pythonPackages;
       # Messages of a kind name `source.<kind>`.
@@ -104,7 +120,9 @@ in
     if builtins.length names != 1 then
       fail "`${where}` must have exactly one attribute (one of: ${quoted}), but has ${toString (builtins.length names)}"
     else if !(kinds ? ${kind}) then
-      fail "`${where}.${kind}` is not a kind of source; use one of: ${quoted}"
+      fail "`${where}.${kind}` is not a kind of source${
+        if kindOf == null then "; use one of: ${quoted}" else ": write `${where}.${kindOf} = { … }`"
+      }"
     else
       types.check failHere "source.${kind}" arguments source.${kind} (
         given: { inherit impureEnvVars pythonPackages; } // kinds.${kind}.normalise failHere given

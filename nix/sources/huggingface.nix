@@ -1,8 +1,18 @@
 # `source.huggingface`: a repository on the Hub or its mirrors.
 let
+  inherit (import ../names.nix) isRepoPart;
   inherit (import ../urls.nix) isServer;
-  inherit (import ../util.nix) match quote;
+  inherit (import ../util.nix) lower match quote;
+  pasted = import ../pasted.nix;
   types = import ../types;
+
+  isCommit = text: match "[0-9a-f]{40}" text != null;
+
+  # What URLs have before `org/name`.
+  notOrgs = "(models|datasets|spaces|kernels|(www[.])?(huggingface[.]co|hf[.]co|hf-mirror[.]com))";
+
+  # As git's check-ref-format refuses it.
+  badRef = "(.*[[:space:][:cntrl:]~^:?*[\\].*)|(.*([.][.]|//|@[{]|/[.]).*)|([/.].*)|(.*([/.]|[.]lock|[.]lock/.*))";
 in
 {
   description = "A repository on the Hugging Face Hub, or on a mirror of it.";
@@ -10,6 +20,47 @@ in
 
   arguments = types.struct {
     main = "repo";
+    read = pasted.repositoryLine;
+    renamed =
+      let
+        repo =
+          where: value:
+          let
+            meant = pasted.repository where value;
+          in
+          if meant == null then types.use "repo" where value else meant;
+        ref =
+          where: value:
+          types.use (if builtins.isString value && isCommit value then "rev" else "ref") where value;
+      in
+      {
+        inherit repo;
+        id = repo;
+        model = repo;
+        modelid = repo;
+        name = repo;
+        path = repo;
+        repoid = repo;
+        repository = repo;
+        url = repo;
+        inherit ref;
+        branch = ref;
+        commit = ref;
+        rev = ref;
+        revision = ref;
+        sha = ref;
+        tag = ref;
+        version = ref;
+        kind = types.use "repoType";
+        type = types.use "repoType";
+        mirror = types.use "endpoint";
+        # Arguments of `fetchModel` itself.
+        exclude = _where: types.assign "exclude";
+        include = _where: types.assign "include";
+        quant =
+          _where: value:
+          types.assign "include" (if builtins.isString value then [ "*${value}*.gguf" ] else value);
+      };
     fields = {
       repo = {
         type = types.string;
@@ -65,8 +116,15 @@ in
     }:
     let
       where = "source.huggingface";
-      part = "[0-9A-Za-z._-]+";
-      parts = match "((${part})/)?(${part})" repo;
+      parts = match "(([^/]+)/)?([^/]+)" repo;
+      org = builtins.elemAt parts 1;
+      model = builtins.elemAt parts 2;
+      isRepo =
+        parts != null
+        && isRepoPart model
+        && match ".*[.]git" model == null
+        && (org == null || (isRepoPart org && match notOrgs (lower org) == null));
+      meant = pasted.repository where repo;
 
       endpoints =
         if endpoint == null then
@@ -76,9 +134,15 @@ in
         else
           [ endpoint ];
     in
-    if parts == null then
-      fail "`${where}.repo = ${quote repo}` is not a repository: write \"org/name\" as on the Hub"
-    else if rev != null && match "[0-9a-f]{40}" rev == null then
+    if !isRepo then
+      fail "`${where}.repo = ${quote repo}` is not a repository: write ${
+        if meant == null then "\"org/name\" as on the Hub" else meant
+      }"
+    else if isCommit ref then
+      fail "`${where}.ref = ${quote ref}` is a commit: write ${types.assign "${where}.rev" ref}"
+    else if ref == "" || builtins.stringLength ref > 1024 || match badRef ref != null then
+      fail "`${where}.ref = ${quote ref}` is not a branch, a tag or refs/pr/N: write the name of one, or leave it out for \"main\""
+    else if rev != null && !(isCommit rev) then
       fail "`${where}.rev = ${quote rev}` is not a commit of 40 hex digits; set `ref` for a branch or tag"
     else if endpoint == [ ] then
       fail "`${where}.endpoint` is an empty list: name a server, or leave it out"
@@ -91,9 +155,13 @@ in
     else
       {
         type = "huggingface";
-        org = builtins.elemAt parts 1;
-        model = builtins.elemAt parts 2;
-        inherit repo rev repoType;
+        inherit
+          org
+          model
+          repo
+          rev
+          repoType
+          ;
         hasCommits = true;
         # Without the endpoint: a mirror serves the same content.
         identity = {

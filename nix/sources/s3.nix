@@ -2,7 +2,15 @@
 let
   inherit (import ../urls.nix) isServer;
   inherit (import ../util.nix) match quote selectAttrs;
+  pasted = import ../pasted.nix;
   types = import ../types;
+
+  uri =
+    where: value:
+    let
+      meant = pasted.bucket where value;
+    in
+    if meant == null then types.use "bucket" where value else meant;
 
   # Bytes, as in Amazon's documentation of object keys.
   maxPrefix = 1024;
@@ -16,6 +24,20 @@ in
 
   arguments = types.struct {
     main = "bucket";
+    read = pasted.bucketLine;
+    renamed = {
+      inherit uri;
+      name = uri;
+      url = uri;
+      dir = types.use "prefix";
+      directory = types.use "prefix";
+      folder = types.use "prefix";
+      key = types.use "prefix";
+      path = types.use "prefix";
+      endpointurl = types.use "endpoint";
+      server = types.use "endpoint";
+      regionname = types.use "region";
+    };
     fields = {
       bucket = {
         type = types.string;
@@ -81,9 +103,12 @@ in
       last = builtins.substring (builtins.stringLength given - 1) 1 given;
       # A directory, because "llama" would match "llama-2" too.
       directory = if given == "" || last == "/" then given else "${given}/";
+      meant = pasted.bucket where bucket;
     in
     if match "[0-9A-Za-z][0-9A-Za-z._-]{1,61}[0-9A-Za-z]" bucket == null then
-      fail "`${where}.bucket = ${quote bucket}` is not a bucket name: write the name alone, without URL or path"
+      fail "`${where}.bucket = ${quote bucket}` is not a bucket name: write ${
+        if meant == null then "the name alone, without URL or path" else meant
+      }"
     else if builtins.stringLength given > maxPrefix then
       fail "`${where}.prefix` is longer than the 1024 bytes that a name in a bucket may have: shorten it"
     else if match "(.*/)?[.][.]?/.*" directory != null then

@@ -10,6 +10,17 @@ in
 
   arguments = types.struct {
     main = "files";
+    renamed =
+      let
+        files = _where: _value: "`source.url.files.\"PATH\" = \"https://…\"`";
+      in
+      {
+        file = files;
+        href = files;
+        link = files;
+        url = files;
+        urls = files;
+      };
     fields = {
       files = {
         type = types.byPath types.stringOrStrings;

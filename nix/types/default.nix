@@ -7,4 +7,9 @@
 #   meant        a function from a place and a wrong value to the line that was meant, or to null
 #   explain      a function from a place and a wrong value to what is wrong, and what to write
 #   option       for modules: a function from nixpkgs' lib to the type of an option
-import ./scalars.nix // import ./lists.nix // import ./structs.nix
+import ./scalars.nix
+// import ./lists.nix
+// import ./structs.nix
+// {
+  inherit (import ./messages.nix) assign;
+}

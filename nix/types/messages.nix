@@ -34,6 +34,21 @@ let
     in
     if where == "" then attribute else "${where}.${attribute}";
 
+  show =
+    value:
+    if isShown value then
+      quote value
+    else if builtins.isInt value || builtins.isBool value then
+      builtins.toJSON value
+    else if builtins.isList value && value != [ ] && builtins.all isShown value then
+      "[ ${builtins.concatStringsSep " " (map quote value)} ]"
+    else if builtins.isString value then
+      "\"…\""
+    else
+      "…";
+
+  assign = where: value: "`${where} = ${show value}`";
+
   mustBe =
     type: where: value: found:
     let
@@ -99,6 +114,17 @@ in
     ```
   */
   inherit join;
+
+  /**
+    The line that sets a place to a value, as far as the value may be shown.
+
+    # Type
+
+    ```
+    assign :: String -> a -> String
+    ```
+  */
+  inherit assign;
 
   /**
     The message that a value must be of a type, with what was found, and the line to write.

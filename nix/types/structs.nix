@@ -1,7 +1,8 @@
 # Types of attribute sets.
 let
-  inherit (import ../util.nix) quote;
+  inherit (import ../util.nix) plainName quote;
   inherit (import ./messages.nix)
+    assign
     isOther
     isSet
     isShown
@@ -9,8 +10,23 @@ let
     kindOf
     make
     ;
+
+  use =
+    name: where: value:
+    assign (join where name) value;
 in
 {
+  /**
+    The line that sets an attribute of what is at a place; for `renamed` of `struct`.
+
+    # Type
+
+    ```
+    use :: String -> String -> a -> String
+    ```
+  */
+  inherit use;
+
   /**
     An attribute set with values of one type, by paths of files.
 
@@ -46,7 +62,7 @@ in
     # Type
 
     ```
-    struct :: { main :: String, fields :: AttrSet } -> Type
+    struct :: { main :: String, fields :: AttrSet, renamed ? { }, read ? … } -> Type
     ```
 
     # Arguments
@@ -58,13 +74,25 @@ in
     : For each attribute its `type`, and either its `default` or, for a required one, in `missing` what to
       write. For the options of the modules, also `description` and `example`.
 
+    renamed
+    : What to write for other names, in lower case and without punctuation: functions from the place of the
+      attribute set and the value, such as `use "ref"`.
+
+    read
+    : A function from the place and a value that is no attribute set to the line that was meant, or to null.
+
     # Result
 
-    A type, with its `fields`, their `defaults`, and `options`: a function from nixpkgs' lib to the options
-    of the modules.
+    A type, with its `fields`, `renamed`, the `defaults`, and `options`: a function from nixpkgs' lib to the
+    options of the modules.
   */
   struct =
-    { main, fields }:
+    {
+      main,
+      fields,
+      renamed ? { },
+      read ? _where: _value: null,
+    }:
     let
       known = builtins.attrNames fields;
       optional = removeAttrs fields (builtins.filter (name: !(fields.${name} ? default)) known);
@@ -79,6 +107,20 @@ in
       ) (_value: true) known;
       inherit (fields.${main}) type;
 
+      # What to write for an attribute that is not known.
+      advice =
+        where: name: value:
+        let
+          plain = plainName name;
+          same = builtins.filter (field: plainName field == plain) known;
+        in
+        if same != [ ] then
+          ": write ${use (builtins.head same) where value}"
+        else if renamed ? ${plain} then
+          ": write ${renamed.${plain} where value}"
+        else
+          "; use one of: ${builtins.concatStringsSep ", " known}";
+
       struct = make {
         description = "an attribute set";
         accepts =
@@ -92,8 +134,11 @@ in
           where: value:
           let
             place = join where main;
+            line = read where value;
           in
-          if !(type.accepts value) then
+          if line != null then
+            line
+          else if !(type.accepts value) then
             type.meant place value
           else if isShown value then
             "${place} = ${quote value}"
@@ -123,7 +168,7 @@ in
           else if !(isSet value) then
             isOther struct where value
           else if unknown != [ ] then
-            "`${place}` is not known; use one of: ${builtins.concatStringsSep ", " known}"
+            "`${place}` is not known${advice where first value.${first}}"
           else if missing != [ ] then
             "`${place}` is missing: ${fields.${first}.missing}"
           else
@@ -131,7 +176,7 @@ in
             + (if value.${first} == null && optional ? ${first} then ", or leave it out" else "");
         option = lib: lib.types.submodule { options = struct.options lib; };
 
-        inherit fields;
+        inherit fields renamed;
         defaults = builtins.mapAttrs (_name: field: field.default) optional;
         options =
           lib:

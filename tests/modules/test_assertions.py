@@ -52,7 +52,8 @@ ONE_MODEL = {
     f'{SOURCE} source.s3.bucket = "bucket"; hash = "";': f"{NO_SOURCE}2",
     'source.s3.bucket = "bucket"; hash = "";': NO_NAME,
     'source.huggingface.repo = "a/b/c"; hash = "";': (
-        '`source.huggingface.repo = "a/b/c"` is not a repository: write "org/name" as on the Hub'
+        '`source.huggingface.repo = "a/b/c"` is not a repository: write `source.huggingface.repo = '
+        '"a/b"`, and `include = [ "c/*" ]` with a `hash` pin if you want only these files'
     ),
     'source.huggingface = { repo = "org/m"; rev = "main"; }; hash = "";': (
         '`source.huggingface.rev = "main"` is not a commit of 40 hex digits; set `ref` for '
@@ -61,8 +62,8 @@ ONE_MODEL = {
     f'{SOURCE} hash = ""; integration.huggingface.org = "a b";': (
         '`integration.huggingface` names the entry "a b/m": use letters, digits, . _ and -'
     ),
-    f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; files."a b" = {{ sha = ""; }};': (
-        '`files."a b".sha` is not known; use one of: hash, lfs, size'
+    f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; files."a b" = {{ sum = ""; }};': (
+        '`files."a b".sum` is not known; use one of: hash, lfs, size'
     ),
     f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }}; files.a = {{ }};': (
         '`files."a".hash` is missing: write its SRI hash, or "" to have Nix report it'

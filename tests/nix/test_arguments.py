@@ -36,7 +36,7 @@ TAKEN = {
     "fallbacks": {"list"},
     "source.huggingface.repo": {"string"},
     "source.huggingface.rev": {"null"},
-    "source.huggingface.ref": STRINGS,
+    "source.huggingface.ref": {"string"},
     "source.huggingface.endpoint": {"null"},
     "source.s3.prefix": {"string", "empty"},
     "source.s3.region": {"null", "string"},
@@ -87,11 +87,40 @@ def test_messages_name_the_place_and_a_line_to_write(tried: Tried) -> None:
         assert all("\n" not in (result["problem"] or "") for result in kinds.values())
 
 
+REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
 MEANT = {
     'include = "*.json"': 'include = [ "*.json" ]',
     'exclude = "*.bin"': 'exclude = [ "*.bin" ]',
     'source = "a/b"': 'source.huggingface.repo = "a/b"',
     'source.huggingface = "a/b"': 'source.huggingface.repo = "a/b"',
+    'source = "https://huggingface.co/datasets/a/b"': (
+        'source.huggingface = { repo = "a/b"; repoType = "dataset"; }'
+    ),
+    'source.huggingface = "hf://a/b"': 'source.huggingface.repo = "a/b"',
+    'source.s3 = "s3://my-models/a"': 'source.s3 = { bucket = "my-models"; prefix = "a"; }',
+    'source.s3.bucket = "s3://my-models"': 'source.s3.bucket = "my-models"',
+    'source.s3.url = "s3://my-models"': 'source.s3.bucket = "my-models"',
+    'source.s3.path = "a/"': 'source.s3.prefix = "a/"',
+    'source.url.url = "https://example.org/x"': 'source.url.files."PATH" = "https://…"',
+    'source.hf.repo = "a/b"': "source.huggingface = { … }",
+    'source.huggingface.repo = "https://huggingface.co/a/b"': 'source.huggingface.repo = "a/b"',
+    'source.huggingface.repo = "datasets/a/b"': (
+        'source.huggingface = { repo = "a/b"; repoType = "dataset"; }'
+    ),
+    'source.huggingface.repo = "a/b/c"': 'source.huggingface.repo = "a/b"',
+    'source.huggingface.repo = "a/b:Q4"': 'source.huggingface.repo = "a/b"',
+    'source.huggingface.repoId = "a/b"': 'source.huggingface.repo = "a/b"',
+    'source.huggingface.repo_type = "dataset"': 'source.huggingface.repoType = "dataset"',
+    'source.huggingface.revision = "v1"': 'source.huggingface.ref = "v1"',
+    f'source.huggingface.revision = "{REV}"': f'source.huggingface.rev = "{REV}"',
+    'source.huggingface.tag = "v1"': 'source.huggingface.ref = "v1"',
+    f'source.huggingface = {{ repo = "a/b"; ref = "{REV}"; }}': f'source.huggingface.rev = "{REV}"',
+    'source.huggingface.quant = "Q4"': 'include = [ "*Q4*.gguf" ]',
+    'repo = "a/b"': 'source.huggingface.repo = "a/b"',
+    'rev = "v1"': 'source.huggingface.ref = "v1"',
+    'sha256 = "sha256-x"': 'hash = "sha256-x"',
+    'allow_patterns = [ "*.json" "a" ]': 'include = [ "*.json" "a" ]',
+    'license = "mit"': 'meta.license = "mit"',
     "source.huggingface.repo = 5": 'source.huggingface.repo = "5"',
     "source.huggingface.repo = a/b": 'it in quotes, `source.huggingface.repo = "…"',
     'source.s3 = "my-models"': 'source.s3.bucket = "my-models"',

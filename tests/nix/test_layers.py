@@ -68,6 +68,7 @@ def test_the_imports_are_found() -> None:
         "sources/s3.nix",
         "sources/url.nix",
         "types/default.nix",
+        "util.nix",
     ]
     assert {"integration/models.nix", "bundle-python.nix"} < set(found["modules/common.nix"])
 

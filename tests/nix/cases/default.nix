@@ -10,6 +10,7 @@ import ./names.nix
 // import ./bundle-python.nix
 // import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix
+// import ./pasted.nix
 // import ./arguments.nix
 // import ./quote.nix
 // import ./models.nix

@@ -25,6 +25,35 @@ in
     };
   };
 
+  "names.isRepoPart" = {
+    asTheHubDoes = {
+      expr = map names.isRepoPart [
+        "Llama-2-7b.hf_"
+        "a"
+        ""
+        "-a"
+        "a."
+        "a--b"
+        "a..b"
+        "a b"
+        (builtins.substring 0 96 long)
+        (builtins.substring 0 97 long)
+      ];
+      expected = [
+        true
+        true
+        false
+        false
+        false
+        false
+        false
+        false
+        true
+        false
+      ];
+    };
+  };
+
   "names.sanitize" = {
     keepsWhatTheStoreTakes = {
       expr = names.sanitize "aZ09+._?=-";

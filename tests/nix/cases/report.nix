@@ -27,6 +27,7 @@ let
     exported [ ] (import ../../../nix)
     ++ exported [ "names" ] (import ../../../nix/names.nix)
     ++ exported [ "sources" ] { inherit (import ../../../nix/sources) normalise; }
+    ++ exported [ "pasted" ] (import ../../../nix/pasted.nix)
     ++ exported [ "urls" ] (import ../../../nix/urls.nix)
     ++ exported [ "util" ] (import ../../../nix/util.nix)
     ++ map (type: "types.${type}") (builtins.attrNames (import ../../../nix/types))

@@ -285,7 +285,75 @@ in
     };
   };
 
+  "types.assign" = {
+    whatIsShown = {
+      expr = map (types.assign "here") [
+        "a"
+        "https://user:secret@example.org"
+        5
+        true
+        [
+          "a"
+          "b"
+        ]
+        [ 1 ]
+        null
+        package
+      ];
+      expected = [
+        "`here = \"a\"`"
+        "`here = \"…\"`"
+        "`here = 5`"
+        "`here = true`"
+        "`here = [ \"a\" \"b\" ]`"
+        "`here = …`"
+        "`here = …`"
+        "`here = …`"
+      ];
+    };
+  };
+
+  "types.use" = {
+    aPlace = {
+      expr = [
+        (types.use "x" "here" 5)
+        (types.use "x" "" 5)
+      ];
+      expected = [
+        "`here.x = 5`"
+        "`x = 5`"
+      ];
+    };
+  };
+
   "types.struct" = {
+    otherNames = {
+      expr =
+        said
+          (types.struct {
+            main = "repoType";
+            renamed.kind = types.use "repoType";
+            read = where: value: if value == "both" then "${where} = { }" else null;
+            fields.repoType = {
+              type = types.string;
+              default = "";
+            };
+          })
+          [
+            { repo_type = "a"; }
+            { Kind = "a:b"; }
+            { other = 1; }
+            "both"
+            "one"
+          ];
+      expected = [
+        "`here.repo_type` is not known: write `here.repoType = \"a\"`"
+        "`here.Kind` is not known: write `here.repoType = \"…\"`"
+        "`here.other` is not known; use one of: repoType"
+        "`here` must be an attribute set, but is a string: write `here = { }`"
+        "`here` must be an attribute set, but is a string: write `here.repoType = \"one\"`"
+      ];
+    };
     others = {
       expr = said point [
         { x = 1; }

@@ -50,6 +50,39 @@ in
     };
   };
 
+  "util.letters" = {
+    eachOnItsOwn = {
+      expr = util.letters "a-B";
+      expected = [
+        "a"
+        "-"
+        "B"
+      ];
+    };
+  };
+  "util.lower" = {
+    ascii = {
+      expr = util.lower "AbZÄ1";
+      expected = "abzÄ1";
+    };
+  };
+  "util.plainName" = {
+    spellings = {
+      expr = map util.plainName [
+        "repoType"
+        "repo_type"
+        "Repo-Type"
+        "repo.type"
+      ];
+      expected = [
+        "repotype"
+        "repotype"
+        "repotype"
+        "repotype"
+      ];
+    };
+  };
+
   "util.quote" = {
     withoutUrls = {
       expr = map util.quote [
