@@ -23,10 +23,13 @@ let
       lib.mapAttrsToList (key: account: { name = key; } // account) accounts
     );
 
-  # A number is for an account that is not in the configuration.
-  isKnown =
-    accounts: name:
-    name == "root" || builtins.match "0|[1-9][0-9]*" name != null || isDeclared accounts name;
+  # A number is for an account that is not in the configuration. 65535 and 4294967295 mean none.
+  isNumber =
+    name:
+    builtins.match "0|[1-9][0-9]{0,9}" name != null
+    && lib.toInt name < 4294967295
+    && name != "65535";
+  isKnown = accounts: name: name == "root" || isNumber name || isDeclared accounts name;
 
   undeclared = option: name: line: {
     assertion = false;

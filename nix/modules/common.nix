@@ -10,6 +10,7 @@
 let
   inherit (lib) mkOption types;
   inherit (import ../util.nix) match;
+  inherit (import ./path.nix lib) isInStore;
   cfg = lib.getAttrFromPath (lib.splitString "." path) config;
   hf = cfg.integration.huggingface;
   licenses = import ../licenses.nix lib;
@@ -34,7 +35,7 @@ let
           [ model.checked.problem ]
         else
           lib.optional (isRefused model) (
-            "its licence (${licenses.nameOf model.meta.license}) is unfree: allow that with "
+            "its licence (${licenses.nameOf model.checked.license}) is unfree: allow that with "
             + "`nixpkgs.config.allowUnfree = true`, or set `${path}.enforceLicenses = false`"
           )
       )
@@ -45,8 +46,8 @@ let
     model:
     cfg.enforceLicenses
     && !allowsUnfree
-    && model.meta.license or null != null
-    && licenses.isUnfree model.meta.license
+    && model.checked.license != null
+    && licenses.isUnfree model.checked.license
     && !(allowed.allowUnfreePredicate or (_package: false) model.package)
     && !(lib.elem (lib.getName model.package) (allowed.allowUnfreePackages or [ ]));
 
@@ -192,7 +193,7 @@ in
         wrong
         ++ lib.optionals hf.enable (
           conflicts
-          ++ lib.optional (lib.hasPrefix "${builtins.storeDir}/" "${text}/") (
+          ++ lib.optional (isInStore text) (
             "${given} is inside the Nix store, which is read-only: set a directory outside, as a string"
           )
           ++ lib.optional (match "(/+[^/$\n\r]+)+/*" text == null) (

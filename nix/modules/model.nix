@@ -157,6 +157,16 @@ types.submodule (
         {
           problem = "`package` is not a cache entry made by `fetchModel` (it has no `hfCachePath`): use one, or set `integration.huggingface.enable = false`";
         };
+
+    # `fetchModel` leaves out whether a licence is free if that is not known.
+    unresolved =
+      license:
+      if builtins.isList license then
+        map unresolved license
+      else if builtins.isAttrs license && !(license ? free || license ? licenseType) then
+        license.shortName or license.fullName or "unknown"
+      else
+        license;
   in
   {
     options = argumentOptions // {
@@ -179,12 +189,15 @@ types.submodule (
         readOnly = true;
         default =
           if packageIsGiven then
-            fromPackage
+            fromPackage // { license = unresolved (config.package.meta.license or null); }
           else
             builtins.intersectAttrs {
               problem = null;
               hfCachePath = null;
-            } (check (arguments // { inherit (config) meta; }));
+            } (check (arguments // { inherit (config) meta; }))
+            // {
+              license = config.meta.license or null;
+            };
       };
     };
   }

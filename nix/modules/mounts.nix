@@ -23,8 +23,8 @@ let
     "sshfs"
   ];
 
+  inherit (import ./path.nix lib) normalize;
   split = separator: text: lib.filter (part: part != "") (lib.splitString separator text);
-  normalize = path: "/" + lib.concatStringsSep "/" (lib.filter (part: part != ".") (split "/" path));
   isAbove = point: path: point == "/" || lib.hasPrefix "${point}/" "${path}/";
 
   # Whether a unit starts with the network or after it, and not early at boot.

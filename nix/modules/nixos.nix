@@ -102,7 +102,7 @@ in
       type =
         types.nullOr (
           types.addCheck types.str (
-            path: builtins.match "/[^\n\r]*" path != null && !(lib.hasPrefix "${builtins.storeDir}/" path)
+            path: builtins.match "/[^\n\r]*" path != null && !((import ./path.nix lib).isInStore path)
           )
         )
         // {

@@ -22,11 +22,7 @@ let
   directory = "ai-models-token";
 
   # As systemd wants paths of credentials.
-  path =
-    "/"
-    + lib.concatStringsSep "/" (
-      lib.filter (part: part != "" && part != ".") (lib.splitString "/" file)
-    );
+  path = (import ./path.nix lib).normalize file;
 
   # The exit status for systemd's errors with the file, whose path it does not log.
   noCredentials = "243";

@@ -205,6 +205,17 @@ def test_licences(store: NixEnv, license: str, name: str | None) -> None:  # noq
     assert problems(store, licensed(model)) == []
 
 
+@pytest.mark.parametrize(
+    ("license", "name"), [("other", "other"), ("mit", None), ("lgpl", None), (None, None)]
+)
+def test_the_licence_of_a_package(store: NixEnv, license: str | None, name: str | None) -> None:  # noqa: A002 (its name)
+    meta = f'meta.license = "{license}";' if license else ""
+    package = f'(import ./nix).fetchModel pkgs {{ name = "a"; {SOURCE} hash = ""; {meta} }}'
+    module = f"models.a.package = {package}; enforceLicenses = true;"
+    config = nixos(f"{{ pkgs, ... }}: {{ services.ai-models = {{ enable = true; {module} }}; }}")
+    assert problems(store, config) == ([UNFREE.format(name)] if name else [])
+
+
 def licensed(config: str, more: str = "") -> str:
     return nixos(
         f"{{ lib, ... }}: {{ services.ai-models = {{ enable = true; {config} }}; {more} }}"
@@ -227,6 +238,8 @@ def test_a_licence_that_is_not_enforced_is_not_told_to_nixpkgs(store: NixEnv) ->
     [
         ("builtins.storeDir", "is inside the Nix store, which is read-only: set a directory"),
         ('"${builtins.storeDir}/x"', "is inside the Nix store, which is read-only"),
+        ('"/${builtins.storeDir}"', "is inside the Nix store, which is read-only"),
+        ('"/./${builtins.storeDir}/x"', "is inside the Nix store, which is read-only"),
         ('builtins.toFile "x" ""', "is inside the Nix store, which is read-only"),
         ('"/srv/../srv/hf"', "contains `..`: write the path without it"),
         ('"/"', "is not the path of a directory"),

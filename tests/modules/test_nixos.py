@@ -32,6 +32,7 @@ DECLARED = """
         ("user", "other-name", None),
         ("user", "0", None),
         ("user", "61234", None),
+        ("user", "4294967294", None),
         ("group", "root", None),
         ("group", "inference", None),
         ("group", "100", None),
@@ -51,6 +52,9 @@ DECLARED = """
                 "Inference": "Inference",
                 "dom user": '"dom user"',
                 "007": '"007"',
+                "65535": '"65535"',
+                "4294967295": '"4294967295"',
+                "99999999999": '"99999999999"',
                 "": '""',
             }.items()
         ),

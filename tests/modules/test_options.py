@@ -195,6 +195,8 @@ def test_what_one_module_begins_another_goes_on_with(store: NixEnv) -> None:
                 "./README.md",
                 '"token"',
                 '"${builtins.storeDir}/x"',
+                '"/${builtins.storeDir}/x"',
+                '"/.${builtins.storeDir}/x"',
                 '"${builtins.toFile "x" ""}"',
                 '"hf_token"',
                 '"/run/a\\nLoadCredential=b:/c"',
