@@ -43,6 +43,11 @@ let
       name = lastOf length (notADrv (dropDots joined));
     in
     if name == "" then "unknown" else name;
+
+  isRepoPart =
+    text:
+    match "[0-9A-Za-z_]([0-9A-Za-z_.-]{0,94}[0-9A-Za-z_])?" text != null
+    && match ".*([.][.]|--).*" text == null;
 in
 {
   /**
@@ -71,10 +76,47 @@ in
     isRepoPart :: String -> Bool
     ```
   */
-  isRepoPart =
-    text:
-    match "[0-9A-Za-z_]([0-9A-Za-z_.-]{0,94}[0-9A-Za-z_])?" text != null
-    && match ".*([.][.]|--).*" text == null;
+  inherit isRepoPart;
+
+  /**
+    The line that gives a model another name in caches than those that are taken.
+
+    # Type
+
+    ```
+    renaming :: [String] -> String -> String -> String
+    ```
+
+    # Arguments
+
+    taken
+    : Names of entries, as `mkCacheName` returns them.
+
+    cacheName
+    : The name that the model has.
+
+    name
+    : What the model is called elsewhere.
+  */
+  renaming =
+    taken: cacheName: name:
+    let
+      parts = match "([a-z]+)--((.+)--)?.+" cacheName;
+      own = builtins.elemAt parts 2;
+      org = if own == null then "my-org" else own;
+      plain = sanitizeTo maxLength name;
+      base = if isRepoPart plain then plain else "my-model";
+      find =
+        number:
+        let
+          model = if number == 1 then base else "${base}-${toString number}";
+        in
+        if builtins.elem "${builtins.head parts}--${org}--${model}" taken then
+          find (number + 1)
+        else
+          model;
+    in
+    "integration.huggingface = { org = \"${org}\"; model = \"${find 1}\"; };";
 
   /**
     Turns any string into a name that the store accepts.

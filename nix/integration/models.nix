@@ -2,6 +2,7 @@
 # `fetchModel`.
 function:
 let
+  inherit (import ../names.nix) renaming;
   inherit (import ../util.nix) quote;
   types = import ../types;
 
@@ -18,7 +19,8 @@ let
         index:
         let
           model = builtins.elemAt models index;
-          name = model.name or null;
+          # Without the suffix that the name of a tree pin has.
+          name = model.pname or model.name or null;
         in
         {
           name = if builtins.isString name then name else "number ${toString (index + 1)}";
@@ -43,15 +45,19 @@ let
       fail "${quote name} was not made by `fetchModel`: it has no `hfCachePath`";
 
   unique =
-    cacheName: given:
+    taken: cacheName: given:
     let
       first = builtins.head given;
       others = builtins.filter (other: "${other.model}" != "${first.model}") given;
+      other = builtins.head others;
     in
     if others == [ ] then
       first.model
     else
-      fail "${quote first.name} and ${quote (builtins.head others).name} are both ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`";
+      fail (
+        "${quote first.name} and ${quote other.name} are both ${cacheName} in the cache: keep one, or write "
+        + "`${renaming taken cacheName other.name}` where ${quote other.name} is made, and load it by that name"
+      );
 in
 {
   /**
@@ -140,9 +146,10 @@ in
   */
   byCacheName =
     models:
-    builtins.mapAttrs unique (
-      builtins.groupBy (given: given.model.hfCachePath) (map entry (listed models))
-    );
+    let
+      entries = builtins.groupBy (given: given.model.hfCachePath) (map entry (listed models));
+    in
+    builtins.mapAttrs (unique (builtins.attrNames entries)) entries;
 
   /**
     The form of a model that stores nothing twice and links to other store paths.

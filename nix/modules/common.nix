@@ -9,11 +9,12 @@
 }:
 let
   inherit (lib) mkOption types;
-  inherit (import ../util.nix) match;
+  inherit (import ../util.nix) match quote;
   inherit (import ./path.nix lib) isInStore;
   cfg = lib.getAttrFromPath (lib.splitString "." path) config;
   hf = cfg.integration.huggingface;
   licenses = import ../licenses.nix lib;
+  inherit (import ../names.nix) renaming;
 
   # Null is Home Manager's default.
   settings = config.nixpkgs.config or null;
@@ -53,9 +54,31 @@ let
 
   conflicts = lib.mapAttrsToList (
     cacheName: names:
-    "${path}.models: ${lib.concatMapStringsSep " and " (name: "\"${name}\"") names} are ${
-      if builtins.length names == 2 then "both" else "all"
-    } ${cacheName} in the cache: keep one, or rename them with `integration.huggingface = { org = \"…\"; model = \"…\"; }`"
+    let
+      # The first one keeps its name; it is one that has been given this name, if there is one.
+      isNamed =
+        name:
+        let
+          given = cfg.models.${name}.integration.huggingface;
+        in
+        given.org != null || given.model != null;
+      sorted = lib.partition isNamed names;
+      others = lib.tail (sorted.right ++ sorted.wrong);
+      line =
+        name:
+        let
+          assignment = renaming (lib.attrNames byCacheName) cacheName name;
+        in
+        if cfg.models.${name}.checked.isGiven then
+          "`${assignment}` in the `fetchModel` of ${quote name}"
+        else
+          "`${path}.models.${lib.strings.escapeNixIdentifier name}.${assignment}`";
+      both = if builtins.length names == 2 then "both" else "all";
+      them = if builtins.length others == 1 then "it by that name" else "them by those names";
+      list = lib.concatStringsSep " and ";
+    in
+    "${path}.models: ${list (map quote names)} are ${both} ${cacheName} in the cache: keep one, or write "
+    + "${list (map line others)}, and load ${them}"
   ) (lib.filterAttrs (_cacheName: names: builtins.length names > 1) byCacheName);
 
   linker = import ../bundle-python.nix [ ] "linker" ../linker;

@@ -189,13 +189,18 @@ types.submodule (
         readOnly = true;
         default =
           if packageIsGiven then
-            fromPackage // { license = unresolved (config.package.meta.license or null); }
+            fromPackage
+            // {
+              isGiven = true;
+              license = unresolved (config.package.meta.license or null);
+            }
           else
             builtins.intersectAttrs {
               problem = null;
               hfCachePath = null;
             } (check (arguments // { inherit (config) meta; }))
             // {
+              isGiven = false;
               license = config.meta.license or null;
             };
       };

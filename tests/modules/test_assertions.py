@@ -18,10 +18,6 @@ FILES = 'files."a" = { hash = ""; };'
 GOOD = f'{{ {SOURCE} hash = ""; }}'
 LICENSED = f'{SOURCE} hash = ""; meta.license ='
 
-RENAME = (
-    ' in the cache: keep one, or rename them with `integration.huggingface = { org = "…"; '
-    'model = "…"; }`'
-)
 NO_PIN = (
     'needs a pin: set `hash = "sha256-…"` (with "", Nix reports the right one) or `files = { … }` '
     "(from `aimodels-gen lock`)"
@@ -146,12 +142,34 @@ def test_models_with_one_name(store: NixEnv) -> None:
         f" e = {GOOD} // {{ integration.huggingface.enable = false; }}; }}"
     )
     config = f"services.ai-models = {{ enable = true; models = {three}; }};"
-    assert problems(store, nixos(f"{{ {config} }}")) == [
-        f'services.ai-models.models: "a" and "b c" and "d" are all models--org--m{RENAME}'
+    lines = [
+        f'services.ai-models.models.{name}.integration.huggingface = {{ org = "org"; model = '
+        f'"{model}"; }};'
+        for name, model in {"a": "a", '"b c"': "b-c"}.items()
     ]
+    (problem,) = problems(store, nixos(f"{{ {config} }}"))
+    assert problem == (
+        'services.ai-models.models: "a" and "b c" and "d" are all models--org--m in the cache: '
+        f"keep one, or write `{lines[0]}` and `{lines[1]}`, and load them by those names"
+    )
+    # The lines in the message work.
+    assert problems(store, nixos(f"{{ {config} }}", f"{{ {' '.join(lines)} }}")) == []
     # Without links there is no conflict.
     off = "services.ai-models.integration.huggingface.enable = false;"
     assert problems(store, nixos(f"{{ {config} {off} }}")) == []
+
+
+def test_packages_with_one_name(store: NixEnv) -> None:
+    """Options of the module do not change a package."""
+    package = f'(import ./nix).fetchModel pkgs {{ name = "p"; {SOURCE} hash = ""; }}'
+    config = f"models = {{ p = {package}; q.package = {package}; }};"
+    module = f"{{ pkgs, ... }}: {{ services.ai-models = {{ enable = true; {config} }}; }}"
+    (problem,) = problems(store, nixos(module))
+    assert problem == (
+        'services.ai-models.models: "p" and "q" are both models--org--m in the cache: keep one, or '
+        'write `integration.huggingface = { org = "org"; model = "q"; };` in the `fetchModel` of '
+        '"q", and load it by that name'
+    )
 
 
 def test_a_package_instead(store: NixEnv) -> None:

@@ -147,13 +147,16 @@ CALLS = {
         ('model "x"', ["must be a list or an attribute set", "write `[ model ]`"]),
         ('"/nix/store/x"', ["must be a list or an attribute set"]),
         ("null", ["must be a list or an attribute set"]),
-        (f"[ ({PLAIN}) ]", ['model "plain-', "enable = false", "getModelPath"]),
+        (f"[ ({PLAIN}) ]", ['model "plain"', "enable = false", "getModelPath"]),
         (f"{{ mine = {PLAIN}; }}", ['model "mine"', "enable = false"]),
         ('[ (model "x") "/nix/store/x" ]', ['"number 2" was not made by `fetchModel`']),
         ("{ default = pkgs.cacert; }", ['"default" was not made by `fetchModel`']),
         (
             '{ a = model "x"; b = model "y"; c = (model "y") // { outPath = "/nix/store/z"; }; }',
-            ['"b" and "c" are both models--org--y', "integration.huggingface = {"],
+            [
+                '"b" and "c" are both models--org--y in the cache: keep one, or write `',
+                '`integration.huggingface = { org = "org"; model = "c"; };` where "c" is made',
+            ],
         ),
     ],
 )
@@ -169,7 +172,7 @@ def test_wrong_models_say_what_to_do(
 def test_a_wrong_model_for_a_link_says_what_to_do(host_nix: NixEnv) -> None:
     with pytest.raises(NixError) as caught:
         host_nix.eval(f'{LIBRARY} integration.mkLinkScript {{ model = {PLAIN}; cacheDir = "/x"; }}')
-    assert 'integration.mkLinkScript: model "plain-' in str(caught.value)
+    assert 'integration.mkLinkScript: model "plain"' in str(caught.value)
 
 
 @pytest.mark.parametrize("directory", ['"models"', "/models", '"/a:b"', "null"])

@@ -54,6 +54,48 @@ in
     };
   };
 
+  "names.renaming" = {
+    aNameThatIsFree = {
+      expr =
+        map
+          (
+            arguments:
+            names.renaming [ "models--org--m" "models--org--a" "datasets--my-org--a" ] (builtins.head arguments) (
+              builtins.elemAt arguments 1
+            )
+          )
+          [
+            [
+              "models--org--m"
+              "b c"
+            ]
+            [
+              "models--org--m"
+              "m"
+            ]
+            [
+              "models--org--m"
+              "a"
+            ]
+            [
+              "models--gpt2"
+              "-"
+            ]
+            [
+              "datasets--squad"
+              "a"
+            ]
+          ];
+      expected = [
+        "integration.huggingface = { org = \"org\"; model = \"b-c\"; };"
+        "integration.huggingface = { org = \"org\"; model = \"m-2\"; };"
+        "integration.huggingface = { org = \"org\"; model = \"a-2\"; };"
+        "integration.huggingface = { org = \"my-org\"; model = \"my-model\"; };"
+        "integration.huggingface = { org = \"my-org\"; model = \"a-2\"; };"
+      ];
+    };
+  };
+
   "names.sanitize" = {
     keepsWhatTheStoreTakes = {
       expr = names.sanitize "aZ09+._?=-";
