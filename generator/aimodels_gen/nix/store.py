@@ -131,10 +131,21 @@ def missing(paths: Sequence[str]) -> set[str]:
     for some in _batches(paths):
         done = _run("nix-store", "--check-validity", "--print-invalid", *some)
         if done.returncode != 0:
-            reason = " ".join(done.stderr.split())
-            raise StoreError(f"nix-store does not answer: {reason}", "check the Nix installation")
+            reason = " ".join(done.stderr.split()).removeprefix("error: ")
+            raise StoreError(f"nix-store does not answer: {reason}", _connection_hint(reason))
         absent.update(done.stdout.split())
     return absent
+
+
+def _connection_hint(reason: str) -> str:
+    if "cannot connect to socket" in reason:
+        return "start the Nix daemon: `sudo systemctl start nix-daemon`"
+    if "cannot open connection" in reason:
+        return (
+            "look at the log of nix-daemon, which closed the connection: it serves only users in "
+            "the setting `allowed-users`"
+        )
+    return "check the Nix installation"
 
 
 def add_roots(directory: Path, paths: Sequence[str]) -> None:
