@@ -187,7 +187,7 @@ def test_assembling_gives_the_same_as_fetching(
 # Modules that nixpkgs' minimal Python is built without, and others that depend on more packages.
 MISSING = (
     *("_bz2", "_ctypes", "_curses", "_dbm", "_gdbm", "_hashlib", "_lzma", "_sqlite3", "_ssl"),
-    *("_tkinter", "_uuid", "_zoneinfo", "_zstd", "readline"),
+    *("_tkinter", "pyexpat", "_uuid", "_zoneinfo", "_zstd", "readline"),
 )
 
 
