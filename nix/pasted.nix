@@ -79,7 +79,7 @@ let
       named = if isTyped then drop 1 parts else parts;
       isSingle = length named == 1 || builtins.elem (at named 1) pages;
       count = if isSingle then 1 else 2;
-      # As in `org/name@v1`, `org/name:Q4_K_M` and `org/name.git`.
+      # As in `org/name@v1`, `org/name:Q4_K_M` or `org/name.git`.
       last = match "([^@:]+)(@([^@:]+))?(:([^@:]+))?" (at named (count - 1));
       name = orNull last 0;
       stem = orNull (match "(.*)[.]git" (toString name)) 0;
@@ -88,18 +88,17 @@ let
       ];
       quant = orNull last 4;
     in
-    if
-      parts == [ ] || !(builtins.all isRepoPart repo) || builtins.all (part: types ? ${part}) repo
-    then
+    if parts == [ ] || !(builtins.all isRepoPart repo) || builtins.all (part: types ? ${part}) repo then
+      null
+    else if isSingle && match "[^@:]*" (at named 0) == null then
+      # It may be a login.
       null
     else
       { repo = join "/" repo; }
       // (if isTyped && first != "models" then { repoType = types.${first}; } else { })
       // ofRest (drop count named)
       // refOf (orNull last 2)
-      // (
-        if quant == null || !(isPath quant) then { } else { include = "*${quant}*.gguf"; }
-      );
+      // (if quant == null || !(isPath quant) then { } else { include = "*${quant}*.gguf"; });
 
   # `models--org--name` in a cache.
   ofCacheName =

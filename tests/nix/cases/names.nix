@@ -54,47 +54,33 @@ in
     };
   };
 
-  "names.renaming" = {
-    aNameThatIsFree = {
-      expr =
-        map
-          (
-            arguments:
-            names.renaming [ "models--org--m" "models--org--a" "datasets--my-org--a" ] (builtins.head arguments) (
-              builtins.elemAt arguments 1
-            )
-          )
-          [
-            [
-              "models--org--m"
-              "b c"
-            ]
-            [
-              "models--org--m"
-              "m"
-            ]
-            [
-              "models--org--m"
-              "a"
-            ]
-            [
-              "models--gpt2"
-              "-"
-            ]
-            [
-              "datasets--squad"
-              "a"
-            ]
-          ];
-      expected = [
-        "integration.huggingface = { org = \"org\"; model = \"b-c\"; };"
-        "integration.huggingface = { org = \"org\"; model = \"m-2\"; };"
-        "integration.huggingface = { org = \"org\"; model = \"a-2\"; };"
-        "integration.huggingface = { org = \"my-org\"; model = \"my-model\"; };"
-        "integration.huggingface = { org = \"my-org\"; model = \"a-2\"; };"
+  "names.renaming" =
+    let
+      taken = [
+        "models--org--m"
+        "models--org--a"
+        "datasets--my-org--a"
       ];
+      line = org: model: "integration.huggingface = { org = \"${org}\"; model = \"${model}\"; };";
+    in
+    {
+      aNameThatIsFree = {
+        expr = [
+          (names.renaming taken "models--org--m" "b c")
+          (names.renaming taken "models--org--m" "m")
+          (names.renaming taken "models--org--m" "a")
+          (names.renaming taken "models--gpt2" "-")
+          (names.renaming taken "datasets--squad" "a")
+        ];
+        expected = [
+          (line "org" "b-c")
+          (line "org" "m-2")
+          (line "org" "a-2")
+          (line "my-org" "my-model")
+          (line "my-org" "a-2")
+        ];
+      };
     };
-  };
 
   "names.sanitize" = {
     keepsWhatTheStoreTakes = {

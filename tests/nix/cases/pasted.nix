@@ -54,6 +54,8 @@ let
     "https://example.org/org/name"
     "https://user:secret@huggingface.co/org/name"
     "user:secret@huggingface.co/org/name"
+    "user:secret"
+    "hf://user:secret@org/name"
     "https://huggingface.co"
     (builtins.concatStringsSep "" (builtins.genList (_number: "a/") 5000))
     5
