@@ -95,12 +95,30 @@ let
       units = (unit.after or [ ]) ++ (unit.requires or [ ]) ++ (unit.wants or [ ]);
     };
 
+  # A line of autofs' master map: a directory in which it mounts on demand.
+  ofAutofs =
+    line:
+    let
+      found = builtins.match "[[:space:]]*(/[^[:space:]]+)[[:space:]].*" line;
+    in
+    lib.optional (found != null) (mount {
+      point = lib.head found;
+      device = "";
+      type = "autofs";
+      options = [ ];
+      units = [ "autofs.service" ];
+    });
+  autofs = config.services.autofs or { };
+
   # systemd has no dependencies for the root file system.
   mounts = lib.filter ({ point, ... }: point != "/") (
     map ofFileSystem (
       lib.filter (fileSystem: fileSystem.enable or true) (lib.attrValues (config.fileSystems or { }))
     )
     ++ map ofUnit (lib.filter (unit: unit.enable or true) (config.systemd.mounts or [ ]))
+    ++ lib.optionals (autofs.enable or false) (
+      lib.concatMap ofAutofs (lib.splitString "\n" autofs.autoMaster)
+    )
   );
 
   # Apart from those that were looked at before.

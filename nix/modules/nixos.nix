@@ -174,7 +174,8 @@ in
             (if isRemote then "remote-fs.target" else "local-fs.target")
             "systemd-tmpfiles-setup.service"
             "systemd-tmpfiles-resetup.service"
-          ];
+          ]
+          ++ lib.optional isRemote "autofs.service";
           before = [
             "sysinit-reactivation.target"
             "shutdown.target"

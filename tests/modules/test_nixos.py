@@ -220,6 +220,10 @@ def file_system(settings: str, point: str = "/srv") -> str:
     return f'fileSystems."{point}" = {{ mountPoint = "{point}"; {settings} }};'
 
 
+def autofs(master: str, enable: str = "true") -> str:
+    return f"services.autofs = {{ enable = {enable}; autoMaster = {literal(master)}; }};"
+
+
 LATE = {
     unit('type = "nfs";'): True,
     unit('options = "rw,_netdev";'): True,
@@ -227,6 +231,10 @@ LATE = {
     unit('requires = [ "vpn.service" ];'): True,
     unit('after = [ "systemd-modules-load.service" "zfs-import-x.service" ];'): False,
     unit('type = "nfs"; enable = false;'): False,
+    autofs("/srv auto.srv"): True,
+    autofs("# Ours\n  /srv/hf\tfile:/etc/auto.hf --timeout 60\n"): True,
+    autofs("/srv/other auto.srv\n/- auto.direct"): False,
+    autofs("/srv auto.srv", "false"): False,
     file_system('fsType = "nfs";'): True,
     file_system('fsType = "nfs"; enable = false;'): False,
     file_system('depends = [ "/net/a" ];') + file_system('fsType = "nfs";', "/net"): True,
@@ -247,3 +255,4 @@ def test_when_the_unit_starts(store: NixEnv, mounts: str, late: bool) -> None:  
     assert found["wantedBy"] == ["multi-user.target" if late else "sysinit.target"]
     assert ("sysinit.target" in found["before"]) != late
     assert ("remote-fs.target" in found["after"]) == late
+    assert ("autofs.service" in found["after"]) == late
