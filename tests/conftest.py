@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-pytest_plugins = ["support.backend_fixtures", "support.skips"]
+pytest_plugins = ["support.backend_fixtures", "support.remedies", "support.skips"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

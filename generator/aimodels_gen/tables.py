@@ -285,9 +285,9 @@ def _check_scalar(value: Any, info: inspect.Type, place: Place, key: str) -> Non
     elif isinstance(info, inspect.IntType):
         _expect(value, (int,), place, key)
         if value < 0:
-            place.fail(key, "is negative", place.repair or "restore the value")
+            place.fail(key, "is negative")
         if info.le is not None and value > info.le:
-            place.fail(key, f"is larger than {info.le}", place.repair or "restore the value")
+            place.fail(key, f"is larger than {info.le}")
     elif isinstance(info, inspect.BoolType):
         _expect(value, (bool,), place, key)
 

@@ -1,5 +1,7 @@
 """Builds that fail print a command: after it has been run, they succeed."""
 
+# ruff: noqa: E501 - tables with a case on each line, and whole messages
+
 from __future__ import annotations
 
 import re
@@ -10,7 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen.lock.model import FilesPin
+from generator.sources.buckets import write
 from support.loopback import LoopbackServer, Response
+from support.remedies import cures
+from support.s3 import ENV, Moto
 
 if TYPE_CHECKING:
     from support.fake_repo import Repo
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from support.hub import Hub
     from support.loopback import Request
     from support.project import Project
+    from support.remedies import Remedy
 
 CONFIG = b'{"a": 1}\n'
 
@@ -43,7 +49,8 @@ def repo(hub: Hub, project: Project) -> Repo:
     return repo
 
 
-def test_the_commit_was_removed(repo: Repo, project: Project, fetch: Fetch) -> None:
+@cures("…, or set rev to a commit of …/commits/main")
+def test_the_commit_was_removed(repo: Repo, project: Project, fetch: Fetch, remedy: Remedy) -> None:
     old = repo.sha
     repo.commit({"config.json": b'{"a": 2}\n'})
     del repo.commits[old]
@@ -51,6 +58,7 @@ def test_the_commit_was_removed(repo: Repo, project: Project, fetch: Fetch) -> N
     assert "HTTP 404 (RevisionNotFound)" in failed.log
     project.ok("lock")
     assert build(project, fetch).status == 1  # as locking alone keeps the pin
+    remedy(failed.log)
     project.follow(failed.log)
     assert build(project, fetch).status == 0
 
@@ -65,7 +73,10 @@ def test_the_file_was_removed(repo: Repo, project: Project, fetch: Fetch) -> Non
     assert build(project, fetch).status == 0
 
 
-def test_the_address_has_moved(project: Project, fetch: Fetch) -> None:
+@cures(
+    "it has been removed or moved: write its new address into models.toml, and run `aimodels-gen lock`"
+)
+def test_the_address_has_moved(project: Project, fetch: Fetch, remedy: Remedy) -> None:
     def answer(request: Request) -> Response:
         return Response(200, {}, CONFIG) if moved in request.path else Response(404)
 
@@ -76,6 +87,7 @@ def test_the_address_has_moved(project: Project, fetch: Fetch) -> None:
         moved = "/new.json"
         failed = build(project, fetch)
         assert "HTTP 404" in failed.log
+        remedy(failed.log)
         project.write(manifest(f"{server.url}/new.json"))
         project.follow(failed.log)
         assert build(project, fetch).status == 0
@@ -125,6 +137,32 @@ def test_a_merge_conflict(repo: Repo, project: Project) -> None:
     assert git(*shlex.split(command)) == 0
     project.follow(said)
     assert project.lock_file.read_text() == ours
+
+
+@cures("run `aimodels-gen update NAME` with the name of the model")
+def test_the_version_was_removed(
+    project: Project,
+    fetch: Fetch,
+    remedy: Remedy,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Moto(tmp_path_factory.mktemp("moto")) as moto:
+        for variable, value in ENV.items():
+            monkeypatch.setenv(variable, value)
+        moto.bucket("my-models", versions=True)
+        moto.put("my-models", {"config.json": CONFIG})
+        write(project, "my-models", f', endpoint = "{moto.url}"')
+        project.ok("lock")
+        moto.put("my-models", {"config.json": b"[]"})
+        ((_, version),) = project.lock["m"]["source"]["s3"]["versions"].items()
+        moto.api.delete_object(Bucket="my-models", Key="config.json", VersionId=version)
+        failed = build(project, fetch, **ENV)
+        remedy(failed.log)
+        project.ok("lock")
+        assert build(project, fetch, **ENV).status == 1  # as locking alone keeps the pin
+        project.follow(failed.log)
+        assert build(project, fetch, **ENV).status == 0
 
 
 def manifest(url: str) -> str:

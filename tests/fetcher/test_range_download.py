@@ -325,9 +325,8 @@ def strictly(target: WatchedTarget, remote: RemoteFile, *servers: ScriptedClient
 def test_a_file_that_has_been_replaced_is_refused(target: WatchedTarget) -> None:
     remote = RemoteFile("x", 10, etag='"old"')
     replaced = ScriptedClient(Body(CONTENT, headers={"ETag": '"new"'}))
-    with pytest.raises(FetchError, match="has another ETag than when it was listed") as caught:
+    with pytest.raises(FetchError, match="has another ETag than when it was listed"):
         strictly(target, remote, replaced).fetch()
-    assert "run the command again" in (caught.value.hint or "")
     same = strictly(target, remote, ScriptedClient(Body(CONTENT, headers={"ETag": '"old"'})))
     same.fetch()
     assert same.file.parts.complete

@@ -18,6 +18,9 @@ from aimodels_gen.errors import THIS_COMMAND, AimodelsError, CombinedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# Those of ours in hints that do not name a manifest.
+_COMMAND = re.compile(r"`(aimodels-gen (?:lock|prefetch|update)(?: NAME)?)`")
+_VALUES = {"-o", "--output", "--format"}
 _FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
 
 
@@ -33,10 +36,28 @@ def report(error: BaseException, args: Sequence[str]) -> int:
     for message, hint in words(error):
         complain("error", message)
         if hint:
-            complain("hint", hint.replace(THIS_COMMAND, command))
+            complain("hint", _on_manifest(hint.replace(THIS_COMMAND, command), args))
     if isinstance(error, CombinedError) and error.hint:
         complain("hint", error.hint)
     return status
+
+
+def _on_manifest(hint: str, args: Sequence[str]) -> str:
+    """Return a hint whose commands name the manifest that the command line names."""
+    named: str | None = None
+    for place, word in enumerate(args):
+        if word in {"-m", "--manifest"}:
+            named = next(iter(args[place + 1 :]), None)
+        elif word.startswith("--manifest="):
+            named = word.partition("=")[2]
+        elif word.startswith("-m"):
+            named = word[2:]
+        elif word.endswith(".toml") and args[place - 1] not in _VALUES:
+            named = word
+    if named is None:
+        return hint
+    option = shlex.join(["-m", named]).replace("\\", r"\\")
+    return _COMMAND.sub(rf"`\1 {option}`", hint)
 
 
 Words = list[tuple[str, "str | None"]]

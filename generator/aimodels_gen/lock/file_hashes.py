@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -226,7 +227,8 @@ class HashCompleter:
         found = mistaken(path, beginning, url)
         if found and file.git_blob_id is None:
             raise SourceError(
-                f"{path!r} of {label} is {found}", "look at what its address sends to a browser"
+                f"{path!r} of {label} is {found}",
+                f"put the file itself there, or leave it out with exclude = {json.dumps([path])}",
             )
         if found:
             self.warn(f"{name}: {warning(path, found, label)}")

@@ -80,7 +80,9 @@ def add(kind: Kind, files: Sequence[tuple[Path, str]]) -> None:
         names = some[0][0].name if len(some) == 1 else f"{len(some)} files"
         if done.returncode != 0:
             reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-            hint = "check that you may use the store: `nix-store --verify-path` on any path in it"
+            hint = (
+                "check that you may add to the store: `nix-store --add models.toml` has to succeed"
+            )
             if any(words in reason for words in _FULL):
                 hint = _SPACE
             raise StoreError(f"nix-store could not add {names}: {reason}", hint)

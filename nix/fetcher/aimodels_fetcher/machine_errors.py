@@ -21,17 +21,15 @@ _HINTS = {
     "another file system",
     errno.ENOENT: "make the directory first, or name another path",
     errno.ENOTDIR: "name another path: a part of this one is a file",
-    errno.EISDIR: "name a file",
     errno.ELOOP: "remove the link, which leads back to itself, or name another path",
     errno.ENAMETOOLONG: "use a shorter name",
     errno.EMFILE: f"raise the limit on open files with `ulimit -n 4096`, or {_FEWER}",
     errno.ENFILE: f"end other programs, or {_FEWER}",
     errno.ENOMEM: _MEMORY,
-    errno.EAGAIN: f"raise the limit on processes with `ulimit -u`, or {_FEWER}",
+    errno.EAGAIN: f"raise the limit on processes with `ulimit -u 4096`, or {_FEWER}",
     errno.EIO: "check the disk: `dmesg` says what is wrong with it",
     errno.ESTALE: "mount the network file system again",
     errno.EBADF: "write the output to a file or a pipe",
-    errno.EPIPE: "write the output to a file: the program that read it has ended",
     errno.ENXIO: "name a regular file",
     errno.ENODEV: "name a regular file",
 }
@@ -47,7 +45,7 @@ _OTHERS = {
 _RUNTIME_ERRORS = {
     "can't start new thread": (
         "no more threads can be started",
-        f"raise the limits on processes and memory (`ulimit -u`, `ulimit -v`), or {_FEWER}",
+        f"raise the limits with `ulimit -u 4096` and `ulimit -v unlimited`, or {_FEWER}",
     ),
     "Could not determine home directory": ("there is no home directory", "set HOME"),
 }

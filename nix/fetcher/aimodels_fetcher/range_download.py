@@ -140,7 +140,6 @@ class RangeDownload:
         if checked and is_another(self._etag, response.headers):
             raise ContentError(
                 f"{response.url} has another ETag than when it was listed",
-                "the file has been replaced upstream in the meantime: run the command again",
                 path=self._path,
             )
         if validator is None and self._strict:

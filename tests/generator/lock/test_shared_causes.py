@@ -33,7 +33,7 @@ def test_a_bad_token_is_told_once(
     names = ", ".join(f"m{number}" for number in range(8))
     assert error == (
         f"error: {names} and 32 more: {hub.url} refused your token (HTTP 401)\n"
-        "hint: renew it in HF_TOKEN or with `hf auth login`, or unset it for public models\n"
+        "hint: renew it in HF_TOKEN, or unset HF_TOKEN\n"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from aimodels_gen.sources.huggingface import HuggingFace
 
 _LOG_IN = "set HF_TOKEN or run `hf auth login`"
+# Where huggingface_hub looks before the file that `hf auth login` writes (its utils/_auth.py).
+_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER = 401, 403, 429, 500
 # What huggingface_hub goes by (its utils/_http.py, hf_raise_for_status).
 _DISABLED = "Access to this resource is disabled."
@@ -120,7 +123,10 @@ def _gated(request: Request) -> SourceError:
 
 
 def _disabled(request: Request) -> SourceError:
-    return SourceError(f"{request.source.label} has been disabled", f"see {request.page}")
+    return SourceError(
+        f"{request.source.label} has been disabled",
+        f"{request.page} may say why; use another repository",
+    )
 
 
 def _not_found(request: Request) -> SourceError:
@@ -135,7 +141,8 @@ def _no_revision(request: Request) -> SourceError:
     source = request.source
     if source.rev is not None:
         return SourceError(
-            f"{source.label} has no commit {source.rev}", f"see {request.page}/commits/main"
+            f"{source.label} has no commit {source.rev}",
+            f"write a commit of {request.page}/commits/main, or a branch or tag in ref",
         )
     known = sorted(request.refs())
     plain = unquote(source.ref)  # as in addresses of the Hub's pages
@@ -160,7 +167,11 @@ def _status(status: int, request: Request) -> SourceError:
     if status in {_UNAUTHORIZED, _FORBIDDEN} and request.authenticated:
         common = f"{server} refused your token"
         what = f"{common} for {label}"
-        hint = "renew it in HF_TOKEN or with `hf auth login`, or unset it for public models"
+        hint = (
+            "log in again with `hf auth login`, or use public models without it: `hf auth logout`"
+        )
+        if setting := next((name for name in _TOKEN_VARIABLES if os.environ.get(name)), None):
+            hint = f"renew it in {setting}, or unset {setting}"
     elif status in {_UNAUTHORIZED, _FORBIDDEN}:
         what, hint = f"{server} refused access to {label}", _LOG_IN
     elif status == _TOO_MANY:

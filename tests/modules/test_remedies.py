@@ -1,0 +1,61 @@
+"""What configurations are refused for: the options are set as the message says, and all is well."""
+
+# ruff: noqa: E501 - tables with a case on each line
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modules.helpers import problems
+from support.modules import entry, nixos
+from support.remedies import cure
+
+if TYPE_CHECKING:
+    from support.nix import NixEnv
+    from support.remedies import Remedy
+
+HF = "services.ai-models.integration.huggingface"
+MODEL = "services.ai-models.models"
+GOOD = '{ source.huggingface.repo = "org/m"; hash = ""; }'
+UNFREE = f'{MODEL}.a = {GOOD} // {{ meta.license = "llama2"; }}; services.ai-models.enforceLicenses = true;'
+TOKEN = 'services.ai-models.tokenFile = "/run/token";'
+PLAIN = "builtins.removeAttrs (" + "ENTRY" + ') [ "hfCachePath" ]'
+UNIT = 'systemd.services."embed@" = { };'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        cure('….… = "…" is not a declared …: declare it with `…`, or, if it exists outside of the configuration, set its number', f'{HF}.user = "models";', f'{HF}.user = "models"; $4'),
+        cure('….… = "…" is not a declared …: declare it with `…`, or, if it exists outside of the configuration, set its number', f'{HF}.group = "models";', f'{HF}.group = "models"; $4'),
+        cure('….… = "…" is not a declared …: declare it with `…`, or, if it exists outside of the configuration, set its number', f'{HF}.group = "models";', f'{HF}.group = "500";'),
+        cure("its licence (…) is unfree: allow that with `nixpkgs.config.allowUnfree = true`, or set `….enforceLicenses = false`", UNFREE, f"{UNFREE} nixpkgs.config.allowUnfree = true;"),
+        cure("its licence (…) is unfree: allow that with `nixpkgs.config.allowUnfree = true`, or set `….enforceLicenses = false`", UNFREE, UNFREE.replace("Licenses = true", "Licenses = false")),
+        cure("… is inside the Nix store, which is read-only: set a directory outside, as a string", f"{HF}.cacheDir = builtins.storeDir;", f'{HF}.cacheDir = "/srv/models";'),
+        cure("… is not the path of a directory: write an absolute path, without variables", f'{HF}.cacheDir = "/home/$USER/hf";', f'{HF}.cacheDir = "/srv/models";'),
+        cure("… contains `..`: write the path without it", f'{HF}.cacheDir = "/srv/../hf";', f'{HF}.cacheDir = "/hf";'),
+        cure('….integration.huggingface: `mode = "directory"` is for programs that go online, which `offline = true` prevents; remove one of them', f'{HF} = {{ mode = "directory"; offline = true; }};', f'{HF}.mode = "directory";'),
+        cure("`package` is not a cache entry made by `fetchModel` (it has no `hfCachePath`): use one, or set `integration.huggingface.enable = false`", f"{MODEL}.a.package = {PLAIN};", f"{MODEL}.a = {{ package = {PLAIN}; integration.huggingface.enable = false; }};"),
+        cure("`package` is not a cache entry made by `fetchModel` (it has no `hfCachePath`): use one, or set `integration.huggingface.enable = false`", f"{MODEL}.a.package = {PLAIN};", f"{MODEL}.a.package = ENTRY;"),
+        cure('write "…", which is for all of its instances', f'{UNIT} {HF}.services = [ "embed@en" ];', f'{UNIT} {HF}.services = [ "$0" ];'),
+        cure("correct the name; for a unit of `systemd.packages`, add `systemd.services.… = { };`", f'{HF}.services = [ "other" ];', f'{HF}.services = [ "other" ]; systemd.services.$0 = {{ }};'),
+        cure('… contains "…", which no module defines in `systemd.services`: …', f'{UNIT} {HF}.services = [ "embd@" ];', f'{UNIT} {HF}.services = [ "embed@" ];'),
+        cure("services.ai-models.tokenFile is for the nix-daemon of NixOS, and `nix.enable = false`: remove it, and set HF_TOKEN for the daemon that builds, or download with `aimodels-gen prefetch`", f"{TOKEN} nix.enable = false;", "nix.enable = false;"),
+        cure('services.ai-models.tokenFile = "…" contains `..`: write the path without it', 'services.ai-models.tokenFile = "/run/../token";', TOKEN),
+    ],
+)  # fmt: skip
+def test_a_configuration(store: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:
+    """$0 in what is right stands for what the message fills in first."""
+
+    def said(settings: str) -> list[str]:
+        enabled = "services.ai-models.enable = true;"
+        config = nixos(f"{{ {enabled} {settings.replace('ENTRY', entry('x'))} }}")
+        warnings: list[str] = store.eval(f"{config}.warnings")
+        return problems(store, config) + warnings
+
+    groups = remedy("\n".join(said(wrong)))
+    for number, group in enumerate(groups):
+        right = right.replace(f"${number}", group)
+    assert said(right) == []
