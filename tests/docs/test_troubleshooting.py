@@ -169,6 +169,10 @@ def test_a_service_cannot_download_other_models(machine: Machine, symptom: Sympt
     other = machine.hub.add_repo("org/other", {"config.json": b"{}"})
     ask = "from huggingface_hub import hf_hub_download; hf_hub_download('org/other', 'config.json')"
     symptom.seen(machine.python(ask).stderr, machine.shown)
+    subprocess.run(["chown", "-R", "65534", machine.cache], check=True)
+    assert machine.python(ask).returncode == 0
+    subprocess.run(["chown", "-R", "0", machine.cache], check=True)
+    subprocess.run(["rm", "-r", machine.linker.hub / "models--org--other"], check=True)
     machine.linker.link({"models--org--other": machine.linker.entry(other)})
     assert machine.python(ask).returncode == 0
 
@@ -243,12 +247,22 @@ def test_something_is_left_alone(machine: Machine, symptom: Symptom) -> None:
     assert entry.is_symlink()
 
 
-def test_the_store_is_not_mounted_read_only(machine: Machine, symptom: Symptom) -> None:
+def test_the_store_is_not_mounted_read_only(
+    machine: Machine, symptom: Symptom, session: Session
+) -> None:
     shown = {**machine.shown, machine.linker.store: "/nix/store"}
     (said,) = machine.link(linker=machine.linker.but(offline=False)).err
     symptom.seen(said, shown)
     for cured in (machine.linker, machine.linker.but(offline=False, mode="directory")):
         assert machine.link(linker=cured).err == []
+    type_all(session, _LOCK, _BUILD)
+    model = session.run("readlink", "result").strip()
+    file = next(path for path in session.nix.path(model).rglob("main") if path.is_file())
+    file.chmod(0o644)
+    file.write_text("damaged")
+    verify, repair = symptom.typed().replace("/nix/store/…-llama-2-7b", model).splitlines()
+    assert session.attempt("bash", "-euc", verify).returncode != 0
+    type_all(session, repair, verify)
 
 
 def test_a_directory_stays_where_a_link_should_be(machine: Machine, symptom: Symptom) -> None:
@@ -270,6 +284,8 @@ def test_what_was_linked_before_is_not_known(machine: Machine, symptom: Symptom)
     # As the page says: the model that has left is still there.
     left = {path.name for path in machine.linker.hub.iterdir()}
     assert left == {CACHE_NAME, "models--org--other"}
+    (machine.linker.hub / CACHE_NAME).unlink()
+    assert machine.linker.link({"models--org--other": other}).err == []
 
 
 def test_the_hash_differs(session: Session, symptom: Symptom) -> None:
@@ -402,11 +418,15 @@ def test_the_option_does_not_exist(host_nix: NixEnv, symptom: Symptom) -> None:
             f"(({lib}).evalModules {{ modules = [ ({other}) {configuration} ]; }}).config"
         )
     symptom.seen(str(error.value))
+    assert host_nix.eval(f"{modules.nixos(configuration)}.services.ai-models.enable") is True
 
 
 def test_two_models_have_one_name(host_nix: NixEnv, symptom: Symptom) -> None:
     symptom.seen("\n".join(problems(host_nix, "llama", "llama-chat")))
     assert problems(host_nix, "llama") == []
+    renamed = 'integration.huggingface = { org = "my-org"; model = "llama-chat"; };'
+    beside = f"{{ services.ai-models.models.llama-chat = {{ {renamed} }}; }}"
+    assert problems(host_nix, "llama", "llama-chat", beside=beside) == []
 
 
 def test_a_licence_is_refused(host_nix: NixEnv, symptom: Symptom) -> None:

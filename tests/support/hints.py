@@ -36,7 +36,13 @@ _OTHER_ERRORS = {
 }
 # Tables of hints: each value is one, or has one in its last place.
 _TABLES = {"_HINTS", "_OTHERS", "_RUNTIME_ERRORS", "_TABLE"}
-_MESSAGES = {"in_the_way", "left_alone", "stays_directory", "store_is_writable"}
+# Who returns or passes on whole messages, of which some have a next step.
+_MESSAGES = {
+    *("in_the_way", "left_alone", "stays_directory", "store_is_writable"),  # of the linker
+    *("_warning", "_weights_warnings", "advice", "warning"),
+}
+_WARN = {"_warn", "note", "warn"}
+_STEP = re.compile(r"`|\b(?:again|leave|run|Set|write)\b")
 # What is said of Nix code. `''` strings and comments are documentation.
 _NIX_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _NIX_MESSAGE = re.compile(r"\b(?:fail|failHere|throw|message =|problem =|missing =)|^\s*(?:\+ )?\"")
@@ -67,6 +73,14 @@ def assigned(node: ast.AST) -> ast.expr:
     """Return what a statement assigns."""
     assert isinstance(node, ast.Assign)
     return node.value
+
+
+def _is_step(node: ast.AST) -> bool:
+    """Return whether an expression is a message with a next step, filled in."""
+    if not isinstance(node, ast.JoinedStr):
+        return False
+    text = _template(node)
+    return bool(_STEP.search(text)) and " " in text.replace("…", "").strip()
 
 
 def _parts(node: ast.AST) -> list[ast.expr]:
@@ -109,12 +123,6 @@ class _Scan:
 
     def run(self) -> dict[str, str]:
         for module in self.modules:
-            # Whole messages, in which the next step comes last.
-            for node in module.tree.body if module.path.name == "messages.py" else ():
-                if isinstance(node, ast.FunctionDef) and node.name in _MESSAGES:
-                    for each in ast.walk(node):
-                        if isinstance(each, ast.Return) and isinstance(each.value, ast.JoinedStr):
-                            self._values(module, node, each.value)
             for name in _TABLES & module.constants.keys():
                 self._values(module, None, module.constants[name])
             self._visit(module, module.tree, None)
@@ -127,7 +135,13 @@ class _Scan:
                 defaults = zip(child.kwonlyargs, child.kw_defaults, strict=True)
                 for hint in (value for given, value in defaults if given.arg == "hint" and value):
                     self._values(module, scope, hint)
+            if isinstance(child, ast.FunctionDef) and child.name in _MESSAGES:
+                for text in filter(_is_step, ast.walk(child)):
+                    self._values(module, child, text)
             if isinstance(child, ast.Call):
+                if _name(child.func) in _WARN:
+                    for text in filter(_is_step, child.args[:1]):
+                        self._values(module, scope, text)
                 for hint in self._arguments(child):
                     self._values(module, scope, hint)
             self._visit(module, child, inner)

@@ -13,12 +13,14 @@ from aimodels_gen.manifest.conflicts import conflicts
 from aimodels_gen.manifest.parse import parse
 from generator.helpers import evaluate
 from support.environment import CHECKOUT
+from support.remedies import cures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from support.hub import Hub
     from support.project import Project
+    from support.remedies import Remedy
 
 QUANTS = """
 [models.small]
@@ -44,7 +46,9 @@ def warning(text: str) -> str:
     return line
 
 
-def test_two_quants() -> None:
+@cures("`integration.huggingface = …` below […]…", "write … and load … by …")
+def test_two_quants(remedy: Remedy) -> None:
+    remedy(warning(QUANTS))
     assert warning(QUANTS) == (
         "small and big-1.5 are both models--org--name in a cache: shells, mkCache and the modules "
         'refuse them together; write `integration.huggingface = { org = "org", model = "big-1.5" }`'

@@ -9,10 +9,12 @@ import pytest
 
 from support.fake_repo import lfs_pointer
 from support.hub import Response
+from support.remedies import cures
 
 if TYPE_CHECKING:
     from support.hub import Hub, Repo
     from support.project import Project
+    from support.remedies import Remedy
 
 FILES = {"config.json": b'{"a": 1}\n', "model.safetensors": b"weights"}
 LFS = ["*.safetensors"]
@@ -100,12 +102,15 @@ def repo(hub: Hub) -> Repo:
     ],
 )
 @pytest.mark.usefixtures("repo")
-def test_filters_that_leave_no_weights(hub_project: Project, filters: str, lines: str) -> None:
+@cures("…: … leaves out all weights of …, which has … like …; to take them, write …")
+def test_filters_that_leave_no_weights(
+    hub_project: Project, remedy: Remedy, filters: str, lines: str
+) -> None:
     write(hub_project, "org/name", lines=f"{filters}\n")
     (line,) = warnings(hub_project)
     assert "leaves out all weights of org/name, which has 2 files like *.safetensors" in line
     assert line.endswith(f"; to take them, write {lines}")
-    # The remedy cures.
+    remedy(line)
     write(hub_project, "org/name", lines=lines.replace(" and ", "\n") + "\n")
     assert warnings(hub_project) == []
 
