@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,14 +21,15 @@ import pytest
 from aimodels_linker import link_tree, lock, sync
 from linker.helpers import A, add_download
 from support.disk import fill, small_disk
+from support.fake_repo import Repo
+from support.linker import Linker
 from support.remedies import cure, cures
 from support.unprivileged import prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from support.linker import Linker, Run
+    from support.linker import Run
     from support.remedies import Remedy
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs two users, and mounts")
@@ -174,6 +178,88 @@ def test_a_message(  # noqa: PLR0913, PLR0917 (fixtures)
     mended(world)
     done = world.link()
     assert (done.status, done.err) == (0, [])
+
+
+@cures("allow it (sudo chmod a+x -- …)")
+def test_a_directory_that_is_closed(
+    entry: Callable[..., Path], remedy: Remedy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, as nobody: Python may be where nobody else can read it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        root.chmod(0o755)
+        inner = root / "closed/cache"
+        inner.mkdir(parents=True)
+        os.chown(inner, 65534, 65534)
+        linker = Linker(root).but(hub=inner / "hub", state=inner / "state")
+        repo = Repo("org/a")
+        repo.commit({"a": b"{}"})
+        world = World(linker, entry, monkeypatch)
+        spec = linker.spec({A: linker.entry(repo)})
+        inner.parent.chmod(0o700)
+
+        def link() -> Run:
+            os.setresuid(65534, 65534, 0)
+            try:
+                return linker.run("link", spec)
+            finally:
+                os.setresuid(0, 0, 0)
+
+        world.said = "\n".join(link().err)
+        remedy(world.said)
+        world.types()
+        assert link().err == []
+
+
+@cures("allow it (chmod u+rwx -- …)")
+def test_a_directory_without_rights(
+    linker: Linker, entry: Callable[..., Path], remedy: Remedy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(linker, entry, monkeypatch, launcher=prefix())
+    linker.hub.mkdir()
+    for directory in (linker.root / "cache", linker.hub):
+        os.chown(directory, 65534, 65534)
+    linker.hub.chmod(0o555)
+    world.said = "\n".join(world.link().err)
+    remedy(world.said)
+    world.types()
+    assert world.link().err == []
+
+
+@cures("allow it there")
+def test_a_file_system_that_refuses(
+    linker: Linker, entry: Callable[..., Path], remedy: Remedy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = {A: entry()}
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with monkeypatch.context() as refused:
+        refused.setattr(os, "symlink", refuse)
+        remedy("\n".join(linker.link(models).err))
+    assert linker.link(models).err == []
+
+
+@cures("make it (…)", "change the owner (sudo chown … -- …)")
+def test_commands_of_root(
+    linker: Linker, entry: Callable[..., Path], remedy: Remedy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(linker, entry, monkeypatch, launcher=prefix())
+    for _ in range(3):
+        done = world.link()
+        if done.status != 0:
+            world.said = done.err[0]
+            remedy(world.said)
+            world.types()
+    (linker.root / "cache").rename(linker.root / "old")
+    linker.hub.mkdir(parents=True)
+    world.said = world.link().err[0]
+    remedy(world.said)
+    while (done := world.link()).status != 0:
+        assert done.err[0] != world.said or world.types() is None
+        world.said = done.err[0]
+        world.types()
 
 
 @cures("…, or choose another directory in …")

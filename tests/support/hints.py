@@ -41,6 +41,8 @@ _MESSAGES = {
     *("in_the_way", "left_alone", "stays_directory", "store_is_writable"),  # of the linker
     *("_warning", "_weights_warnings", "advice", "warning"),
 }
+# Who returns what is wrong and the next step.
+_PAIRS = {"_explain_permission", "_of_system", "_other", "_usage"}
 _WARN = {"_warn", "note", "warn"}
 _STEP = re.compile(r"`|\b(?:again|leave|run|Set|write)\b")
 # What is said of Nix code. `''` strings and comments are documentation.
@@ -93,7 +95,7 @@ def _parts(node: ast.AST) -> list[ast.expr]:
         return [node.left, node.right]
     if isinstance(node, ast.Dict):
         return node.values
-    if isinstance(node, ast.Tuple):
+    if isinstance(node, (ast.List, ast.Tuple)):
         return node.elts[-1:]
     return [node.value] if isinstance(node, ast.Subscript) else []
 
@@ -131,20 +133,23 @@ class _Scan:
     def _visit(self, module: _Module, node: ast.AST, scope: ast.FunctionDef | None) -> None:
         for child in ast.iter_child_nodes(node):
             inner = child if isinstance(child, ast.FunctionDef) else scope
-            if isinstance(child, ast.arguments):
-                defaults = zip(child.kwonlyargs, child.kw_defaults, strict=True)
-                for hint in (value for given, value in defaults if given.arg == "hint" and value):
-                    self._values(module, scope, hint)
-            if isinstance(child, ast.FunctionDef) and child.name in _MESSAGES:
-                for text in filter(_is_step, ast.walk(child)):
-                    self._values(module, child, text)
-            if isinstance(child, ast.Call):
-                if _name(child.func) in _WARN:
-                    for text in filter(_is_step, child.args[:1]):
-                        self._values(module, scope, text)
-                for hint in self._arguments(child):
-                    self._values(module, scope, hint)
+            for hint in self._hints(child, scope):
+                self._values(module, inner, hint)
             self._visit(module, child, inner)
+
+    def _hints(self, node: ast.AST, scope: ast.FunctionDef | None) -> Iterator[ast.AST]:
+        """Walk over the expressions in a node that are hints, or messages with one."""
+        if isinstance(node, ast.arguments):
+            defaults = zip(node.kwonlyargs, node.kw_defaults, strict=True)
+            yield from (value for given, value in defaults if given.arg == "hint" and value)
+        elif isinstance(node, ast.Return) and scope and scope.name in _PAIRS and node.value:
+            yield node.value
+        elif isinstance(node, ast.FunctionDef) and node.name in _MESSAGES:
+            yield from filter(_is_step, ast.walk(node))
+        elif isinstance(node, ast.Call):
+            if _name(node.func) in _WARN:
+                yield from filter(_is_step, node.args[:1])
+            yield from self._arguments(node)
 
     def _arguments(self, call: ast.Call) -> Iterator[ast.expr]:
         """Walk over the arguments that are hints."""

@@ -114,6 +114,9 @@ def _explain_permission(path: Path, spec: Spec) -> tuple[str, str]:
     """Return why access is denied, and what to do about it."""
     hub, state = Path(spec.hub), Path(spec.state).parent
     user = user_name(os.geteuid())
+    if closed := _closed(path):
+        hint = f"allow it (sudo chmod a+x -- {quote(str(closed))})"
+        return f"this runs as {user}, who may not enter {closed}", hint
     for needed in (hub, state):
         if path in {needed, *needed.parents} and not _is_directory(needed):
             command = f"sudo install -d -o {user} -- {quote(str(needed))}"
@@ -122,8 +125,6 @@ def _explain_permission(path: Path, spec: Spec) -> tuple[str, str]:
     # lead elsewhere.
     is_link = path != hub and path.is_symlink()
     directory = path if _is_directory(path) and not is_link else path.parent
-    if not _is_directory(directory):
-        return f"this runs as {user}, who may not enter it", "allow it"
     if os.access(directory, os.W_OK | os.X_OK):
         return "the file system refuses it", "allow it there"
     owner, quoted = user_name(directory.stat().st_uid), quote(str(directory))
@@ -132,6 +133,14 @@ def _explain_permission(path: Path, spec: Spec) -> tuple[str, str]:
     recursive = "-R " if hub in {directory, *directory.parents} else ""
     reason = f"{directory} belongs to {owner}, and this runs as {user}"
     return reason, f"change the owner (sudo chown {recursive}{user} -- {quoted})"
+
+
+def _closed(path: Path) -> Path | None:
+    """Return the first directory on the way to a path that we may not enter."""
+    # Not os.access, which leaves out capabilities. pathlib drops the dot.
+    refusing = (part for part in reversed(path.parents) if not os.path.isdir(f"{part}/."))  # noqa: PTH112
+    closed = next(refusing, None)
+    return closed if closed and _is_directory(closed) else None
 
 
 def _describe_path(path: Path) -> str:

@@ -156,6 +156,8 @@ def test_a_read_only_disk(project: Project, remedy: Remedy, disk: Path) -> None:
         cure("end other programs, or …", OSError(errno.ENFILE, "Too many")),
         cure("check the disk: `dmesg` says what is wrong with it", OSError(errno.EIO, "I/O error")),
         cure("mount the network file system again", OSError(errno.ESTALE, "Stale")),
+        cure("check the path, and whether its file system allows this", OSError(errno.EINVAL, "?")),
+        cure("run it again with AIMODELS_DEBUG=1 and report what it prints", ZeroDivisionError()),
         cure("set HOME", RuntimeError("Could not determine home directory.")),
         cure("rename the file, or save it as UTF-8", UnicodeError("surrogates not allowed")),
         cure("check models.toml and models.lock, and that the server is the right one", RecursionError()),
@@ -273,3 +275,20 @@ def test_a_user_who_may_do_little(
         raised += f"; {command}"
     done = shell(project, f"{limit}; {raised}; {LOCK}", *user)
     assert done.returncode == 0, done.stderr
+
+
+@cures("change to a directory that exists")
+def test_the_working_directory_is_gone(project: Project, remedy: Remedy) -> None:
+    project.write("")
+    gone = "mkdir x; cd x; rmdir ../x"
+    remedy(shell(project, f"{gone}; {LOCK}").stderr)
+    done = shell(project, f"{gone}; cd {project.dir}; {LOCK}")
+    assert done.returncode == 0, done.stderr
+
+
+@cures("see `… --help`")
+def test_an_option_that_is_not_there(project: Project, remedy: Remedy) -> None:
+    project.write("")
+    (command,) = remedy(project.run("lock", "--keepgoing").err)
+    assert "--keep-going" in project.ok(*command.split()[1:], "--help")
+    project.ok("lock", "--keep-going")

@@ -115,6 +115,28 @@ def test_a_page_in_the_place_of_weights(
     assert "will not be able to load" not in said(followed, "lock")
 
 
+@cures(
+    '… is spelled "…" on the Hub: write repo = "…", because programs that use that spelling will not '
+    "find the cache entry, which has yours",
+)
+def test_another_spelling(followed: Project, remedy: Remedy) -> None:
+    followed.write(MODEL.replace("org/name", "org/Name"))
+    *_, name = remedy(said(followed, "lock"))
+    followed.write(MODEL.replace("org/name", name))
+    assert "is spelled" not in said(followed, "lock")
+
+
+@cures(
+    '… has been renamed to "…" on the Hub: write repo = "…", or keep the old name as long as programs '
+    "use it, because the cache entry has it",
+)
+def test_a_new_name(followed: Project, hub: Hub, remedy: Remedy) -> None:
+    hub.rename("org/name", "org/new")
+    *_, name = remedy(said(followed, "lock"))
+    followed.write(MODEL.replace("org/name", name))
+    assert "renamed" not in said(followed, "lock")
+
+
 @pytest.fixture
 def filled(moto: Moto, recording_proxy: RecordingProxy, bucket: str) -> str:
     assert recording_proxy.url

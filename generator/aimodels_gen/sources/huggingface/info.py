@@ -77,16 +77,15 @@ class RepoNames:
             self._told.add(source)
         if not news:
             return
-        line = f'write repo = "{name}"'
         if str(name).lower() == source.repo.lower():
             self._warn(
-                f'{source.label} is spelled "{name}" on the Hub: {line}, because programs that use '
-                "that spelling will not find the cache entry, which has yours"
+                f'{source.label} is spelled "{name}" on the Hub: write repo = "{name}", because '
+                "programs that use that spelling will not find the cache entry, which has yours"
             )
         else:
             self._warn(
-                f'{source.label} has been renamed to "{name}" on the Hub: {line}, or keep the old '
-                "name as long as programs use it, because the cache entry has it"
+                f'{source.label} has been renamed to "{name}" on the Hub: write repo = "{name}", '
+                "or keep the old name as long as programs use it, because the cache entry has it"
             )
 
 
