@@ -125,7 +125,7 @@ def _explain_permission(path: Path, spec: Spec) -> tuple[str, str]:
     # lead elsewhere.
     is_link = path != hub and path.is_symlink()
     directory = path if _is_directory(path) and not is_link else path.parent
-    if os.access(directory, os.W_OK | os.X_OK):
+    if not _is_directory(directory) or os.access(directory, os.W_OK | os.X_OK):
         return "the file system refuses it", "allow it there"
     owner, quoted = user_name(directory.stat().st_uid), quote(str(directory))
     if owner == user:
