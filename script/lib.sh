@@ -14,7 +14,7 @@ fail() {
 }
 
 # Install the Debian packages of those things that are not there; where that cannot be done, say what to install.
-# Arguments are more of them, each a program and its package: `need nginx=nginx`.
+# Arguments are more of them, each a program or a file and its package: `need nginx=nginx`.
 need() {
   local packages=() root=() pair
   finds git || packages+=(git)
@@ -40,9 +40,13 @@ need() {
     fail "please install: ${packages[*]} (names as in Debian)"
 }
 
-# Whether there is such a program; some are where only root looks.
+# Whether there is such a program, of which some are where only root looks, or a file that matches a pattern.
 finds() {
-  PATH=$PATH:/usr/sbin type -P "$1" >/dev/null
+  if [[ $1 == /* ]]; then
+    compgen -G "$1" >/dev/null
+  else
+    PATH=$PATH:/usr/sbin type -P "$1" >/dev/null
+  fi
 }
 
 # A Python that is new enough and can make virtual environments.
