@@ -2,7 +2,7 @@
 # Hub: SPDX, in lower case.
 lib:
 let
-  # The most frequent names, so that nothing is searched for them.
+  # The most frequent names: these need no search.
   attributes = {
     "agpl-3.0" = "agpl3Only";
     "apache-2.0" = "asl20";

@@ -79,7 +79,7 @@ in
       attribute set and the value, such as `use "ref"`.
 
     read
-    : A function from the place and a value that is no attribute set to the line that was meant, or to null.
+    : A function from the place and another value than an attribute set to the line that was meant, or to null.
 
     # Result
 

@@ -86,7 +86,7 @@ def _by_path(files: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, 
 
 
 def _file(value: Any, draft: Draft) -> Any:  # noqa: ANN401 - of TOML
-    """Return `{ url = …, sha256 = … }` for a table with other keys; what is no table as it is."""
+    """Return `{ url = …, sha256 = … }` for a table with other keys; other values as they are."""
     if not isinstance(value, dict):
         return value
     urls: list[Any] = []
