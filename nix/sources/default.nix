@@ -111,8 +111,9 @@ in
     let
       names = builtins.attrNames source;
       kind = builtins.head names;
-      kindOf = otherNames.${plainName kind} or null;
+      meant = otherNames.${plainName kind} or null;
       quoted = builtins.concatStringsSep ", " (builtins.attrNames kinds);
+      advice = if meant == null then "; use one of: ${quoted}" else ": write `${where}.${meant} = { … }`";
       inherit (kinds.${kind}) arguments impureEnvVars pythonPackages;
       # Messages of a kind name `source.<kind>`.
       failHere = if where == "source" then fail else message: fail "in `${where}`: ${message}";
@@ -120,9 +121,7 @@ in
     if builtins.length names != 1 then
       fail "`${where}` must have exactly one attribute (one of: ${quoted}), but has ${toString (builtins.length names)}"
     else if !(kinds ? ${kind}) then
-      fail "`${where}.${kind}` is not a kind of source${
-        if kindOf == null then "; use one of: ${quoted}" else ": write `${where}.${kindOf} = { … }`"
-      }"
+      fail "`${where}.${kind}` is not a kind of source${advice}"
     else
       types.check failHere "source.${kind}" arguments source.${kind} (
         given: { inherit impureEnvVars pythonPackages; } // kinds.${kind}.normalise failHere given

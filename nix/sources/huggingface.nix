@@ -124,7 +124,8 @@ in
         && isRepoPart model
         && match ".*[.]git" model == null
         && (org == null || (isRepoPart org && match notOrgs (lower org) == null));
-      meant = pasted.repository where repo;
+      pastedRepo = pasted.repository where repo;
+      meant = if pastedRepo == null then "\"org/name\" as on the Hub" else pastedRepo;
 
       endpoints =
         if endpoint == null then
@@ -135,9 +136,7 @@ in
           [ endpoint ];
     in
     if !isRepo then
-      fail "`${where}.repo = ${quote repo}` is not a repository: write ${
-        if meant == null then "\"org/name\" as on the Hub" else meant
-      }"
+      fail "`${where}.repo = ${quote repo}` is not a repository: write ${meant}"
     else if isCommit ref then
       fail "`${where}.ref = ${quote ref}` is a commit: write ${types.assign "${where}.rev" ref}"
     else if ref == "" || builtins.stringLength ref > 1024 || match badRef ref != null then

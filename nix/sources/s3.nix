@@ -103,12 +103,11 @@ in
       last = builtins.substring (builtins.stringLength given - 1) 1 given;
       # A directory, because "llama" would match "llama-2" too.
       directory = if given == "" || last == "/" then given else "${given}/";
-      meant = pasted.bucket where bucket;
+      pastedBucket = pasted.bucket where bucket;
+      meant = if pastedBucket == null then "the name alone, without URL or path" else pastedBucket;
     in
     if match "[0-9A-Za-z][0-9A-Za-z._-]{1,61}[0-9A-Za-z]" bucket == null then
-      fail "`${where}.bucket = ${quote bucket}` is not a bucket name: write ${
-        if meant == null then "the name alone, without URL or path" else meant
-      }"
+      fail "`${where}.bucket = ${quote bucket}` is not a bucket name: write ${meant}"
     else if builtins.stringLength given > maxPrefix then
       fail "`${where}.prefix` is longer than the 1024 bytes that a name in a bucket may have: shorten it"
     else if match "(.*/)?[.][.]?/.*" directory != null then

@@ -36,7 +36,7 @@ let
 
   show =
     value:
-    if isShown value then
+    if isShown value || value == "" then
       quote value
     else if builtins.isInt value || builtins.isBool value then
       builtins.toJSON value

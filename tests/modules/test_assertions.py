@@ -8,9 +8,11 @@ import pytest
 
 from modules.helpers import problems
 from support.modules import entry, home_manager, nixos
+from support.remedies import cures
 
 if TYPE_CHECKING:
     from support.nix import NixEnv
+    from support.remedies import Remedy
 
 REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
 SOURCE = 'source.huggingface.repo = "org/m";'
@@ -133,7 +135,11 @@ def test_a_model_that_is_right(store: NixEnv, model: str) -> None:
         assert store.eval(f"{config}.warnings") == []
 
 
-def test_models_with_one_name(store: NixEnv) -> None:
+ONE_NAME = "….models: … are … … in the cache: keep one, or write …, and load …"
+
+
+@cures("`….models.….…`", ONE_NAME)
+def test_models_with_one_name(store: NixEnv, remedy: Remedy) -> None:
     renamed = (
         'source.huggingface.repo = "x/y"; integration.huggingface = { org = "org"; model = "m"; };'
     )
@@ -152,24 +158,31 @@ def test_models_with_one_name(store: NixEnv) -> None:
         'services.ai-models.models: "a" and "b c" and "d" are all models--org--m in the cache: '
         f"keep one, or write `{lines[0]}` and `{lines[1]}`, and load them by those names"
     )
-    # The lines in the message work.
+    remedy(problem)
+    assert remedy.commands == lines
     assert problems(store, nixos(f"{{ {config} }}", f"{{ {' '.join(lines)} }}")) == []
     # Without links there is no conflict.
     off = "services.ai-models.integration.huggingface.enable = false;"
     assert problems(store, nixos(f"{{ {config} {off} }}")) == []
 
 
-def test_packages_with_one_name(store: NixEnv) -> None:
+@cures("`…` in the `fetchModel` of …", ONE_NAME)
+def test_packages_with_one_name(store: NixEnv, remedy: Remedy) -> None:
     """Options of the module do not change a package."""
-    package = f'(import ./nix).fetchModel pkgs {{ name = "p"; {SOURCE} hash = ""; }}'
-    config = f"models = {{ p = {package}; q.package = {package}; }};"
-    module = f"{{ pkgs, ... }}: {{ services.ai-models = {{ enable = true; {config} }}; }}"
-    (problem,) = problems(store, nixos(module))
+
+    def config(more: str = "") -> str:
+        package = f'(import ./nix).fetchModel pkgs {{ name = "p"; {SOURCE} hash = "";'
+        models = f"models = {{ p = {package} }}; q.package = {package} {more} }}; }};"
+        return nixos(f"{{ pkgs, ... }}: {{ services.ai-models = {{ enable = true; {models} }}; }}")
+
+    (problem,) = problems(store, config())
     assert problem == (
         'services.ai-models.models: "p" and "q" are both models--org--m in the cache: keep one, or '
         'write `integration.huggingface = { org = "org"; model = "q"; };` in the `fetchModel` of '
         '"q", and load it by that name'
     )
+    remedy(problem)
+    assert problems(store, config(remedy.commands[0])) == []
 
 
 def test_a_package_instead(store: NixEnv) -> None:

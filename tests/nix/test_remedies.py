@@ -36,6 +36,17 @@ def nix() -> Iterator[NixEnv]:
         yield nix
 
 
+def fill(remedy: Remedy, said: str, right: str) -> str:
+    """Fill in what the message says.
+
+    $0 stands for what its template leaves open first, @0 for the first code that it shows.
+    """
+    for mark, values in (("$", remedy(said)), ("@", remedy.commands)):
+        for number, value in enumerate(values):
+            right = right.replace(f" {mark}{number}", f" {value}")
+    return right
+
+
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
@@ -51,14 +62,21 @@ def nix() -> Iterator[NixEnv]:
         cure("`integration.huggingface` names the entry …: use letters, digits, . _ and -", f'{ONE}hash = ""; integration.huggingface = {{ org = "a b"; model = "c"; }};', f'{ONE}hash = ""; integration.huggingface = {{ org = "a-b"; model = "c"; }};'),
         cure('`source.…` has no repository name: set `integration.huggingface = { org = "…"; model = "…"; }`, or `integration.huggingface.enable = false` for plain files', 'name = "m"; hash = ""; source.s3.bucket = "my-models";', 'name = "m"; hash = ""; source.s3.bucket = "my-models"; integration.huggingface = { org = "o"; model = "m"; };'),
         cure("`…` must have exactly one attribute (one of: …), but has …", f'{S3}source.url.files.x = "";', S3),
-        cure("`….…` is not a kind of source; use one of: …", f'{PLAIN}source.git.repo = "a";', S3),
+        cure("`….…` is not a kind of source…", f'{PLAIN}source.git.repo = "a";', S3),
+        cure("`….…` is not a kind of source…", 'name = "m"; hash = ""; source.hf.repo = "org/m";', f'{ONE}hash = "";'),
         cure('write "org/name" as on the Hub', 'name = "m"; hash = ""; source.huggingface.ref = "main";', f'{ONE}hash = "";'),
-        cure('`….repo = …` is not a repository: write "org/name" as on the Hub', 'name = "m"; hash = ""; source.huggingface.repo = "a/b/c";', f'{ONE}hash = "";'),
+        cure("`….repo = …` is not a repository: write …", 'name = "m"; hash = ""; source.huggingface.repo = "a b";', f'{ONE}hash = "";'),
+        cure("`….repo = …` is not a repository: write …", 'name = "m"; hash = ""; source.huggingface.repo = "datasets/a/b";', 'name = "m"; hash = ""; @1;'),
+        cure(", and `include = [ … ]` with a `hash` pin if you want only these files", 'name = "m"; hash = ""; source.huggingface.repo = "a/b/c";', f'{ONE}hash = ""; @0;'),
+        cure("`….ref = …` is a commit: write …", f'{ONE}hash = ""; source.huggingface.ref = "{REV}";', f'{ONE}hash = ""; @1;'),
+        cure('`….ref = …` is not a branch, a tag or refs/pr/N: write the name of one, or leave it out for "main"', f'{ONE}hash = ""; source.huggingface.ref = "v1 ";', f'{ONE}hash = ""; source.huggingface.ref = "v1";'),
+        cure('`….ref = …` is not a branch, a tag or refs/pr/N: write the name of one, or leave it out for "main"', f'{ONE}hash = ""; source.huggingface.ref = "";', f'{ONE}hash = "";'),
         cure("`….rev = …` is not a commit of 40 hex digits; set `ref` for a branch or tag", f'{ONE}hash = ""; source.huggingface.rev = "main";', f'{ONE}hash = ""; source.huggingface.ref = "main";'),
         cure("`….endpoint` is an empty list: name a server, or leave it out", f'{ONE}hash = ""; source.huggingface.endpoint = [ ];', f'{ONE}hash = ""; source.huggingface.endpoint = [ "https://hub.example.org" ];'),
         cure("`….endpoint` is empty: name a server, or leave it out", f'{ONE}hash = ""; source.huggingface.endpoint = "";', f'{ONE}hash = "";'),
         cure("`….endpoint` is not the http(s) URL of a server: write one like https://hub.example.org, without user, password or query", f'{ONE}hash = ""; source.huggingface.endpoint = "hub.example.org";', f'{ONE}hash = ""; source.huggingface.endpoint = "https://hub.example.org";'),
-        cure("`….bucket = …` is not a bucket name: write the name alone, without URL or path", f'{PLAIN}source.s3.bucket = "s3://my-models";', S3),
+        cure("`….bucket = …` is not a bucket name: write …", f'{PLAIN}source.s3.bucket = "https://my-models";', S3),
+        cure("`….bucket = …` is not a bucket name: write …", f'{PLAIN}source.s3.bucket = "s3://my-models/a";', f"{PLAIN}@1;"),
         cure("`….prefix` is longer than the 1024 bytes that a name in a bucket may have: shorten it", f'{S3}source.s3.prefix = "{"a" * 1100}";', f'{S3}source.s3.prefix = "a";'),
         cure("`….prefix = …` contains `.` or `..` as a part, which cannot be requested: remove it", f'{S3}source.s3.prefix = "../a";', f'{S3}source.s3.prefix = "a";'),
         cure("`….region = …` is not a region: write one like eu-central-1", f'{S3}source.s3.region = "eu central";', f'{S3}source.s3.region = "eu-central-1";'),
@@ -72,19 +90,19 @@ def nix() -> Iterator[NixEnv]:
         cure("`…` must be a string, but is a path: write it in quotes, `…`", 'name = "m"; hash = ""; source.huggingface.repo = a/b;', f'{ONE}hash = "";'),
         cure("`…` must be …, but …: write `…`", f'{ONE}hash = ""; include = "*";', f'{ONE}hash = ""; $3;'),
         cure("`… = …` is not …", f'{ONE}hash = ""; source.huggingface.repoType = "data";', f'{ONE}hash = ""; source.huggingface.repoType = "dataset";'),
-        cure("`…` is not known; use one of: …", f'{ONE}hsh = "";', f'{ONE}hash = "";'),
+        cure("`…` is not known…", f'{ONE}hsh = "";', f'{ONE}hash = "";'),
+        cure("`…` is not known…", f'{ONE}sha256 = "";', f"{ONE}@1;"),
+        cure(": write …", f'{ONE}hash = ""; source.huggingface.Repo_Type = "dataset";', f'{ONE}hash = ""; @0;'),
+        cure(": write …", f'{ONE}hash = ""; revision = "v1";', f'{ONE}hash = ""; @0;'),
         cure("`…` is missing: …", 'name = "m"; hash = "";', f'{ONE}hash = "";'),
         cure('`… = …` is not an SRI hash: write sha256-<44 characters>, or "" to have Nix report it', f'{ONE}hash = "abc";', f'{ONE}hash = "";'),
     ],
 )  # fmt: skip
 def test_arguments(nix: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:
-    """$0 in what is right stands for what the message fills in first."""
     with pytest.raises(NixError) as caught:
         nix.eval(f"{LIBRARY} (library.fetchModel pkgs {{ {wrong} }}).drvPath")
-    groups = remedy(str(caught.value))
-    for number, group in enumerate(groups):
-        right = right.replace(f" ${number}", f" {group}")
-    assert nix.eval(f"{LIBRARY} (library.fetchModel pkgs {{ {right} }}).drvPath")
+    filled = fill(remedy, str(caught.value), right)
+    assert nix.eval(f"{LIBRARY} (library.fetchModel pkgs {{ {filled} }}).drvPath")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +114,7 @@ def test_arguments(nix: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:
         cure("`models` must be a list or an attribute set of models made by `fetchModel`; for a single one, write `[ model ]`", 'integration.mkShellHook { models = model "m"; }', 'integration.mkShellHook { models = [ (model "m") ]; }'),
         cure("model … is not a cache entry because of `integration.huggingface.enable = false`: remove that, or leave the model out and pass its path to programs (`integration.getModelPath`)", f"integration.mkShellHook {{ models = [ (library.fetchModel pkgs {{ {S3} }}) ]; }}", f"integration.getModelPath (library.fetchModel pkgs {{ {S3} }})"),
         cure("… was not made by `fetchModel`: it has no `hfCachePath`", "integration.mkShellHook { models = [ pkgs.cacert ]; }", 'integration.mkShellHook { models = [ (model "m") ]; }'),
-        cure('… and … are both … in the cache: keep one, or rename them with `integration.huggingface = { org = "…"; model = "…"; }`', f'integration.mkShellHook {{ models = [ (library.fetchModel pkgs {{ {TWIN} }}) (model "m") ]; }}', f'integration.mkShellHook {{ models = [ (library.fetchModel pkgs {{ {TWIN} integration.huggingface = {{ org = "o"; model = "n"; }}; }}) (model "m") ]; }}'),
+        cure("… and … are both … in the cache: keep one, or write `…` where … is made, and load it by that name", f'integration.mkShellHook {{ models = [ (model "m") (library.fetchModel pkgs {{ {TWIN} }}) ]; }}', f'integration.mkShellHook {{ models = [ (model "m") (library.fetchModel pkgs {{ {TWIN} @0 }}) ]; }}'),
         cure("write the models, as in models = [ llama-2-7b ]", "integration.mkShellHook { }", 'integration.mkShellHook { models = [ (model "m") ]; }'),
         cure("the model was not made by `fetchModel`: it has no `snapshotPath`", "integration.getModelPath pkgs.cacert", 'integration.getModelPath (model "m")'),
         cure('write the name of the model, as in model = "Llama-2-7b-hf"', "integration.mkCacheName { }", 'integration.mkCacheName { model = "Llama-2-7b-hf"; }'),
@@ -108,5 +126,5 @@ def test_arguments(nix: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:
 def test_calls(nix: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:
     with pytest.raises(NixError) as caught:
         nix.eval(f"{LIBRARY} builtins.deepSeq ({wrong}) null")
-    remedy(str(caught.value))
-    nix.eval(f"{LIBRARY} builtins.deepSeq ({right}) null")
+    filled = fill(remedy, str(caught.value), right)
+    nix.eval(f"{LIBRARY} builtins.deepSeq ({filled}) null")
