@@ -7,6 +7,7 @@ import ./names.nix
 // import ./urls.nix
 // import ./util.nix { inherit pkgs; }
 // import ./types.nix
+// import ./structs.nix
 // import ./bundle-python.nix
 // import ./fetcher.nix { inherit pkgs; }
 // import ./sources.nix
