@@ -113,7 +113,8 @@ in
       kind = builtins.head names;
       meant = otherNames.${plainName kind} or null;
       quoted = builtins.concatStringsSep ", " (builtins.attrNames kinds);
-      advice = if meant == null then "; use one of: ${quoted}" else ": write `${where}.${meant} = { … }`";
+      advice =
+        if meant == null then "; use one of: ${quoted}" else ": write `${where}.${meant} = { … }`";
       inherit (kinds.${kind}) arguments impureEnvVars pythonPackages;
       # Messages of a kind name `source.<kind>`.
       failHere = if where == "source" then fail else message: fail "in `${where}`: ${message}";
