@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 from typing import TYPE_CHECKING
@@ -112,7 +111,8 @@ def test_the_lock_is_broken(repo: Repo, project: Project, broken: str, name: str
         assert lock.read_text() != text
 
 
-def test_a_merge_conflict(repo: Repo, project: Project) -> None:
+@cures("keep one side, such as with `…`, and run …")
+def test_a_merge_conflict(repo: Repo, project: Project, remedy: Remedy) -> None:
     """Two branches have updated the same pin."""
 
     def git(*args: str) -> int:
@@ -133,8 +133,10 @@ def test_a_merge_conflict(repo: Repo, project: Project) -> None:
     assert git("merge", "theirs") == 1
     said = project.fails("lock")
     assert "models.lock has a merge conflict" in said
-    (command,) = re.findall("`git ([^`]*)`", said)
-    assert git(*shlex.split(command)) == 0
+    command, _ = remedy(said)
+    program, *arguments = shlex.split(command)
+    assert program == "git"
+    assert git(*arguments) == 0
     project.follow(said)
     assert project.lock_file.read_text() == ours
 

@@ -157,6 +157,10 @@ def loops(world: World) -> None:
     world.answers(200, rows, "/tree/", Link="<?>; rel=next", X_Repo_Commit=world.repo.sha)
 
 
+CHANGED = (
+    "compare with …: if the file has changed upstream, …, or, if models.toml sets its sha256, …; "
+    "otherwise a proxy on the way alters it"
+)
 TOKEN = "it must be one line, as copied from https://huggingface.co/settings/tokens"
 
 
@@ -276,7 +280,7 @@ TOKEN = "it must be one line, as copied from https://huggingface.co/settings/tok
             lambda w: w.spec.pop("newer"),
         ),
         cure(
-            "check the network and the proxy settings of nix-daemon, then build again",
+            "check the network and the proxy settings (of nix-daemon in builds), then try again",
             lambda w: w.has(endpoint="http://127.0.0.1:9"),
             lambda w: w.has(endpoint=w.url),
         ),
@@ -295,6 +299,12 @@ TOKEN = "it must be one line, as copied from https://huggingface.co/settings/tok
             "compare with …: if the file has changed upstream, …; otherwise a proxy on the way alters it",
             lambda w: w.answers(200, OTHER, "/resolve"),
             World.recovers,
+        ),
+        cure(CHANGED, lambda w: (w.at_urls("/o/a.json"), w.answers(200, OTHER)), World.recovers),
+        cure(
+            CHANGED,
+            lambda w: (w.at_urls("/o/a.json"), w.answers(200, OTHER)),
+            lambda w: w.spec.update(hash=sri(OTHER)),
         ),
     ],
 )  # fmt: skip
@@ -461,7 +471,7 @@ def disk(world: World) -> Iterator[Path]:
         yield disk
 
 
-@cures("free some space (nix-collect-garbage -d), then build again")
+@cures("free some space (nix-collect-garbage -d), then try again")
 def test_a_full_disk(world: World, remedy: Remedy, disk: Path) -> None:
     fill(disk)
     remedy(world.build().log)
@@ -470,7 +480,7 @@ def test_a_full_disk(world: World, remedy: Remedy, disk: Path) -> None:
 
 
 @cures(
-    "something else fills the disk as well: free some space (nix-collect-garbage -d), then build again"
+    "something else fills the disk as well: free some space (nix-collect-garbage -d), then try again"
 )
 def test_a_disk_that_fills_meanwhile(world: World, remedy: Remedy, disk: Path) -> None:
     world.spec["size"] = None

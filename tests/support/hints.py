@@ -39,10 +39,10 @@ _TABLES = {"_HINTS", "_OTHERS", "_RUNTIME_ERRORS", "_TABLE"}
 # Who returns or passes on whole messages, of which some have a next step.
 _MESSAGES = {
     *("in_the_way", "left_alone", "stays_directory", "store_is_writable"),  # of the linker
-    *("_warning", "_weights_warnings", "advice", "warning"),
+    *("_line", "_warning", "_weights_warnings", "advice", "warning"),
 }
 # Who returns what is wrong and the next step.
-_PAIRS = {"_explain_permission", "_of_system", "_other", "_usage"}
+_PAIRS = {"_explain_permission", "_of_system", "_other", "_usage", "refusal"}
 _WARN = {"_warn", "note", "warn"}
 _STEP = re.compile(r"`|\b(?:again|leave|run|Set|write)\b")
 # What is said of Nix code. `''` strings and comments are documentation.
@@ -142,8 +142,9 @@ class _Scan:
         if isinstance(node, ast.arguments):
             defaults = zip(node.kwonlyargs, node.kw_defaults, strict=True)
             yield from (value for given, value in defaults if given.arg == "hint" and value)
-        elif isinstance(node, ast.Return) and scope and scope.name in _PAIRS and node.value:
-            yield node.value
+        elif isinstance(node, ast.Return) and scope and scope.name in _PAIRS:
+            if node.value and not isinstance(node.value, ast.JoinedStr):
+                yield node.value
         elif isinstance(node, ast.FunctionDef) and node.name in _MESSAGES:
             yield from filter(_is_step, ast.walk(node))
         elif isinstance(node, ast.Call):

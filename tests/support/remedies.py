@@ -50,7 +50,7 @@ class Remedy:
         """Return what is filled in in the first hint of the test that is in a message."""
         found: tuple[str, ...] = ()
         for template in reversed(self.templates):
-            match = re.search(f"{pattern(template)}(?:[;,] [^\n]*)?$", said, re.MULTILINE)
+            match = re.search(f"{pattern(template)}(?:[:;,] [^\n]*)?$", said, re.MULTILINE)
             if match:
                 self.said.add(template)
                 found = match.groups()

@@ -119,10 +119,9 @@ def parse(content: str, path: Path) -> Lock:
         data = json.loads(content, object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         if re.search(r"^<{7} ", content, re.MULTILINE):
-            hint = f"keep one side, such as with `git checkout --ours {shlex.quote(str(path))}`"
-            raise LockError(
-                f"{path} has a merge conflict", f"{hint}, and run {_command(path)}"
-            ) from None
+            ours = f"git checkout --ours {shlex.quote(str(path))}"
+            hint = f"keep one side, such as with `{ours}`, and run {_command(path)}"
+            raise LockError(f"{path} has a merge conflict", hint) from None
         raise LockError(f"{path} is not JSON: {_one_line(error)}", _repair(path)) from None
     if "\\u" in content:
         for place in documents.unstorable(data, _place(path)):

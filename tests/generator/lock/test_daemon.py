@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.environment import CHECKOUT
+from support.remedies import cure
 from support.unprivileged import prefix
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from support.fake_repo import Content
     from support.hub import Hub
     from support.nix import NixEnv
+    from support.remedies import Remedy
 
 FILES: dict[str, Content] = {
     "README.md": b"# A model\n",
@@ -165,19 +167,28 @@ def test_files_of_an_entry_are_taken_from_it(user: User, hub: Hub) -> None:
     assert user.has(paths)
 
 
-@pytest.mark.parametrize("reason", ["does not run", "refuses"])
-def test_a_daemon_that_does_not_serve(user: User, reason: str) -> None:
-    """The hint is for this reason, and works."""
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        cure("start the Nix daemon: `sudo systemctl start nix-daemon`", None),
+        cure(
+            "look at the log of nix-daemon, which closed the connection: it serves only users in "
+            "the setting `allowed-users`",
+            "root",
+        ),
+    ],
+)
+def test_a_daemon_that_does_not_serve(user: User, allowed: str | None, remedy: Remedy) -> None:
+    """The hint is for this reason: once a daemon runs that serves all users, this one has files."""
     (user.home / "models.toml").write_text(MANIFEST)
     user.generator("lock", "-o", "models.nix")
     socket = user.home / "socket"
     user.environment["NIX_DAEMON_SOCKET_PATH"] = str(socket)
     with contextlib.ExitStack() as stack:
-        if reason == "refuses":
-            stack.enter_context(daemon(user.nix, socket, "allowed-users", "root"))
+        if allowed:
+            stack.enter_context(daemon(user.nix, socket, "allowed-users", allowed))
         said = user.generator("prefetch", check=False)
-    hints = {"does not run": "start the Nix daemon", "refuses": "`allowed-users`"}
     assert said.startswith("error: nix-store does not answer: cannot ")
-    assert hints[reason] in said.partition("hint: ")[2]
+    remedy(said)
     with daemon(user.nix, socket):
         assert "3 downloaded" in user.generator("prefetch")

@@ -20,12 +20,14 @@ from aimodels_gen.lock.partial_files import PartialFiles, cache_directory
 from support.environment import CHECKOUT
 from support.fake_repo import BigFile, chunks, sha256
 from support.hub import Response
+from support.remedies import cures
 
 if TYPE_CHECKING:
     from support.fake_repo import Content
     from support.hub import Hub, Repo, Request
     from support.nix import NixEnv
     from support.project import Project
+    from support.remedies import Remedy
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 MIB = 1 << 20
@@ -343,8 +345,9 @@ def test_what_is_whole_is_kept_when_another_file_fails(
     assert "2 there already" in done.err
 
 
+@cures("the pins are written, but not all files are in the store: `…` goes on")
 def test_prefetch_goes_on_where_lock_could_not(
-    hub: Hub, hub_project: Project, host_store: NixEnv, repo: Repo
+    hub: Hub, hub_project: Project, host_store: NixEnv, repo: Repo, remedy: Remedy
 ) -> None:
     """The pins are whole by then, and another `lock --prefetch` would see no change."""
     assert host_store
@@ -353,9 +356,7 @@ def test_prefetch_goes_on_where_lock_could_not(
     failed = hub_project.run("lock", "--prefetch", "-o", "models.nix")
     assert failed.status == 1
     assert "wrote models.lock, models.nix" in failed.err
-    assert (
-        "written, but not all files are in the store: `aimodels-gen prefetch` goes on" in failed.err
-    )
+    assert remedy(failed.err) == ("aimodels-gen prefetch",)
     hub.faults = lambda _: None
     hub_project.follow(failed.err)
     assert hub_project.run("prefetch").err.startswith("m  3 paths: 3 there already")

@@ -48,12 +48,15 @@ def named(project: Project) -> list[str]:
 @cures(
     "run `aimodels-gen init` to write one, or name the manifest: -m FILE",
     "run `aimodels-gen init` to write one, or name the manifest",
+    "run `aimodels-gen init` to write a manifest, or name the one that is there",
 )
 def test_there_is_no_manifest(hub_project: Project, remedy: Remedy) -> None:
     option = named(hub_project)
     remedy(hub_project.fails("lock"))
     remedy(hub_project.fails("lock", "-m", "models.toml"))
+    remedy(hub_project.fails("render", "-m", "models.toml"))
     hub_project.ok("lock", *option)
+    hub_project.ok("render", *option)
     hub_project.follow(f"`{remedy.commands[0]}`")
     (hub_project.dir / "models.toml").write_text(MODEL)
     hub_project.ok("lock")
@@ -81,7 +84,12 @@ TWO = '[[output]]\nfile = "a.nix"\n[[output]]\nfile = "b/a.nix"\n'
 @pytest.mark.parametrize(
     ("broken", "refused", "follows"),
     [
-        cure("name a file in it: …", lambda p: (p.dir / "out").mkdir(), OUT, ["lock", "-o", "0"]),
+        cure(
+            "name a file in it: …",
+            lambda p: ((p.dir / "out").mkdir(), p.write(f'output.file = "out"\n{MODEL}')),
+            ["lock"],
+            ["lock", "-o", "0"],
+        ),
         cure(
             "write `-o -` and redirect standard output, or name a file",
             lambda p: os.mkfifo(p.dir / "out"),
@@ -269,7 +277,7 @@ def test_a_lock_of_a_newer_version(hub_project: Project, remedy: Remedy, option:
     "broken",
     [
         cure("upgrade aimodels-gen, or delete the lock and run …", '{"version": 9}'),
-        cure("restore it from version control, or delete it and run …", "<<<<<<< HEAD"),
+        cure("restore it from version control, or delete it and run …", "{"),
     ],
 )
 def test_a_damaged_lock(
@@ -326,7 +334,8 @@ def nix_store(host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> NixEnv:
     ("variable", "value"),
     [
         cure("install Nix, or add it to PATH", "PATH", "/nonexistent"),
-        cure("check the Nix installation", "NIX_REMOTE", "daemon"),
+        cure("start the Nix daemon: `sudo systemctl start nix-daemon`", "NIX_REMOTE", "daemon"),
+        cure("check the Nix installation", "NIX_REMOTE", "nowhere://"),
     ],
 )
 def test_nix_does_not_answer(

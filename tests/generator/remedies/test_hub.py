@@ -272,10 +272,10 @@ def fallback(world: World) -> Iterator[Repo]:
     world.project.ok("lock")
 
 
-@cures("bring … up to date, or remove it from the fallbacks")
+@cures("…bring … up to date, or remove it from the fallbacks")
 @pytest.mark.parametrize("removes", [True, False])
 def test_a_fallback_differs(world: World, remedy: Remedy, fallback: Repo, removes: bool) -> None:  # noqa: FBT001
-    (label,) = remedy(world.project.fails("lock"))
+    _, label = remedy(world.project.fails("lock"))
     assert label == "org/f"
     if removes:
         world.write()

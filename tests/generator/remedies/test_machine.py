@@ -286,9 +286,18 @@ def test_the_working_directory_is_gone(project: Project, remedy: Remedy) -> None
     assert done.returncode == 0, done.stderr
 
 
-@cures("see `… --help`")
+@cures("…see `… --help`")
 def test_an_option_that_is_not_there(project: Project, remedy: Remedy) -> None:
     project.write("")
-    (command,) = remedy(project.run("lock", "--keepgoing").err)
+    _, command = remedy(project.run("lock", "--keepgoing").err)
     assert "--keep-going" in project.ok(*command.split()[1:], "--help")
     project.ok("lock", "--keep-going")
+
+
+@cures("…see `… --help`")
+def test_a_command_that_is_not_there(project: Project, remedy: Remedy) -> None:
+    project.write("")
+    remedy(project.run("lokc").err)
+    meant, command = remedy.commands
+    assert "lock" in project.ok(*command.split()[1:])
+    project.ok(*meant.split()[1:])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,11 +38,14 @@ def served(hub_project: Project, hub: Hub) -> Iterator[tuple[Project, str]]:
     ("broken", "mended"),
     [
         cure("correct the TOML syntax there", f"{M}{HUB}x\n", M + HUB),
-        cure("write `…`", f"{M}source.huggingface.repo = org/name\n", M + "0"),
-        cure("write each table and each key once", f"{M}{HUB}{M}", M + HUB),
+        cure("write `…`…", f"{M}source.huggingface.repo = org/name\n", M + "0"),
+        cure("it is there twice: remove one, or give one another name", f"{M}{HUB}{M}{HUB}", M + HUB),
+        cure("it is there twice: remove one, or give one another name", f"{M}{HUB}{M}{HUB}", f"{M}{HUB}[models.n]\n{HUB}"),
+        cure("keep one side of the merge conflict, and remove the lines with <<<, === and >>>", f"<<<<<<< HEAD\n{M}{HUB}=======\n{M}>>>>>>> main\n", M + HUB),
+        cure("write TOML: for each model …", '{ "models": { "m": { "repo": "org/name" } } }', "0"),
         cure("use a number with fewer digits, or fewer levels of tables and lists", f"x = {'1' * 5000}\n{M}{HUB}", M + HUB),
-        cure("use letters, digits and + . _ ? = -, starting with a letter, a digit or _", f'[models."a b"]\n{HUB}', f"[models.a-b]\n{HUB}"),
-        cure('choose another name, such as "…-model"', f"[models.type]\n{HUB}", f"[models.0-model]\n{HUB}"),
+        cure("use letters, digits and + . _ ? = -, starting with a letter, a digit or _", f'[models."a b"]\n{HUB}', f"0\n{HUB}"),
+        cure("choose another name", f"[models.type]\n{HUB}", f"0\n{HUB}"),
         cure('remove layout, or write pin = "files"', f'{M}{HUB}pin = "tree"\nlayout = "link"\n', f'{M}{HUB}pin = "files"\nlayout = "link"\n'),
         cure("leave include out to take every file, or name a pattern", f"{M}{HUB}include = []\n", f'{M}{HUB}include = ["*.json"]\n'),
         cure("write one, such as …", f"{M}source = {{}}\n", f"{M}{HUB}"),
@@ -49,7 +53,7 @@ def served(hub_project: Project, hub: Hub) -> Iterator[tuple[Project, str]]:
         cure("use letters, digits, single - . and _, as in the name of a repository", f'{M}{HUB}integration.huggingface.org = "a/b"\n', f'{M}{HUB}integration.huggingface.org = "a-b"\n'),
         cure('add integration.huggingface = { org = "my-org", model = "my-model" }, or { enable = false } for the plain files', FILE, FILE + NAMES),
         cure("remove it: file names cannot contain it", f'{M}{HUB}include = ["a\\u0000b"]\n', f"{M}{HUB}"),
-        cure("did you mean …?", f'{M}source.huggingfac.repo = "org/name"\n', f'{M}source.0.repo = "org/name"\n'),
+        cure("did you mean …?", f'{M}source.huggingface = {{ repo = "org/name", reff = "main" }}\n', f'{M}source.huggingface = {{ repo = "org/name", 0 = "main" }}\n'),
         cure("valid keys: …", f"{M}{HUB}zzz = 1\n", M + HUB),
         cure("add …", f'{M}source.huggingface.ref = "main"\n', f'{M}source.huggingface = {{ repo = "org/name", ref = "main" }}\n'),
         cure("write a list of tables", f"{M}{HUB}fallbacks = [1]\n", f'{M}{HUB}fallbacks = [{{ huggingface = {{ repo = "org/name" }} }}]\n'),
@@ -60,6 +64,8 @@ def served(hub_project: Project, hub: Hub) -> Iterator[tuple[Project, str]]:
         cure("write …", f"m.{HUB}", "0"),
         cure("put the name in quotes: write …", f"[models.m.1]\n{HUB}", f"0\n{HUB}"),
         cure("write … instead of [[models]]…", f'[[models]]\nname = "m"\n{HUB}', f"0\n{HUB}"),
+        cure("write … instead of models = …", 'models = ["org/name"]\n', "0"),
+        cure("write `[…]` instead of [[…]], once for each name", f"[[models.m]]\n{HUB}", f"[0]\n{HUB}"),
         cure("name another file", f'[[output]]\nfile = "a.nix"\n[[output]]\nfile = "a.nix"\n{M}{HUB}', f'[[output]]\nfile = "a.nix"\n[[output]]\nfile = "b.nix"\n{M}{HUB}'),
         cure('write a path relative to this file\'s directory, such as "models.nix"', f'[output]\nfile = "/a.nix"\n{M}{HUB}', f'[output]\nfile = "models.nix"\n{M}{HUB}'),
         cure("remove output to print to standard output, or name a file", f'[output]\nfile = "-"\n{M}{HUB}', M + HUB),
@@ -70,6 +76,7 @@ def served(hub_project: Project, hub: Hub) -> Iterator[tuple[Project, str]]:
         cure("write a branch, a tag or refs/pr/N", f'{M}source.huggingface = {{ repo = "org/name", ref = "a..b" }}\n', f'{M}source.huggingface = {{ repo = "org/name", ref = "main" }}\n'),
         cure("write a URL like https://hub.example.org, without user, password or query", f'{M}source.huggingface = {{ repo = "org/name", endpoint = "HUB?x=y" }}\n', f'{M}source.huggingface = {{ repo = "org/name", endpoint = "HUB" }}\n'),
         cure('add files."model.gguf" = "https://…"', f"{M}source.url.files = {{}}\n{NAMES}", FILE + NAMES),
+        cure('add url = "https://…"', FILE.replace('"URL/model.gguf"', "{}") + NAMES, FILE + NAMES),
         cure("write one like https://example.org/model.gguf, without user and password", FILE.replace("URL/", "http://a:b@example.org/") + NAMES, FILE + NAMES),
         cure("name an address without it: everybody could read it in the lock and the store", FILE.replace('gguf"\n', 'gguf?X-Amz-Signature=1"\n') + NAMES, FILE + NAMES),
         cure('if nothing in it is secret, add query = "public" to …', FILE.replace('gguf"\n', 'gguf?a=b"\n') + NAMES, f'{M}{NAMES}[0]\nquery = "public"\nfiles."model.gguf" = "URL/model.gguf?a=b"\n'),
@@ -78,12 +85,12 @@ def served(hub_project: Project, hub: Hub) -> Iterator[tuple[Project, str]]:
 def test_a_mistake(
     served: tuple[Project, str], hub: Hub, remedy: Remedy, broken: str, mended: str
 ) -> None:
-    """In what is mended, 0 stands for what the hint fills in first."""
+    """In what is mended, 0 stands for what the hint fills in first, or for the lines it shows."""
     project, url = served
     project.write(broken.replace("URL", url).replace("HUB", hub.url))
     groups = remedy(project.fails("lock"))
     if "0" in mended:
-        shown = groups[0].strip("`") if " or " not in groups[0] else groups[0].partition(" or ")[0]
-        mended = mended.replace("0", shown.replace("`, `", "\n"))
+        lines = re.findall("`([^`]+)`", groups[0]) if groups else remedy.commands
+        mended = mended.replace("0", "\n".join(lines) or groups[0].partition(" or ")[0])
     project.write(mended.replace("URL", url).replace("HUB", hub.url))
     project.ok("lock")

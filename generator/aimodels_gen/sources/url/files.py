@@ -24,7 +24,7 @@ _HEX, _NIX32, _BASE64 = (
     "[0-9A-Za-z+/]{43}=",
 )
 _SCHEMA = f"^((sha256:)?({_HEX}|{_NIX32}|{_BASE64})|sha256-{_BASE64})$"
-_OTHERS = {32: "an md5", 40: "a sha1", 96: "a sha384", 128: "a sha512"}  # by their digits
+_CHECKSUMS = {32: "an md5", 40: "a sha1", 96: "a sha384", 128: "a sha512"}  # by their digits
 _WHERE = "or remove the key: `aimodels-gen lock` computes the sha256"
 
 
@@ -148,7 +148,7 @@ def algorithm(text: str) -> str | None:
     """Return which other checksum a text is, None if it is not known."""
     if found := re.match(r"(md5|sha1|sha384|sha512)[-:]", text):
         return f"{'an' if found[1] == 'md5' else 'a'} {found[1]}"
-    return _OTHERS.get(len(text)) if re.fullmatch("[0-9a-fA-F]+", text) else None
+    return _CHECKSUMS.get(len(text)) if re.fullmatch("[0-9a-fA-F]+", text) else None
 
 
 def _unique(urls: Iterable[str]) -> OneOrMore:

@@ -24,12 +24,14 @@ from generator.sources.url.helpers import (
     with_headers,
 )
 from support.loopback import Response
+from support.remedies import cures
 from support.specs import sri
 
 if TYPE_CHECKING:
     from support.nix import NixEnv
     from support.project import Project
     from support.recording_proxy import RecordingProxy
+    from support.remedies import Remedy
 
 LONGER = CONTENT + b", changed"
 
@@ -120,10 +122,18 @@ PUBLISHED: list[dict[str, str]] = [
 ]
 
 
+@cures(
+    'if … is right, write `sha256 = "…"` for … in the manifest; otherwise name the URL of another '
+    "copy"
+)
 @pytest.mark.parametrize("headers", PUBLISHED)
 @pytest.mark.parametrize("only", [None, "HEAD"])
 def test_a_server_that_publishes_another_one(
-    recording_proxy: RecordingProxy, project: Project, headers: dict[str, str], only: str | None
+    recording_proxy: RecordingProxy,
+    project: Project,
+    headers: dict[str, str],
+    only: str | None,
+    remedy: Remedy,
 ) -> None:
     says = with_headers(recording_proxy, **headers)
     recording_proxy.faults = lambda r: says(r) if only in {None, r.method} else None
@@ -132,6 +142,7 @@ def test_a_server_that_publishes_another_one(
     assert f"the manifest has sha256-{'A' * 43}=, {recording_proxy.url}/model.gguf " in said
     assert sri(CONTENT) in said
     assert reads(recording_proxy) == []
+    assert remedy(said)[1] == SHA256
     rewrite(project, said)
     project.ok("lock")
     assert pin(project)["hash"] == sri(CONTENT)
@@ -218,7 +229,12 @@ def test_a_server_that_does_not_say_the_size(project: Project, *, right: bool) -
     assert pin(project) == {"hash": sri(CONTENT), "lfs": False, "size": len(CONTENT)}
 
 
-def test_a_file_that_has_changed(project: Project) -> None:
+@cures(
+    "it has changed, but its sha256 in the manifest or in a sums file has not: write the new one, "
+    "or remove it and run `aimodels-gen lock`"
+)
+@pytest.mark.parametrize("new", [None, hashlib.sha256(LONGER).hexdigest()])
+def test_a_file_that_has_changed(project: Project, remedy: Remedy, new: str | None) -> None:
     """An update without a new sha256 would pin what cannot be built."""
     content = [CONTENT]
     with serving(lambda _: Response(200, {}, content[0])) as url:
@@ -228,21 +244,30 @@ def test_a_file_that_has_changed(project: Project) -> None:
         project.ok("lock")
         said = project.fails("update")
         assert f"has {len(LONGER)} bytes now, and had {len(CONTENT)}" in said
-        project.write(manifest(f'"{url}/model.gguf"', None))
+        remedy(said)
+        project.write(manifest(f'"{url}/model.gguf"', new))
         project.follow(said)
     assert pin(project)["hash"] == sri(LONGER)
 
 
+@cures(
+    "the sha256 in models.toml is wrong, or the file has changed: compare with …; if it is the "
+    "right file, …"
+)
 @pytest.mark.parametrize("kind", ["files", "tree"])
 def test_other_bytes_are_refused(
-    recording_proxy: RecordingProxy, project: Project, nix_store: NixEnv, kind: str
+    recording_proxy: RecordingProxy,
+    project: Project,
+    nix_store: NixEnv,
+    kind: str,
+    remedy: Remedy,
 ) -> None:
     write(project, recording_proxy, ZEROS, f'pin = "{kind}"')
     if kind == "files":
         project.ok("lock")
     said = project.fails("prefetch" if kind == "files" else "lock")
     assert f"expected sha256-{'A' * 43}=, received {sri(CONTENT)}" in said
-    assert "the sha256 in models.toml is wrong, or the file has changed" in said
+    remedy(said)
     assert not list(nix_store.store.glob("*model.gguf"))
     rewrite(project, said)
     project.follow(said)
