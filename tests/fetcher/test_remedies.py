@@ -161,6 +161,7 @@ CHANGED = (
     "compare with …: if the file has changed upstream, …, or, if models.toml sets its sha256, …; "
     "otherwise a proxy on the way alters it"
 )
+FILE = "/org/m/resolve/main/a.json"
 TOKEN = "it must be one line, as copied from https://huggingface.co/settings/tokens"
 
 
@@ -171,12 +172,12 @@ TOKEN = "it must be one line, as copied from https://huggingface.co/settings/tok
             "the checksum that the server publishes does not match the content that it sends: report "
             "it to the owner of …, or use another address",
             lambda w: w.published("0" * 64),
-            lambda w: w.at_urls("/org/m/resolve/main/a.json"),
+            lambda w: w.at_urls(FILE),
         ),
         cure(
             "add its URL to the files of the source",
-            lambda w: (w.at_urls("/org/m/resolve/main/a.json"), w.spec.update(path="b.json")),
-            lambda w: w.has(files={"b.json": [f"{w.url}/org/m/resolve/main/a.json"]}),
+            lambda w: (w.at_urls(FILE), w.spec.update(path="b.json")),
+            lambda w: w.has(files={"b.json": [f"{w.url}{FILE}"]}),
         ),
         cure(
             "change the filters: …",
@@ -267,7 +268,7 @@ TOKEN = "it must be one line, as copied from https://huggingface.co/settings/tok
         cure(
             "look at the address in a browser: it may require a login, which builds do not have",
             lambda w: (w.at_urls("/api/private"), w.answers(403)),
-            lambda w: (w.recovers(), w.at_urls("/org/m/resolve/main/a.json")),
+            lambda w: (w.recovers(), w.at_urls(FILE)),
         ),
         cure(
             "write it as sha256-<44 base64 characters>",
@@ -287,7 +288,7 @@ TOKEN = "it must be one line, as copied from https://huggingface.co/settings/tok
         cure(
             "check the address, and the proxy settings…",
             lambda w: (w.at_urls(), w.has(files={"a.json": ["http://a..example/a.json"]})),
-            lambda w: w.at_urls("/org/m/resolve/main/a.json"),
+            lambda w: w.at_urls(FILE),
         ),
         cure(
             "if the file has changed upstream, …; otherwise look at the address in a browser: a proxy "
@@ -300,10 +301,10 @@ TOKEN = "it must be one line, as copied from https://huggingface.co/settings/tok
             lambda w: w.answers(200, OTHER, "/resolve"),
             World.recovers,
         ),
-        cure(CHANGED, lambda w: (w.at_urls("/o/a.json"), w.answers(200, OTHER)), World.recovers),
+        cure(CHANGED, lambda w: (w.at_urls(FILE), w.answers(200, OTHER)), World.recovers),
         cure(
             CHANGED,
-            lambda w: (w.at_urls("/o/a.json"), w.answers(200, OTHER)),
+            lambda w: (w.at_urls(FILE), w.answers(200, OTHER)),
             lambda w: w.spec.update(hash=sri(OTHER)),
         ),
     ],

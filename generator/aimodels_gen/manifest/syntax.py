@@ -37,7 +37,7 @@ _JSON_OR_NIX = re.compile(r"(?:\s|#.*\n)*\{")
 _YAML = re.compile(r"(?:\s|#.*\n|---\n)*models:\s*\n")
 
 _CORRECT = "correct the TOML syntax there"
-_MODEL = '`[models.my-model]` and, below it, `source.huggingface = { repo = "org/name" }`'
+_MODEL = '`[models.my-model]` and `source.huggingface = { repo = "org/name" }` below it'
 
 # A line is looked at with \1 and a number in the place of each string.
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
