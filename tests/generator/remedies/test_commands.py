@@ -88,7 +88,7 @@ TWO = '[[output]]\nfile = "a.nix"\n[[output]]\nfile = "b/a.nix"\n'
             "name a file in it: …",
             lambda p: ((p.dir / "out").mkdir(), p.write(f'output.file = "out"\n{MODEL}')),
             ["lock"],
-            ["lock", "-o", "0"],
+            'sed -i s:"out":"out/models.nix": models.toml',
         ),
         cure(
             "write `-o -` and redirect standard output, or name a file",
