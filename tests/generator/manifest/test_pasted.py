@@ -10,65 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_fetcher.filters import Filters
-from aimodels_gen.errors import InvalidManifestError, ManifestError
+from aimodels_gen.errors import InvalidManifestError
 from aimodels_gen.manifest.parse import parse
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.url import Url
 from aimodels_gen.sources.url.files import UrlFile
 from aimodels_gen.tables import OneOrMore
+from generator.manifest.mending import GOOD, HEADER, MODEL, REV, WRONG, only, refused
 
 if TYPE_CHECKING:
     from aimodels_gen.manifest.model import Entry
 
-REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
-HEADER = "[models.m]\n"
-# What has to go stands on lines that end so.
-WRONG = "  # wrong"
-MODEL = HuggingFace("org/name")
 DATASET = HuggingFace("org/name", repo_type="dataset")
-
-
-def refused(text: str) -> ManifestError:
-    """Return why a manifest is refused."""
-    with pytest.raises(ManifestError) as caught:
-        parse(text)
-    assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
-    assert "\n" not in f"{caught.value.message}{caught.value.hint}"
-    return caught.value
-
-
-def mended(text: str) -> tuple[Entry, ...]:
-    """Return the models once what the hint shows stands in the place of what is wrong."""
-    hint = refused(text.replace(WRONG, "")).hint or ""
-    shown = re.match(r"(?:[^`;]|`[^`]*`)*", hint)
-    assert shown, hint
-    assert "`" in shown[0] or "remove" in shown[0], hint
-    new: list[str] = []
-    waiting: list[str] = []
-    below: dict[str, list[str]] = {}
-    for line, header in re.findall(r"`([^`]+)`|below (\[[^\s,;]+\])", shown[0]):
-        if line:
-            waiting.append(line)
-        else:
-            below[header], waiting = waiting, []
-    new = waiting
-    lines: list[str] = []
-    for line in text.splitlines():
-        if line.endswith(WRONG):
-            lines, new = [*lines, *new], []
-        else:
-            lines.append(line)
-        lines += below.pop(line, [])
-    assert not new, f"nothing is wrong in {text!r}"
-    for header, others in below.items():
-        lines += [header, *others]
-    return parse("\n".join(lines)).entries
-
-
-def only(text: str) -> Entry:
-    (entry,) = mended(text)
-    return entry
 
 
 REPOS: list[tuple[str, HuggingFace, list[str]]] = [
@@ -410,66 +364,6 @@ def test_sources_without_their_kind(lines: str) -> None:
     assert only(HEADER + lines).source == MODEL
 
 
-GOOD = 'source.huggingface = { repo = "org/name" }\n'
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        (f"[models.qwen2.5-7b]{WRONG}\n{GOOD}", ["qwen2.5-7b"]),
-        (f"[models.a.b.c]{WRONG}\n{GOOD}", ["a.b.c"]),
-        (f"[models.qwen2]\n{GOOD}[models.qwen2.5-7b]{WRONG}\n{GOOD}", ["qwen2", "qwen2.5-7b"]),
-        (f"[models.qwen2.5-7b]{WRONG}\n{GOOD}[models.qwen2]\n{GOOD}", ["qwen2.5-7b", "qwen2"]),
-        (f'[models.a.source.huggingface]\nrepo = "org/name"\n[models.qwen2.5.source.huggingface]{WRONG}\nrepo = "org/name"', ["a", "qwen2.5"]),
-        (f'models.qwen2.5-7b.source.huggingface.repo = "org/name"{WRONG}', ["qwen2.5-7b"]),
-        (f'[models]\nqwen2.5-7b.source.huggingface.repo = "org/name"{WRONG}', ["qwen2.5-7b"]),
-        (f'[models]\nqwen2.5-7b = {{ source.huggingface.repo = "org/name" }}{WRONG}', ["qwen2.5-7b"]),
-        (f"[model.m]{WRONG}\n{GOOD}", ["m"]),
-        (f"[m]{WRONG}\n{GOOD}", ["m"]),
-        (f"[qwen2.5]{WRONG}\n{GOOD}", ["qwen2.5"]),
-        (f'["models.m"]{WRONG}\n{GOOD}', ["m"]),
-        (f'[models."org/name"]{WRONG}\n{GOOD}', ["org-name"]),
-        (f'[models."my model"]\n{GOOD}'.replace("]", f"]{WRONG}"), ["my-model"]),
-        (f'[models."q:7b".source.huggingface]{WRONG}\nrepo = "org/name"', ["q-7b"]),
-        (f'[models]\n"a@b" = {{ source.huggingface.repo = "org/name" }}{WRONG}', ["a-b"]),
-        (f"[[models.m]]{WRONG}\n{GOOD}", ["m"]),
-        (f'models = "org/name"{WRONG}', ["name"]),
-        (f'models = ["org/name", "https://hf.co/org/b"]{WRONG}', ["name", "b"]),
-        (f'models = [{{ name = "a", repo = "org/a" }}]{WRONG}', ["a"]),
-        (f'repo = "org/name"{WRONG}', ["name"]),
-        (f"{GOOD}".replace("\n", WRONG), ["name"]),
-        (f'[models.phi.3]{WRONG}\n{GOOD}[models.phi.3.integration.huggingface]{WRONG}\norg = "o"', ["phi.3"]),
-    ],
-)  # fmt: skip
-def test_a_dot_in_a_name(text: str, names: list[str]) -> None:
-    lines = text.splitlines()
-    if sum(line.endswith(WRONG) for line in lines) == 1:
-        assert [entry.name for entry in mended(text)] == names
-    else:
-        shown = refused(text.replace(WRONG, "")).hint or ""
-        assert '`[models."phi.3"]` and `[models."phi.3".integration.huggingface]`' in shown
-
-
-def test_a_line_with_a_dot_in_its_name_shows_no_secret() -> None:
-    error = refused('models.a.b = { source.huggingface = { repo = "o/n", token = "hunter2" } }')
-    assert 'write `models."a.b" = …`' in (error.hint or "")
-    for text in (
-        'models."http://me:hunter2/x@h".b.source.huggingface.repo = "o/n"',
-        'models."http://me:hunter2/x@h".source.huggingface.repo = "datasets/o/n"',
-        'models."http://me:hunter2/x@h" = "o/n"',
-        'models.m = { source = "o/n", "http://me:hunter2/x@h" = 1 }',
-        '[[models]]\nname = "http://me:hunter2/x@h"',
-    ):
-        refused(text)
-
-
-def test_several_dots_in_names() -> None:
-    assert 'write `"llama3.2" = …`' in (refused('[models]\nllama3.2 = "org/name"').hint or "")
-    error = refused(f"[models.a.b]\n{GOOD}[models.fine]\n{GOOD}[models.c.d.e]\n{GOOD}")
-    assert error.message.startswith("models.toml: models.a.b and models.c.d.e name models")
-    assert error.hint == 'put the name in quotes: write `[models."a.b"]` and `[models."c.d.e"]`'
-
-
 # Pages of sites with models: neither a Hub nor a file.
 PAGES = [
     "https://github.com/ggerganov/llama.cpp",
@@ -535,108 +429,3 @@ def test_a_fallback() -> None:
     assert only(listed).fallbacks == (MODEL,)
     text = text.replace('["', '[{ huggingface.repo = "').replace('"]', '" }]')
     assert only(text).fallbacks == (HuggingFace("org/name", "v1"),)
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        (f"[models.Qwen/Qwen2.5-7B]{WRONG}\n{GOOD}", ["Qwen2.5-7B"]),
-        (f"[models.org/name]{WRONG}\n{GOOD}", ["name"]),
-        (f"[models.qwen:7b]{WRONG}\n{GOOD}", ["qwen-7b"]),
-        (f"[models.my model]{WRONG}\n{GOOD}", ["my-model"]),
-        (f'[models.a/b.source.huggingface]{WRONG}\nrepo = "org/name"', ["b"]),
-        (f"[models.m]\nsource.huggingface = {{ repo = org/name }}{WRONG}", ["m"]),
-        (f"[models.m]\nsource.huggingface.repo = org/name{WRONG}", ["m"]),
-        (f"[models.m]\nsource.huggingface = {{ repo = \u201corg/name\u201d }}{WRONG}", ["m"]),
-        (f"[models.\u201cqwen2.5\u201d]{WRONG}\n{GOOD}", ["qwen2.5"]),
-        (f"[models.m]\n{GOOD}include = [model.json, a]{WRONG}", ["m"]),
-        (f"[models.m]\n{GOOD}include = [tokenizer.json]{WRONG}", ["m"]),
-        (f"[models.\u6a21\u578b]{WRONG}\n{GOOD}", ["my-model"]),
-        (f"[models.a@b]{WRONG}\n{GOOD}", ["a-b"]),
-        (f"[models.m{WRONG}\n{GOOD}", ["m"]),
-        (f"[models.m]\n\u00a0{GOOD[:-1]}{WRONG}", ["m"]),
-        (f"// a model{WRONG}\n[models.m]\n{GOOD}", ["m"]),
-        (f'[models.m]\nsource.huggingface.repo = "org/name" // it{WRONG}', ["m"]),
-        (f'[models.m]\nsource.huggingface.repo = "org/name{WRONG}', ["m"]),
-        (f'[models.m]\nsource.huggingface = {{ repo = "org/name"{WRONG}', ["m"]),
-        (f'[models.m]\nsource.huggingface = {{ repo = "org/name", }}{WRONG}', ["m"]),
-        (f'[models.m]\nsource.huggingface = {{ repo = "org/name" ref = "main" }}{WRONG}', ["m"]),
-        (
-            f'[models.m]\nsource.huggingface = {{{WRONG}\n  repo = "org/name",{WRONG}\n}}{WRONG}',
-            ["m"],
-        ),
-        (f'[models.m]\n{GOOD}include = [{WRONG}\n  "a"{WRONG}\n  "b"{WRONG}\n]{WRONG}', ["m"]),
-        (f"[models.m]\n{GOOD}integration.huggingface.enable = False{WRONG}", ["m"]),
-        # Nix, JSON, YAML, Python
-        (f'[models.m]\nsource.huggingface.repo = "org/name";{WRONG}', ["m"]),
-        (f'models.m = {{ source.huggingface = {{ repo = "org/name"; }}; }};{WRONG}', ["m"]),
-        (
-            f'models.m = {{{WRONG}\n  source.huggingface.repo = "org/name";{WRONG}\n}};{WRONG}',
-            ["m"],
-        ),
-        (f'[models.m]\n{GOOD}include = [ "a" "b" ];{WRONG}', ["m"]),
-        (f'[models.m]\nsource.huggingface = {{"repo": "org/name"}}{WRONG}', ["m"]),
-        (f"[models.m]\nsource.huggingface = {{'repo': 'org/name', 'ref': None}}{WRONG}", ["m"]),
-        (f"[models.m]\nsource.huggingface: {{ repo: org/name }}{WRONG}", ["m"]),
-        (f'[models.m]\nsource.huggingface.repo "org/name"{WRONG}', ["m"]),
-        # Nothing but what names a model.
-        (f"org/name{WRONG}", ["name"]),
-        (f"- org/name{WRONG}", ["name"]),
-        (f"1. https://huggingface.co/org/name{WRONG}", ["name"]),
-        (f"FROM hf.co/org/name{WRONG}", ["name"]),
-        (f"[models.m]\nhttps://huggingface.co/org/name{WRONG}", ["m"]),
-        (f"hf download org/name --include '*.json'{WRONG}", ["name"]),
-        (f'AutoModel.from_pretrained("org/name"){WRONG}', ["name"]),
-    ],
-)
-def test_what_is_not_toml(text: str, names: list[str]) -> None:
-    entries = mended(text)
-    assert [entry.name for entry in entries] == names
-    assert [entry.source for entry in entries] == [MODEL]
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "source.huggingface.repo = https://user:hunter2@huggingface.co/org/name",
-        "source.huggingface = { repo = org/name, token = hunter2 }",
-        "source.huggingface = { repo = ",
-    ],
-)
-def test_what_is_not_toml_and_cannot_be_shown(line: str) -> None:
-    assert refused(f"{HEADER}{line}").hint == "correct the TOML syntax there"
-
-
-@pytest.mark.parametrize(
-    ("text", "hint"),
-    [
-        (f"{HEADER}{GOOD}{GOOD}", "remove one"),
-        (f"{HEADER}{GOOD}{HEADER}{GOOD}", "give one another name"),
-        (f"<<<<<<< HEAD\n{HEADER}{GOOD}=======\n>>>>>>> main\n", "one side of the merge conflict"),
-        ('{ "models": { "m": { "repo": "org/name" } } }', "write TOML: for each model `[models."),
-        ('{\n  models.m.source.huggingface.repo = "org/name";\n}\n', "write TOML: for each model"),
-        ("models:\n  m:\n    repo: org/name\n", "write TOML: for each model `[models."),
-    ],
-)
-def test_what_is_another_file(text: str, hint: str) -> None:
-    error = refused(text)
-    assert hint in (error.hint or "")
-    assert "(" not in error.message  # as Python shows a path of keys
-
-
-@pytest.mark.parametrize(
-    ("before", "wrong", "after"),
-    [
-        ("{ ", 'a = "org/name"', " }"),
-        ("{ ", "a = { source.huggingface.repo = 'hf://org/name' }", f", b = {{ {GOOD[:-1]} }} }}"),
-        ("{ ", 'a = { source.huggingface.repo = "org/name", revision = "main" }', " }"),
-        ("{ ", f'"a/b" = {{ {GOOD[:-1]} }}', " }"),
-        ("{ ", f"qwen2.5 = {{ {GOOD[:-1]} }}", " }"),
-    ],
-)
-def test_an_inline_table_of_models(before: str, wrong: str, after: str) -> None:
-    hint = refused(f"models = {before}{wrong}{after}").hint or ""
-    found = re.search("write `([^`]*)` in the inline table of models", hint)
-    assert found, hint
-    entries = parse(f"models = {before}{found[1]}{after}").entries
-    assert entries[0].source == MODEL
