@@ -16,13 +16,12 @@ import pytest
 
 from aimodels_fetcher.sources.s3 import credentials
 from generator.sources.buckets import write
-from support.amazon import Amazon, amazon
 from support.loopback import Response
-from support.remedies import cure, cures
+from support.remedies import cure
 from support.s3 import ENV, KEY, SECRET, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from support.project import Project
     from support.recording_proxy import RecordingProxy
@@ -375,43 +374,3 @@ def test_a_refusal(
     world.hint = remedy(world.said)
     mended(world)
     world.project.ok("lock")
-
-
-@pytest.fixture(scope="module")
-def somewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
-    with amazon(tmp_path_factory.mktemp("amazon")) as somewhere:
-        somewhere.moto.bucket("my-models")
-        somewhere.moto.put("my-models", {"it/a.bin": b"content"})
-        yield somewhere
-
-
-@cures('write region = "…"')
-@pytest.mark.parametrize("leaves_out", [True, False])
-def test_the_wrong_region(
-    somewhere: Amazon,
-    project: Project,
-    monkeypatch: pytest.MonkeyPatch,
-    remedy: Remedy,
-    leaves_out: bool,  # noqa: FBT001 (a row of the table)
-) -> None:
-    for name, value in somewhere.env.items():
-        monkeypatch.setenv(name, value)
-    write(project, "my-models", ', prefix = "it", region = "eu-west-1"')
-    (region,) = remedy(project.fails("lock"))
-    write(
-        project, "my-models", ', prefix = "it"' + ("" if leaves_out else f', region = "{region}"')
-    )
-    project.ok("lock")
-
-
-@cures("check the network and the proxy settings: a login page may be in the way")
-def test_a_login_page(
-    somewhere: Amazon, project: Project, monkeypatch: pytest.MonkeyPatch, remedy: Remedy
-) -> None:
-    for name, value in somewhere.env.items():
-        monkeypatch.setenv(name, value)
-    write(project, "my-models", ', prefix = "it", region = "eu-central-1"')
-    with monkeypatch.context() as away:
-        away.setattr(somewhere.recording_proxy, "faults", lambda _: Response(200, {}, b"<html>"))
-        remedy(project.fails("lock"))
-    project.ok("lock")
