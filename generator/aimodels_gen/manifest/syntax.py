@@ -1,4 +1,4 @@
-"""Lines that are no TOML, and what was most likely meant by them."""
+"""Lines that are not TOML, and what was most likely meant by them."""
 
 from __future__ import annotations
 
