@@ -316,17 +316,20 @@ def test_another_run_does_not_end(
     assert linker.link(models).err == []
     path = linker.root / "lock/nix-ai-models.lock"
     code = f"import fcntl, time; f = open({str(path)!r}, 'r+'); fcntl.flock(f, 2); print(flush=True); time.sleep(60)"
-    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    assert other.stdout
-    other.stdout.readline()
-    said = linker.link(models).err[-1]
-    remedy(said)
-    command = re.search(r"\((fuser .+) shows it\)", said)
-    assert command
-    shown = subprocess.run(["sh", "-c", command[1]], check=False, capture_output=True, text=True)
-    assert str(other.pid) in shown.stdout + shown.stderr
-    other.kill()
-    other.communicate()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout
+            other.stdout.readline()
+            said = linker.link(models).err[-1]
+            remedy(said)
+            command = re.search(r"\((fuser .+) shows it\)", said)
+            assert command
+            shown = subprocess.run(
+                ["sh", "-c", command[1]], check=False, capture_output=True, text=True
+            )
+            assert str(other.pid) in shown.stdout + shown.stderr
+        finally:
+            other.kill()
     time.sleep(0.1)
     assert linker.link(models).err == []
 

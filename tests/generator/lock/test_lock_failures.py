@@ -135,7 +135,7 @@ def test_a_bad_token(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyP
     error = hub_project.fails("lock")
     assert f"{hub.url} refused your token for org/name (HTTP 401)" in error
     assert len(hub.log) == 1
-    assert "unset it for public models" in error
+    assert "or unset HF_TOKEN\n" in error
     assert "hf_wrong" not in error
 
 
