@@ -12,20 +12,48 @@ let
     default = null;
   };
 
-  file = types.struct {
+  otherHashNames = {
+    checksum = types.use "hash";
+    sha = types.use "hash";
+    sha256 = types.use "hash";
+  };
+
+  hash = {
+    type = types.string;
+    missing = "write its SRI hash, or \"\" to have Nix report it";
+  };
+
+  bundledFile = types.struct {
     main = "hash";
-    renamed = {
-      checksum = types.use "hash";
-      sha = types.use "hash";
-      sha256 = types.use "hash";
+    renamed = otherHashNames // {
       bytes = types.use "size";
     };
     fields = {
-      hash = {
-        type = types.string;
-        missing = "write its SRI hash, or \"\" to have Nix report it";
-      };
+      inherit hash;
       size = optional types.size;
+    };
+  };
+
+  bundle = types.struct {
+    main = "hash";
+    renamed = otherHashNames // {
+      narhash = types.use "hash";
+      outputhash = types.use "hash";
+      file = types.use "files";
+    };
+    fields = {
+      inherit hash;
+      files = {
+        type = types.byPath bundledFile;
+        missing = "write its files, as in bundle.files.\"config.json\".hash = \"\"";
+      };
+    };
+  };
+
+  file = types.struct {
+    main = "hash";
+    inherit (bundledFile) renamed;
+    fields = bundledFile.fields // {
       lfs = {
         type = types.bool;
         default = false;
@@ -133,6 +161,7 @@ let
       };
       hash = optional types.string;
       files = optional (types.byPath file);
+      bundle = optional bundle;
       layout = {
         type = types.enum [
           "copy"
@@ -218,6 +247,7 @@ in
         inherit (arguments)
           hash
           files
+          bundle
           layout
           include
           exclude
@@ -227,23 +257,31 @@ in
         all = [ source ] ++ map (sources.normalise fail "fallbacks") arguments.fallbacks;
         problems = builtins.filter (each: each ? problem) all;
 
+        isTree = files == null && bundle == null;
+        inBoth =
+          if files == null || bundle == null then { } else builtins.intersectAttrs files bundle.files;
+
         hf = huggingface.defaults // arguments.integration.huggingface or { };
         org = if hf.org != null then hf.org else source.org;
         model = if hf.model != null then hf.model else source.model;
       in
       if problems != [ ] then
         builtins.head problems
-      else if hash == null && files == null then
+      else if hash == null && isTree then
         fail "needs a pin: set `hash = \"sha256-…\"` (with \"\", Nix reports the right one) or `files = { … }` (from `aimodels-gen lock`)"
-      else if hash != null && files != null then
-        fail "has both `hash` and `files`; keep one"
+      else if hash != null && !isTree then
+        fail "has both `hash` and `${if files == null then "bundle" else "files"}`; keep one"
       else if files == { } then
         fail "`files` is empty: there is nothing to fetch"
-      else if files != null && source.hasCommits && source.rev == null then
+      else if bundle != null && bundle.files == { } then
+        fail "`bundle.files` is empty: leave out `bundle`"
+      else if inBoth != { } then
+        fail "${quote (builtins.head (builtins.attrNames inBoth))} is in both `files` and `bundle.files`; keep one"
+      else if !isTree && source.hasCommits && source.rev == null then
         fail "a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`"
-      else if files != null && (include != null || exclude != [ ]) then
+      else if !isTree && (include != null || exclude != [ ]) then
         fail "`include` and `exclude` require `hash`; `files` already lists the files"
-      else if files == null && layout != "copy" then
+      else if isTree && layout != "copy" then
         fail "`layout` requires `files`; a `hash` pin is one self-contained path"
       else if !(isName org && isName model) then
         fail "`integration.huggingface` names the entry ${quote "${toString org}/${toString model}"}: use letters, digits, . _ and -"

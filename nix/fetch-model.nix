@@ -33,8 +33,13 @@
   : The `files` pin: path in the repository -> `{ hash; size ? null; lfs ? false; }`. For the Hub it
     requires `rev`.
 
+  bundle
+  : Beside `files` or in their place, small files that are fetched together: `{ hash; files; }` with
+    `files` as above, without `lfs`. `hash` is the SRI hash of a directory that contains them, each named
+    by its sha256 in hex digits. With "", Nix reports the right one.
+
   layout
-  : With `files`: "copy" makes the result self-contained, "link" makes its blobs symbolic links to
+  : With `files` or `bundle`: "copy" makes the result self-contained, "link" makes its blobs symbolic links to
     the store paths of the single files.
 
   include, exclude
@@ -96,7 +101,7 @@ let
       name
       enable
       ;
-    inherit (checked) sources files;
+    inherit (checked) sources files bundle;
   };
 
   treePin = import ./pins/tree.nix {
@@ -115,9 +120,11 @@ let
       ;
   };
 
+  isTree = checked.hash != null;
+
   # By layout; a tree has only one.
   builders =
-    if checked.files == null then
+    if isTree then
       { copy = treePin.fetch; }
     else
       {
@@ -136,7 +143,8 @@ let
       // (if license == null then { } else { license = licenses.resolve license; });
     passthru =
       (if enable then { inherit hfCachePath; } else { })
-      // (if checked.files != null then { inherit (filesPin) blobs; } else { });
+      // (if isTree then { } else { inherit (filesPin) blobs; })
+      // (if checked.bundle == null then { } else { inherit (filesPin) bundle; });
   };
 
   # The forms of the model by layout, after these changes by `overrideAttrs`.

@@ -32,6 +32,14 @@ let
     merge = lib.mergeEqualOption;
   };
 
+  bundle = lib.mkOptionType {
+    name = "bundle";
+    description = "`{ hash; files; }`";
+    descriptionClass = "noun";
+    check = builtins.isAttrs;
+    merge = lib.mergeEqualOption;
+  };
+
   # Once for all models.
   argumentOptions = {
     hash = argument fields.hash {
@@ -44,6 +52,18 @@ let
       description = "The `files` pin, as `aimodels-gen lock` writes it: for each path in the repository the SRI hash, the size in bytes, and `lfs = true` if git stores a pointer instead of the file.";
       example = {
         "config.json" = {
+          hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+          size = 609;
+        };
+      };
+    };
+
+    bundle = argument fields.bundle {
+      type = types.nullOr bundle;
+      description = "Small files of a `files` pin that are fetched together, as `aimodels-gen lock` writes them: the SRI hash of a directory with these files, and for each path in the repository its SRI hash and size.";
+      example = {
+        hash = "sha256-pQpattmS9VmO3ZIQUFn66az8GSmB4IvYhTTCFn6SUmo=";
+        files."config.json" = {
           hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
           size = 609;
         };
@@ -66,7 +86,7 @@ let
     layout = argument fields.layout {
       default = "link";
       description = ''
-        With `files`: whether the entry links to the store paths of its files, or is a self-contained copy.
+        With `files` or `bundle`: whether the entry links to the store paths of its files, or is a self-contained copy.
       '';
     };
 
@@ -139,6 +159,7 @@ types.submodule (
       inherit (config)
         hash
         files
+        bundle
         include
         exclude
         integration
@@ -146,7 +167,7 @@ types.submodule (
         ;
       source = lib.filterAttrs (_kind: arguments: arguments != null) config.source;
     }
-    // lib.optionalAttrs (config.files != null) { inherit (config) layout; };
+    // lib.optionalAttrs (config.files != null || config.bundle != null) { inherit (config) layout; };
 
     fromPackage =
       if !config.integration.huggingface.enable then

@@ -1,25 +1,68 @@
-# The `files` pin: a fixed-output derivation for each file, then an assembly without network.
+# The `files` pin: a fixed-output derivation for each file and one for the bundle, then an assembly without
+# network.
 {
   stdenvNoCC,
   fetcher,
   fail,
   name,
   sources,
+  # Either may be null.
   files,
+  bundle,
   enable,
 }:
 let
   inherit (import ../util.nix) quote sri;
   names = import ../names.nix;
 
-  checked = builtins.mapAttrs (path: file: {
-    hash = sri fail "files.${quote path}.hash" file.hash;
-    size = file.size or null;
-    lfs = file.lfs or false;
-  }) files;
+  checked =
+    if files == null then
+      { }
+    else
+      builtins.mapAttrs (path: file: {
+        hash = sri fail "files.${quote path}.hash" file.hash;
+        size = file.size or null;
+        lfs = file.lfs or false;
+      }) files;
 
-  build = fetcher.build sources files;
-  fixedOutput = fetcher.fixedOutput sources "flat";
+  bundled =
+    if bundle == null then
+      { }
+    else
+      builtins.mapAttrs (
+        path: file: file // { hash = sri fail "bundle.files.${quote path}.hash" file.hash; }
+      ) bundle.files;
+
+  build = fetcher.build sources (checked // bundled);
+  fixedOutput = fetcher.fixedOutput sources;
+
+  # Free of model and revision, as the names of files: models with the same small files share it.
+  bundleDrv = stdenvNoCC.mkDerivation (
+    build {
+      mode = "bundle";
+      sources = map (source: source.spec (builtins.attrNames bundled)) sources;
+      files = bundled;
+    }
+    // fixedOutput "recursive" (sri fail "bundle.hash" bundle.hash)
+    // {
+      name = "bundle";
+    }
+  );
+
+  bundledBlob =
+    path: file:
+    stdenvNoCC.mkDerivation {
+      name = names.fileName path;
+      preferLocalBuild = true;
+      bundle = bundleDrv;
+      digest = builtins.substring 7 44 file.hash;
+      # Its name in the bundle is the digest in hex.
+      buildCommand = ''
+        hex=$(printf %s "$digest" | base64 -d | od -A n -t x1 | tr -d ' \n')
+        [ -f "$bundle/$hex" ]
+        ln -s "$bundle/$hex" "$out"
+      '';
+    };
 
   blobs = builtins.mapAttrs (
     path: file:
@@ -30,7 +73,7 @@ let
         inherit path;
         inherit (file) hash size;
       }
-      // fixedOutput file.hash
+      // fixedOutput "flat" file.hash
       // {
         name = names.fileName path;
       }
@@ -39,7 +82,7 @@ let
 in
 {
   /**
-    The derivation of each file, by its path in the model.
+    The derivation of each file, by its path in the model: the file, or a link to it in the bundle.
 
     # Type
 
@@ -47,7 +90,18 @@ in
     blobs :: AttrSet
     ```
   */
-  inherit blobs;
+  blobs = blobs // builtins.mapAttrs bundledBlob bundled;
+
+  /**
+    The derivation of the bundle, if there is one.
+
+    # Type
+
+    ```
+    bundle :: Derivation
+    ```
+  */
+  bundle = bundleDrv;
 
   /**
     The derivation of the entry that these files make, with more attributes for it.
@@ -73,6 +127,14 @@ in
         integration = enable;
         inherit layout;
         files = builtins.mapAttrs (path: file: file // { store = "${blobs.${path}}"; }) checked;
+        bundle =
+          if bundle == null then
+            { }
+          else
+            {
+              store = "${bundleDrv}";
+              files = bundled;
+            };
       }
       // {
         name = names.sanitize name;

@@ -13,7 +13,7 @@ from hypothesis import example
 from hypothesis import strategies as st
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.spec import AssembleSpec, FileSpec, TreeSpec, read_spec
+from aimodels_fetcher.spec import AssembleSpec, BundleSpec, FileSpec, TreeSpec, read_spec
 from support.fuzzing import fuzz
 from support.specs import sri
 
@@ -38,7 +38,11 @@ ASSEMBLE = {
     "integration": True,
     "files": {"a": {"store": "/nix/store/a", "hash": HASH, "size": None, "lfs": False}},
 }
-SPECS = [FILE, TREE, ASSEMBLE]
+BUNDLED = {"b/c": {"hash": HASH, "size": 1}, "d": {"hash": HASH, "size": None}}
+BUNDLE = {"mode": "bundle", "sources": SOURCES, "files": BUNDLED}
+WITH_BUNDLE = {**ASSEMBLE, "bundle": {"store": "/nix/store/b", "files": BUNDLED}}
+SPECS = [FILE, BUNDLE, TREE, ASSEMBLE, WITH_BUNDLE]
+IDS = ["file", "bundle", "tree", "assemble", "assemble-with-bundle"]
 # What may be a null, or something else.
 NULLABLE = {"endpoint", "include", "region", "rev", "size"}
 WRONG = [None, True, 5, -1, 2**63, 1.5, math.nan, "\0", "\ud800", [], [5], {}, {"x": 1}]
@@ -81,14 +85,26 @@ def changed(document: Any, place: tuple[Any, ...], value: object) -> Any:
 
 def test_the_right_ones_are_read(tmp_path: Path) -> None:
     """Otherwise the wrong ones would prove nothing."""
-    kinds = [FileSpec, TreeSpec, AssembleSpec]
+    kinds = [FileSpec, BundleSpec, TreeSpec, AssembleSpec, AssembleSpec]
     assert [type(read(tmp_path, json.dumps(spec))) for spec in SPECS] == kinds
     tree = read(tmp_path, json.dumps(TREE))
     assert isinstance(tree, TreeSpec)
     assert (tree.filters.include, tree.filters.exclude) == (("*",), ("b",))
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec["mode"])
+def test_a_path_in_files_and_bundle(tmp_path: Path) -> None:
+    spec = changed(WITH_BUNDLE, ("files",), {"d": value_at(ASSEMBLE, ("files", "a"))})
+    assert read(tmp_path, json.dumps(spec)) is None
+
+
+@pytest.mark.parametrize("path", ["../d", "/d", "", "d/../e", "d\0", "d" * 256])
+def test_hostile_paths_in_a_bundle(tmp_path: Path, path: str) -> None:
+    files = {path: BUNDLED["d"]}
+    for spec in ({**BUNDLE, "files": files}, changed(WITH_BUNDLE, ("bundle", "files"), files)):
+        assert read(tmp_path, json.dumps(spec)) is None
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=IDS)
 def test_values_of_other_types(tmp_path: Path, spec: dict[str, Any]) -> None:
     for place in places(spec):
         for wrong in WRONG:
@@ -97,7 +113,7 @@ def test_values_of_other_types(tmp_path: Path, spec: dict[str, Any]) -> None:
             assert not (taken and other) or place[-1] in NULLABLE, (place, wrong)
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec["mode"])
+@pytest.mark.parametrize("spec", SPECS, ids=IDS)
 def test_other_keys(tmp_path: Path, spec: dict[str, Any]) -> None:
     for place in places(spec):
         found = value_at(spec, place)
@@ -107,7 +123,9 @@ def test_other_keys(tmp_path: Path, spec: dict[str, Any]) -> None:
         assert read(tmp_path, json.dumps(changed(spec, place, more))) is None
         for key in found:
             less = {name: item for name, item in found.items() if name != key}
-            assert read(tmp_path, json.dumps(changed(spec, place, less))) is None, (place, key)
+            read_less = read(tmp_path, json.dumps(changed(spec, place, less)))
+            may_lack = key == "bundle" or (key == "size" and found in BUNDLED.values())
+            assert (read_less is not None) == may_lack, (place, key)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +143,7 @@ def test_other_keys(tmp_path: Path, spec: dict[str, Any]) -> None:
         (("sources", 1, "s3", "versions", "a"), None, 's3.versions["a"] is null instead of a str'),
         (("sources", 2), {}, "a source is not an object with one key, its kind"),
         (("sources",), [], "there are no sources"),
-        (("mode",), "trees", "its mode is not file or tree or assemble"),
+        (("mode",), "trees", "its mode is not file or bundle or tree or assemble"),
     ],
 )
 def test_messages(tmp_path: Path, place: tuple[Any, ...], value: object, said: str) -> None:

@@ -46,9 +46,13 @@ TAKEN = {
     'files."x".hash': {"empty"},
     'files."x".size': {"null", "integer"},
     'files."x".lfs': {"boolean"},
+    "bundle": {"null"},
+    "bundle.hash": {"empty"},
+    'bundle.files."y".hash': {"empty"},
+    'bundle.files."y".size': {"null", "integer"},
 }
 # Of these only the type is checked before the build is evaluated.
-HASHES = {"hash", 'files."x".hash'}
+HASHES = {"hash", 'files."x".hash', "bundle.hash", 'bundle.files."y".hash'}
 
 
 @pytest.fixture(scope="module", params=nixes.KINDS)
@@ -133,6 +137,9 @@ MEANT = {
     'files.x = "sha256-…"': 'files."x".hash = "sha256-…"',
     'files.x = { hash = ""; size = "5"; }': 'files."x".size = 5',
     'files.x = { hash = ""; lfs = "no"; }': 'files."x".lfs = false',
+    'bundle = "sha256-x"': 'bundle.hash = "sha256-x"',
+    'bundle = { sha256 = "sha256-x"; files = { }; }': 'bundle.hash = "sha256-x"',
+    'bundle = { hash = ""; files.x = "sha256-x"; }': 'bundle.files."x".hash = "sha256-x"',
     "hash = [ ]": 'hash = "…"',
     'meta = "mit"': 'meta.license = "mit"',
 }

@@ -35,6 +35,7 @@ GOOD = {
 }
 REV = '"01c7f73d771dfac7d292323805ebc428287df4f9"'
 FILES = '{ "a".hash = ""; }'
+BUNDLE = '{ hash = ""; files.b.hash = ""; }'
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,31 @@ FILES = '{ "a".hash = ""; }'
             },
             ["`include` and `exclude` require `hash`"],
         ),
+        ({"bundle": BUNDLE}, ["both `hash` and `bundle`"]),
+        ({"hash": None, "bundle": BUNDLE}, ["needs the commit", "aimodels-gen lock"]),
+        *[
+            ({"hash": None, "source.huggingface.rev": REV, "bundle": BUNDLE, **changes}, say)
+            for changes, say in (
+                ({"files": '{ b.hash = ""; }'}, ['"b" is in both `files` and `bundle.files`']),
+                ({"files": "{ }"}, ["`files` is empty"]),
+                ({"bundle": '{ hash = ""; files = { }; }'}, ["`bundle.files` is empty"]),
+                ({"bundle": '{ files.b.hash = ""; }'}, ["`bundle.hash` is missing"]),
+                ({"bundle": '{ hash = ""; }'}, ["`bundle.files` is missing"]),
+                (
+                    {"bundle": '{ hash = ""; files.b = { hash = ""; lfs = true; }; }'},
+                    ['`bundle.files."b".lfs` is not known'],
+                ),
+                (
+                    {"bundle": '{ hash = "x"; files.b.hash = ""; }'},
+                    ['`bundle.hash = "x"` is not an SRI hash'],
+                ),
+                (
+                    {"bundle": '{ hash = ""; files.b.hash = "x"; }'},
+                    ['`bundle.files."b".hash = "x"` is not an SRI hash'],
+                ),
+                ({"include": '[ "*" ]'}, ["`include` and `exclude` require `hash`"]),
+            )
+        ],
         ({"hash": '"0000"'}, ['`hash = "0000"` is not an SRI hash']),
         (
             {"hash": None, "files": '{ a.hash = "x"; }', "source.huggingface.rev": REV},

@@ -23,6 +23,7 @@ REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
 HUB = f'source.huggingface = {{ repo = "org/m"; rev = "{REV}"; }};'
 ONE = 'name = "m"; source.huggingface.repo = "org/m"; '
 FILES = f'name = "m"; {HUB} files.x.hash = ""; '
+BUNDLE = f'name = "m"; {HUB} bundle = {{ hash = ""; files.x.hash = ""; }}; '
 TWIN = 'name = "twin"; source.huggingface.repo = "org/m"; hash = "";'
 PLAIN = 'name = "m"; hash = ""; integration.huggingface.enable = false; '
 S3 = f'{PLAIN}source.s3.bucket = "my-models"; '
@@ -54,7 +55,11 @@ def fill(remedy: Remedy, said: str, right: str) -> str:
         cure('write a name for the model, as in name = "llama-2-7b"', f'{HUB} hash = "";', f'name = "llama-2-7b"; {HUB} hash = "";'),
         cure('write where the model comes from, as in source.huggingface.repo = "org/name"', 'name = "m"; hash = "";', 'name = "m"; hash = ""; source.huggingface.repo = "org/name";'),
         cure('needs a pin: set `hash = "sha256-…"` (with "", Nix reports the right one) or `files = { … }` (from `aimodels-gen lock`)', ONE, f'{ONE}hash = "";'),
-        cure("has both `hash` and `files`; keep one", f'{FILES}hash = "";', FILES),
+        cure("has both `hash` and `…`; keep one", f'{FILES}hash = "";', FILES),
+        cure("has both `hash` and `…`; keep one", f'{BUNDLE}hash = "";', BUNDLE),
+        cure("`bundle.files` is empty: leave out `bundle`", f'{FILES}bundle = {{ hash = ""; files = {{ }}; }};', FILES),
+        cure("… is in both `files` and `bundle.files`; keep one", f'{BUNDLE}files.x.hash = "";', BUNDLE),
+        cure('write its files, as in bundle.files."config.json".hash = ""', f'name = "m"; {HUB} bundle.hash = "";', BUNDLE),
         cure("`files` is empty: there is nothing to fetch", f'name = "m"; {HUB} files = {{ }};', FILES),
         cure("a `files` pin needs the commit: add `rev`, or run `aimodels-gen lock`", f'{ONE}files.x.hash = "";', FILES),
         cure("`include` and `exclude` require `hash`; `files` already lists the files", f'{FILES}include = [ "*" ];', FILES),

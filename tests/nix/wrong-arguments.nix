@@ -32,6 +32,15 @@ let
       files.x.hash = "";
     }
     // arguments;
+  ofBundle =
+    bundle:
+    ofFiles {
+      bundle = {
+        hash = "";
+        files.y.hash = "";
+      }
+      // bundle;
+    };
   ofHub = source: ofTree { source.huggingface = repo // source; };
   ofBucket = source: ofPlain { s3 = { bucket = "bucket"; } // source; };
   ofPlain =
@@ -113,6 +122,19 @@ let
         files.x = {
           hash = "";
           inherit lfs;
+        };
+      };
+    "bundle" = bundle: ofFiles { inherit bundle; };
+    "bundle.hash" = hash: ofBundle { inherit hash; };
+    "bundle.files" = files: ofBundle { inherit files; };
+    "bundle.files.\"y\"" = file: ofBundle { files.y = file; };
+    "bundle.files.\"y\".hash" = hash: ofBundle { files.y = { inherit hash; }; };
+    "bundle.files.\"y\".size" =
+      size:
+      ofBundle {
+        files.y = {
+          hash = "";
+          inherit size;
         };
       };
     "layout" = layout: ofFiles { inherit layout; };

@@ -12,7 +12,7 @@ from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.log import redirected, say, to_stderr
 from aimodels_fetcher.machine_errors import explained
 from aimodels_fetcher.output import removed_on_failure
-from aimodels_fetcher.spec import AssembleSpec, FileSpec, read_spec
+from aimodels_fetcher.spec import AssembleSpec, BundleSpec, FileSpec, read_spec
 
 
 def main(argv: list[str]) -> int:
@@ -61,9 +61,15 @@ def _run(spec_file: Path, out: Path) -> None:
 
         assemble(spec, out)
         return
-    from aimodels_fetcher.fetch import fetch_file, fetch_tree  # noqa: PLC0415 (imports requests)
+    from aimodels_fetcher.fetch import (  # noqa: PLC0415 (imports requests)
+        fetch_bundle,
+        fetch_file,
+        fetch_tree,
+    )
 
     if isinstance(spec, FileSpec):
         fetch_file(spec, out)
+    elif isinstance(spec, BundleSpec):
+        fetch_bundle(spec, out)
     else:
         fetch_tree(spec, out)

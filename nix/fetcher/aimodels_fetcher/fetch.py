@@ -18,6 +18,7 @@ from aimodels_fetcher.output import check_space, removed_on_failure
 from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
+from aimodels_fetcher.spec import FileSpec
 from aimodels_fetcher.targets import FileTarget
 from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.wording import counted
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.digests import Verifier
     from aimodels_fetcher.filters import Selection
     from aimodels_fetcher.sources.base import Source
-    from aimodels_fetcher.spec import FileSpec, TreeSpec
+    from aimodels_fetcher.spec import BundleSpec, TreeSpec
 
     MakeTarget = Callable[[Path, RemoteFile], FileTarget]
 
@@ -49,6 +50,23 @@ def fetch_file(spec: FileSpec, out: Path, connections: int | None = None) -> Non
         FetchError: No source has it, or they have other bytes than pinned.
     """
     fetch_files([(spec, out)], connections=connections)
+
+
+def fetch_bundle(spec: BundleSpec, out: Path, connections: int | None = None) -> None:
+    """Write pinned files to the directory `out`, each content once, named by its sha256 in hex.
+
+    Raises:
+        FetchError: No source has one of them, or they have other bytes than pinned.
+    """
+    first: dict[str, FileSpec] = {}
+    for path, file in spec.files.items():
+        first.setdefault(file.hash, FileSpec(spec.sources, path, file.hash, file.size))
+    with removed_on_failure([out]):
+        out.mkdir()
+        fetch_files(
+            [(file, out / sri_to_hex(file.hash)) for file in first.values()],
+            connections=connections,
+        )
 
 
 def fetch_files(  # noqa: PLR0913 (what goes where, and who is told)
@@ -95,11 +113,15 @@ def fetch_files(  # noqa: PLR0913 (what goes where, and who is told)
 
     sizes = [remote.size for remote, _, _ in files]
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    one = f"{wanted[0][0].source.label} {wanted[0][0].path}" if len(wanted) == 1 else None
+    label = counted(len(files), "file")
+    if len({id(spec.sources) for spec, _ in wanted}) == 1:
+        only = wanted[0][0]
+        what = only.path if len(wanted) == 1 else label
+        label = f"{only.source.label} {what}"
     finishing = threading.Lock()
     with (
         removed_on_failure(path for _, _, path in files) as unfinished,
-        progress or Progress(one or counted(len(files), "file"), total) as counter,
+        progress or Progress(label, total) as counter,
     ):
         pool = WorkerPool(most, counter)
 

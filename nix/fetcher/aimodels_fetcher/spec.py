@@ -60,6 +60,21 @@ class FileSpec(_Spec):
 
 
 @dataclass(frozen=True)
+class BundledFile:
+    """A file of a bundle, which is there under its sha256 in hex digits."""
+
+    hash: str
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class BundleSpec(_Spec):
+    """Small files of a source, to be written to one directory, each content once."""
+
+    files: dict[str, BundledFile]
+
+
+@dataclass(frozen=True)
 class TreeSpec(_Spec):
     """All files of a source that the patterns let through, to be fetched and laid out.
 
@@ -76,12 +91,21 @@ class TreeSpec(_Spec):
 
 @dataclass(frozen=True)
 class StoreFile:
-    """A file that is in the Nix store already."""
+    """A file that is in the Nix store already.
+
+    Args:
+        store: Its path there.
+        hash: Its SRI hash.
+        size: Bytes, or None where the pin does not say.
+        lfs: Whether git holds a pointer in its place.
+        bundled: Whether Nix has checked the hash of the directory that it is in, not its own.
+    """
 
     store: str
     hash: str
     size: int | None
     lfs: bool
+    bundled: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +117,7 @@ class AssembleSpec(_Spec):
     link: bool
 
 
-Spec = FileSpec | TreeSpec | AssembleSpec
+Spec = FileSpec | BundleSpec | TreeSpec | AssembleSpec
 
 
 def read_spec(file: Path) -> Spec:
@@ -134,6 +158,23 @@ def _file(data: object) -> FileSpec:
     return FileSpec(**values)
 
 
+def _bundle(data: object) -> BundleSpec:
+    return BundleSpec(**_record(data, files=_bundled_files))
+
+
+def _bundled_files(value: object, where: str) -> dict[str, BundledFile]:
+    files = mapping(_bundled_file)(value, where)
+    for name in files:
+        check_path(name)
+    return files
+
+
+def _bundled_file(value: object, where: str) -> BundledFile:
+    # Nix writes what the caller has: a size may be absent.
+    given = {"size": None, **value} if isinstance(value, dict) else value
+    return BundledFile(**record(given, where, hash=_sri, size=optional(size)))
+
+
 def _tree(data: object) -> TreeSpec:
     # Nix does not write hashes.
     given = {"hashes": {}, **data} if isinstance(data, dict) else data
@@ -145,12 +186,38 @@ def _tree(data: object) -> TreeSpec:
 
 
 def _assemble(data: object) -> AssembleSpec:
+    given = {"bundle": {}, **data} if isinstance(data, dict) else data
     values = _record(
-        data, files=mapping(_store_file), integration=flag, layout=one_of("copy", "link")
+        given,
+        files=mapping(_store_file),
+        bundle=_store_bundle,
+        integration=flag,
+        layout=one_of("copy", "link"),
     )
+    bundled = values.pop("bundle")
     for name in values["files"]:
         check_path(name)
+        if name in bundled:
+            raise ValueError(f"its files and its bundle both have {json.dumps(name)}")
+    values["files"] |= bundled
     return AssembleSpec(link=values.pop("layout") == "link", **values)
+
+
+def _store_bundle(value: object, where: str) -> dict[str, StoreFile]:
+    """Read the bundle of an entry, which may have none, as the files that are in it."""
+    if value == {}:
+        return {}
+    bundle = record(value, where, store=text, files=_bundled_files)
+    return {
+        path: StoreFile(
+            store=f"{bundle['store']}/{sri_to_hex(file.hash)}",
+            hash=file.hash,
+            size=file.size,
+            lfs=False,
+            bundled=True,
+        )
+        for path, file in bundle["files"].items()
+    }
 
 
 def _store_file(value: object, where: str) -> StoreFile:
@@ -159,6 +226,7 @@ def _store_file(value: object, where: str) -> StoreFile:
 
 _READERS: dict[str, Callable[[object], Spec]] = {
     "file": _file,
+    "bundle": _bundle,
     "tree": _tree,
     "assemble": _assemble,
 }

@@ -23,6 +23,7 @@ in
           ];
       expected = {
         hash = "";
+        bundle = null;
         files = null;
         layout = "copy";
         name = "m";
