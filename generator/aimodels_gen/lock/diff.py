@@ -13,7 +13,7 @@ from aimodels_gen.manifest.names import natural
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from aimodels_gen.lock.model import FilePin, Lock, LockedModel
+    from aimodels_gen.lock.model import BundledFile, Lock, LockedModel
 
 _GAP = "  "
 _NUMBERS = (2, 3)  # columns that are aligned on the right
@@ -60,12 +60,13 @@ def _row(old: LockedModel | None, new: LockedModel | None) -> _Row | None:
     if old == new:
         return None
     changes = _changes(old, new)
+    facts = ", ".join(filter(None, (content[2], _newly_bundled(old, new))))
     return _Row(
         (
             f"~ {new.name}",
             _source(old, new),
             *content[:2],
-            f"{content[2]}{_counts(changes)}".strip(),
+            f"{facts}{_counts(changes)}".strip(),
         ),
         tuple(f"{sign} {path}{_GAP}{size}" for sign, path, size in changes),
     )
@@ -118,11 +119,19 @@ def _facts(model: LockedModel) -> str:
     return ", ".join(parts)
 
 
+def _newly_bundled(old: LockedModel, new: LockedModel) -> str:
+    """Return how many files are bundled now, and were not: this may be all that is new."""
+    if not isinstance(old.pin, FilesPin) or not isinstance(new.pin, FilesPin):
+        return ""
+    bundle = None if old.pin.bundle else new.pin.bundle
+    return f"{counted(len(bundle.files), 'file')} bundled" if bundle else ""
+
+
 def _changes(old: LockedModel, new: LockedModel) -> list[tuple[str, str, str]]:
     """Return sign, path and size of files that are not what they were, where both pins tell."""
     if not isinstance(old.pin, FilesPin) or not isinstance(new.pin, FilesPin):
         return []
-    before, after = old.pin.files, new.pin.files
+    before, after = old.pin.all_files, new.pin.all_files
 
     def sign(path: str) -> str:
         if path not in before:
@@ -160,9 +169,12 @@ def _total(old: Lock, new: Lock) -> str:
     )
 
 
-def _contents(lock: Lock) -> Mapping[str, FilePin]:
+def _contents(lock: Lock) -> Mapping[str, BundledFile]:
     """Return what builds fetch, by its hash; a tree is in the store once it is locked."""
     pins = (model.pin for model in lock.models.values())
     return {
-        file.hash: file for pin in pins if isinstance(pin, FilesPin) for file in pin.files.values()
+        file.hash: file
+        for pin in pins
+        if isinstance(pin, FilesPin)
+        for file in pin.all_files.values()
     }

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import fetch, log
@@ -18,19 +13,22 @@ from aimodels_fetcher.resumable import PresentTarget
 from aimodels_fetcher.spec import FileSpec, TreeSpec
 from aimodels_fetcher.targets import FileTarget
 from aimodels_gen.errors import StoreError
+from aimodels_gen.lock.model import MOST_BUNDLED
 from aimodels_gen.lock.partial_files import PartialFiles
 from aimodels_gen.lock.progress import RunProgress
+from aimodels_gen.lock.workspace import workspace
 from aimodels_gen.net.contents import mistaken
 from aimodels_gen.nix import store, store_path
-from aimodels_gen.nix.entries import StoredContent
 from aimodels_gen.nix.hashes import nar_sri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from aimodels_fetcher.sources.base import RemoteFile, Source
     from aimodels_gen.lock.clients import Clients
-    from aimodels_gen.lock.model import FilePin, PinnedSource, Tree
+    from aimodels_gen.lock.contents import Contents
+    from aimodels_gen.lock.model import BundledFile, PinnedSource, Tree
 
     Report = Callable[[str], None]
 
@@ -59,18 +57,24 @@ class FetchedTree:
 
 @dataclass(frozen=True)
 class PinnedFile:
-    """A file of a `files` pin, whose it is, and where it comes from."""
+    """A file of a `files` pin, whose it is, and where it comes from.
+
+    Attributes:
+        bundled: whether it has no store path of its own.
+    """
 
     model: str
     path: str
-    pin: FilePin
+    pin: BundledFile
     sources: Sequence[PinnedSource]
+    bundled: bool = False
 
 
 def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
     tree: Tree,
     published: Mapping[str, str],
     clients: Clients,
+    contents: Contents,
     report: Report,
     *,
     jobs: int | None = None,
@@ -79,12 +83,13 @@ def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
     """Fetch every byte of a model, put it into the store if there is one, return its hash.
 
     The path in the store is the one that the model's derivation will have: building it downloads
-    nothing. Large files are taken from the store where it has them.
+    nothing. Files are taken from the store where it has them, small ones from the user's cache.
 
     Args:
         tree: what to fetch.
         published: by path, the SRI hashes of files, as far as they are known.
         clients: know the credentials.
+        contents: what is at hand; what is downloaded is kept for later runs.
         report: is told what is under way.
         jobs: how many requests to make at a time; None for what the machine may have.
         progress: is told how far it is; None for `report`.
@@ -97,24 +102,16 @@ def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
     spec = TreeSpec(sources, tree.filters, tree.integrate, dict(published))
     with workspace() as directory, PartialFiles() as partials, log.redirected(report):
         output = directory / store_path.tree_name(tree.name, tree.identity())
-        stored = StoredContent([tree.name])
-        resumable: list[Path] = []
-
-        def target(path: Path, file: RemoteFile) -> FileTarget:
-            if file.sha256 and file.size is not None:
-                if found := stored.file(file.sha256, file.path):
-                    return PresentTarget(path, found)
-                if kept := partials.target(path.name, file.sha256, file.size):
-                    resumable.append(kept.path)
-                    return kept
-            return FileTarget(path)
+        targets = _TreeTargets(partials, contents)
 
         def counter(total: int, count: int) -> RunProgress:
             return RunProgress(total, {tree.name: count}, progress or report)
 
-        fetch.fetch_tree(spec, output, jobs, target, counter)
+        fetch.fetch_tree(spec, output, jobs, targets.target, counter)
         report(f"{tree.name}: hashing")
         files = dict(_files(output, integrated=tree.integrate))
+        for path, git_blob_id in targets.small.items():
+            contents.cache.put(git_blob_id, files[path].read_bytes())
         size = sum(path.stat().st_size for path in files.values())
         fetched = FetchedTree(nar_sri(output), size, _mistaken(files))
         if store.have_nix():
@@ -123,21 +120,26 @@ def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
                 store.add("recursive", [(output, fetched.hash)])
             except StoreError as error:
                 return replace(fetched, not_stored=error)
-        for path in resumable:
-            partials.remove(path)
+        for kept in targets.resumable:
+            partials.remove(kept)
     return fetched
 
 
 def fetch_files(
-    files: Sequence[PinnedFile], clients: Clients, report: Report, progress: Report
+    files: Sequence[PinnedFile],
+    clients: Clients,
+    contents: Contents,
+    report: Report,
+    progress: Report,
 ) -> None:
     """Fetch files, each into the store under the name of its derivation.
 
-    Small ones are added many at a time.
+    Small ones are added many at a time. Bundled ones are held by `contents`.
 
     Args:
         files: What to fetch.
         clients: Know the credentials.
+        contents: Hold what is bundled.
         report: Is told what is under way.
         progress: Is told how far it is.
 
@@ -156,13 +158,13 @@ def fetch_files(
             wanted[output] = file
             sources = _fetcher_sources(file.sources, clients)
             specs.append((FileSpec(sources, file.path, file.pin.hash, file.pin.size), output))
-        batch = _Batch(partials)
+        batch = _Batch(partials, contents)
 
         def target(path: Path, remote: RemoteFile) -> FileTarget:
-            pin = wanted[path].pin
-            kept = partials.target(path.name, remote.sha256 or "", pin.size)
+            file = wanted[path]
+            kept = partials.target(path.name, remote.sha256 or "", file.pin.size)
             made = kept or FileTarget(path)
-            batch.pins[made.path] = pin
+            batch.files[made.path] = file
             return made
 
         total = sum(file.pin.size for file in files)
@@ -180,18 +182,56 @@ def fetch_files(
         batch.store()
 
 
+class _TreeTargets:
+    """Where the files of a tree are written, or come from.
+
+    Attributes:
+        resumable: the files in the user's cache that are to be removed when all is stored.
+        small: paths and git blob ids of small files that are downloaded.
+    """
+
+    def __init__(self, partials: PartialFiles, contents: Contents) -> None:
+        self.resumable: list[Path] = []
+        self.small: dict[str, str] = {}
+        self._partials = partials
+        self._contents = contents
+
+    def target(self, path: Path, file: RemoteFile) -> FileTarget:
+        """Return where to write a file that is to be at a path."""
+        if file.sha256 and file.size is not None:
+            if found := self._contents.stored.file(file.sha256, file.path):
+                return PresentTarget(path, found)
+            if kept := self._partials.target(path.name, file.sha256, file.size):
+                self.resumable.append(kept.path)
+                return kept
+        if file.git_blob_id and (file.size or 0) <= MOST_BUNDLED:
+            content = self._contents.cache.get(file.git_blob_id)
+            if content is not None:
+                path.write_bytes(content)
+                return PresentTarget(path, path)
+            self.small[file.path] = file.git_blob_id
+        return FileTarget(path)
+
+
 class _Batch:
     """Verified files that wait to be added to the store: a call of Nix costs more than they do."""
 
-    def __init__(self, partials: PartialFiles) -> None:
-        self.pins: dict[Path, FilePin] = {}
+    def __init__(self, partials: PartialFiles, contents: Contents) -> None:
+        self.files: dict[Path, PinnedFile] = {}
         self._partials = partials
+        self._contents = contents
         self._waiting: list[Path] = []
 
     def add(self, path: Path) -> None:
         """Add a file, with those that wait once they are many or large."""
+        file = self.files[path]
+        if file.bundled:
+            self._contents.hold(path.read_bytes(), file.pin.git_blob_id)
+            path.unlink()
+            self._partials.remove(path)
+            return
         self._waiting.append(path)
-        size = sum(self.pins[one].size for one in self._waiting)
+        size = sum(self.files[one].pin.size for one in self._waiting)
         if size >= _BATCH_BYTES or len(self._waiting) >= _BATCH_FILES:
             self.store()
 
@@ -202,26 +242,10 @@ class _Batch:
             StoreError: the store failed.
         """
         files, self._waiting = self._waiting, []
-        store.add("flat", [(path, self.pins[path].hash) for path in files])
+        store.add("flat", [(path, self.files[path].pin.hash) for path in files])
         for path in files:
             path.unlink()
             self._partials.remove(path)
-
-
-@contextlib.contextmanager
-def workspace() -> Iterator[Path]:
-    """Return a temporary directory with room for a model, and remove it at the end of the block.
-
-    That is next to the store if we may write there, on the store's own file system; else in TMPDIR;
-    else in /var/tmp, since /tmp is often in memory.
-    """
-    parents = [str(Path(store.store_dir()).parent), os.environ.get("TMPDIR") or "/var/tmp"]  # noqa: S108 (mkdtemp)
-    parent = next((parent for parent in parents if os.access(parent, os.W_OK)), None)
-    directory = Path(tempfile.mkdtemp(prefix=".aimodels-gen-", dir=parent))
-    try:
-        yield directory
-    finally:
-        _remove(directory)
 
 
 def _fetcher_sources(pinned: Iterable[PinnedSource], clients: Clients) -> tuple[Source, ...]:
@@ -248,13 +272,3 @@ def _mistaken(files: Mapping[str, Path]) -> dict[str, str]:
         if what:
             found[name] = what
     return found
-
-
-def _remove(directory: Path) -> None:
-    """Remove a tree whose directories may be read-only, as in the store."""
-    for parent, directories, _ in os.walk(directory):
-        for name in directories:
-            path = Path(parent, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(directory, ignore_errors=True)

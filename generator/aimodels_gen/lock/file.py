@@ -1,8 +1,8 @@
 """models.lock: the pins, as JSON with sorted keys and one fact a line.
 
-Version 1:
+Version 2:
 
-    { "version": 1,
+    { "version": 2,
       "models": { NAME: {
         "digest":      sha256 (hex) of what the manifest said about the files to take,
         "source":      { KIND: the attributes of `source` in Nix, with the exact revision, what is
@@ -13,8 +13,12 @@ Version 1:
         "integration": { "enable", "org", "model" }, nulls left out,
         "card":        { "license", "gated", "library", "pipelineTag" }, nulls left out,
         "files":       { PATH: { "hash": SRI, "size": bytes, "lfs": bool, "blobId": hex } },
-        "tree":        { "hash": SRI, "count": files, "size": bytes }  (this or "files")
+        "bundle":      { "hash": SRI of the Nix archive, "files": { PATH: as in "files" } },
+        "tree":        { "hash": SRI, "count": files, "size": bytes }
     } } }
+
+There is either "tree", or "files" and "bundle", of which the empty one is left out. Version 1 has
+no "bundle". It is read, and its pins stay as they are until an update.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from aimodels_gen import documents, sources
 from aimodels_gen.engines.huggingface import Integration
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock.model import (
+    Bundle,
     FilePin,
     FilesPin,
     Lock,
@@ -49,12 +54,13 @@ from aimodels_gen.tables import KindTable, Place, Text, about
 from aimodels_gen.tables import read as read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from aimodels_gen.sources.base import Source
 
-VERSION = 1
+VERSION = 2
+_OLDEST = 1  # that is read
 _VERSIONS = 1000  # that there may ever be
 _MOST = 512 << 20  # bytes; a million files take half of that
 
@@ -71,7 +77,12 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     layout: Annotated[Layout, about("As in models.toml.")] = "copy"
     integration: Annotated[Integration, about("As in models.toml.")] = Integration()
     card: Annotated[Card, about("What the source says about the model.")] = Card()
-    files: Annotated[dict[str, FilePin] | None, about("The files pin.")] = None
+    files: Annotated[
+        dict[str, FilePin] | None, about("The files pin: what has a store path of its own.")
+    ] = None
+    bundle: Annotated[
+        Bundle | None, about("The files pin: small files, which share one store path.")
+    ] = None
     tree: Annotated[TreePin | None, about("The tree pin.")] = None
 
 
@@ -128,7 +139,7 @@ def parse(content: str, path: Path) -> Lock:
             place.fail(None, "contains text that a file name cannot contain")
     if not isinstance(data, dict) or not _is_version(data.get("version")):
         raise LockError(f"{path} is not a lock file of aimodels-gen", _repair(path))
-    if data["version"] != VERSION:
+    if not _OLDEST <= data["version"] <= VERSION:
         raise LockError(
             f"{path} has version {data['version']}, this version of aimodels-gen knows {VERSION}",
             f"upgrade aimodels-gen, or delete the lock and run {_command(path)}",
@@ -227,6 +238,7 @@ def source_table(name: str) -> type[msgspec.Struct]:
 
 def _to_json(model: LockedModel) -> dict[str, Any]:
     pin = model.pin
+    files_pin = pin if isinstance(pin, FilesPin) else FilesPin({})
     table = ModelTable(
         digest=model.digest,
         source=_kind_table(model.source),
@@ -237,14 +249,15 @@ def _to_json(model: LockedModel) -> dict[str, Any]:
         layout=model.layout,
         integration=model.integration,
         card=model.card,
-        files=None if isinstance(pin, TreePin) else dict(pin.files),
+        files=dict(files_pin.files),
+        bundle=files_pin.bundle,
         tree=pin if isinstance(pin, TreePin) else None,
     )
     data: dict[str, Any] = _without_nulls(msgspec.to_builtins(table))
     return {key: value for key, value in data.items() if value or key not in _LEFT_OUT}
 
 
-_LEFT_OUT = {"exclude", "fallbacks"}  # where they are empty
+_LEFT_OUT = {"exclude", "fallbacks", "files"}  # where they are empty
 
 
 def _kind_table(pinned: PinnedSource) -> KindTable:
@@ -331,12 +344,24 @@ def _source(table: KindTable | None, place: Place) -> PinnedSource:
 
 
 def _pin(table: ModelTable, place: Place) -> Pin:
-    if table.tree is not None and table.files is None:
+    files, bundle = table.files, table.bundle
+    if table.tree is not None and files is None and bundle is None:
         return table.tree
-    if table.files is not None and table.tree is None:
-        try:
-            check_paths(table.files)
-        except FetchError as error:
-            place.fail("files", f"is wrong: {error.message}")
-        return FilesPin(table.files)
-    return place.fail(None, "must have exactly one of files and tree")
+    if table.tree is not None or (files is None and bundle is None):
+        return place.fail(None, "must have either tree, or files and bundle")
+    pin = FilesPin(files or {}, bundle)
+    _check_paths(pin.files, place, "files")
+    if bundle is not None:
+        if not bundle.files:
+            place.child("bundle").fail("files", "is empty")
+        _check_paths(pin.all_files, place.child("bundle"), "files")
+        if twice := bundle.files.keys() & pin.files.keys():
+            place.fail("bundle", f"has {min(twice)!r}, which is in files, too")
+    return pin
+
+
+def _check_paths(paths: Collection[str], place: Place, key: str) -> None:
+    try:
+        check_paths(paths)
+    except FetchError as error:
+        place.fail(key, f"is wrong: {error.message}")

@@ -10,14 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.content_hashes import Unread, hash_contents
-from aimodels_fetcher.digests import sri_to_hex
+from aimodels_fetcher.digests import BEGINNING, sri_to_hex
 from aimodels_fetcher.fetch import max_connections
-from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError, SourceError
-from aimodels_gen.lock.fetch import workspace
 from aimodels_gen.lock.kept_content import KeptContent
+from aimodels_gen.lock.known_content import recalled
 from aimodels_gen.lock.model import FilesPin
+from aimodels_gen.lock.workspace import workspace
 from aimodels_gen.net.contents import mistaken, warning
 from aimodels_gen.net.pool import results
 
@@ -25,43 +25,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.upstreams import Upstreams
+    from aimodels_gen.lock.bundles import Bundles
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.failures import Failures
+    from aimodels_gen.lock.known_content import KnownContent
     from aimodels_gen.lock.model import Lock
     from aimodels_gen.lock.selection import Selected, SourceFiles
     from aimodels_gen.net.pool import RequestPool
 
     Report = Callable[[str], None]
-    Known = Mapping[tuple[str, int | None], RemoteFile]
 
 _INTERVAL = 0.2  # seconds between two lines of progress
-
-
-def known_content(lock: Lock) -> Known:
-    """Return what a lock remembers of files, by `Source.content_key` and size in bytes."""
-    known: dict[tuple[str, int | None], RemoteFile] = {}
-    for model in lock.models.values():
-        if not isinstance(model.pin, FilesPin):
-            continue
-        pins = model.pin.files
-        for path, pin in pins.items():
-            if pin.blob_id is not None and not pin.lfs:
-                sha256 = sri_to_hex(pin.hash)
-                known[pin.blob_id, pin.size] = RemoteFile(path, pin.size, sha256)
-        for pinned in model.sources:
-            for file in pinned.remembered():
-                key, pin_of_it = pinned.source.content_key(file), pins.get(file.path)
-                if key and pin_of_it:
-                    size, sha256 = pin_of_it.size, sri_to_hex(pin_of_it.hash)
-                    known[key, size] = replace(file, size=size, sha256=sha256)
-    return known
 
 
 def pinned_sizes(lock: Lock) -> Mapping[str, int]:
     """Return the sizes in bytes of the files that a lock pins, by their sha256 in hex."""
     pins = (model.pin for model in lock.models.values())
-    files = (file for pin in pins if isinstance(pin, FilesPin) for file in pin.files.values())
+    files = (file for pin in pins if isinstance(pin, FilesPin) for file in pin.all_files.values())
     return {sri_to_hex(file.hash): file.size for file in files}
 
 
@@ -86,10 +68,15 @@ def check_sizes(model: Selected, pinned: Mapping[str, int]) -> Selected:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A model, and its files that are to be downloaded, in their order."""
+    """A model, and its files that are to be downloaded, in their order.
+
+    Attributes:
+        paths: the same, of each source.
+    """
 
     model: Selected
     unread: tuple[Unread, ...]
+    paths: tuple[frozenset[str], ...]
 
     @property
     def name(self) -> str:
@@ -102,17 +89,43 @@ class _Wanted:
             SourceError: a file could not be read.
         """
 
-        def complete(one: SourceFiles, file: RemoteFile) -> RemoteFile:
-            if not _is_unread(file):
+        def complete(one: SourceFiles, file: RemoteFile, paths: frozenset[str]) -> RemoteFile:
+            if file.path not in paths:
                 return file
             found = next(hashed)
             if isinstance(found, AimodelsError):
                 raise clients.of(one.source).explain(one.source, file, found) from found
             return found
 
+        pairs = zip(self.model.sources, self.paths, strict=True)
         return _with_files(
-            self.model, ([complete(one, f) for f in one.files] for one in self.model.sources)
+            self.model, ([complete(one, f, paths) for f in one.files] for one, paths in pairs)
         )
+
+
+def announcements(models: Iterable[Selected]) -> list[str]:
+    """Return a line for each source of which content must be read that may be large.
+
+    What has a git id is not: git is for small files.
+    """
+    lines = []
+    for model in models:
+        for one in model.sources:
+            files = [f for f in one.files if _is_unread(f) and f.git_blob_id is None]
+            label, unhashed = one.source.label, [f for f in files if f.sha256 is None]
+            if unhashed:
+                size = bytes_text(sum(file.size or 0 for file in unhashed))
+                more = " and more" if any(file.size is None for file in unhashed) else ""
+                lines.append(
+                    f"{model.name}: {label} publishes no sha256 for "
+                    f"{counted(len(unhashed), 'file')}; reading {size}{more} once to compute it"
+                )
+            if sizeless := len(files) - len(unhashed):
+                lines.append(
+                    f"{model.name}: {label} does not say the size of "
+                    f"{counted(sizeless, 'file')}; reading all of it once"
+                )
+    return lines
 
 
 @dataclass(frozen=True)
@@ -123,25 +136,26 @@ class HashCompleter:
         pool: makes the requests that read no content.
         jobs: bounds those that do; None for what the machine may have.
         warn: is told what takes long, `report` what is under way.
+        bundles: have the contents of small files: what is at hand, and what is downloaded.
     """
 
     clients: Clients
     pool: RequestPool
     jobs: int | None
     failures: Failures
+    bundles: Bundles
     report: Report
     warn: Report
 
-    def recall(self, models: Sequence[Selected], known: Known) -> list[Selected]:
-        """Return the models with what is known of content that is the same as it was."""
-        return [
-            _with_files(
-                model, ([_recalled(one, f, known) for f in one.files] for one in model.sources)
-            )
-            for model in models
-        ]
+    def complete(self, models: Sequence[Selected], known: KnownContent) -> list[Selected]:
+        """Return the models with all hashes that can be had without reading content.
 
-    def ask(self, models: Sequence[Selected]) -> list[Selected]:
+        Those are known of content that is the same as it was, or a request adds them.
+        """
+        recalled_models = [recalled(model, known) for model in models]
+        return [recalled(model, known, asked=True) for model in self._ask(recalled_models)]
+
+    def _ask(self, models: Sequence[Selected]) -> list[Selected]:
         """Return the models with what requests for single files add, that read no content."""
         asked = [
             (
@@ -162,8 +176,12 @@ class HashCompleter:
         return done
 
     def download(self, models: Sequence[Selected]) -> list[Selected]:
-        """Return the models with all hashes, having downloaded the content of what lacks them."""
-        for line in self.announcements(models):
+        """Return the models with all hashes, having downloaded the content of what lacks them.
+
+        The contents of bundles are at hand then, unless the hash of the bundle is known.
+        """
+        models = self.failures.of_each(models, self._cached)
+        for line in announcements(models):
             self.warn(line)
         wanted = self.failures.of_each(models, self._wanted)
         unread = [one for model in wanted for one in model.unread]
@@ -176,43 +194,48 @@ class HashCompleter:
                 done.append(model.completed(hashed, self.clients))
         return done
 
-    def announcements(self, models: Iterable[Selected]) -> list[str]:
-        """Return a line for each source of which content must be read that may be large.
-
-        What has a git id is not: git is for small files.
-        """
-        lines = []
-        for model in models:
-            for one in model.sources:
-                files = [f for f in one.files if _is_unread(f) and f.git_blob_id is None]
-                label, unhashed = one.source.label, [f for f in files if f.sha256 is None]
-                if unhashed:
-                    size = bytes_text(sum(file.size or 0 for file in unhashed))
-                    more = " and more" if any(file.size is None for file in unhashed) else ""
-                    lines.append(
-                        f"{model.name}: {label} publishes no sha256 for "
-                        f"{counted(len(unhashed), 'file')}; reading {size}{more} once to compute it"
-                    )
-                if sizeless := len(files) - len(unhashed):
-                    lines.append(
-                        f"{model.name}: {label} does not say the size of "
-                        f"{counted(sizeless, 'file')}; reading all of it once"
-                    )
-        return lines
-
     def _details(self, one: SourceFiles, file: RemoteFile) -> Future[RemoteFile]:
         return self.pool.submit(self.clients.of(one.source).details, one.source, file)
 
+    def _cached(self, model: Selected) -> Selected:
+        """Return a model with the hashes of small files whose content is in the user's cache."""
+
+        def cached(one: SourceFiles, file: RemoteFile) -> RemoteFile:
+            found = self.bundles.contents.known(file) if _is_unread(file) else None
+            if found is None:
+                return file
+            upstreams = self.clients.of(one.source).upstreams(one.source, {})
+            self._examine(model.name, one.source.label, upstreams, file, found[1][:BEGINNING])
+            return found[0]
+
+        return _with_files(model, ([cached(one, f) for f in one.files] for one in model.sources))
+
     def _wanted(self, model: Selected) -> _Wanted:
-        unread = []
-        for one in model.sources:
-            files = [file for file in one.files if _is_unread(file)]
+        unread, paths = [], []
+        lacking = self._lacking(model)
+        for number, one in enumerate(model.sources):
+            more = frozenset() if number else lacking
+            files = [file for file in one.files if _is_unread(file) or file.path in more]
+            paths.append(frozenset(file.path for file in files))
             if files:
                 versions = {file.path: file.version for file in files if file.version}
                 upstreams = self.clients.of(one.source).upstreams(one.source, versions)
                 examine = partial(self._examine, model.name, one.source.label, upstreams)
                 unread += [Unread(file, upstreams, partial(examine, file)) for file in files]
-        return _Wanted(model, tuple(unread))
+        return _Wanted(model, tuple(unread), tuple(paths))
+
+    def _lacking(self, model: Selected) -> frozenset[str]:
+        """Return the paths of files with a known sha256 whose content a bundle needs."""
+        contents = self.bundles.contents
+        files = [file for file in model.sources[0].files if file.path in model.bundled]
+        known = {file.path: file.sha256 for file in files if file.sha256}
+        if len(known) == len(files) and not self.bundles.needs_contents(known.values()):
+            return frozenset()
+        return frozenset(
+            file.path
+            for file in files
+            if file.sha256 and not contents.find(file.sha256, file.git_blob_id, file.path)
+        )
 
     def _examine(
         self, name: str, label: str, upstreams: Upstreams, file: RemoteFile, beginning: bytes
@@ -243,7 +266,7 @@ class HashCompleter:
                 connections,
                 arrived=progress.arrived,
                 done=progress.hashed,
-                keeper=KeptContent(scratch),
+                keeper=KeptContent(scratch, self.bundles.contents),
             )
 
 
@@ -289,12 +312,6 @@ def _answered(one: SourceFiles, asked: Mapping[RemoteFile, Future[RemoteFile]]) 
     """Return the files of a source with what was asked about some of them."""
     found = dict(zip(asked, results(asked.values()), strict=True))
     return [found.get(file, file) for file in one.files]
-
-
-def _recalled(one: SourceFiles, file: RemoteFile, known: Known) -> RemoteFile:
-    key = one.source.content_key(file) if file.sha256 is None else None
-    found = known.get((key, file.size)) if key else None
-    return replace(file, sha256=found.sha256, version=found.version) if found else file
 
 
 def _is_unread(file: RemoteFile) -> bool:

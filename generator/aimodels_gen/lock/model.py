@@ -22,36 +22,92 @@ SriHash = Annotated[str, msgspec.Meta(pattern=r"^sha256-[0-9A-Za-z+/]{43}=$")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # of Nix, too
 
 
-class FilePin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+MOST_BUNDLED = 1 << 20
+"""Bytes of the largest file that is bundled; part of what decides a lock."""
+
+
+class BundledFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """One file: its SRI sha256 and its size in bytes.
 
     Attributes:
-        lfs: whether the source stores it as LFS (or Xet) object.
         blob_id: the git id that the listing had, None for sources without git. The same id later
             means the same content, which then need not be downloaded to be hashed.
     """
 
     hash: SriHash
     size: Count
-    lfs: bool = False
     blob_id: str | None = None
+
+    @property
+    def git_blob_id(self) -> str | None:
+        """Return the git id of the content, None where that is not known."""
+        return self.blob_id
+
+
+class FilePin(BundledFile, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """One file with a store path of its own.
+
+    Attributes:
+        lfs: whether the source stores it as LFS (or Xet) object. Its `blob_id` is that of git's
+            pointer then.
+    """
+
+    lfs: bool = False
+
+    @property
+    def git_blob_id(self) -> str | None:
+        """Return the git id of the content, None where that is not known."""
+        return None if self.lfs else self.blob_id
+
+
+class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files with one store path: a directory with their contents, named by their sha256 in hex.
+
+    Attributes:
+        hash: the SRI sha256 of the Nix archive of the directory.
+    """
+
+    hash: SriHash
+    files: dict[str, BundledFile]
 
 
 @dataclass(frozen=True)
 class FilesPin:
-    """Every file fixed by itself."""
+    """Every file fixed by itself.
+
+    Attributes:
+        files: by path, those with a store path each.
+        bundle: those that share one: the small files that the lock has had to read. None if there
+            are none, and in pins of version 1.
+    """
 
     files: Mapping[str, FilePin]
+    bundle: Bundle | None = None
+
+    @property
+    def all_files(self) -> Mapping[str, BundledFile]:
+        """Return all files by path, bundled or not."""
+        return {**self.files, **(self.bundle.files if self.bundle else {})}
 
     @property
     def count(self) -> int:
         """Return the number of files."""
-        return len(self.files)
+        return len(self.files) + (len(self.bundle.files) if self.bundle else 0)
 
     @property
     def size(self) -> int:
         """Return the sum of the files' sizes in bytes."""
-        return sum(file.size for file in self.files.values())
+        return sum(file.size for file in self.all_files.values())
+
+    @property
+    def lacks_bundle(self) -> bool:
+        """Return whether a pin made now would have a bundle, and this one has none.
+
+        It is asked for sources with git, which list the sha256 of files under LFS only.
+        """
+        return self.bundle is None and any(
+            not file.lfs and file.size <= MOST_BUNDLED for file in self.files.values()
+        )
 
 
 class TreePin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -41,7 +41,12 @@ def arguments(model: LockedModel) -> dict[str, Any]:
         if filters.exclude:
             data["exclude"] = list(filters.exclude)
     else:
-        data["files"] = {path: _file(pin.files[path]) for path in sorted(pin.files)}
+        if pin.files:
+            data["files"] = {path: _file(pin.files[path]) for path in sorted(pin.files)}
+        if pin.bundle:
+            bundled = sorted(pin.bundle.files.items())
+            files = {path: {"hash": file.hash, "size": file.size} for path, file in bundled}
+            data["bundle"] = {"hash": pin.bundle.hash, "files": files}
         if model.layout != "copy":
             data["layout"] = model.layout
     if model.integration != Integration():

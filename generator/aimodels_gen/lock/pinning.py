@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.digests import hex_to_sri, lfs_pointer_blob_id
 from aimodels_gen.lock.fetch import fetch_tree
-from aimodels_gen.lock.model import FilePin, FilesPin, LockedModel, PinnedSource, TreePin
+from aimodels_gen.lock.model import (
+    BundledFile,
+    FilePin,
+    FilesPin,
+    LockedModel,
+    PinnedSource,
+    TreePin,
+)
 from aimodels_gen.net.contents import warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.lock.bundles import Bundles
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.model import Lock, Pin
     from aimodels_gen.lock.options import Options
@@ -29,12 +37,15 @@ class Pinning:
         warnings: what the reader should know of the pins made so far.
     """
 
-    def __init__(self, old: Lock, options: Options, clients: Clients, report: Report) -> None:
+    def __init__(
+        self, old: Lock, options: Options, clients: Clients, bundles: Bundles, report: Report
+    ) -> None:
         """Keep pins of `old` where they are the same; `report` is told what is under way."""
         self.warnings: list[str] = []
         self._old = old.models
         self._options = options
         self._clients = clients
+        self._bundles = bundles
         self._report = report
 
     def needs_hashes(self, model: Selected) -> bool:
@@ -77,16 +88,27 @@ class Pinning:
             fallbacks_digest=entry.fallbacks_digest(),
         )
         if self._is_files(model):
-            return replace(locked, pin=_files_pin(model.sources[0].files))
+            return replace(locked, pin=self._files_pin(model))
         if old is not None and self._is_same_tree(model, old, 1):
             return replace(locked, pin=old.pin, source=old.source)
         return replace(locked, pin=self._tree_pin(model, locked))
+
+    def _files_pin(self, model: Selected) -> FilesPin:
+        files = model.sources[0].files
+        own = {file.path: _file_pin(file) for file in files if file.path not in model.bundled}
+        bundled = {file.path: _bundled(file) for file in files if file.path in model.bundled}
+        return FilesPin(own, self._bundles.make(bundled))
 
     def _tree_pin(self, model: Selected, locked: LockedModel) -> Pin:
         files = model.sources[0].files
         published = {file.path: hex_to_sri(file.sha256) for file in files if file.sha256}
         made = fetch_tree(
-            locked.tree, published, self._clients, self._report, jobs=self._options.jobs
+            locked.tree,
+            published,
+            self._clients,
+            self._bundles.contents,
+            self._report,
+            jobs=self._options.jobs,
         )
         label = model.entry.source.label
         for path, what in made.mistaken.items():
@@ -117,15 +139,15 @@ def _pinned_sources(model: Selected) -> list[PinnedSource]:
     return [PinnedSource.of(one.source, one.files) for one in model.sources]
 
 
-def _files_pin(files: Iterable[RemoteFile]) -> FilesPin:
-    return FilesPin({file.path: _file_pin(file) for file in files})
+def _bundled(file: RemoteFile) -> BundledFile:
+    return BundledFile(hex_to_sri(file.sha256 or ""), file.size or 0, file.git_blob_id)
 
 
 def _file_pin(file: RemoteFile) -> FilePin:
     sha256, size = file.sha256 or "", file.size or 0
     # Of LFS objects git keeps a pointer, whose text follows from the object.
     blob_id = lfs_pointer_blob_id(sha256, size) if file.lfs else file.git_blob_id
-    return FilePin(hex_to_sri(sha256), size, file.lfs, blob_id)
+    return FilePin(hex_to_sri(sha256), size, blob_id, file.lfs)
 
 
 def _content(pinned: Iterable[PinnedSource]) -> list[tuple[dict[str, Any], str, list[str | None]]]:

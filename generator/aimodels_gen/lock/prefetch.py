@@ -10,11 +10,13 @@ from aimodels_fetcher import log
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import StoreError
+from aimodels_gen.lock.bundles import path_of
 from aimodels_gen.lock.clients import Clients
+from aimodels_gen.lock.contents import Contents
 from aimodels_gen.lock.fetch import PinnedFile, fetch_files, fetch_tree
 from aimodels_gen.lock.model import TreePin
+from aimodels_gen.lock.prefetch_bundles import PinnedBundle, PrefetchedBundles
 from aimodels_gen.nix import store, store_path
-from aimodels_gen.nix.entries import StoredContent
 from aimodels_gen.nix.store import StoredFile
 
 if TYPE_CHECKING:
@@ -36,27 +38,30 @@ class Prefetched:
     Attributes:
         paths: by model, all its store paths, those that were there included.
         reused: those whose content the store had under other paths.
+        cached: those whose content the user's cache had.
         downloaded: those that were downloaded.
     """
 
     paths: Mapping[str, Sequence[str]]
     reused: Collection[str] = ()
+    cached: Collection[str] = ()
     downloaded: Collection[str] = ()
 
     @property
     def added(self) -> tuple[str, ...]:
         """Return the paths that were not there before, in the order of the models."""
-        new = {*self.reused, *self.downloaded}
+        new = {*self.reused, *self.cached, *self.downloaded}
         return tuple(dict.fromkeys(p for paths in self.paths.values() for p in paths if p in new))
 
     def summary(self) -> list[str]:
         """Return a line for each model: how many of its paths came from where."""
         lines = []
-        new = {*self.reused, *self.downloaded}
+        new = set(self.added)
         for name, paths in self.paths.items():
             counts = [
                 (sum(path in self.downloaded for path in paths), "downloaded"),
                 (sum(path in self.reused for path in paths), "taken from other paths in the store"),
+                (sum(path in self.cached for path in paths), "taken from the cache"),
                 (sum(path not in new for path in paths), "there already"),
             ]
             words = ", ".join(f"{count} {what}" for count, what in counts if count)
@@ -72,6 +77,7 @@ class _Run:
     warn: Report
     progress: Report
     known: Sequence[LockedModel]
+    contents: Contents
     reused: set[str] = field(default_factory=set)
     downloaded: set[str] = field(default_factory=set)
 
@@ -85,9 +91,10 @@ def prefetch(
 ) -> Prefetched:
     """Put what the store lacks of these models into it.
 
-    The paths are those of the derivations: a `tree` pin is one, a `files` pin one for each file.
-    Content that the store has under other paths, such as in an entry that was built before, is
-    taken from there. The rest is downloaded.
+    The paths are those of the derivations: a `tree` pin is one, a `files` pin one for each file
+    that is not bundled, and one for the bundle. Content that the store has under other paths, such
+    as in an entry that was built before, is taken from there, and small files from the user's
+    cache. The rest is downloaded.
 
     Args:
         models: The models.
@@ -106,27 +113,38 @@ def prefetch(
     found = {model.name: dict(_paths(model)) for model in models}
     items = {path: item for paths in found.values() for path, item in paths.items()}
     absent = store.missing(list(items))
-    run = _Run(report, warn, progress, [*models, *known])
-    files = {
-        path: item
-        for path, item in items.items()
-        if path in absent and isinstance(item, PinnedFile)
-    }
+    wanted = {path: item for path, item in items.items() if path in absent}
+    files = {path: item for path, item in wanted.items() if isinstance(item, PinnedFile)}
     trees = [
         model
         for model in models
         if isinstance(model.pin, TreePin) and absent.intersection(found[model.name])
     ]
-    files = _reuse(files, run) if files else {}
-    if files or trees:
-        _download(files, trees, run)
+    every = [*models, *known]
+    with Contents(list(dict.fromkeys(model.name for model in every))) as contents:
+        run = _Run(report, warn, progress, every, contents)
+        bundles = PrefetchedBundles(
+            {path: item for path, item in wanted.items() if isinstance(item, PinnedBundle)},
+            contents,
+        )
+        files = _reuse(files, run) if files else {}
+        try:
+            _download(files, bundles.lacking, trees, run)
+        finally:
+            # After a failure, what is whole is added all the same.
+            bundles.add(report)
         run.downloaded.update(path for model in trees for path in found[model.name])
     paths = {name: tuple(paths) for name, paths in found.items()}
-    return Prefetched(paths, run.reused, run.downloaded)
+    return Prefetched(
+        paths,
+        run.reused | bundles.reused,
+        bundles.cached,
+        run.downloaded | bundles.downloaded,
+    )
 
 
-def _paths(model: LockedModel) -> Iterator[tuple[str, PinnedFile | None]]:
-    """Return the store paths of a model, each with the file that is to be there."""
+def _paths(model: LockedModel) -> Iterator[tuple[str, PinnedFile | PinnedBundle | None]]:
+    """Return the store paths of a model, each with what is to be there; None for a tree."""
     directory, pin = store.store_dir(), model.pin
     if isinstance(pin, TreePin):
         name = store_path.tree_name(model.name, model.tree.identity())
@@ -136,15 +154,17 @@ def _paths(model: LockedModel) -> Iterator[tuple[str, PinnedFile | None]]:
         name = store_path.file_name(path)
         item = PinnedFile(model.name, path, file, model.sources)
         yield store_path.store_path("flat", file.hash, name, directory), item
+    if pin.bundle:
+        yield path_of(pin.bundle), PinnedBundle(model.name, pin.bundle, model.sources)
 
 
 def _reuse(files: Mapping[str, PinnedFile], run: _Run) -> dict[str, PinnedFile]:
     """Take from the store what it has under other paths; return the files that it lacks."""
-    stored = StoredContent(model.name for model in run.known)
+    stored = run.contents.stored
     renamed: dict[str, set[str]] = {}
     for model in run.known:
         for path, item in _paths(model):
-            if item and path not in files:
+            if isinstance(item, PinnedFile) and path not in files:
                 renamed.setdefault(item.pin.hash, set()).add(path)
     located: dict[str, tuple[Path, PinnedFile]] = {}
     for path, file in files.items():
@@ -174,16 +194,28 @@ def _take(files: Mapping[str, tuple[Path, PinnedFile]], run: _Run) -> None:
         batch, size = [], 0
 
 
-def _download(files: Mapping[str, PinnedFile], trees: Sequence[LockedModel], run: _Run) -> None:
-    pinned = [*(file.sources for file in files.values()), *(model.sources for model in trees)]
+def _download(
+    files: Mapping[str, PinnedFile],
+    bundled: Sequence[PinnedFile],
+    trees: Sequence[LockedModel],
+    run: _Run,
+) -> None:
+    """Download files, those of bundles among them, and trees."""
+    pinned = [
+        *(file.sources for file in (*files.values(), *bundled)),
+        *(model.sources for model in trees),
+    ]
+    if not pinned:
+        return
     sources = [one.source for some in pinned for one in some]
     # What several paths have in common comes once.
     first: dict[str, str] = {}
     for path, file in files.items():
         first.setdefault(file.pin.hash, path)
     with log.redirected(run.report, run.warn), Clients(sources, run.warn) as clients:
-        if files:
-            fetch_files([files[path] for path in first.values()], clients, run.report, run.progress)
+        if files or bundled:
+            wanted = [*(files[path] for path in first.values()), *bundled]
+            fetch_files(wanted, clients, run.contents, run.report, run.progress)
             run.downloaded.update(first.values())
             others = {path: file for path, file in files.items() if path not in run.downloaded}
             _take({path: (Path(first[f.pin.hash]), f) for path, f in others.items()}, run)
@@ -192,7 +224,7 @@ def _download(files: Mapping[str, PinnedFile], trees: Sequence[LockedModel], run
 
 
 def _fetch_tree(model: LockedModel, clients: Clients, run: _Run) -> None:
-    found = fetch_tree(model.tree, {}, clients, run.report, progress=run.progress)
+    found = fetch_tree(model.tree, {}, clients, run.contents, run.report, progress=run.progress)
     if isinstance(model.pin, TreePin) and found.hash != model.pin.hash:
         raise StoreError(
             f"{model.name} is pinned to {model.pin.hash}, but its source now has {found.hash}",

@@ -81,12 +81,14 @@ class Selected:
     Attributes:
         sources: what its source has of them, and then what each of its fallbacks has.
         warnings: for the reader, once all models are locked.
+        bundled: the paths of its small files of which its source publishes no sha256.
     """
 
     entry: Entry
     card: Card
     sources: tuple[SourceFiles, ...]
     warnings: tuple[str, ...] = ()
+    bundled: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

@@ -14,15 +14,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
+from aimodels_gen.lock.bundles import Bundles
 from aimodels_gen.lock.clients import Clients
+from aimodels_gen.lock.contents import Contents
 from aimodels_gen.lock.failures import Failures, merged
 from aimodels_gen.lock.fallbacks import prove
 from aimodels_gen.lock.file_hashes import (
     HashCompleter,
+    announcements,
     check_sizes,
-    known_content,
     pinned_sizes,
 )
+from aimodels_gen.lock.known_content import known_content
 from aimodels_gen.lock.options import DEFAULT_JOBS
 from aimodels_gen.lock.pinning import Pinning
 from aimodels_gen.lock.selection import Wanted, describe_files, list_sources, select_files
@@ -66,10 +69,15 @@ def lock_models(
     pool = RequestPool(options.jobs or DEFAULT_JOBS)
     sources = (source for entry in entries for source in entry.sources)
     # The fetcher reports there what it tries again, and what it waits for.
-    with log.redirected(report, warn), Clients(sources, warn) as clients:
+    with (
+        log.redirected(report, warn),
+        Contents([*names, *old.models]) as contents,
+        Clients(sources, warn) as clients,
+    ):
         try:
-            hashes = HashCompleter(clients, pool, options.jobs, failures, report, warn)
-            pinning = Pinning(old, options, clients, report)
+            bundles = Bundles(old, contents)
+            hashes = HashCompleter(clients, pool, options.jobs, failures, bundles, report, warn)
+            pinning = Pinning(old, options, clients, bundles, report)
 
             wanted = [Wanted(entry, _sources(entry, old, options, clients)) for entry in entries]
             wanted, kept = without_unmoved(
@@ -82,8 +90,8 @@ def lock_models(
 
             unmoved = [model for model in selected if pinning.is_unmoved(model)]
             moved = [model for model in selected if not pinning.is_unmoved(model)]
-            asked = hashes.ask(hashes.recall(moved, known_content(old)))
-            if hashes.announcements(filter(pinning.needs_hashes, asked)):
+            asked = hashes.complete(moved, known_content(old))
+            if announcements(filter(pinning.needs_hashes, asked)):
                 # What is read for hours must not be lost to a spelling mistake in another model.
                 failures.raise_all(names)
             complete = hashes.download([model for model in asked if pinning.needs_hashes(model)])
@@ -94,6 +102,7 @@ def lock_models(
             # One after the other: each tree uses the whole line.
             pinned = failures.of_each([*proven, *whole], pinning.pin)
             failures.raise_all(names)
+            bundles.store(report)
         finally:
             pool.close()
     warnings = [warning for model in selected for warning in model.warnings]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aimodels_gen.lock.model import FilesPin
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,13 +29,14 @@ def without_unmoved(  # noqa: PLR0913 - what a stage needs
 ) -> tuple[list[Wanted], list[LockedModel]]:
     """Return the models that must be listed, and the pins of those that have not moved.
 
-    Models with fallbacks are listed: to be proven anew, they need all their files.
+    Models with fallbacks are listed: to be proven anew, they need all their files. So are those
+    that were pinned when there were no bundles.
     """
     asked = []
     for model in models:
         pinned, source = old.models.get(model.name), model.sources[0]
         future = None
-        if pinned and options.holds(model.entry, pinned) and not model.entry.fallbacks:
+        if pinned and _may_stay(model, pinned, options):
             client = clients.of(source)
             future = pool.submit(client.card_unless_moved, source, pinned.source.source)
         asked.append((model, pinned, future))
@@ -48,3 +51,12 @@ def without_unmoved(  # noqa: PLR0913 - what a stage needs
             else:
                 listed.append(model)
     return listed, kept
+
+
+def _may_stay(model: Wanted, pinned: LockedModel, options: Options) -> bool:
+    """Return whether a pin stays if its source is still at its revision."""
+    return (
+        options.holds(model.entry, pinned)
+        and not model.entry.fallbacks
+        and not (isinstance(pinned.pin, FilesPin) and pinned.pin.lacks_bundle)
+    )

@@ -1,7 +1,7 @@
-"""Entries in the store that have files which are wanted, wherever they were built or fetched for.
+"""Entries and bundles in the store that have files which are wanted, whatever they were made for.
 
-An entry keeps each file below the name of its sha256. A build of the same file looks for a path of
-its own, which garbage collection may have removed, while a root keeps the entry.
+They keep each file below the name of its sha256. A build of the same file looks for a path of its
+own, which garbage collection may have removed, while a root keeps the entry.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HUB = "hub"
 
 
 class StoredContent:
-    """Files of the store by their content, of entries that may have what is wanted.
+    """Files of the store by their content, of entries that may have what is wanted, and of bundles.
 
     Entries are those that bear the names of models, and those that a root keeps, such as a `result`
     link. Finding them reads the names in the store once (0.2 seconds for 100,000 paths), and looks
@@ -35,13 +35,13 @@ class StoredContent:
         """Find the entries of these models, or none where there is no Nix."""
         self._blobs: dict[str, list[Path]] = {}
         if store.have_nix():
-            names = {store_path.sanitize(model) for model in models}
+            names = {store_path.BUNDLE, *map(store_path.sanitize, models)}
             for entry in dict.fromkeys([*_named(names), *_rooted()]):
                 for blob in _blobs(entry):
                     self._blobs.setdefault(blob.name, []).append(blob)
 
     def blob(self, digest: str) -> Path | None:
-        """Return where an entry has the content of this sha256 in hex; it has not been verified."""
+        """Return where the content of this sha256 in hex is; it has not been verified."""
         return next(filter(None, map(_file, self._blobs.get(digest, ()))), None)
 
     def file(self, digest: str, path: str) -> Path | None:
@@ -52,8 +52,9 @@ class StoredContent:
 
 
 def _blobs(entry: Path) -> list[Path]:
-    """Return the blobs of an entry; the name of each is the sha256 of its content."""
-    directory = entry / "blobs"
+    """Return the blobs of an entry or a bundle; the name of each is the sha256 of its content."""
+    is_bundle = entry.name[_HASH:] == store_path.BUNDLE
+    directory = entry if is_bundle else entry / "blobs"
     try:
         names = os.listdir(directory)  # noqa: PTH208 (there can be many)
     except OSError:  # it is something else, or gone by now

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.digests import hex_to_sri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     Sink = Callable[[bytes], None]
@@ -53,6 +53,21 @@ def nar_sri(path: Path) -> str:
     hasher = hashlib.sha256()
     _strings(hasher.update, b"nix-archive-1")
     _node(hasher.update, path)
+    return hex_to_sri(hasher.hexdigest())
+
+
+def nar_sri_of_files(files: Iterable[tuple[str, bytes]]) -> str:
+    """Return the SRI sha256 of the Nix archive of a directory with these files and nothing else.
+
+    Args:
+        files: names and contents, taken one after the other. The names are ASCII, and sorted.
+    """
+    hasher = hashlib.sha256()
+    _strings(hasher.update, b"nix-archive-1", b"(", b"type", b"directory")
+    for name, content in files:
+        _strings(hasher.update, b"entry", b"(", b"name", name.encode("ascii"), b"node")
+        _strings(hasher.update, b"(", b"type", b"regular", b"contents", content, b")", b")")
+    _strings(hasher.update, b")")
     return hex_to_sri(hasher.hexdigest())
 
 

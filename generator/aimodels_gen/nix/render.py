@@ -29,7 +29,7 @@ def render(models: Mapping[str, Mapping[str, Any]], output_format: Format, manif
     """Return the text of models in one of FORMATS.
 
     The same models have the same text: no time, no version, models and files sorted by name.
-    `json` is `{"version": 1, "models": {NAME: the arguments of fetchModel}}`:
+    `json` is `{"version": 2, "models": {NAME: the arguments of fetchModel}}`:
     `builtins.mapAttrs (_: fetchModel pkgs)` over its `models` makes the packages.
 
     Args:

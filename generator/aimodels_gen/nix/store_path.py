@@ -20,6 +20,8 @@ _LONGEST = 207
 _MOST_READ = 4096
 _TREE_SUFFIX = len("-0123456")
 STORE_DIR = "/nix/store"
+BUNDLE = "bundle"
+"""The store name of every bundle: equal ones are one path, of whatever model they are."""
 
 
 def sanitize(text: str, longest: int = _LONGEST) -> str:
