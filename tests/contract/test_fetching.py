@@ -91,14 +91,14 @@ def test_the_assembly_is_the_same_entry(locked: Locking, fetch: Fetch, tmp_path:
     files: dict[str, Any] = {}
     pin = locked.project.locked().pin
     assert isinstance(pin, FilesPin)
-    for number, (path, file) in enumerate(pin.files.items()):
+    for number, (path, file) in enumerate(pin.all_files.items()):
         blob = fetch("file", locked.spec(), env=locked.backend.env, **file_pin(path, FILES[path]))
         store = blob.out.rename(tmp_path / f"store-{number}")
         files[path] = {
             "store": str(store),
             "hash": file.hash,
             "size": file.size,
-            "lfs": file.lfs,
+            "lfs": getattr(file, "lfs", False),
         }
     made = fetch("assemble", locked.spec(), files=files, integration=True, layout="copy")
     assert made.status == 0, made.log
@@ -141,7 +141,7 @@ def follow(locked: Locking, fetch: Fetch, failed: Run) -> None:
     locked.project.follow(failed.log)
     pin = locked.project.locked().pin
     assert isinstance(pin, FilesPin)
-    file = pin.files["config.json"]
+    file = pin.all_files["config.json"]
     again = {"path": "config.json", "hash": file.hash, "size": file.size}
     run = fetch("file", locked.spec(), env=locked.backend.env, **again)
     assert run.status == 0, run.log

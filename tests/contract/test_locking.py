@@ -65,7 +65,7 @@ def test_every_file_is_pinned(locking: Locking) -> None:
     locking.backend.fill(FILES)
     locking.ok()
     assert locking.pins == pins(FILES)
-    sizes = {p: f["size"] for p, f in locking.project.lock["m"]["files"].items()}
+    sizes = {p: f["size"] for p, f in locking.project.files().items()}
     assert sizes == {path: len(content) for path, content in FILES.items()}
 
 

@@ -32,7 +32,7 @@ def build(project: Project, fetch: Fetch, **environment: str) -> Run:
     pinned = project.locked().source
     pin = project.locked().pin
     assert isinstance(pin, FilesPin)
-    ((path, file),) = pin.files.items()
+    ((path, file),) = pin.all_files.items()
     wanted = {"path": path, "hash": file.hash, "size": file.size}
     source = {pinned.source.kind: pinned.to_spec()}
     return fetch("file", source, env=environment, **wanted)

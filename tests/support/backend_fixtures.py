@@ -84,7 +84,7 @@ class Locking:
     @property
     def pins(self) -> dict[str, str]:
         """Path -> SRI hash."""
-        return {path: file["hash"] for path, file in self.project.lock["m"]["files"].items()}
+        return {path: file["hash"] for path, file in self.project.files().items()}
 
     def spec(self) -> dict[str, dict[str, Any]]:
         """The locked source as the fetcher takes it."""

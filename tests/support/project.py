@@ -99,6 +99,11 @@ class Project:
         assert lock is not None
         return lock.models[name]
 
+    def files(self, name: str = "m") -> Any:
+        """Return the files of a model of the lock, bundled or not."""
+        model = self.lock[name]
+        return {**model.get("files", {}), **model.get("bundle", {}).get("files", {})}
+
     @property
     def lock_file(self) -> Path:
         return self.dir / "models.lock"

@@ -71,14 +71,20 @@ def test_the_lock_holds_what_the_hub_holds(hub_project: Project, repo: Repo) -> 
     assert model["card"] == {"license": "mit"}
     assert model["files"] == {
         path: {
-            "hash": content_hash(content),
-            "size": len(content),
-            "lfs": path.endswith(("safetensors", "bin")),
-            "blobId": blob_id(lfs_pointer(content))
-            if path.endswith(("safetensors", "bin"))
-            else blob_id(content),
+            "hash": content_hash(FILES[path]),
+            "size": len(FILES[path]),
+            "lfs": True,
+            "blobId": blob_id(lfs_pointer(FILES[path])),
         }
-        for path, content in FILES.items()
+        for path in ("model.safetensors", "old.bin")
+    }
+    assert model["bundle"]["files"] == {
+        path: {
+            "hash": content_hash(FILES[path]),
+            "size": len(FILES[path]),
+            "blobId": blob_id(FILES[path]),
+        }
+        for path in ("config.json", "tokenizer/vocab.txt")
     }
     assert f'rev = "{repo.sha}";' in printed
     assert content_hash(WEIGHTS) in printed
@@ -89,7 +95,7 @@ def test_large_files_are_not_downloaded(hub: Hub, hub_project: Project) -> None:
     hub.add_repo("org/name", {"model.safetensors": big, "config.json": b"{}"}, lfs=LFS)
     hub_project.write(MANIFEST)
     hub_project.ok("lock")
-    assert hub_project.lock["m"]["files"]["model.safetensors"]["size"] == 300 << 20
+    assert hub_project.files()["model.safetensors"]["size"] == 300 << 20
     assert hub.sent_bytes < 10_000
     assert not any("/cdn/" in request.path for request in hub.log)
 
@@ -172,7 +178,7 @@ def test_an_update_of_what_has_not_moved_is_one_request_for_each(
     asked = [request.path for request in hub.log if "/revision/" not in request.path]
     assert all("/m7/" in path for path in asked)
     assert len(hub.log) == 40 + len(asked)
-    assert list(hub_project.lock["m7"]["files"]) == ["b"]
+    assert list(hub_project.files("m7")) == ["b"]
 
 
 @pytest.mark.usefixtures("repo")
@@ -206,7 +212,7 @@ def test_an_entry_that_changes_is_locked_again(hub_project: Project, repo: Repo)
     hub_project.ok("lock")
     model = hub_project.lock["m"]
     assert model["source"]["huggingface"]["rev"] == repo.sha
-    assert "old.bin" not in model["files"]
+    assert "old.bin" not in hub_project.files()
 
 
 def test_what_decides_no_file_moves_no_pin(hub: Hub, hub_project: Project, repo: Repo) -> None:
@@ -262,7 +268,7 @@ def test_datasets_and_spaces(hub: Hub, hub_project: Project, kind: str) -> None:
         f'[models.d]\nsource.huggingface = {{ repo = "org/data", repo_type = "{kind}" }}\n'
     )
     assert f'repoType = "{kind}";' in hub_project.ok("lock")
-    assert set(hub_project.lock["d"]["files"]) == set(FILES)
+    assert set(hub_project.files("d")) == set(FILES)
 
 
 def test_all_pages_of_a_listing(hub: Hub, hub_project: Project) -> None:
@@ -271,14 +277,14 @@ def test_all_pages_of_a_listing(hub: Hub, hub_project: Project) -> None:
     hub.add_repo("org/name", files, lfs=["*.bin"], xet=True)
     hub_project.write(MANIFEST)
     hub_project.ok("lock")
-    assert set(hub_project.lock["m"]["files"]) == set(files)
+    assert set(hub_project.files()) == set(files)
 
 
 def test_filters_and_a_pattern_that_matches_nothing(hub_project: Project, repo: Repo) -> None:
     assert repo.sha
     hub_project.write(MANIFEST + 'include = ["*.json", "*.safetensor"]\nexclude = ["tok*"]\n')
     result = hub_project.run("lock")
-    assert list(hub_project.lock["m"]["files"]) == ["config.json"]
+    assert list(hub_project.files()) == ["config.json"]
     assert "warning: m: no file matches '*.safetensor'\n" in result.err
 
 
@@ -287,7 +293,7 @@ def test_odd_names_survive(hub: Hub, hub_project: Project) -> None:
     hub.add_repo("org/name", files)
     hub_project.write(MANIFEST)
     printed = hub_project.ok("lock", "--format", "json")
-    locked = json.loads(printed)["models"]["m"]["files"]
+    locked = json.loads(printed)["models"]["m"]["bundle"]["files"]
     assert {path: file["hash"] for path, file in locked.items()} == {
         path: content_hash(content) for path, content in files.items()
     }

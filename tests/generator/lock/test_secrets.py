@@ -39,7 +39,7 @@ def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     ("card", "files", "where"),
     [
         ({"license": TOKEN}, {"a": b""}, "card.license"),
-        ({}, {f"{TOKEN}/a": b""}, "files"),
+        ({}, {f"{TOKEN}/a": b""}, "bundle.files"),
     ],
 )
 def test_a_lock_never_holds_it(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimodels_fetcher.digests import sri_to_hex
 from aimodels_gen.nix import store
 from aimodels_gen.nix import store_path as store_paths
 from generator.helpers import evaluate, names_in
@@ -184,9 +185,18 @@ def test_prefetch_fills_the_store_with_what_is_locked(
         ): path
         for path, file in locked["m"]["files"].items()
     }
-    # The tree is in the store since it was locked.
+    # The tree and the bundle are in the store since they were locked.
     assert set(added) == set(expected)
-    assert {expected[path]: Path(path).read_bytes() for path in added} == {**FILES, **odd}
+    bundle = locked["m"]["bundle"]
+    stored = Path(
+        store_paths.store_path("recursive", bundle["hash"], "bundle", str(nix_store.store))
+    )
+    read = {
+        path: (stored / sri_to_hex(file["hash"])).read_bytes()
+        for path, file in bundle["files"].items()
+    }
+    read |= {expected[path]: Path(path).read_bytes() for path in added}
+    assert read == {**FILES, **odd}
     nix_store.run("nix-store", "--verify-path", *added)
     assert leftovers(nix_store.dir) == []
     hub.clear()
@@ -210,7 +220,7 @@ def test_trees_and_files_from_the_second_of_two_endpoints(
     path = store_path(nix_store, hub_project.lock["t"], "t")
     assert (path / "snapshots" / repo.sha / "config.json").read_bytes() == FILES["config.json"]
     added = hub_project.ok("prefetch", "m").splitlines()
-    assert {Path(path).read_bytes() for path in added} == set(FILES.values())
+    assert {Path(path).read_bytes() for path in added} == {FILES["model.safetensors"]}
     assert {request.token for request in hub.log} == {None}
 
 

@@ -152,7 +152,7 @@ def test_the_licence_is_rendered_if_there_is_one(
 
 def test_json_holds_the_arguments() -> None:
     text = render(samples.lock(), "json", "models.toml")
-    assert json.loads(text) == {"version": 1, "models": expected(arguments)}
+    assert json.loads(text) == {"version": 2, "models": expected(arguments)}
 
 
 @pytest.mark.parametrize("output_format", FORMATS)

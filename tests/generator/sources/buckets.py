@@ -20,7 +20,7 @@ def write(project: Project, bucket: str, more: str = "", settings: str = "") -> 
 
 
 def hashes(project: Project) -> dict[str, str]:
-    return {path: file["hash"] for path, file in project.lock["m"]["files"].items()}
+    return {path: file["hash"] for path, file in project.files().items()}
 
 
 def content_requests(recording_proxy: RecordingProxy) -> list[Request]:

@@ -272,7 +272,7 @@ def test_an_environment_that_names_no_server(
 def test_a_manifests_list(hub: Hub, hub_project: Project, pins: Any) -> None:
     hub_project.write(MANIFEST.replace(" }", f', endpoint = ["{DEAD}/", "{hub.url}/"] }}'))
     printed = hub_project.ok("lock")
-    assert hub_project.lock["m"]["files"] == pins["m"]["files"]
+    assert hub_project.lock["m"]["bundle"] == pins["m"]["bundle"]
     assert hub_project.lock["m"]["source"]["huggingface"]["endpoint"] == [DEAD, hub.url]
     assert f'      endpoint = [\n        "{DEAD}"\n        "{hub.url}"\n      ];\n' in printed
     # Where it is fetched from decides no content: no pin moves, nobody is asked.

@@ -44,7 +44,7 @@ def lock(project: Project, *urls: str, more: str = "", args: tuple[str, ...] = (
 
 
 def pin(project: Project) -> dict[str, Any]:
-    pin: dict[str, Any] = project.lock["m"]["files"]["model.gguf"]
+    pin: dict[str, Any] = project.files()["model.gguf"]
     return pin
 
 
