@@ -36,6 +36,16 @@ def test_nar_hash_is_that_of_nix(host_nix: NixEnv, tmp_path: Path, name: str) ->
     assert hashes.nar_sri(path) == hex_to_sri(digest)
 
 
+def test_the_nar_hash_of_a_bundle_is_that_of_nix(host_nix: NixEnv, tmp_path: Path) -> None:
+    """Which is not written to disk for it."""
+    contents = [os.urandom(size) for size in (0, 1, 7, 8, 9, 1 << 20)]
+    files = sorted((hashlib.sha256(content).hexdigest(), content) for content in contents)
+    for name, content in files:
+        (tmp_path / name).write_bytes(content)
+    digest = host_nix.run("nix-hash", "--type", "sha256", tmp_path).stdout.strip()
+    assert hashes.nar_sri_of_files(iter(files)) == hashes.nar_sri(tmp_path) == hex_to_sri(digest)
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o654, 0o645, 0o611, 0o744, 0o700, 0o100, 0o777])
 def test_a_file_is_executable_if_it_is_for_its_owner(
     host_nix: NixEnv, tmp_path: Path, mode: int
