@@ -18,6 +18,7 @@ from aimodels_gen.lock.model import MOST_BUNDLED
 from aimodels_gen.lock.partial_files import cache_directory
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.hashes import nar_sri_of_files
+from support.environment import CHECKOUT
 from support.fake_repo import blob_id, sha256
 from support.loopback import Response
 from support.remedies import cures
@@ -259,6 +260,40 @@ def test_a_lock_of_version_1_is_upgraded(hub: Hub, hub_project: Project, repo: R
     assert hub_project.lock_file.read_text() == new
     assert hub_project.run("update").err == "= 1 unchanged\n"
     assert len(hub.log) == 1
+
+
+def test_an_upgraded_lock_builds_the_same_entry(
+    hub: Hub, hub_project: Project, nix_store: NixEnv, repo: Repo
+) -> None:
+    """As a copy byte for byte; as links, the same files. Nothing is downloaded for the new one."""
+    hub_project.ok("lock")
+    hub_project.lock_file.write_text(without_bundles(hub_project.lock_file.read_text()))
+    entries = []
+    for command in (["render"], ["update"]):
+        hub_project.ok(*command, "-o", "models.nix")
+        assert ("bundle" in (hub_project.dir / "models.nix").read_text()) == (command == ["update"])
+        hub.clear()
+        entries += [built(nix_store, hub_project, layout) for layout in ("copied", "linked")]
+    assert hub.log == []
+    (old, old_linked), (new, new_linked) = entries[:2], entries[2:]
+    done = subprocess.run(
+        ["diff", "--recursive", "--no-dereference", old, new], check=False, capture_output=True
+    )
+    assert (done.returncode, done.stdout) == (0, b"")
+    read_back = [nix_store.contents(linked) for linked in (old_linked, new_linked)]
+    assert read_back[0] == read_back[1]
+    assert nix_store.contents(new / "snapshots" / repo.sha) == FILES
+
+
+def built(nix: NixEnv, project: Project, form: str) -> Path:
+    return nix.build(
+        f"""
+        (import {project.dir}/models.nix {{
+          pkgs = import {CHECKOUT}/tests/nix/pkgs {{ system = "x86_64-linux"; }};
+          inherit (import {CHECKOUT}/nix) fetchModel;
+        }}).m.{form}
+        """
+    )
 
 
 @pytest.mark.usefixtures("repo")
