@@ -5,7 +5,16 @@ from __future__ import annotations
 from aimodels_fetcher.digests import hex_to_sri
 from aimodels_fetcher.filters import Filters
 from aimodels_gen.engines.huggingface import Integration
-from aimodels_gen.lock.model import FilePin, FilesPin, Lock, LockedModel, PinnedSource, TreePin
+from aimodels_gen.lock.model import (
+    Bundle,
+    BundledFile,
+    FilePin,
+    FilesPin,
+    Lock,
+    LockedModel,
+    PinnedSource,
+    TreePin,
+)
 from aimodels_gen.sources.base import Card
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
@@ -47,8 +56,8 @@ def plain() -> LockedModel:
                 "model-00001-of-00002.safetensors": FilePin(
                     hash_of(2), 9976576152, lfs=True, blob_id="0" * 40
                 ),
-                "config.json": FilePin(hash_of(1), 609, blob_id="1" * 40),
-            }
+            },
+            Bundle(hash_of(4), {"config.json": BundledFile(hash_of(1), 609, "1" * 40)}),
         ),
         digest="d" * 64,
         card=Card(license="llama2", gated="manual", library="transformers"),
@@ -62,7 +71,12 @@ def hostile() -> LockedModel:
             HuggingFace("org/name", "refs/pr/1", REV, "dataset", OneOrMore(["http://127.0.0.1:1"]))
         ),
         filters=Filters(tuple(HOSTILE), ("*.bin",)),
-        pin=FilesPin({path: FilePin(hash_of(n), n) for n, path in enumerate(HOSTILE)}),
+        pin=FilesPin(
+            {"w.bin": FilePin(hash_of(5), 1)},
+            Bundle(
+                hash_of(6), {path: BundledFile(hash_of(n), n) for n, path in enumerate(HOSTILE)}
+            ),
+        ),
         digest="e" * 64,
         layout="link",
         integration=Integration(enable=False, org="my-org"),

@@ -129,5 +129,5 @@ def test_a_lock_is_valid(project: Project) -> None:
     schema = validator(project, "lock")
     data = json.loads(lock_file.dumps(samples.lock()))
     assert [error.message for error in schema.iter_errors(data)] == []
-    data["models"]["llama-2-7b"]["files"]["config.json"]["hash"] = "sha256-x"
+    data["models"]["llama-2-7b"]["bundle"]["files"]["config.json"]["hash"] = "sha256-x"
     assert not schema.is_valid(data)

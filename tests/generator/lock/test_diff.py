@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aimodels_gen.lock.diff import summary
-from aimodels_gen.lock.model import FilePin, FilesPin, Lock, LockedModel, PinnedSource
+from aimodels_gen.lock.model import (
+    Bundle,
+    BundledFile,
+    FilePin,
+    FilesPin,
+    Lock,
+    LockedModel,
+    PinnedSource,
+)
 from aimodels_gen.sources.base import Card
 from aimodels_gen.sources.huggingface import HuggingFace
 from generator.samples import REV, hash_of, plain, tree
@@ -18,6 +26,13 @@ def model(name: str, repo: str = "org/name", rev: str = REV, **files: int) -> Lo
     pin = FilesPin({path: FilePin(hash_of(size), size) for path, size in files.items()})
     source = PinnedSource(HuggingFace(repo, rev=rev))
     return replace(plain(), name=name, source=source, pin=pin, card=Card())
+
+
+def bundled(one: LockedModel) -> LockedModel:
+    """Return a model whose files are all bundled."""
+    assert isinstance(one.pin, FilesPin)
+    files = {path: BundledFile(file.hash, file.size) for path, file in one.pin.files.items()}
+    return replace(one, pin=FilesPin({}, Bundle(hash_of(9), files)))
 
 
 def lock(*models: LockedModel) -> Lock:
@@ -80,3 +95,19 @@ def test_a_narrow_terminal() -> None:
 def test_a_long_name_pushes_only_its_own_line() -> None:
     new = lock(model("a", a=1), model("z" * 200, a=1))
     assert summary(Lock(), new)[0] == "+ a  org/name main 01c7f73  1 file  1 B"
+
+
+def test_bundled_files_are_files_like_others() -> None:
+    old, new = model("m", a=1, b=2), model("m", a=1, b=3, c=4)
+    for before, after in ((bundled(old), bundled(new)), (old, bundled(new)), (bundled(old), new)):
+        line, changed, added, total = summary(lock(before), lock(after), verbose=True)
+        assert line.startswith("~ m  org/name main 01c7f73  3 files  8 B")
+        assert line.endswith("(1 changed, 1 new)")
+        assert ("3 files bundled" in line) == (before is old)
+        assert (changed, added) == ("    ~ b  3 B", "    + c  4 B")
+        assert total == "1 model, 3 files, 8 B, 7 B to fetch"
+    # A file that moves has not changed.
+    assert summary(lock(old), lock(bundled(old))) == [
+        "~ m  org/name main 01c7f73  2 files  3 B  2 files bundled",
+        "1 model, 2 files, 3 B, 0 B to fetch",
+    ]

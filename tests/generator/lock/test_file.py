@@ -8,6 +8,7 @@ import pytest
 
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
+from aimodels_gen.lock.model import FilePin, FilesPin
 from generator import samples
 from generator.helpers import write_atomic
 
@@ -32,14 +33,19 @@ def test_one_fact_a_line_and_keys_sorted() -> None:
     data = json.loads(text)
     assert text == json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     assert list(data["models"]) == ["elsewhere", "hostile", "llama-2-7b", "or"]
-    assert data["models"]["llama-2-7b"]["files"]["config.json"] == {
-        "hash": samples.hash_of(1),
-        "size": 609,
-        "lfs": False,
-        "blobId": "1" * 40,
+    assert data["version"] == 2
+    assert data["models"]["llama-2-7b"]["files"]["model-00001-of-00002.safetensors"] == {
+        "hash": samples.hash_of(2),
+        "size": 9976576152,
+        "lfs": True,
+        "blobId": "0" * 40,
+    }
+    assert data["models"]["llama-2-7b"]["bundle"] == {
+        "hash": samples.hash_of(4),
+        "files": {"config.json": {"hash": samples.hash_of(1), "size": 609, "blobId": "1" * 40}},
     }
     assert sorted(data["models"]["llama-2-7b"]) == [
-        *("card", "digest", "files", "integration", "layout", "source")
+        *("bundle", "card", "digest", "files", "integration", "layout", "source")
     ]
     assert data["models"]["llama-2-7b"]["card"] == {
         "gated": "manual",
@@ -75,6 +81,34 @@ def edit(**changes: Any) -> str:
     return json.dumps(data)
 
 
+BUNDLED = {"hash": samples.hash_of(1), "size": 1}
+
+
+def bundle(**files: Any) -> str:
+    return edit(bundle={"hash": samples.hash_of(1), "files": files})
+
+
+def test_a_lock_of_version_1_is_read(path: Path) -> None:
+    """It has no bundles."""
+    pinned = {"hash": samples.hash_of(1), "size": 609, "lfs": False, "blobId": "1" * 40}
+    old = json.loads(edit(bundle=None, files={"config.json": pinned}))
+    path.write_text(json.dumps({**old, "version": 1}))
+    lock = lock_file.read(path)
+    assert lock
+    assert lock.models["llama-2-7b"].pin == FilesPin(
+        {"config.json": FilePin(samples.hash_of(1), 609, "1" * 40)}
+    )
+    assert json.loads(lock_file.dumps(lock))["version"] == 2
+
+
+@pytest.mark.parametrize("part", ["files", "bundle"])
+def test_the_empty_part_is_left_out(path: Path, part: str) -> None:
+    path.write_text(edit(**{part: None}))
+    lock = lock_file.read(path)
+    assert lock
+    assert json.loads(lock_file.dumps(lock)) == json.loads(path.read_text())
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -96,7 +130,24 @@ def edit(**changes: Any) -> str:
             "endpoint is empty",
         ),
         (edit(source={"s4": {}}), "source is not a source that this version knows"),
-        (edit(files=None), "either tree, or files and bundle"),
+        (edit(files=None, bundle=None), "either tree, or files and bundle"),
+        (edit(files=None, tree={"hash": samples.hash_of(1)}), "either tree, or files and bundle"),
+        (edit(bundle={"files": {"x": BUNDLED}}), "bundle.hash is missing"),
+        (edit(bundle={"hash": "sha256-x", "files": {"x": BUNDLED}}), "bundle.hash is wrong"),
+        (edit(bundle={"hash": samples.hash_of(1)}), "bundle.files is missing"),
+        (edit(bundle={"hash": samples.hash_of(1), "files": {}}), "bundle.files is empty"),
+        (bundle(x={**BUNDLED, "lfs": False}), "bundle.files.x.lfs is not a known key"),
+        (bundle(x={"hash": samples.hash_of(1)}), "bundle.files.x.size is missing"),
+        (bundle(**{"../x": BUNDLED}), "llama-2-7b.bundle.files is wrong: "),
+        (bundle(x=BUNDLED, **{"x/y": BUNDLED}), "llama-2-7b.bundle.files is wrong: "),
+        (
+            bundle(**{"model-00001-of-00002.safetensors/x": BUNDLED}),
+            "llama-2-7b.bundle.files is wrong: ",
+        ),
+        (
+            bundle(**{"model-00001-of-00002.safetensors": BUNDLED}),
+            "bundle has 'model-00001-of-00002.safetensors', which is in files, too",
+        ),
         (edit(tree={"hash": samples.hash_of(1)}), "either tree, or files and bundle"),
         (edit(files={"x": {"hash": "sha256-x", "size": 1}}), "files.x.hash is wrong"),
         (edit(files={"x": {"hash": samples.hash_of(1)}}), "files.x.size is missing"),

@@ -441,7 +441,7 @@ def test_roots(hub_project: Project, nix_store: NixEnv, repo: Repo) -> None:
         assert all(link.exists() for link in links)
     # Of what is no longer pinned, the roots go.
     old = {str(link.readlink()) for link in links}
-    repo.commit({"config.json": b"{}"})
+    repo.commit({"model.safetensors": WEIGHTS})
     hub_project.ok("update")
     hub_project.ok("prefetch", "--root", "kept")
     (link,) = (hub_project.dir / "kept" / "m").iterdir()

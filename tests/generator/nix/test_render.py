@@ -30,15 +30,16 @@ GOLDEN = """\
       repo = "meta-llama/Llama-2-7b-hf";
       rev = "01c7f73d771dfac7d292323805ebc428287df4f9";
     };
-    files = {
-      "config.json" = {
+    files."model-00001-of-00002.safetensors" = {
+      hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI=";
+      size = 9976576152;
+      lfs = true;
+    };
+    bundle = {
+      hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQ=";
+      files."config.json" = {
         hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=";
         size = 609;
-      };
-      "model-00001-of-00002.safetensors" = {
-        hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI=";
-        size = 9976576152;
-        lfs = true;
       };
     };
     meta.license = "llama2";
@@ -55,15 +56,16 @@ GOLDEN_MODULE = """\
         repo = "meta-llama/Llama-2-7b-hf";
         rev = "01c7f73d771dfac7d292323805ebc428287df4f9";
       };
-      files = {
-        "config.json" = {
+      files."model-00001-of-00002.safetensors" = {
+        hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI=";
+        size = 9976576152;
+        lfs = true;
+      };
+      bundle = {
+        hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQ=";
+        files."config.json" = {
           hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=";
           size = 609;
-        };
-        "model-00001-of-00002.safetensors" = {
-          hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI=";
-          size = 9976576152;
-          lfs = true;
         };
       };
       meta.license = "llama2";
@@ -131,7 +133,7 @@ def test_nix_reads_packages_as_they_were_locked(tmp_path: Path) -> None:
     text = render(samples.lock(), "packages", "models.toml")
     found = read_back(text, "f: f { pkgs = null; fetchModel = _: args: args; }", tmp_path)
     assert found == expected(arguments)
-    assert set(found["hostile"]["files"]) == set(samples.HOSTILE)
+    assert set(found["hostile"]["bundle"]["files"]) == set(samples.HOSTILE)
 
 
 @pytest.mark.parametrize("output_format", MODULES)
