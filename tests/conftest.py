@@ -17,6 +17,7 @@ from support.environment import hermetic
 from support.hub import Hub
 from support.olah import Olah
 from support.project import Project
+from support.served import Served
 from support.unprivileged import run as run_unprivileged
 from support.verdict import REFUSED, SURVIVED
 
@@ -56,6 +57,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if any(counts.values()):
         came = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         terminalreporter.write_line(f"faults: {sum(counts.values())} tried, {came}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_is_left() -> Iterator[None]:
+    """Let nothing serve when all other fixtures are done with."""
+    yield
+    assert list(Served.left_open.values()) == []
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
+from support.served import Served
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Mapping
@@ -134,7 +136,7 @@ class Watched:
         self.close()
 
 
-class LoopbackServer(ThreadingHTTPServer):
+class LoopbackServer(Served, ThreadingHTTPServer):
     """The server, on a port of its own.
 
     Args:
@@ -164,19 +166,12 @@ class LoopbackServer(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_port}"
         self._tls = tls
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         if listening:
             self.listen()
 
     def listen(self) -> None:
         self.server_activate()
-        self._thread.start()
-
-    def close(self) -> None:
-        if self._thread.is_alive():
-            self.shutdown()
-            self._thread.join()
-        self.server_close()
+        self.serve()
 
     def get_request(self) -> tuple[socket.socket, object]:
         connection, address = super().get_request()

@@ -9,8 +9,10 @@ import socketserver
 import threading
 from urllib.parse import urlsplit
 
+from support.served import Served
 
-class Proxy(socketserver.ThreadingTCPServer):
+
+class Proxy(Served, socketserver.ThreadingTCPServer):
     """The proxy. `log` has the head of every request that it got; `refusal` is its one answer.
 
     With `instead`, a `host:port`, all tunnels lead there, whatever they were asked for.
@@ -26,13 +28,7 @@ class Proxy(socketserver.ThreadingTCPServer):
         self.log: list[str] = []
         self.address = f"127.0.0.1:{self.server_address[1]}"
         self.url = f"http://{self.address}"
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+        self.serve()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no news."""

@@ -37,7 +37,7 @@ def similarities(model_name: str) -> list[float]:
 
 
 def main() -> int:
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     cosines = similarities(sys.argv[1])
     if "--json" in sys.argv:
         lines = [json.dumps(cosines)]

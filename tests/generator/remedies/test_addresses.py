@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class World:
     project: Project
     patch: pytest.MonkeyPatch
     directory: Path
+    servers: contextlib.ExitStack
     url: str = ""
     answers: dict[str, Response] = field(default_factory=dict)
     later: dict[str, Response] = field(default_factory=dict)
@@ -87,9 +89,9 @@ class World:
 @pytest.fixture
 def world(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
-    world = World(project, monkeypatch, tmp_path)
-    with LoopbackServer(world.answer) as server:
-        world.url = server.url
+    with contextlib.ExitStack() as servers:
+        world = World(project, monkeypatch, tmp_path, servers)
+        world.url = servers.enter_context(LoopbackServer(world.answer)).url
         world.write("/model.gguf")
         yield world
 
@@ -113,7 +115,7 @@ def endless(world: World) -> None:
 
 def untrusted(world: World) -> None:
     authority = Authority.make(world.directory)
-    server = LoopbackServer(world.answer, authority.server())
+    server = world.servers.enter_context(LoopbackServer(world.answer, authority.server()))
     world.write(f"{server.url}/model.gguf")
     world.hint = (str(authority.bundle),)
 
