@@ -77,6 +77,8 @@ activate() {
     say "pip install (into .venv)"
     "$python" -m venv --clear .venv
     .venv/bin/python -m pip install -qq --upgrade pip
+    # Python compiles what is imported; pip would take minutes for all of torch.
+    export PIP_NO_COMPILE=1
     install_torch
     .venv/bin/python -m pip install -qq -e '.[dev,demo]'
     echo "$wanted" >.venv/holds
