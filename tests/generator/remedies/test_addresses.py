@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_fetcher import documents, retry
+from generator.remedies.world import World
 from generator.sources.buckets import INTEGRATION
 from support.loopback import LoopbackServer, Response
 from support.remedies import cure
 from support.tls import Authority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from generator.remedies.world import Step
     from support.loopback import Request
     from support.project import Project
     from support.remedies import Remedy
@@ -31,23 +33,19 @@ PAGE = b"<!doctype html><html><body>Log in</body></html>"
 
 
 @dataclass
-class World:
+class AtAnAddress(World):
     """A project with a model at an address, and the server.
 
     Attributes:
         answers: By the beginning of a path, in the place of the model.
         later: The same where all of it is read.
-        hint: What was filled in in the hint that is followed.
     """
 
-    project: Project
-    patch: pytest.MonkeyPatch
     directory: Path
     servers: contextlib.ExitStack
     url: str = ""
     answers: dict[str, Response] = field(default_factory=dict)
     later: dict[str, Response] = field(default_factory=dict)
-    hint: tuple[str, ...] = ()
 
     def answer(self, request: Request) -> Response:
         wanted = self.answers if request.method == "HEAD" or request.is_peek else self.read
@@ -60,9 +58,6 @@ class World:
 
     def limit(self, name: str, value: int) -> None:
         self.patch.setattr(documents, name, value)
-
-    def set(self, name: str, value: str) -> None:
-        self.patch.setenv(name, value)
 
     def says(self, path: str, status: int = 200, body: bytes = b"", **headers: str) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -87,42 +82,44 @@ class World:
 
 
 @pytest.fixture
-def world(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+def world(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[AtAnAddress]:
     monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
     with contextlib.ExitStack() as servers:
-        world = World(project, monkeypatch, tmp_path, servers)
+        world = AtAnAddress(project, monkeypatch, tmp_path, servers)
         world.url = servers.enter_context(LoopbackServer(world.answer)).url
         world.write("/model.gguf")
         yield world
 
 
-def wrong_header(world: World) -> None:
+def wrong_header(world: AtAnAddress) -> None:
     """Let a file without a length have the checksum of other content."""
     said = {"X-Checksum-Sha256": "0" * 64}
     world.answers["/model.gguf"] = Response(200, said, CONTENT, "chunked")
 
 
-def replaced(world: World) -> None:
+def replaced(world: AtAnAddress) -> None:
     """Let the file be longer when it is read than it was at first."""
     world.later["/model.gguf"] = Response(200, {"ETag": '"1"'}, CONTENT * 2)
 
 
-def endless(world: World) -> None:
+def endless(world: AtAnAddress) -> None:
     """Let the file go on after what there is space for."""
     world.patch.setattr("aimodels_fetcher.targets.Target.most", lambda _: 3 << 20)
     world.answers["/model.gguf"] = Response(200, {}, b"GGUF" + b"x" * (4 << 20), "chunked")
 
 
-def untrusted(world: World) -> None:
+def untrusted(world: AtAnAddress) -> None:
     authority = Authority.make(world.directory)
     server = world.servers.enter_context(LoopbackServer(world.answer, authority.server()))
     world.write(f"{server.url}/model.gguf")
     world.hint = (str(authority.bundle),)
 
 
-def no_certificates(world: World) -> None:
+def no_certificates(world: AtAnAddress) -> None:
     untrusted(world)
-    world.set("SSL_CERT_FILE", "/etc/hostname")
+    world.set(SSL_CERT_FILE="/etc/hostname")
 
 
 AGAIN = (
@@ -145,7 +142,7 @@ ITSELF = "name the address that the download itself has"
             lambda w: (w.says("/other", 200, b"GGUF other"), w.write("/model.gguf", "/other")),
             lambda w: w.write("/model.gguf", "/mirror"),
         ),
-        cure(PUBLISHED, wrong_header, World.recovers),
+        cure(PUBLISHED, wrong_header, AtAnAddress.recovers),
         cure(
             "find its new address, and write that into models.toml",
             lambda w: w.says("/model.gguf", 404),
@@ -156,7 +153,7 @@ ITSELF = "name the address that the download itself has"
             lambda w: w.says("/model.gguf", 403),
             lambda w: w.write("/public.gguf"),
         ),
-        cure("try again later", lambda w: w.says("/model.gguf", 503), World.recovers),
+        cure("try again later", lambda w: w.says("/model.gguf", 503), AtAnAddress.recovers),
         cure("check the address", lambda w: w.says("/mod", 418), lambda w: w.write("/a.gguf")),
         cure(
             "check the address, the network and the proxy settings, then try again",
@@ -202,62 +199,56 @@ ITSELF = "name the address that the download itself has"
         cure(
             "name a file with certificates in PEM, or unset …",
             no_certificates,
-            lambda w: w.set("SSL_CERT_FILE", str(Authority(w.directory).bundle)),
+            lambda w: w.set(SSL_CERT_FILE=str(Authority(w.directory).bundle)),
         ),
         cure(
             "behind a proxy with a CA of its own, point … at a bundle that has it…",
             untrusted,
-            lambda w: w.set(w.hint[0], str(Authority(w.directory).bundle)),
+            lambda w: w.set(**{w.hint[0]: str(Authority(w.directory).bundle)}),
         ),
         cure(
             "name one as http://host:port, or unset …",
-            lambda w: (w.write("http://files.example/a"), w.set("http_proxy", "socks5://127.0.0.1:9")),
-            lambda w: w.set("http_proxy", w.url),
+            lambda w: (w.write("http://files.example/a"), w.set(http_proxy="socks5://127.0.0.1:9")),
+            lambda w: w.set(http_proxy=w.url),
         ),
         cure(
             "write it as http://host:port or http://user:password@host:port, and in a password %2F "
             "for /, %3F for ?, %23 for #, %40 for @…",
             lambda w: (
                 w.write("http://files.example/model.gguf"),
-                w.set("http_proxy", w.url.replace("//", "//a:b/c@")),
+                w.set(http_proxy=w.url.replace("//", "//a:b/c@")),
             ),
-            lambda w: w.set("http_proxy", w.url.replace("//", "//a:b%2Fc@")),
+            lambda w: w.set(http_proxy=w.url.replace("//", "//a:b%2Fc@")),
         ),
         cure(
             "write http://user:password@host:port into http_proxy and https_proxy…",
             lambda w: (
                 w.write("http://files.example/model.gguf"),
                 w.says("http://files.example", 407),
-                w.set("http_proxy", w.url),
+                w.set(http_proxy=w.url),
             ),
-            lambda w: (w.recovers(), w.set("http_proxy", w.url.replace("//", "//a:b@"))),
+            lambda w: (w.recovers(), w.set(http_proxy=w.url.replace("//", "//a:b@"))),
         ),
         cure(
             "try again later, or from a faster network",
             lambda w: (w.sums(LINE), w.limit("_DOCUMENT_SECONDS", -1)),
             lambda w: w.limit("_DOCUMENT_SECONDS", 60),
         ),
-        cure(AGAIN, replaced, World.recovers),
+        cure(AGAIN, replaced, AtAnAddress.recovers),
         cure(
             "it may have no end: look at what its address sends; what is larger needs more space on "
             "the disk",
             endless,
-            World.recovers,
+            AtAnAddress.recovers,
         ),
         cure(
             "unset it for the default of …",
-            lambda w: w.set("AIMODELS_MAX_CONNECTIONS", "many"),
-            lambda w: w.set("AIMODELS_MAX_CONNECTIONS", ""),
+            lambda w: w.set(AIMODELS_MAX_CONNECTIONS="many"),
+            lambda w: w.set(AIMODELS_MAX_CONNECTIONS=""),
         ),
     ],
 )  # fmt: skip
-def test_a_refusal(
-    world: World,
-    remedy: Remedy,
-    broken: Callable[[World], object],
-    mended: Callable[[World], object],
+def test_a_refusal_of_a_web_server(
+    world: AtAnAddress, remedy: Remedy, broken: Step, mended: Step
 ) -> None:
-    broken(world)
-    world.hint = remedy(world.project.fails("lock"))
-    mended(world)
-    world.project.ok("lock")
+    world.follows(remedy, broken, mended)

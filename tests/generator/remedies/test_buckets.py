@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_fetcher.sources.s3 import credentials
+from generator.remedies.world import World
 from generator.sources.buckets import write
 from support.loopback import Response
 from support.remedies import cure
 from support.s3 import ENV, KEY, SECRET, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from generator.remedies.world import Step
     from support.project import Project
     from support.recording_proxy import RecordingProxy
     from support.remedies import Remedy
@@ -32,33 +32,16 @@ KEYS = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
 
 
 @dataclass
-class World:
-    """A project with a model in a bucket.
-
-    Attributes:
-        said: What was said.
-        hint: What was filled in in the hint that is followed.
-    """
+class InABucket(World):
+    """A project with a model in a bucket."""
 
     moto: Moto
     proxy: RecordingProxy
     bucket: str
-    project: Project
     home: Path
-    patch: pytest.MonkeyPatch
-    said: str = ""
-    hint: tuple[str, ...] = ()
 
     def write(self, more: str = "", settings: str = "") -> None:
         write(self.project, self.bucket, more, settings)
-
-    def set(self, **variables: str | None) -> None:
-        """Set variables; None unsets one."""
-        for name, value in variables.items():
-            if value is None:
-                self.patch.delenv(name, raising=False)
-            else:
-                self.patch.setenv(name, value)
 
     def profile(self, text: str, **variables: str | None) -> None:
         """Write a profile, and leave only that."""
@@ -89,23 +72,23 @@ def world(  # noqa: PLR0913, PLR0917 (fixtures)
     project: Project,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> World:
+) -> InABucket:
     moto.put(bucket, {"it/a.bin": b"content"})
-    world = World(moto, recording_proxy, bucket, project, home, monkeypatch)
+    world = InABucket(project, monkeypatch, moto, recording_proxy, bucket, home)
     world.write()
     return world
 
 
-def anonymous(world: World) -> None:
+def anonymous(world: InABucket) -> None:
     world.signs("AccessDenied", "authorization", KEY)
     world.set(AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
 
 
-def odd(world: World) -> None:
+def odd(world: InABucket) -> None:
     world.proxy.faults = lambda _: Response(200, {"Content-Type": "text/html"}, b"<html>")
 
 
-def replaced(world: World) -> None:
+def replaced(world: InABucket) -> None:
     """Let objects change while they are read."""
 
     def fault(request: Any) -> Response | None:
@@ -116,13 +99,13 @@ def replaced(world: World) -> None:
     world.proxy.faults = fault
 
 
-def elsewhere(world: World) -> None:
+def elsewhere(world: InABucket) -> None:
     world.write(', region = "us-west-1"')
     said = {"x-amz-bucket-region": "eu-west-1"}
     world.proxy.faults = lambda r: world.proxy.forward(r).with_headers(**said)
 
 
-def listed(world: World) -> None:
+def listed(world: InABucket) -> None:
     """Run `aws` as the message shows it: it lists what is there, which has another prefix."""
     (command,) = re.findall("`(aws s3 ls [^`]*)`", world.said)
     world.proxy.faults = lambda _: None
@@ -136,14 +119,14 @@ def listed(world: World) -> None:
     world.moto.put(world.bucket, {"a.bin": b"content"})
 
 
-def own_key(world: World) -> None:
+def own_key(world: InABucket) -> None:
     world.set(AWS_ACCESS_KEY_ID="AKIAOTHER")
     world.proxy.faults = lambda r: (
         None if KEY in r.headers.get("authorization", "") else refusal("InvalidAccessKeyId", 403)
     )
 
 
-def payer(world: World) -> None:
+def payer(world: InABucket) -> None:
     world.proxy.faults = lambda r: (
         None if r.headers.get("x-amz-request-payer") else refusal("AccessDenied", 403)
     )
@@ -164,7 +147,7 @@ PROGRAM = (
         cure(
             'write its name only; a server goes into endpoint = "https://…"',
             lambda w: write(w.project, "a/b"),
-            World.write,
+            InABucket.write,
         ),
         cure(
             'write the directory only, such as prefix = "llama/"',
@@ -204,7 +187,7 @@ PROGRAM = (
         cure(
             "run `…` again",
             replaced,
-            World.recovers,
+            InABucket.recovers,
         ),
         cure(
             "put the file itself there, or leave it out with exclude = …",
@@ -219,12 +202,12 @@ PROGRAM = (
         cure(
             "check the endpoint, the region, the network and the proxy settings, then try again",
             lambda w: w.write(', endpoint = "http://127.0.0.1:9"'),
-            World.write,
+            InABucket.write,
         ),
         cure(
             "try again later; if it stays so, check the endpoint",
             lambda w: w.refuses("SlowDown", 503),
-            World.recovers,
+            InABucket.recovers,
         ),
         cure(
             "write a section [services …] in ~/.aws/config, or remove the line",
@@ -283,16 +266,16 @@ PROGRAM = (
             lambda w: (w.recovers(), w.write(f', region = "{w.hint[0]}"')),
         ),
         cure('write region = "…", or leave it out', elsewhere, lambda w: w.write(f', region = "{w.hint[0]}"')),
-        cure('write region = "…", or leave it out', elsewhere, World.write),
+        cure('write region = "…", or leave it out', elsewhere, InABucket.write),
         cure(
             "check its name and the endpoint, which is the URL of an S3 server",
             lambda w: write(w.project, "nobodys", f', endpoint = "{w.proxy.url}"'),
-            World.write,
+            InABucket.write,
         ),
         cure(
             "check the endpoint and the region of …",
             lambda w: w.refuses("SomethingElse", 400),
-            World.recovers,
+            InABucket.recovers,
         ),
         cure(
             'take the name of the bucket off the endpoint: endpoint = "…"',
@@ -302,7 +285,7 @@ PROGRAM = (
         cure(
             "check the endpoint: it is the URL of the S3 API, not of a website or a web console",
             odd,
-            World.recovers,
+            InABucket.recovers,
         ),
         cure(
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; without credentials "
@@ -334,7 +317,7 @@ PROGRAM = (
         cure(
             "set the clock of this machine",
             lambda w: w.refuses("RequestTimeTooSkewed"),
-            World.recovers,
+            InABucket.recovers,
         ),
         cure(
             "set both or none; …",
@@ -363,14 +346,7 @@ PROGRAM = (
         ),
     ],
 )  # fmt: skip
-def test_a_refusal(
-    world: World,
-    remedy: Remedy,
-    broken: Callable[[World], object],
-    mended: Callable[[World], object],
+def test_a_refusal_of_a_bucket(
+    world: InABucket, remedy: Remedy, broken: Step, mended: Step
 ) -> None:
-    broken(world)
-    world.said = world.project.fails("lock")
-    world.hint = remedy(world.said)
-    mended(world)
-    world.project.ok("lock")
+    world.follows(remedy, broken, mended)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from generator.remedies.world import World
 from support.loopback import LoopbackServer, Response
 from support.remedies import cure, cures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from generator.remedies.world import Step
     from support.fake_repo import Repo
     from support.hub import Hub
     from support.loopback import Request
@@ -32,21 +34,17 @@ HF = str(Path(sys.executable).with_name("hf"))
 
 
 @dataclass
-class World:
+class OnTheHub(World):
     """A project with a model, and the Hub that has it.
 
     Attributes:
         keys: Of the source, as TOML.
-        hint: What was filled in in the hint that is followed.
     """
 
     hub: Hub
-    project: Project
     repo: Repo
-    set: Callable[[str, str], None]
     keys: dict[str, str] = field(default_factory=lambda: {"repo": '"org/m"'})
     more: str = ""
-    hint: tuple[str, ...] = ()
 
     def write(self, more: str = "", **keys: str) -> None:
         self.keys |= keys
@@ -69,17 +67,17 @@ class World:
 
     def granted(self) -> None:
         self.hub.allow("hf_good", self.repo.id)
-        self.set("HF_TOKEN", "hf_good")
+        self.set(HF_TOKEN="hf_good")
 
 
 @pytest.fixture
-def world(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(hub, hub_project, hub.add_repo("org/m", {"a.json": b"{}"}), monkeypatch.setenv)
+def world(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> OnTheHub:
+    world = OnTheHub(hub_project, monkeypatch, hub, hub.add_repo("org/m", {"a.json": b"{}"}))
     world.write()
     return world
 
 
-def shortened(world: World) -> None:
+def shortened(world: OnTheHub) -> None:
     """Let a mirror send less of files than is listed."""
 
     def fault(request: Request) -> Response | None:
@@ -95,13 +93,12 @@ def is_file(request: Request) -> bool:
 ASK = "ask for access at …"
 PRIVATE = "check the spelling and repo_type; if it is private, …"
 LIMIT = "wait five minutes, or …"
-Step = "Callable[[World], object]"
 
 
 @pytest.mark.parametrize(
     ("broken", "mended"),
     [
-        cure(ASK, World.gated, World.granted),
+        cure(ASK, OnTheHub.gated, OnTheHub.granted),
         cure(
             "… may say why; use another repository",
             lambda w: w.answers(403, X_Error_Message="Access to this resource is disabled."),
@@ -112,7 +109,7 @@ Step = "Callable[[World], object]"
             ),
         ),
         cure(PRIVATE, lambda w: w.write(repo='"org/n"'), lambda w: w.write(repo='"org/m"')),
-        cure(PRIVATE, lambda w: setattr(w.repo, "private", True), World.granted),
+        cure(PRIVATE, lambda w: setattr(w.repo, "private", True), OnTheHub.granted),
         cure(
             "write a commit of …/commits/main, or a branch or tag in ref",
             lambda w: w.write(rev=f'"{"0" * 40}"'),
@@ -136,12 +133,12 @@ Step = "Callable[[World], object]"
         cure(
             "try again later, or without a mirror",
             lambda w: w.answers(404, "/resolve", X_Error_Code="EntryNotFound"),
-            World.recovers,
+            OnTheHub.recovers,
         ),
-        cure(LIMIT, lambda w: w.answers(429), World.recovers),
-        cure("try again later", lambda w: w.answers(500), World.recovers),
-        cure("check HF_ENDPOINT and the source", lambda w: w.answers(418), World.recovers),
-        cure("try again; if it stays so, a proxy or the server alters the file", shortened, World.recovers),
+        cure(LIMIT, lambda w: w.answers(429), OnTheHub.recovers),
+        cure("try again later", lambda w: w.answers(500), OnTheHub.recovers),
+        cure("check HF_ENDPOINT and the source", lambda w: w.answers(418), OnTheHub.recovers),
+        cure("try again; if it stays so, a proxy or the server alters the file", shortened, OnTheHub.recovers),
         cure(
             "check the address, the network, the proxy settings and HF_ENDPOINT, then try again",
             lambda w: w.write(endpoint='"http://127.0.0.1:9"'),
@@ -154,45 +151,37 @@ Step = "Callable[[World], object]"
         ),
         cure(
             "write URLs like https://hub.example.org, separated by spaces, or unset it",
-            lambda w: w.set("HF_ENDPOINT", "hub.example.org"),
-            lambda w: w.set("HF_ENDPOINT", f"{w.hub.url} http://127.0.0.1:9"),
+            lambda w: w.set(HF_ENDPOINT="hub.example.org"),
+            lambda w: w.set(HF_ENDPOINT=f"{w.hub.url} http://127.0.0.1:9"),
         ),
-        cure("check HF_TOKEN and the token file", lambda w: w.set("HF_TOKEN", "hf_\u00fc"), World.granted),
+        cure("check HF_TOKEN and the token file", lambda w: w.set(HF_TOKEN="hf_\u00fc"), OnTheHub.granted),
         cure(
             "it holds …, for example",
             lambda w: w.write('include = ["zzz"]\n'),
             lambda w: w.write(f"include = [{w.hint[0]}]\n"),
         ),
-        cure("renew it in …, or unset …", lambda w: w.set("HF_TOKEN", "hf_old"), World.granted),
-        cure("renew it in …, or unset …", lambda w: w.set("HF_TOKEN", "hf_old"), lambda w: w.set(w.hint[1], "")),
+        cure("renew it in …, or unset …", lambda w: w.set(HF_TOKEN="hf_old"), OnTheHub.granted),
+        cure("renew it in …, or unset …", lambda w: w.set(HF_TOKEN="hf_old"), lambda w: w.set(**{w.hint[1]: ""})),
     ],
 )  # fmt: skip
-def test_a_refusal(
-    world: World,
-    remedy: Remedy,
-    broken: Callable[[World], object],
-    mended: Callable[[World], object],
-) -> None:
-    broken(world)
-    world.hint = remedy(world.project.fails("lock"))
-    mended(world)
-    world.project.ok("lock")
+def test_a_refusal_of_the_hub(world: OnTheHub, remedy: Remedy, broken: Step, mended: Step) -> None:
+    world.follows(remedy, broken, mended)
 
 
 @cures("check HF_ENDPOINT and the model's endpoint")
-def test_a_server_that_is_no_hub(world: World, remedy: Remedy) -> None:
+def test_a_server_that_is_no_hub(world: OnTheHub, remedy: Remedy) -> None:
     with LoopbackServer(lambda _: Response(200, {}, b"<html>")) as server:
         for name in ("endpoint", "HF_ENDPOINT"):
             world.write(endpoint=f'"{server.url}"' if name == "endpoint" else "")
-            world.set("HF_ENDPOINT", server.url)
+            world.set(HF_ENDPOINT=server.url)
             remedy(world.project.fails("lock"))
             world.write(endpoint=f'"{world.hub.url}"' if name == "endpoint" else "")
-            world.set("HF_ENDPOINT", world.hub.url)
+            world.set(HF_ENDPOINT=world.hub.url)
             world.project.ok("lock")
             world.project.lock_file.unlink()
 
 
-def logged_in(world: World, command: str, **environment: str) -> str:
+def logged_in(world: OnTheHub, command: str, **environment: str) -> str:
     """Run a command of `hf` as the message shows it, and lock; the answer is what is said."""
     line = command.replace("hf ", f"{HF} ", 1).replace("login", "login --token hf_good")
     environment = {**world.project.environment(), **environment}
@@ -204,7 +193,7 @@ def logged_in(world: World, command: str, **environment: str) -> str:
 
 @pytest.mark.parametrize("status", [0, 403])
 @cures("set HF_TOKEN or run `hf auth login`")
-def test_nobody_is_logged_in(world: World, remedy: Remedy, status: int) -> None:
+def test_nobody_is_logged_in(world: OnTheHub, remedy: Remedy, status: int) -> None:
     """The variable, or what `hf auth login` stores, is used."""
     if status:
         world.hub.faults = lambda r: None if r.token == "hf_good" else Response(status)
@@ -212,28 +201,30 @@ def test_nobody_is_logged_in(world: World, remedy: Remedy, status: int) -> None:
     world.hub.allow("hf_good", world.repo.id)
     remedy(world.project.fails("lock"))
     (command,) = remedy.commands
-    world.set("HF_TOKEN", "hf_good")
+    world.set(HF_TOKEN="hf_good")
     world.project.ok("lock")
     world.project.lock_file.unlink()
-    world.set("HF_TOKEN", "")
+    world.set(HF_TOKEN="")
     logged_in(world, command)
 
 
 @cures("log in again with `hf auth login`, or use public models without it: `hf auth logout`")
 @pytest.mark.parametrize("place", [0, 1])
-def test_the_stored_token_has_expired(world: World, remedy: Remedy, home: Path, place: int) -> None:
+def test_the_stored_token_has_expired(
+    world: OnTheHub, remedy: Remedy, home: Path, place: int
+) -> None:
     file = home / "token"
     file.write_text("hf_old")
-    world.set("HF_TOKEN_PATH", str(file))
+    world.set(HF_TOKEN_PATH=str(file))
     world.hub.allow("hf_good", world.repo.id)
     remedy(world.project.spawn("lock").stderr)
     logged_in(world, remedy.commands[place])
 
 
 @cures("to go online for this command, run `env … …`")
-def test_the_shell_is_offline(world: World, remedy: Remedy) -> None:
+def test_the_shell_is_offline(world: OnTheHub, remedy: Remedy) -> None:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        world.set(name, "1")
+        world.set(**{name: "1"})
     remedy(world.project.spawn("lock").stderr)
     (command,) = remedy.commands
     subprocess.run(
@@ -243,7 +234,7 @@ def test_the_shell_is_offline(world: World, remedy: Remedy) -> None:
 
 
 @cures("to lock the other models all the same, add --keep-going")
-def test_one_of_several_fails(world: World, remedy: Remedy) -> None:
+def test_one_of_several_fails(world: OnTheHub, remedy: Remedy) -> None:
     world.write('[models.n]\nsource.huggingface.repo = "org/n"\n')
     remedy(world.project.fails("lock"))
     world.project.run("lock", "--keep-going")
@@ -254,8 +245,8 @@ def test_one_of_several_fails(world: World, remedy: Remedy) -> None:
     "do not trust this server: remove its address from models.toml or the environment, and replace "
     "the token"
 )
-def test_a_server_repeats_the_token(world: World, remedy: Remedy) -> None:
-    world.set("HF_TOKEN", "hf_abcdefghijklmnopqrstuvwxyz")
+def test_a_server_repeats_the_token(world: OnTheHub, remedy: Remedy) -> None:
+    world.set(HF_TOKEN="hf_abcdefghijklmnopqrstuvwxyz")
     world.hub.allow("hf_abcdefghijklmnopqrstuvwxyz")
     world.hub.add_repo("org/e", {"hf_abcdefghijklmnopqrstuvwxyz": b"{}"})
     world.write(repo='"org/e"')
@@ -265,7 +256,7 @@ def test_a_server_repeats_the_token(world: World, remedy: Remedy) -> None:
 
 
 @pytest.fixture
-def fallback(world: World) -> Iterator[Repo]:
+def fallback(world: OnTheHub) -> Iterator[Repo]:
     other = world.hub.add_repo("org/f", {"a.json": b"[ ]", "more.json": b"{}"})
     world.write('fallbacks = [{ huggingface = { repo = "org/f" } }]\n')
     yield other
@@ -274,7 +265,7 @@ def fallback(world: World) -> Iterator[Repo]:
 
 @cures("…bring … up to date, or remove it from the fallbacks")
 @pytest.mark.parametrize("removes", [True, False])
-def test_a_fallback_differs(world: World, remedy: Remedy, fallback: Repo, removes: bool) -> None:  # noqa: FBT001
+def test_a_fallback_differs(world: OnTheHub, remedy: Remedy, fallback: Repo, removes: bool) -> None:  # noqa: FBT001
     _, label = remedy(world.project.fails("lock"))
     assert label == "org/f"
     if removes:
@@ -286,7 +277,7 @@ def test_a_fallback_differs(world: World, remedy: Remedy, fallback: Repo, remove
 @cures("copy them there, leave them out with include or exclude, or remove the fallback")
 @pytest.mark.parametrize("removes", [True, False])
 def test_a_fallback_lacks_files(
-    world: World,
+    world: OnTheHub,
     remedy: Remedy,
     fallback: Repo,
     removes: bool,  # noqa: FBT001 (a row of the table)
