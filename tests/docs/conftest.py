@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.session import start
+from docs.symptoms import SYMPTOMS
 from support import program_repos, tinyllama
 from support.nix import available
 from support.s3 import ENV, Moto
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from docs.session import Session
+    from docs.symptoms import Symptom
     from support.hub import Hub
 
 _REPOS = (
@@ -24,7 +26,7 @@ _REPOS = (
     "sentence-transformers/all-MiniLM-L6-v2",
 )
 
-PASSED = pytest.StashKey[bool]()
+_PASSED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -34,7 +36,7 @@ def pytest_runtest_makereport(
     """Let fixtures know, when they are torn down, whether the test has passed."""
     report = yield
     if report.when == "call":
-        item.stash[PASSED] = report.passed
+        item.stash[_PASSED] = report.passed
     return report
 
 
@@ -70,3 +72,12 @@ def session(hub: Hub, tmp_path: Path) -> Iterator[Session]:
     except pytest.skip.Exception:
         with available("host") as nix:
             yield start(nix, directory, home, hub.url)
+
+
+@pytest.fixture
+def symptom(request: pytest.FixtureRequest) -> Iterator[Symptom]:
+    """The section of the page that a test is named after; all that it says is to be shown."""
+    found = SYMPTOMS[request.function.__name__]
+    yield found
+    if request.node.stash.get(_PASSED, False):
+        found.check()

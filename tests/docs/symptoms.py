@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from docs.session import Session
     from support.hub import Hub, Repo
     from support.linker import Linker, Run
 
 PAGE = "docs/troubleshooting.md"
+LOCK = "aimodels-gen lock models.toml -o models.nix"
+BUILD = "nix build .#llama-2-7b"
 CACHE_NAME = "models--meta-llama--Llama-2-7b-hf"
 LOAD = (
     "from transformers import AutoModelForCausalLM;"
@@ -130,3 +133,11 @@ class Machine:
         """Run Python in a shell in which something has been typed before."""
         line = f'{remedy}\n"$0" -W ignore -c "$1"'
         return self.program("bash", "-euc", line, sys.executable, code)
+
+
+def type_all(session: Session, *lines: str) -> None:
+    for line in lines:
+        session.run("bash", "-euc", line)
+
+
+SYMPTOMS = symptoms()

@@ -1,4 +1,7 @@
-"""Each symptom of docs/troubleshooting.md is brought about, and what is to help is tried."""
+"""Each symptom of docs/troubleshooting.md is brought about, and what is to help is tried.
+
+Here are those of programs and of the linker; test_troubleshooting_builds.py has those of Nix.
+"""
 
 from __future__ import annotations
 
@@ -15,40 +18,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_linker import lock
-from docs.conftest import PASSED
-from docs.symptoms import CACHE_NAME, LOAD, Machine, Symptom, symptoms
-from support import modules, registry, tinyllama
-from support.environment import CHECKOUT
+from docs.symptoms import BUILD, CACHE_NAME, LOAD, LOCK, SYMPTOMS, Machine, Symptom, type_all
+from support import tinyllama
 from support.linker import Linker
-from support.loopback import LoopbackServer, Response
-from support.nix import NixError
 from support.unprivileged import prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from docs.session import Session
     from support.hub import Hub
-    from support.nix import NixEnv
 
-_SYMPTOMS = symptoms()
 _HF = Path(sys.executable).with_name("hf")
-_LOCK = "aimodels-gen lock models.toml -o models.nix"
-_BUILD = "nix build .#llama-2-7b"
 _LINK = (
     "mkdir -p ~/.cache/huggingface/hub;"
     f" ln -sfn $(readlink -f result) ~/.cache/huggingface/hub/{CACHE_NAME}"
 )
 _OFFLINE = {"HF_HUB_OFFLINE": "1"}
 _READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
-
-
-@pytest.fixture
-def symptom(request: pytest.FixtureRequest) -> Iterator[Symptom]:
-    """The section of the page that a test is named after; all that it says is to be shown."""
-    yield _SYMPTOMS[request.function.__name__]
-    if request.node.stash.get(PASSED, False):
-        _SYMPTOMS[request.function.__name__].check()
 
 
 @pytest.fixture
@@ -61,10 +46,14 @@ def machine(hub: Hub, tmp_path: Path) -> Machine:
 
 
 def test_every_symptom_has_a_test() -> None:
-    ours = (test_every_symptom_has_a_test.__name__,)
-    assert sorted({name for name in globals() if name.startswith("test_")}.difference(ours)) == (
-        sorted(_SYMPTOMS)
-    )
+    files = Path(__file__).parent.glob("test_troubleshooting*.py")
+    found = re.findall(r"^def (\w+)\(.*\bsymptom\b", "".join(map(_joined, files)), re.MULTILINE)
+    assert sorted(found) == sorted(SYMPTOMS)
+
+
+def _joined(file: Path) -> str:
+    """Return a file with the head of each function on one line."""
+    return re.sub(r"(?<=\()\n\s+|,\n\s*", " ", file.read_text())
 
 
 def test_a_program_does_not_find_a_model(machine: Machine, symptom: Symptom) -> None:
@@ -77,7 +66,7 @@ def test_a_program_does_not_find_a_model(machine: Machine, symptom: Symptom) -> 
 
 def test_a_link_leads_nowhere(session: Session, symptom: Symptom) -> None:
     look = ("ls", f"{session.home}/.cache/huggingface/hub/{CACHE_NAME}/")
-    type_all(session, _LOCK, _BUILD, _LINK, "rm result; nix-store --gc")
+    type_all(session, LOCK, BUILD, _LINK, "rm result; nix-store --gc")
     symptom.seen(session.attempt(*look).stderr, {session.home: "/home/alice"})
     type_all(session, symptom.typed(), "nix-store --gc")
     # In the real store, which the other Nix sees elsewhere.
@@ -93,7 +82,7 @@ def test_a_file_is_missing_that_the_repository_has(
     manifest = session.directory / "models.toml"
     text = manifest.read_text()
     manifest.write_text(text + 'include = ["config.json"]\n')
-    type_all(session, _LOCK)
+    type_all(session, LOCK)
     assert "safetensors" not in (session.directory / "models.nix").read_text()
     manifest.write_text(text)
     type_all(session, symptom.typed())
@@ -108,20 +97,20 @@ def test_nothing_can_be_downloaded_any_more(session: Session, symptom: Symptom) 
 
 
 def test_hf_hub_offline_is_set(session: Session, symptom: Symptom) -> None:
-    refused = session.attempt("bash", "-euc", _LOCK, **_OFFLINE)
+    refused = session.attempt("bash", "-euc", LOCK, **_OFFLINE)
     assert refused.returncode == 1
     symptom.seen(refused.stderr)
     done = session.attempt("bash", "-euc", symptom.typed(), **_OFFLINE, TRANSFORMERS_OFFLINE="1")
     assert done.returncode == 0, done.stderr
-    type_all(session, _BUILD)
+    type_all(session, BUILD)
 
 
 def test_a_model_is_older_than_on_the_hub(session: Session, hub: Hub, symptom: Symptom) -> None:
     repo = hub.add_repo(tinyllama.REPO, tinyllama.files(), lfs=["*.safetensors"])
-    type_all(session, _LOCK)
+    type_all(session, LOCK)
     locked = (session.directory / "models.nix").read_text()
     repo.commit({**repo.files, "README.md": b"new"}, "second")
-    type_all(session, _LOCK)
+    type_all(session, LOCK)
     assert (session.directory / "models.nix").read_text() == locked
     symptom.seen(session.attempt("bash", "-euc", symptom.typed()).stderr)
     assert repo.sha in (session.directory / "models.nix").read_text()
@@ -255,7 +244,7 @@ def test_the_store_is_not_mounted_read_only(
     symptom.seen(said, shown)
     for cured in (machine.linker, machine.linker.but(offline=False, mode="directory")):
         assert machine.link(linker=cured).err == []
-    type_all(session, _LOCK, _BUILD)
+    type_all(session, LOCK, BUILD)
     model = session.run("readlink", "result").strip()
     file = next(path for path in session.nix.path(model).rglob("main") if path.is_file())
     file.chmod(0o644)
@@ -288,169 +277,6 @@ def test_what_was_linked_before_is_not_known(machine: Machine, symptom: Symptom)
     assert machine.linker.link({"models--org--other": other}).err == []
 
 
-def test_the_hash_differs(session: Session, symptom: Symptom) -> None:
-    by_hand = (
-        '{ pkgs, fetchModel }: { llama-2-7b = fetchModel pkgs { name = "llama-2-7b"; hash = "";'
-        f' source.huggingface.repo = "{tinyllama.REPO}"; }}; }}'
-    )
-    models = session.directory / "models.nix"
-    models.write_text(by_hand)
-    said = session.attempt("nix", "build", ".#llama-2-7b").stderr
-    symptom.seen(said, {session.nix.store: "/nix/store"})
-    got = next(line.split()[1] for line in said.splitlines() if line.strip().startswith("got:"))
-    models.write_text(by_hand.replace('hash = ""', f'hash = "{got}"'))
-    type_all(session, _BUILD, symptom.typed(), _BUILD)
-
-
-def test_a_gated_model_is_refused_although_you_have_a_token(
-    session: Session, hub: Hub, symptom: Symptom
-) -> None:
-    hub.add_repo(tinyllama.REPO, tinyllama.files(), lfs=["*.safetensors"], gated="manual")
-    hub.allow("hf_secret", tinyllama.REPO)
-    token = {"HF_TOKEN": "hf_secret"}
-    assert session.attempt("bash", "-euc", _LOCK, **token).returncode == 0
-    # Without the token, as a daemon would be.
-    refused = session.attempt("nix", "build", "-L", ".#llama-2-7b").stderr
-    symptom.seen(refused, {session.endpoint: "https://huggingface.co"})
-    assert session.attempt("bash", "-euc", symptom.typed(), **token).returncode == 0
-    type_all(session, _BUILD)
-
-
-def test_a_file_has_changed_upstream(session: Session, symptom: Symptom) -> None:
-    content = [b"GGUF old"]
-    with LoopbackServer(lambda _: Response(200, {}, content[0])) as server:
-        source = f'source.url.files."model.gguf" = "{server.url}/model.gguf"'
-        names = 'integration.huggingface = { org = "my-org", model = "llama" }'
-        (session.directory / "models.toml").write_text(f"[models.llama]\n{source}\n{names}\n")
-        type_all(session, _LOCK)
-        content[0] = b"GGUF new"
-        refused = session.attempt("nix", "build", "-L", ".#llama").stderr
-        symptom.seen(refused, {server.url.removeprefix("http://"): "example.org"})
-        type_all(session, _LOCK)
-        assert session.attempt("nix", "build", ".#llama").returncode != 0, "as the page says"
-        type_all(session, symptom.typed(), "nix build .#llama")
-        # What the manifest says of it does not change by an update: the log has the line.
-        wrong = f'{{ url = "{server.url}/model.gguf", sha256 = "{"0" * 64}" }}'
-        manifest = f'[models.llama]\nsource.url.files."model.gguf" = {wrong}\n{names}\n'
-        (session.directory / "models.toml").write_text(manifest)
-        type_all(session, _LOCK)
-        refused = session.attempt("nix", "build", "-L", ".#llama").stderr
-        (line,) = set(re.findall(r'`(sha256 = "[0-9a-f]{64}")`', refused))
-        right = manifest.replace(f'sha256 = "{"0" * 64}"', line)
-        (session.directory / "models.toml").write_text(right)
-        type_all(session, _LOCK, "nix build .#llama")
-
-
-def test_the_flake_does_not_provide_the_attribute(session: Session, symptom: Symptom) -> None:
-    starter = CHECKOUT / "templates/project/models.nix"
-    (session.directory / "models.nix").write_bytes(starter.read_bytes())
-    symptom.seen(session.attempt("nix", "build", ".#llama-2-7b").stderr)
-    type_all(session, symptom.typed(), _BUILD)
-
-
-def test_unexpected_end_of_file(session: Session, symptom: Symptom) -> None:
-    type_all(session, _LOCK)
-    (session.directory / "models.nix").write_bytes(b"")
-    symptom.seen(session.attempt("nix", "build", ".#llama-2-7b").stderr)
-    type_all(session, symptom.typed(), _BUILD)
-
-
-def test_a_path_lacks_a_signature(session: Session, symptom: Symptom) -> None:
-    keys = "nix-store --generate-binary-cache-key cache.example.org-1 secret.key public.key"
-    type_all(session, _LOCK, _BUILD, keys, 'nix copy --to "file://$PWD/cache" ./result')
-    model = session.run("readlink", "result").strip()
-    type_all(session, f"rm result; nix-store --delete {model}")
-    sigs = ("--option", "require-sigs", "true")
-    refused = session.attempt(
-        "nix", "copy", "--from", f"file://{session.directory}/cache", *sigs, model
-    )
-    symptom.seen(refused.stderr, {session.nix.store: "/nix/store"})
-    type_all(session, f"MODEL={model}; {symptom.typed()}")
-    assert session.nix.path(model).is_dir()
-
-
-def test_ai_models_tokenservice_fails(host_nix: NixEnv, tmp_path: Path, symptom: Symptom) -> None:
-    file = tmp_path / "token"
-    config = modules.nixos(
-        f'{{ services.ai-models = {{ enable = true; tokenFile = "{file}"; }}; }}'
-    )
-    unit = f"{config}.systemd.services.ai-models-token"
-    script = host_nix.eval(f"{unit}.script")
-    after = host_nix.build(f"{unit}.serviceConfig.ExecStopPost")
-    variables = {"RUNTIME_DIRECTORY": str(tmp_path), "CREDENTIALS_DIRECTORY": str(tmp_path)}
-
-    def start() -> subprocess.CompletedProcess[str]:
-        """As systemd does, which passes the file under the name `token`."""
-        command = f'bash -euc "$0"; EXIT_STATUS=$? {after}; [ -e environment ]'
-        return subprocess.run(
-            ["bash", "-c", command, script],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, **variables},
-        )
-
-    shown: dict[object, str] = {file: "/run/secrets/hf-token"}
-    symptom.seen(start().stderr, shown)
-    for content in ("HF_TOKEN=hf_secret\n", '"hf_secret"\n', "\nhf_secret\n"):
-        file.write_text(content)
-        symptom.seen(start().stderr, shown)
-    file.write_text("hf_secret\n")
-    assert start().returncode == 0
-    assert (tmp_path / "environment").read_text() == "HF_TOKEN=hf_secret\n"
-
-
-def test_modelsnix_is_not_tracked_by_git(session: Session, symptom: Symptom) -> None:
-    if session.nix.kind == "host":
-        pytest.skip("the machine's own Nix may be an old one, which says something else")
-    type_all(session, _LOCK, "git init -q; git add flake.nix")
-    symptom.seen(session.attempt("nix", "build", ".#llama-2-7b").stderr)
-    type_all(session, symptom.typed(), _BUILD)
-
-
-def test_the_option_does_not_exist(host_nix: NixEnv, symptom: Symptom) -> None:
-    lib = f"import {registry.flake('nixpkgs')}/lib"
-    other = '{ lib, ... }: { options.services.openssh.enable = lib.mkEnableOption "SSH"; }'
-    configuration = "{ services.ai-models.enable = true; }"
-    with pytest.raises(NixError) as error:
-        host_nix.eval(
-            f"(({lib}).evalModules {{ modules = [ ({other}) {configuration} ]; }}).config"
-        )
-    symptom.seen(str(error.value))
-    assert host_nix.eval(f"{modules.nixos(configuration)}.services.ai-models.enable") is True
-
-
-def test_two_models_have_one_name(host_nix: NixEnv, symptom: Symptom) -> None:
-    symptom.seen("\n".join(problems(host_nix, "llama", "llama-chat")))
-    assert problems(host_nix, "llama") == []
-    renamed = 'integration.huggingface = { org = "my-org"; model = "llama-chat"; };'
-    beside = f"{{ services.ai-models.models.llama-chat = {{ {renamed} }}; }}"
-    assert problems(host_nix, "llama", "llama-chat", beside=beside) == []
-
-
-def test_a_licence_is_refused(host_nix: NixEnv, symptom: Symptom) -> None:
-    enforced = "{ services.ai-models.enforceLicenses = true; }"
-    symptom.seen("\n".join(problems(host_nix, "llama", beside=enforced)))
-    allowed = "{ nixpkgs.config.allowUnfreePredicate = package: package.name != null; }"
-    (said,) = problems(host_nix, "llama", beside=enforced)
-    assert problems(host_nix, "llama", beside=f"{{ imports = [ {enforced} {allowed} ]; }}") == []
-    assert problems(host_nix, "llama") == [], said
-
-
-def problems(nix: NixEnv, *names: str, beside: str = "{ }") -> list[str]:
-    """What NixOS refuses of models with these names, all of one repository."""
-    model = (
-        f'{{ source.huggingface.repo = "{tinyllama.REPO}"; hash = ""; meta.license = "llama2"; }}'
-    )
-    models = "".join(f"{name} = {model}; " for name in names)
-    config = modules.nixos(
-        f"{{ services.ai-models = {{ enable = true; models = {{ {models} }}; }}; }}", beside
-    )
-    failed = f"builtins.filter (each: !each.assertion) {config}.assertions"
-    return [str(each) for each in nix.eval(f"map (each: each.message) ({failed})")]
-
-
 def follows(machine: Machine) -> None:
     """With `mode = "directory"`, an online program gets what is new, and nothing else."""
     directories = machine.linker.but(mode="directory")
@@ -461,11 +287,6 @@ def follows(machine: Machine) -> None:
     get = f"from huggingface_hub import snapshot_download; snapshot_download({tinyllama.REPO!r})"
     assert machine.python(get).returncode == 0
     assert not any(request.path.startswith("/cdn/") for request in machine.hub.log)
-
-
-def type_all(session: Session, *lines: str) -> None:
-    for line in lines:
-        session.run("bash", "-euc", line)
 
 
 def command_in(said: str, before: str, after: str = "\n") -> str:

@@ -2,122 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import signal
 import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_gen.lock import partial_files
-from aimodels_gen.lock.partial_files import PartialFiles, cache_directory
+from generator.lock.stores import (
+    FILES,
+    LFS,
+    MANIFEST,
+    MIB,
+    README,
+    WEIGHTS,
+    build,
+    collect_garbage,
+    content,
+    model,
+)
 from support.environment import CHECKOUT
 from support.fake_repo import BigFile, chunks, sha256
 from support.hub import Response
 from support.remedies import cures
 
 if TYPE_CHECKING:
-    from support.fake_repo import Content
-    from support.hub import Hub, Repo, Request
+    from support.hub import Hub, Repo
     from support.nix import NixEnv
     from support.project import Project
     from support.remedies import Remedy
-
-PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-MIB = 1 << 20
-WEIGHTS = BigFile(3 * MIB, seed=1)
-README = b"# Changed\n" * 7
-FILES: dict[str, Content] = {
-    "README.md": b"# A model\n",
-    "config.json": b"{}",
-    "model.safetensors": WEIGHTS,
-}
-LFS = ["*.safetensors"]
-MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
-
-
-@pytest.fixture
-def nix_store(nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> NixEnv:
-    """Make the store of each Nix the one that is used, with its programs on PATH."""
-    for variable, value in nix.variables().items():
-        monkeypatch.setenv(variable, value)
-    if nix.root is not None:
-        programs = nix.real / "bin"
-        programs.mkdir()
-        for name in ("nix-store", "nix-instantiate"):
-            command = f'PATH={PATH} exec {" ".join(nix.entry())} {name} "$@"'
-            (programs / name).write_text(f"#!/bin/sh\n{command}\n")
-            (programs / name).chmod(0o755)
-        monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
-    return nix
-
-
-@pytest.fixture
-def host_store(host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> NixEnv:
-    """Make the store of `nix-store` an empty one."""
-    for variable, value in host_nix.variables().items():
-        monkeypatch.setenv(variable, value)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(host_nix.dir / "cache"))
-    return host_nix
-
-
-@pytest.fixture
-def repo(hub: Hub, hub_project: Project) -> Repo:
-    hub_project.write(MANIFEST)
-    return hub.add_repo("org/name", FILES, lfs=LFS)
-
-
-def content(hub: Hub) -> int:
-    """Bytes of files that the Hub has sent since the last time: no listings, no redirects."""
-    sent = sum(
-        r.sent_bytes
-        for r in hub.log
-        if not r.path.startswith("/api/models/") and r.status in {200, 206}
-    )
-    hub.clear()
-    return sent
-
-
-def model(project: Project, attribute: str = "m", bump: str = "") -> str:
-    """The expression of a model of models.nix, over a nixpkgs whose stdenv has been changed."""
-    return f"""
-      let
-        pkgs = import {CHECKOUT}/tests/nix/pkgs {{ system = "x86_64-linux"; }};
-        stdenvNoCC = pkgs.stdenvNoCC // {{
-          mkDerivation = attrs: pkgs.stdenvNoCC.mkDerivation (attrs // {{ stdenv = "{bump}"; }});
-        }};
-      in
-      (import {project.dir}/models.nix {{
-        pkgs = pkgs // {{
-          inherit stdenvNoCC;
-          buildPackages = pkgs.buildPackages // {{ inherit stdenvNoCC; }};
-        }};
-        inherit (import {CHECKOUT}/nix) fetchModel;
-      }}).{attribute}
-    """
-
-
-def collect_garbage(nix: NixEnv) -> None:
-    """Collect it; new releases fail over files that other programs have open."""
-    for _ in range(5):
-        if nix.run("nix-store", "--gc", env={"PATH": PATH}, check=False).returncode == 0:
-            return
-        time.sleep(1)
-    pytest.fail("nix-store --gc failed five times")
-
-
-def build(nix: NixEnv, project: Project, bump: str = "") -> Path:
-    """Build the model behind the root `result`, and collect garbage."""
-    command = ("nix-build", "-E", model(project, bump=bump), "-o", nix.dir / "result")
-    out = nix.path(nix.run(*command, env={"PATH": PATH}).stdout.strip())
-    collect_garbage(nix)
-    return out
 
 
 @pytest.mark.parametrize("layout", ["link", "copy"])
@@ -164,145 +75,6 @@ def test_update_prefetches_what_has_changed(
     hub.clear()
     build(nix_store, hub_project)
     assert content(hub) == 0
-
-
-def spawned(project: Project, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "aimodels_gen", *args],
-        env=project.environment(),
-        cwd=project.dir,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def parts() -> list[Path]:
-    directory = cache_directory() / "partial"
-    return sorted(directory.iterdir()) if directory.is_dir() else []
-
-
-BIG = BigFile(64 * MIB, seed=3)
-
-
-@pytest.mark.parametrize("pin", ["files", "tree"])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_download_goes_on(
-    hub: Hub, hub_project: Project, host_store: NixEnv, pin: str, sent: signal.Signals
-) -> None:
-    """Each byte is sent once, but for the last few before a kill."""
-    assert host_store
-    hub.add_repo("org/name", {"model.safetensors": BIG, "config.json": b"{}"}, lfs=LFS)
-    hub_project.write(MANIFEST)
-    command = ["lock", "--pin", "tree"] if pin == "tree" else ["prefetch"]
-    if pin == "files":
-        hub_project.ok("lock")
-    content(hub)
-    most = 24 * MIB
-    stopped, finished = threading.Event(), threading.Event()
-
-    def stall(request: Request) -> Response | None:
-        """Let no more parts come once enough have, so that there is something left."""
-        if "/cdn/" in request.path and sum(r.sent_bytes for r in hub.log) > most:
-            stopped.set()
-            finished.wait(20)
-        return None
-
-    hub.faults = stall
-    process = spawned(hub_project, *command)
-    try:
-        assert stopped.wait(20)
-        time.sleep(1.5)  # for the note of what has come
-        process.send_signal(sent)
-        process.communicate(timeout=10)
-    finally:
-        process.kill()
-        finished.set()
-    hub.faults = lambda _: None
-    assert len(parts()) == 1
-    time.sleep(0.5)
-    before = content(hub)
-    assert before > most
-    assert hub_project.run(*command).status == 0
-    assert content(hub) < BIG.size - most + 9 * MIB
-    assert parts() == []
-
-
-def test_bytes_that_are_wrong_are_not_gone_on_with(
-    hub: Hub, hub_project: Project, host_store: NixEnv
-) -> None:
-    assert host_store
-    hub.add_repo("org/name", {"model.safetensors": BIG}, lfs=LFS)
-    hub_project.write(MANIFEST)
-    hub_project.ok("lock")
-    directory = cache_directory() / "partial" / sha256(BIG)
-    directory.mkdir(parents=True)
-    (directory / "model.safetensors").write_bytes(bytes(BIG.size // 2))
-    (directory / ".notes").write_text(
-        json.dumps({"size": BIG.size, "missing": [[BIG.size // 2, BIG.size]]})
-    )
-    (added,) = hub_project.ok("prefetch").split()
-    assert hashlib.sha256(Path(added).read_bytes()).hexdigest() == sha256(BIG)
-    assert parts() == []
-
-
-@pytest.mark.parametrize(
-    "notes",
-    ["", "[]", "{}", '{"size": 1, "missing": []}', '{"size": 67108864, "missing": [[5, 1]]}'],
-)
-def test_notes_that_are_damaged(
-    hub: Hub, hub_project: Project, host_store: NixEnv, notes: str
-) -> None:
-    assert host_store
-    hub.add_repo("org/name", {"model.safetensors": BIG}, lfs=LFS)
-    hub_project.write(MANIFEST)
-    hub_project.ok("lock")
-    directory = cache_directory() / "partial" / sha256(BIG)
-    directory.mkdir(parents=True)
-    (directory / "another-name").write_bytes(b"x")
-    (directory / ".notes").write_text(notes)
-    assert len(hub_project.ok("prefetch").split()) == 1
-    assert parts() == []
-
-
-def test_two_processes_do_not_share_a_download(tmp_path: Path) -> None:
-    with PartialFiles() as mine, PartialFiles() as theirs:
-        target = mine.target("x.bin", "0" * 64, BIG.size)
-        assert target
-        assert theirs.target("x.bin", "0" * 64, BIG.size) is None
-        target.path.write_bytes(b"x")
-        mine.remove(target.path)
-        assert not target.path.exists()
-        assert theirs.target("x.bin", "0" * 64, BIG.size)
-    assert mine.target("small", "1" * 64, 5) is None
-    assert tmp_path.is_dir()
-
-
-def test_old_downloads_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    with PartialFiles() as files:
-        kept, old = (files.target("x", digit * 64, BIG.size) for digit in "01")
-        assert kept
-        assert old
-    os.utime(old.path.parent, (0, 0))
-    with PartialFiles():
-        assert parts() == [kept.path.parent]
-    monkeypatch.setattr(partial_files, "_KEPT_SECONDS", -1)
-    with PartialFiles():
-        assert parts() == []
-
-
-@pytest.mark.parametrize("where", [os.devnull, ""])
-def test_a_cache_that_cannot_be_written(
-    hub: Hub, hub_project: Project, host_store: NixEnv, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    assert host_store
-    hub.add_repo("org/name", {"model.safetensors": BIG}, lfs=LFS)
-    hub_project.write(MANIFEST)
-    hub_project.ok("lock")
-    monkeypatch.setenv("XDG_CACHE_HOME", where)
-    monkeypatch.setattr("os.path.expanduser", lambda path: path)
-    assert len(hub_project.ok("prefetch").split()) == 1
-    assert not (hub_project.dir / "~").exists()
 
 
 def test_many_small_files_are_added_at_once(

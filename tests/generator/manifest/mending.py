@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
 HEADER = "[models.m]\n"
+S3_NAME = 'integration.huggingface = { org = "a", model = "b" }\n'
 GOOD = 'source.huggingface = { repo = "org/name" }\n'
 # What has to go stands on lines that end so.
 WRONG = "  # wrong"
