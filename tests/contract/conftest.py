@@ -18,4 +18,4 @@ if TYPE_CHECKING:
 def fetch(tmp_path: Path) -> Iterator[Fetch]:
     """Run the fetcher as sandboxed builds do, with less patience."""
     with contextlib.closing(Fetch(PYTHONS["old-requests"], tmp_path)) as fetch:
-        yield fetch.but(retry__FIRST_WAIT=0.01)
+        yield fetch.quick

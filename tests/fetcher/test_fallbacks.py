@@ -90,7 +90,7 @@ def test_what_one_does_not_give_comes_from_the_next(
     break_content(hub, answer)
     sources = {**source(hub, repo), **bucket(recording_proxy)}
     for mode, more in (("file", PIN), ("tree", EVERYTHING)):
-        run = fetch.but(retry__FIRST_WAIT=0.01)(mode, sources, env=CREDENTIALS, **more)
+        run = fetch.quick(mode, sources, env=CREDENTIALS, **more)
         assert run.status == 0, run.log
         assert f"asking {recording_proxy.url}/mirror instead" in run.log
 
@@ -131,7 +131,7 @@ def test_parts_are_kept_when_one_goes_away(
         return Response(500) if answers > 2 else None
 
     hub.faults = fault
-    run = fetch.but(retry__FIRST_WAIT=0.01)(
+    run = fetch.quick(
         "file", {**source(hub, repo), **bucket(recording_proxy)}, env=CREDENTIALS, **PIN
     )
     assert run.status == 0, run.log
@@ -159,7 +159,7 @@ def test_a_tree_of_git_is_listed_by_git(
 ) -> None:
     """A bucket does not know which files are under LFS, and that is part of the entry."""
     sources = {**source(hub, repo, endpoint=DEAD), **bucket(recording_proxy)}
-    run = fetch.but(retry__FIRST_WAIT=0.01)("tree", sources, env=CREDENTIALS, **EVERYTHING)
+    run = fetch.quick("tree", sources, env=CREDENTIALS, **EVERYTHING)
     assert run.status == 1
     assert "a `files` pin needs no listing" in run.log
 
@@ -195,7 +195,7 @@ def test_addresses_of_single_files(
     address = f"{hub.url}/org/name/resolve/{repo.sha}/config.json"
     urls = {"url": {"files": {"config.json": [f"{DEAD}/x", address]}}}
     for path in ("config.json", "model.safetensors"):
-        run = fetch.but(retry__FIRST_WAIT=0.01)(
+        run = fetch.quick(
             "file",
             {**urls, **bucket(recording_proxy)},
             env=CREDENTIALS,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_fetcher import retry
+from support.patience import hurry
 from support.recording_proxy import RecordingProxy
 from support.s3 import ENV, Moto
 
@@ -31,7 +31,7 @@ def recording_proxy(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rec
         for variable, value in {**ENV, "AWS_ENDPOINT_URL": recording_proxy.url}.items():
             monkeypatch.setenv(variable, value)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-        monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+        hurry(monkeypatch)
         yield recording_proxy
 
 
@@ -48,5 +48,5 @@ def bucket(moto: Moto, recording_proxy: RecordingProxy, request: pytest.FixtureR
 def hub_project(project: Project, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose Hub is ours."""
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    hurry(monkeypatch)
     return project

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimodels_fetcher import retry
 from support import backends
 from support.nginx import public_directory
+from support.patience import hurry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ def backend(
 ) -> Backend:
     """An empty place for a model."""
     kind = backends.backend(request.param)
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    hurry(monkeypatch)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     return kind(server_of(kind), f"n{next(_numbers)}")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from support.environment import CACHE, CHECKOUT
+from support.patience import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,11 @@ class Fetch:
         """The same with other constants; `retry__FIRST_WAIT` is `retry._FIRST_WAIT`."""
         changes = {name.replace("__", "._", 1): value for name, value in constants.items()}
         return replace(self, constants={**self.constants, **changes})
+
+    @property
+    def quick(self) -> Fetch:
+        """The same with short waits between tries."""
+        return self.but(**{f"retry_{name}": value for name, value in QUICK.items()})
 
     def __call__(self, mode: str, source: Mapping[str, Any], /, **options: Any) -> Run:
         """Run it to its end; the options are those of `start`."""

@@ -4,9 +4,10 @@
     @example(text='{"refs": 7}')
     def test_that_it_reports_one_line(tmp_path: Path, text: str) -> None: ...
 
-A test runs for about five seconds, or for as many as the environment variable AIMODELS_FUZZ_SECONDS
-has. The inputs are the same in each run, and a longer run tries the same ones first. What was found
-once is kept as an `@example`, below `@fuzz`. Fixtures are shared by all inputs of a test.
+A test runs for about three seconds, or for as many as the environment variable
+AIMODELS_FUZZ_SECONDS has. The inputs are the same in each run, and a longer run tries the same ones
+first. What was found once is kept as an `@example`, below `@fuzz`. Fixtures are shared by all
+inputs of a test.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 SECONDS = "AIMODELS_FUZZ_SECONDS"
-_DEFAULT_SECONDS = 5.0
+_DEFAULT_SECONDS = 2.5
 _ROUND = 50  # inputs between two looks at the clock
 
 

@@ -29,9 +29,8 @@ def server() -> Iterator[ForkServer]:
 @pytest.fixture
 def world(server: ForkServer, hub: Hub, tmp_path: Path) -> Iterator[World]:
     with closing(Fetch("", tmp_path, server=server)) as fetch:
-        quick = fetch.but(retry__FIRST_WAIT=0.01, retry__LONGEST_WAIT=0.02)
         repo = hub.add_repo("org/m", {"a.json": CONTENT})
         keys = {"repo": "org/m", "rev": repo.sha, "ref": "main", "repoType": "model"}
-        world = World(quick, hub, repo, tmp_path, {**keys, "endpoint": hub.url}, url=hub.url)
+        world = World(fetch.quick, hub, repo, tmp_path, {**keys, "endpoint": hub.url}, url=hub.url)
         world.spec = {"path": "a.json", "hash": sri(CONTENT), "size": len(CONTENT)}
         yield world

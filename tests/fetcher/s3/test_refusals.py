@@ -63,7 +63,5 @@ def test_refusals(
 def test_a_server_that_is_busy(recording_proxy: RecordingProxy, fetch: Fetch) -> None:
     busy = iter([refusal("SlowDown", 503)] * 2)
     recording_proxy.faults = lambda _: next(busy, None)
-    run = fetch.but(retry__FIRST_WAIT=0.01)(
-        "file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG
-    )
+    run = fetch.quick("file", source(endpoint=recording_proxy.url), env=ENV, **CONFIG)
     assert run.status == 0, run.log

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_fetcher import documents, retry
+from aimodels_fetcher import documents
 from generator.remedies.world import World
 from generator.sources.buckets import INTEGRATION
 from support.loopback import LoopbackServer, Response
+from support.patience import hurry
 from support.remedies import cure
 from support.tls import Authority
 
@@ -85,7 +86,7 @@ class AtAnAddress(World):
 def world(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[AtAnAddress]:
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    hurry(monkeypatch)
     with contextlib.ExitStack() as servers:
         world = AtAnAddress(project, monkeypatch, tmp_path, servers)
         world.url = servers.enter_context(LoopbackServer(world.answer)).url

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_fetcher import retry
 from generator.sources.url.helpers import (
     CONTENT,
 )
 from support.fake_repo import mirror
 from support.nginx import Nginx, public_directory
+from support.patience import hurry
 from support.recording_proxy import RecordingProxy
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have short waits between tries."""
-    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.01)
+    hurry(monkeypatch)
 
 
 @pytest.fixture
