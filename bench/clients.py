@@ -25,7 +25,9 @@ ADDED = "hf download, nix-store --add-fixed"
 CURL = "curl"
 ARIA2 = "aria2c -x8 -s8 -j8"
 DD = "dd"
-OWN = {OURS, LINKED, TREE}
+OPENSSL = "openssl dgst -sha256"
+PREFETCH = "aimodels-gen prefetch"
+OWN = {OURS, LINKED, TREE, PREFETCH}
 
 
 class Job(NamedTuple):
@@ -34,6 +36,7 @@ class Job(NamedTuple):
     Args:
         model: The model.
         url: The URL of the server.
+        project: Has a lock with the model.
         files: The model's files pin.
         tree: Its tree pin, or None if there is no Nix to make it.
         directory: An empty directory for the result.
@@ -41,6 +44,7 @@ class Job(NamedTuple):
 
     model: Model
     url: str
+    project: Path
     files: Pin
     tree: Pin | None
     directory: Path
@@ -86,6 +90,13 @@ def _linked(job: Job) -> Command:
 
 def _tree(job: Job) -> Command:
     return _build(job.tree or {})
+
+
+def _prefetch(job: Job) -> Command:
+    # Without the small files that locking has read, which it would take from the user's cache.
+    cache = f"XDG_CACHE_HOME={job.directory}"
+    manifest = job.project / "models.toml"
+    return ("env", cache, BIN / "aimodels-gen", "prefetch", job.model.name, "-m", manifest)
 
 
 def _build(pin: Pin) -> Command:
@@ -138,14 +149,14 @@ def _openssl(job: Job) -> Command:
 
 CLIENTS = (
     Client(OURS, _fetcher),
-    # A derivation for each of hundreds of files takes minutes, whatever the bandwidth.
     Client(LINKED, _linked, ("nix-build",), store=True, limited=("large",)),
     Client(TREE, _tree, ("nix-build",), store=True),
+    Client(PREFETCH, _prefetch, ("nix-store",), store=True, limited=("large",)),
     Client(HF, _hf),
     Client(ADDED, _added, ("nix-store",), store=True, limited=("large",)),
     Client(CURL, _curl, ("curl",)),
     Client(ARIA2, _aria2, ("aria2c",)),
     Client("git clone, git-lfs", _git, ("git", "git-lfs")),
     Client(DD, _dd, floor=True, limited=()),
-    Client("openssl dgst -sha256", _openssl, ("openssl",), floor=True, limited=()),
+    Client(OPENSSL, _openssl, ("openssl",), floor=True, limited=()),
 )

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import download
 import fetcher
+import huge
 import links
 import lock
+import many
 import modules
 import report
 import s3
+import second
 import startup
 import store
 from harness import Settings, scratch
@@ -22,7 +25,19 @@ from support.environment import hermetic
 
 QUESTIONS = {
     module.__name__: module
-    for module in (lock, startup, fetcher, store, modules, links, s3, download)
+    for module in (
+        lock,
+        startup,
+        fetcher,
+        huge,
+        store,
+        second,
+        modules,
+        many,
+        links,
+        s3,
+        download,
+    )
 }
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from evaluation import count as count_text
+from evaluation import evaluate
 from harness import Meter, Settings, run, scratch
 from report import Figure, Row, absent, row, seconds
 from support import registry
 from support.environment import CHECKOUT
-from support.modules import nixos
+from support.modules import nixos, toplevel
 from support.nix import available
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 _COUNTS = (50, 100, 200)
 _FILES = 20
 _LONGEST = 5  # seconds that it may take
+# Of 200 models of 20 files: a third of what they took with the nixpkgs of 2020, whose
+# `python3.withPackages` costs 550 thunks a call.
+_THUNKS = 1_242_500
+_TOPLEVEL = 1.6  # the ratio of thunks of a system with models to one without
 _GROWTH = 2.5  # of the time, where the models are twice as many
 _PEER = "mapAttrs (_: fetchModel pkgs)"
 
@@ -76,6 +82,22 @@ builtins.mapAttrs (name: model: (fetchModel (model // { inherit name; })).linked
 """
 
 
+_NIXOS = """
+(import NIXPKGS/nixos/lib/eval-config.nix {
+  system = builtins.currentSystem;
+  modules = [
+    CHECKOUT/nix/modules/nixos.nix
+    {
+      boot.loader.grub.enable = false;
+      fileSystems."/".device = "none";
+      system.stateVersion = "25.05";
+    }
+    MODULE
+  ];
+}).config.system.build.toplevel.drvPath
+"""
+
+
 def measure(settings: Settings) -> Iterator[Row]:
     """Alternate between evaluating the outputs of the module and the models alone."""
     try:
@@ -102,9 +124,56 @@ def measure(settings: Settings) -> Iterator[Row]:
             peer = Figure(without.seconds, seconds)
             yield row(f"{count} models of {_FILES} files", figure, peer, _PEER, under=_LONGEST)
             times.append(figure.median)
+            yield from _counts(nix, directory, count, ours, alone)
+        yield _toplevel(nix, directory, models)
     for count, (before, after) in zip(_COUNTS[1:], itertools.pairwise(times), strict=True):
         growth = Figure([after / before], "{:.2f} x".format)
         yield row(f"{count} models, of the time for half as many", growth, under=_GROWTH)
+
+
+def _counts(nix: NixEnv, directory: Path, models: int, ours: str, alone: str) -> Iterator[Row]:
+    found = Figure([_thunks(nix, ours, directory)], count_text)
+    beside = Figure([_thunks(nix, alone, directory)], count_text)
+    most = _THUNKS * models / max(_COUNTS)
+    yield row(f"{models} models of {_FILES} files: thunks", found, beside, _PEER, under=most)
+    each = Figure([beside.median / models / _FILES], count_text)
+    yield row(f"{models} models of {_FILES} files: thunks a file, without modules", each)
+
+
+def _toplevel(nix: NixEnv, directory: Path, models: Path) -> Row:
+    """Compare a system of the tests, or a real one where the registry has all of nixpkgs."""
+    config = f"enable = true; models = import {models} {max(_COUNTS)};"
+    module = f"{{ services.ai-models = {{ {config} }}; }}"
+    with_models, without = (
+        Figure([_thunks(nix, _system(nix, each), directory)], count_text)
+        for each in (module, "{ }")
+    )
+    real = "NixOS" if _real_nixos() else "the stand-in for NixOS"
+    what = f"{real} with {max(_COUNTS)} models: thunks"
+    bound = _TOPLEVEL if _real_nixos() else None
+    return row(what, with_models, without, "without models", ratio_under=bound)
+
+
+def _real_nixos() -> bool:
+    return (registry.flake("nixpkgs") / "nixos/lib/eval-config.nix").is_file()
+
+
+def _system(nix: NixEnv, module: str) -> str:
+    if not _real_nixos():
+        return f"{toplevel(nix, module)}.drvPath"
+    nixpkgs = registry.flake("nixpkgs")
+    return (
+        _NIXOS.replace("NIXPKGS", str(nixpkgs))
+        .replace("CHECKOUT", str(CHECKOUT))
+        .replace("MODULE", module)
+    )
+
+
+def _thunks(nix: NixEnv, expression: str, directory: Path) -> int:
+    file = directory / "expression.nix"
+    file.write_text(expression)
+    command = ("nix-instantiate", "--eval", "--strict", "--json", file)
+    return evaluate(nix, directory, *command).thunks
 
 
 def _evaluate(nix: NixEnv, expression: str, directory: Path) -> None:

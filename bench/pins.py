@@ -66,11 +66,16 @@ def fetching(pin: Pin, directory: Path, file: str | None = None) -> tuple[str | 
     if file is None:
         spec |= {"mode": "tree", "include": None, "exclude": [], "integration": True}
     else:
-        pinned = pin["files"][file]
+        pinned = files_of(pin)[file]
         spec |= {"mode": "file", "path": file, "hash": pinned["hash"], "size": pinned["size"]}
     (directory / "spec.json").write_text(json.dumps(spec))
     program = CHECKOUT / "nix" / "fetcher"
     return (sys.executable, "-B", program, directory / "spec.json", "--out", directory / "out")
+
+
+def files_of(pin: Pin) -> dict[str, Any]:
+    """Return the files of a files pin, those of its bundle too, by their paths."""
+    return {**pin.get("files", {}), **pin.get("bundle", {}).get("files", {})}
 
 
 def fetch_model(pin: Pin) -> str:

@@ -12,7 +12,7 @@ from support.fake_repo import BigFile, chunks, lfs_pointer
 from support.hub import Hub, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from support.fake_repo import Repo
@@ -21,6 +21,8 @@ _SMALL = 20_000  # bytes of a small file
 _MANY = 500  # small files
 _EACH = 128 << 10  # bytes of --size for each of those: fewer for a small one
 _MEDIUM = 8  # files
+FILES_OF_EACH = 12
+"""Files of one of many models."""
 _MIX = 4  # parts of --size: one is a file, one the medium files
 
 
@@ -61,21 +63,45 @@ def make(root: Path, total: int) -> list[Model]:
     models, etags = [], []
     with Hub() as hub:
         for number, (name, what, sizes) in enumerate(_contents(total)):
-            # All files differ: equal ones would be fetched once.
-            files = {path: BigFile(n, 1000 * number + i) for i, (path, n) in enumerate(sizes)}
-            repo = hub.add_repo(f"bench/{name}", files, lfs=[WEIGHTS])
+            repo = _add(root, hub, name, sizes, number)
             directory = root / "www" / repo.id / "resolve" / repo.sha
-            for path, file in repo.commits[repo.sha].items():
-                _write(directory / path, chunks(file.content))
-                etags.append(f"/{repo.id}/resolve/{repo.sha}/{path} {file.etag};\n")
-            for call in ("revision/main", f"tree/{repo.sha}"):
-                api = f"/api/models/{repo.id}/{call}"
-                asked = Request("GET", f"{api}?recursive=true", {})
-                _write(root / "www" / api[1:], hub.answer(asked).body)
+            etags += _etags(repo)
             _make_git(root / "www" / f"{repo.id}.git", repo)
             models.append(Model(name, what, directory, dict(sizes)))
     (root / "etags").write_text("".join(etags))
     return models
+
+
+def make_many(root: Path, count: int) -> dict[str, str]:
+    """Write the files and listings of so many small models; return their repositories by name."""
+    weights = [(f"model-{n:05}-of-00002.safetensors", _SMALL) for n in (1, 2)]
+    small = [(f"data/{n}.json", _SMALL // 10) for n in range(FILES_OF_EACH - len(weights))]
+    repos, etags = {}, []
+    with Hub() as hub:
+        for number in range(count):
+            repo = _add(root, hub, f"model-{number:03}", weights + small, number)
+            etags += _etags(repo)
+            repos[f"model-{number:03}"] = repo.id
+    (root / "etags").write_text("".join(etags))
+    return repos
+
+
+def _add(root: Path, hub: Hub, name: str, sizes: Sequence[tuple[str, int]], number: int) -> Repo:
+    """Write a repository with files that no other one has: equal ones would be fetched once."""
+    files = {path: BigFile(n, 1000 * number + i) for i, (path, n) in enumerate(sizes)}
+    repo = hub.add_repo(f"bench/{name}", files, lfs=[WEIGHTS])
+    for path, file in repo.commits[repo.sha].items():
+        _write(root / "www" / repo.id / "resolve" / repo.sha / path, chunks(file.content))
+    for call in ("revision/main", f"tree/{repo.sha}"):
+        api = f"/api/models/{repo.id}/{call}"
+        asked = Request("GET", f"{api}?recursive=true", {})
+        _write(root / "www" / api[1:], hub.answer(asked).body)
+    return repo
+
+
+def _etags(repo: Repo) -> list[str]:
+    files = repo.commits[repo.sha].items()
+    return [f"/{repo.id}/resolve/{repo.sha}/{path} {file.etag};\n" for path, file in files]
 
 
 def _contents(total: int) -> Iterator[tuple[str, str, list[tuple[str, int]]]]:

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from harness import ONCE, HubProcess, Meter, Settings, model, run, scratch, snapshot
-from pins import PKGS, Pin, fetch_model, lock, prepare
+from pins import PKGS, Pin, fetch_model, files_of, lock, prepare
 from report import Figure, Row, absent, row, seconds, size
 from support.fake_repo import BLOCK
 from support.nix import KINDS, NixEnv, UnavailableError, environment
@@ -101,8 +101,8 @@ def _assemblies(nix: NixEnv, files: Pin, runs: int) -> Iterator[Row]:
     yield row("copy form: written", written, total, "size of the model", ratio_under=ONCE)
 
 
-def _total(files: Pin) -> int:
-    return sum(file["size"] for file in files["files"].values())
+def _total(pin: Pin) -> int:
+    return sum(file["size"] for file in files_of(pin).values())
 
 
 def _zeros(count: int) -> str:

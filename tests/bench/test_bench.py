@@ -26,6 +26,9 @@ ROWS = {
     ],
     "fetcher": ["one file of 4.0 MiB", "a tree of 4.0 MiB", "a tree of 32.0 KiB"],
     "store": ["lock --pin tree: written", "link form: time", "tree build: written"],
+    "huge": ["1,000 files listed: lock, memory", "1,000 files listed: our fetcher, memory"],
+    "second": ["link: a shard of 30", "copy: another model with the same files"],
+    "many": ["2 models of 12 files: lock, requests", "2 models of 12 files: nix-build, time"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
     "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
     "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],
@@ -95,6 +98,6 @@ def test_usage() -> None:
     done = bench("loc")
     assert done.returncode == 2
     assert (
-        "no question 'loc'; there is lock, startup, fetcher, store, modules, links, s3, download"
-        in done.stderr
+        "no question 'loc'; there is lock, startup, fetcher, huge, store, second, modules, many,"
+        " links, s3, download" in done.stderr
     )

@@ -53,10 +53,15 @@ def home_manager(*modules: str, platform: str = "x86_64-linux") -> str:
 
 def system(nix: NixEnv, *modules: str) -> Path:
     """Build a system with our module and these, and with the daemon of that Nix."""
+    return nix.build(toplevel(nix, *modules))
+
+
+def toplevel(nix: NixEnv, *modules: str) -> str:
+    """Return such a system as an expression."""
     environment = "".join(f"{key} = {literal(value)};" for key, value in nix.variables().items())
     daemon = f"{{ systemd.services.nix-daemon.environment = {{ {environment} }}; }}"
     modules = (daemon, f"{_DIRECTORY}/machine.nix", *modules)
-    return nix.build(f"{nixos(*modules)}.system.build.toplevel")
+    return f"{nixos(*modules)}.system.build.toplevel"
 
 
 def generation(nix: NixEnv, *modules: str) -> Path:
