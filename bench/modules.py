@@ -132,22 +132,21 @@ def measure(settings: Settings) -> Iterator[Row]:
 
 
 def _counts(nix: NixEnv, directory: Path, models: int, ours: str, alone: str) -> Iterator[Row]:
-    found = Figure([_thunks(nix, ours, directory)], count_text)
-    beside = Figure([_thunks(nix, alone, directory)], count_text)
-    most = _THUNKS * models / max(_COUNTS)
-    yield row(f"{models} models of {_FILES} files: thunks", found, beside, _PEER, under=most)
-    each = Figure([beside.median / models / _FILES], count_text)
-    yield row(f"{models} models of {_FILES} files: thunks a file, without modules", each)
+    found = Figure([_thunks(nix, alone, directory)], count_text)
+    with_module = Figure([_thunks(nix, ours, directory)], count_text)
+    what = f"{models} models of {_FILES} files"
+    yield row(f"{what}: thunks", with_module, found, _PEER)
+    yield row(f"{what}: thunks of {_PEER}", found, under=_THUNKS * models / max(_COUNTS))
+    each = Figure([found.median / models / _FILES], count_text)
+    yield row(f"{what}: thunks of {_PEER}, a file", each)
 
 
 def _toplevel(nix: NixEnv, directory: Path, models: Path) -> Row:
     """Compare a system of the tests, or a real one where the registry has all of nixpkgs."""
     config = f"enable = true; models = import {models} {max(_COUNTS)};"
     module = f"{{ services.ai-models = {{ {config} }}; }}"
-    with_models, without = (
-        Figure([_thunks(nix, _system(nix, each), directory)], count_text)
-        for each in (module, "{ }")
-    )
+    counts = [_thunks(nix, _system(nix, each), directory) for each in (module, "{ }")]
+    with_models, without = (Figure([each], count_text) for each in counts)
     real = "NixOS" if _real_nixos() else "the stand-in for NixOS"
     what = f"{real} with {max(_COUNTS)} models: thunks"
     bound = _TOPLEVEL if _real_nixos() else None
