@@ -46,7 +46,7 @@ _RATE = 50_000_000  # bytes a second
 _MEMORY = 100 << 20
 # A virtual machine may give free memory back to its host after some seconds, and to get it again
 # takes longer than to write to it. So that all runs find it alike, each waits until that is done.
-_PAUSE = 10  # seconds
+_PAUSE = 10  # seconds after a GiB or more, fewer after less
 _LARGE = 64 << 20  # bytes from which on this is seen
 _GIB = 1 << 30
 _MORE_REQUESTS = 3  # than there are files
@@ -154,7 +154,7 @@ def _run(client: Client, model: Model, server: nginx.Nginx, pins: _Pins, kept: E
         job = Job(model, server.url, pins.project, files, tree, directory)
         command = client.command(job)
         os.sync()
-        time.sleep(_PAUSE if model.total >= _LARGE else 0)
+        time.sleep(_PAUSE * min(1, model.total / _GIB) if model.total >= _LARGE else 0)
         server.take_log()
         spent = cost(*command, env=env)
         sent = server.take_log()
