@@ -39,6 +39,7 @@ let
     "response"
     "resumable"
     "retry"
+    "routes"
     "shared_parts"
     "targets"
     "upstreams"

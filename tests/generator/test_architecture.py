@@ -27,7 +27,7 @@ PACKAGES = {
 }
 # Who may import whom, and what of others the programs that run in builds may need.
 OUR_IMPORTS = {GENERATOR: {FETCHER}, FETCHER: set[str](), LINKER: set[str]()}
-THIRD_PARTY = {FETCHER: {"botocore", "requests", "urllib3"}, LINKER: set[str]()}
+THIRD_PARTY = {FETCHER: {"botocore", "certifi", "requests", "urllib3"}, LINKER: set[str]()}
 # The generator from top to bottom. A module imports from its own floor and from those below.
 FLOORS = (
     ("__main__",),

@@ -1,34 +1,73 @@
-"""Connections: pooled, through the environment's proxies, without credentials of their own."""
+"""Connections: kept open, through the environment's proxies, without credentials of their own."""
 
 from __future__ import annotations
 
 import http.client
+import select
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
-
 from aimodels_fetcher.deadlines import watch
-from aimodels_fetcher.environment import ca_bundle, proxies
 from aimodels_fetcher.framing import StrictResponse
 from aimodels_fetcher.http_errors import has_cause, sorted_fault
+from aimodels_fetcher.routes import Route, login, spelled
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
 
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 20.0
-# What becomes of connections that have been idle for long, and of those that we have closed.
-_CUTS = (ConnectionResetError, BrokenPipeError, urllib3.exceptions.ClosedPoolError)
-_FAULTS = (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError)
+# What becomes of connections that have been idle for long.
+_CUTS = (ConnectionResetError, BrokenPipeError)
+_FAULTS = (OSError, ValueError, http.client.HTTPException)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-# What http.client makes of responses, for urllib3's connections of both kinds.
-urllib3.connection.HTTPConnection.response_class = StrictResponse
+
+@dataclass
+class Answer:
+    """What a server answers to a request; its body has not been read.
+
+    Attributes:
+        url: Where it comes from.
+        body: Reads the body.
+        redirects: Headers of the redirects that led to it.
+    """
+
+    url: str
+    body: StrictResponse
+    _sock: socket.socket
+    _keep: Callable[[socket.socket], None]
+    redirects: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self.body.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All of them; names are case-insensitive."""
+        return self.body.headers
+
+    @property
+    def location(self) -> str | None:
+        """Where it redirects to, if it does."""
+        return self.headers.get("location") if self.status in _REDIRECTS else None
+
+    def release(self, *, whole: bool) -> None:
+        """Keep the connection for another request if the body is read to its end, or close it."""
+        self.body.close()
+        if whole and not self.body.will_close:
+            self._keep(self._sock)
+        else:
+            self._sock.close()
 
 
 class Connections:
-    """Sends single requests; safe to use from several threads, because urllib3's pools are.
+    """Sends single requests; safe to use from several threads.
 
     Args:
         most: How many to keep open for each server.
@@ -39,10 +78,14 @@ class Connections:
     def __init__(self, most: int, ca_variables: Sequence[str] = ()) -> None:
         watch()
         self._most = most
-        self._adapter = self._fresh_adapter()
-        self._answered: set[str] = set()
         self._ca_variables = ca_variables
-        self._settings: dict[str, tuple[dict[str, str], str | bool]] = {}
+        self._routes: dict[str, Route] = {}
+        self._idle: dict[str, list[socket.socket]] = {}
+        self._answered: set[str] = set()
+
+    def __del__(self) -> None:
+        """Close what nobody can use any more."""
+        self.hang_up()
 
     def send(
         self,
@@ -50,8 +93,8 @@ class Connections:
         url: str,
         headers: Mapping[str, str],
         sign: Callable[[str, str], Mapping[str, str]] | None = None,
-    ) -> requests.Response:
-        """Return the response to one request; redirects are not followed, the body is not read.
+    ) -> Answer:
+        """Return the answer to one request; redirects are not followed, the body is not read.
 
         Args:
             method: GET or HEAD.
@@ -65,21 +108,16 @@ class Connections:
             SettingError: The environment's proxy or certificates cannot be used.
             FetchError: A bad URL, or a certificate that is not trusted.
         """
-        server = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
-        server_proxies, verify = self._settings_for(server)
         for last in (False, True):
-            idle = server in self._answered
+            server = ""
             try:
-                request = requests.Request(method, url, headers).prepare()
-                if sign:
-                    request.headers.update(sign(method, request.url or url))
-                response = self._adapter.send(
-                    request,
-                    stream=True,
-                    timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                    verify=verify,
-                    proxies=server_proxies,
-                )
+                asked = spelled(url)
+                server = "://".join(urlsplit(asked)[:2])
+                idle = server in self._answered
+                route = self._routes.get(server) or self._new_route(server)
+                more = sign(method, asked) if sign else {}
+                request = route.request(method, asked, {**headers, **login(asked), **more})
+                answer = self._exchange(server, route, request, method, asked)
             except _FAULTS as error:
                 # Idle connections may be over as well, or be all that the server has room for.
                 self.hang_up()
@@ -87,27 +125,53 @@ class Connections:
                     raise sorted_fault(url, error, crowded=True) from error
             else:
                 self._answered.add(server)
-                return response
+                return answer
         raise AssertionError  # the loop returns or raises
 
     def hang_up(self) -> None:
         """Close all idle connections; those in use are closed when they are no longer."""
         self._answered.clear()
-        adapter, self._adapter = self._adapter, self._fresh_adapter()
-        # Closing the adapter would leave that to Python's garbage collection.
-        for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
-            for pool in map(manager.pools.get, manager.pools.keys()):
-                if pool:
-                    pool.close()
+        idle, self._idle = self._idle, {}
+        for socks in list(idle.values()):
+            while socks:
+                socks.pop().close()
 
-    def _fresh_adapter(self) -> requests.adapters.HTTPAdapter:
-        # Not a Session, which would take credentials for any host from a .netrc, keep cookies, and
-        # look into redirects itself.
-        return requests.adapters.HTTPAdapter(pool_maxsize=self._most)
+    def _new_route(self, server: str) -> Route:
+        return self._routes.setdefault(server, Route(server, self._ca_variables))
 
-    def _settings_for(self, server: str) -> tuple[dict[str, str], str | bool]:
-        """Return the proxies and the certificates for a server; both are slow to look up."""
-        if server not in self._settings:
-            verify = server.startswith("https:") and ca_bundle(*self._ca_variables)
-            self._settings[server] = proxies(server), verify
-        return self._settings[server]
+    def _exchange(self, server: str, route: Route, request: bytes, method: str, url: str) -> Answer:
+        idle = self._idle
+        sock = self._take(idle, server) or route.connect(_CONNECT_SECONDS)
+
+        def keep(sock: socket.socket) -> None:
+            kept = idle.setdefault(server, [])
+            if idle is self._idle and len(kept) < self._most:
+                kept.append(sock)
+            else:
+                sock.close()
+
+        with ExitStack() as failing:
+            failing.callback(sock.close)
+            sock.settimeout(_READ_SECONDS)
+            sock.sendall(request)
+            body = StrictResponse(sock, method=method)
+            failing.callback(body.close)
+            body.begin()
+            failing.pop_all()
+        return Answer(url, body, sock, keep)
+
+    @staticmethod
+    def _take(idle: Mapping[str, list[socket.socket]], server: str) -> socket.socket | None:
+        """Return a connection on which the server has not said anything since its last answer."""
+        socks = idle.get(server)
+        while socks:
+            try:
+                sock = socks.pop()
+            except IndexError:  # another thread was faster
+                break
+            poll = select.poll()
+            poll.register(sock, select.POLLIN)
+            if not poll.poll(0):
+                return sock
+            sock.close()
+        return None

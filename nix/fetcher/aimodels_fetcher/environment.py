@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aimodels_fetcher.errors import SettingError
 from aimodels_fetcher.urls import is_server
 
+if TYPE_CHECKING:
+    import ssl
+
 # What nixpkgs' stdenv sets where nobody else has set anything.
 _NO_FILE = "/no-cert-file.crt"
+_PROXY_VARIABLE = re.compile("(?i:(?:https?|all)_proxy)")
 _PROXY = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:[^/?#@\s\\]*@)?)?(?P<host>[^/?#@\s\\]+)/?"
 )
@@ -49,11 +56,8 @@ def limit(variable: str, default: int) -> int:
     return int(text)
 
 
-def proxies(server: str) -> dict[str, str]:
-    """Return the proxy for a server as requests takes it; nothing where there is none.
-
-    requests would look for one again for each request, and would raise errors of several kinds for
-    one that it cannot use, or take its password for the port.
+def proxy_for(server: str) -> str | None:
+    """Return the URL of the proxy for a server, perhaps without its scheme; None for no proxy.
 
     Args:
         server: `scheme://host:port`.
@@ -61,11 +65,13 @@ def proxies(server: str) -> dict[str, str]:
     Raises:
         SettingError: The variable does not name an HTTP proxy.
     """
-    import requests  # noqa: PLC0415 (not there where entries are only assembled)
+    if sys.platform == "linux" and not any(map(_PROXY_VARIABLE.fullmatch, os.environ)):
+        return None
+    import requests  # noqa: PLC0415 (slow to import; it knows what no_proxy means)
 
     proxy = requests.utils.select_proxy(server, requests.utils.get_environ_proxies(server))
     if not proxy:
-        return {}
+        return None
     scheme = urlsplit(server).scheme
     name = _name(proxy, scheme)
     parts = _PROXY.fullmatch(proxy)
@@ -82,11 +88,11 @@ def proxies(server: str) -> dict[str, str]:
             f"{name}={kind}://{parts['host']} is not an HTTP proxy, and only those can be used",
             f"name one as http://host:port, or unset {name}{whose()}",
         )
-    return {scheme: proxy}
+    return str(proxy)
 
 
-def ca_bundle(*names: str) -> str | bool:
-    """Return the file with the certificates to trust, True for those that requests brings.
+def tls_context(*names: str) -> ssl.SSLContext:
+    """Return what checks the certificates of servers: with the file to trust, or with certifi's.
 
     In a build, a file of the daemon's environment may be outside of the sandbox: then nixpkgs' one
     serves.
@@ -97,31 +103,39 @@ def ca_bundle(*names: str) -> str | bool:
     Raises:
         SettingError: A variable names a file that has no certificates.
     """
+    import ssl  # noqa: PLC0415 (not there where entries are only assembled)
+
     for name in (*names, *_ca_variables()):
         path = os.environ.get(name)
         if not path or path == _NO_FILE or (in_build() and not Path(path).exists()):
             continue
-        if reason := _lacks_certificates(Path(path)):
-            raise SettingError(
-                f"{name}={path}: {reason}",
-                f"name a file with certificates in PEM, or unset {name}{whose()}",
-            )
-        return path
-    return True
+        try:
+            return _trusting(path)
+        except ssl.SSLError:
+            reason = "there are no certificates in it, or damaged ones"
+        except OSError as error:
+            reason = error.strerror or str(error)
+        raise SettingError(
+            f"{name}={path}: {reason}",
+            f"name a file with certificates in PEM, or unset {name}{whose()}",
+        )
+    import certifi  # noqa: PLC0415 (builds have a file of their own)
+
+    return _trusting(certifi.where())
 
 
-def _lacks_certificates(path: Path) -> str | None:
-    import ssl  # noqa: PLC0415 (not there where entries are only assembled)
+@cache
+def _trusting(path: str) -> ssl.SSLContext:
+    """Return a context that trusts a file of certificates, or a directory as of `openssl rehash`.
 
-    if path.is_dir():
-        return None  # in the form of `openssl rehash`
-    try:
-        ssl.create_default_context(cafile=str(path))
-    except ssl.SSLError:
-        return "there are no certificates in it, or damaged ones"
-    except OSError as error:
-        return error.strerror
-    return None
+    It is not `ssl.create_default_context`, which refuses many CAs of companies from Python 3.13 on.
+    """
+    import ssl  # noqa: PLC0415 (as below)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    is_directory = Path(path).is_dir()
+    context.load_verify_locations(None if is_directory else path, path if is_directory else None)
+    return context
 
 
 def _ca_variables() -> tuple[str, ...]:

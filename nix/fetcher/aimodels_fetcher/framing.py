@@ -8,11 +8,10 @@ answer than the server has sent.
 
 from __future__ import annotations
 
-import email.errors
 import http.client
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from aimodels_fetcher.deadlines import Deadline
 
@@ -20,45 +19,87 @@ if TYPE_CHECKING:
     import socket
     from io import BufferedReader
 
+T = TypeVar("T")
+
 _MOST_INTERIM = 16  # answers before the answer
 _MOST_TRAILERS = 100
 _LONGEST_LINE = 4096  # bytes, of a chunk's size with its extensions, or of a trailer
-# The lines after such a one would not be taken for headers, whatever they say.
-_HEAD_DEFECTS = (
-    email.errors.MissingHeaderBodySeparatorDefect,
-    email.errors.FirstHeaderLineIsContinuationDefect,
-)
+_MOST_HEADERS = 100
+_LONGEST_HEADER = 65536  # bytes
+_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_BLANK = (b"\r\n", b"\n")
+_HEADER = re.compile(rb"([!-9;-~]+):([^\r\n\0]*)\r?\n")
+_LENGTH = re.compile("[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
-class _Lines:
-    """A stream that remembers the line that was read last."""
+class Headers(dict[str, str]):
+    """Headers by their names in lower case; they are looked up in any case.
 
-    def __init__(self, stream: BufferedReader) -> None:
-        self._stream = stream
-        self.last = b""
+    Values of several headers with one name are joined by commas (RFC 9110, 5.3).
+    """
 
-    def readline(self, most: int = -1) -> bytes:
-        self.last = self._stream.readline(most)
-        return self.last
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
 
-    def close(self) -> None:
-        self._stream.close()
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    @overload
+    def get(self, name: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get(self, name: str, default: T, /) -> str | T: ...
+    def get(self, name: str, default: object = None, /) -> object:
+        """Return the value of a header, or another one where there is no such header."""
+        return super().get(name.lower(), default)
+
+
+def read_headers(stream: BufferedReader) -> Headers:
+    """Read the lines of a head after the first one (RFC 9112, 5).
+
+    Raises:
+        HTTPException: They are no headers, are too many, or do not end.
+    """
+    headers = Headers()
+    name = ""
+    for _ in range(_MOST_HEADERS + 1):
+        line = stream.readline(_LONGEST_HEADER + 1)
+        if line in _BLANK:
+            return headers
+        if not line.endswith(b"\n"):
+            what = "a header is too long" if line else "the connection ended in the head"
+            raise http.client.HTTPException(what)
+        if line[0] in b" \t" and name:  # it goes on with the line before it
+            headers[name] += f" {line.decode('latin-1').strip()}"
+            continue
+        header = _HEADER.fullmatch(line)
+        if not header:
+            raise http.client.HTTPException("a line of the head is not a header")
+        name, value = header[1].decode().lower(), header[2].decode("latin-1").strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    raise http.client.HTTPException(f"more than {_MOST_HEADERS} headers")
 
 
 class StrictResponse(http.client.HTTPResponse):
     """An answer that is what RFC 9112 says, and whose head comes as fast as a single read has to.
 
+    Args:
+        sock: Where the answer comes from.
+        method: What was asked for: the answer to HEAD has no body.
+
     Attributes:
+        headers: All of them.
         sock: Where the answer comes from.
         read_seconds: What a single read may take; None for ever.
     """
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (http.client's business)
-        super().__init__(sock, *args, **kwargs)
+    headers: Headers  # type: ignore[assignment]  # http.client's own are messages
+
+    def __init__(self, sock: socket.socket, method: str) -> None:
+        super().__init__(sock, method=method)
+        self._asked = method
         self.sock = sock
         self.read_seconds = sock.gettimeout()
-        # From here on, because http.client reads a proxy's answer to CONNECT without `begin`.
         self._head = Deadline(sock, self.read_seconds)
         self._head.start()
 
@@ -68,38 +109,54 @@ class StrictResponse(http.client.HTTPResponse):
         Raises:
             HTTPException, OSError: It is not a whole one, or says different things about the body.
         """
-        stream = self.fp
-        lines = _Lines(stream)
-        self.fp = cast("BufferedReader", lines)  # reading a head takes no more than lines
         try:
-            super().begin()
+            self._read_head()
+        except (OSError, http.client.HTTPException):
+            if not self._head.passed:
+                raise
         finally:
             self._head.stop()
-            if not self.isclosed():
-                self.fp = stream
         if self._head.passed:
             raise TimeoutError(f"no whole head in {self.read_seconds:.0f} s")
-        if not lines.last:
-            raise http.client.HTTPException("the connection ended in the head")
-        if any(isinstance(defect, _HEAD_DEFECTS) for defect in self.headers.defects):
-            raise http.client.HTTPException("a line of the head is not a header")
-        if self.length != 0:
-            self._check_framing()
 
     def close(self) -> None:
         """Close it, and end the wait for its head."""
         self._head.stop()
         super().close()
 
-    def _check_framing(self) -> None:
-        """Refuse a body whose end is said in several ways (RFC 9112, 6.3), or in an unknown one."""
+    def _read_head(self) -> None:
+        version, self.code, self.reason = self._read_status()
+        self.status = self.code
+        self.version = 10 if version in {"HTTP/1.0", "HTTP/0.9"} else 11
+        if not version.startswith(("HTTP/1.", "HTTP/0.9")):
+            raise http.client.UnknownProtocol(version)
+        self.headers = read_headers(self.fp)
         coding = self.headers.get("Transfer-Encoding", "")
-        if coding and not self.chunked:
+        self.chunked = coding.lower() == "chunked"
+        self.chunk_left = None
+        self.will_close = self._check_close()  # type: ignore[attr-defined]
+        self.length = None
+        if self._asked == "HEAD" or self.status in _WITHOUT_BODY:
+            self.length = 0
+        elif not self.chunked:
+            self.length = self._length(coding)
+            self.will_close |= self.length is None
+
+    def _length(self, coding: str) -> int | None:
+        """Return the bytes of the body, None if it ends with the connection.
+
+        Its end may be said in one way only (RFC 9112, 6.3), and in none that is unknown.
+        """
+        if coding:
             raise http.client.HTTPException(f"transfer coding {coding!r}")
-        fields = self.headers.get_all("Content-Length") or ()
-        lengths = {length.strip() for field in fields for length in field.split(",")}
-        if not self.chunked and (len(lengths) > 1 or not all(map(str.isdecimal, lengths))):
-            raise http.client.HTTPException(f"Content-Length {', '.join(sorted(lengths))!r}")
+        field = self.headers.get("Content-Length")
+        if field is None:
+            return None
+        lengths = {length.strip() for length in field.split(",")}
+        length = lengths.pop()
+        if lengths or not _LENGTH.fullmatch(length):
+            raise http.client.HTTPException(f"Content-Length {field!r}")
+        return int(length)
 
     def _read_status(self) -> tuple[str, int, str]:
         """Read the status line of the final answer (RFC 9110, 15.2)."""
@@ -109,7 +166,7 @@ class StrictResponse(http.client.HTTPResponse):
                 return version, status, reason
             if status == HTTPStatus.SWITCHING_PROTOCOLS:
                 raise http.client.HTTPException("another protocol than HTTP/1.1 follows")
-            http.client.parse_headers(self.fp)
+            read_headers(self.fp)
         raise http.client.HTTPException(f"more than {_MOST_INTERIM} interim answers")
 
     def _read_next_chunk_size(self) -> int:
@@ -123,6 +180,6 @@ class StrictResponse(http.client.HTTPResponse):
     def _read_and_discard_trailer(self) -> None:
         """Read the lines after the last chunk (RFC 9112, 7.1.2)."""
         for _ in range(_MOST_TRAILERS):
-            if self.fp.readline(_LONGEST_LINE) in {b"\r\n", b"\n"}:
+            if self.fp.readline(_LONGEST_LINE) in _BLANK:
                 return
         raise http.client.HTTPException(f"no end after {_MOST_TRAILERS} trailers")

@@ -22,7 +22,7 @@ from aimodels_fetcher.urls import public
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import requests
+    from aimodels_fetcher.connections import Answer
 
 T = TypeVar("T")
 
@@ -159,10 +159,10 @@ class HttpClient:
 
         def attempt() -> Head:
             response = self._requests.follow(url, {}, method, once=not follow)
-            response.close()
-            error = refusal(response.status_code, response.url, response.headers)
+            response.release(whole=method == "HEAD")
+            error = refusal(response.status, response.url, response.headers)
             self._requests.raise_transient(response, str(error))
-            return Head(response.status_code, response.headers, response.url)
+            return Head(response.status, response.headers, response.url)
 
         return retrying(attempt, tries=lambda: self.tries, patience=self.patience)
 
@@ -183,16 +183,14 @@ class HttpClient:
         """Close the idle connections."""
         self._requests.close()
 
-    def _open(self, resolved: ResolvedUrl, headers: Mapping[str, str]) -> requests.Response:
+    def _open(self, resolved: ResolvedUrl, headers: Mapping[str, str]) -> Answer:
         """Ask where the content was found last, and where that is over, where it is now."""
         if resolved.found:
             response = self._requests.follow(resolved.found, headers)
-            if response.status_code not in EXPIRED:
+            if response.status not in EXPIRED:
                 return self._requests.checked(response, resolved.url)
             Response(response).discard()
-            say(
-                f"HTTP {response.status_code} from {public(response.url)}: asking for a new address"
-            )
+            say(f"HTTP {response.status} from {public(response.url)}: asking for a new address")
         url = resolved.url
         response = self._requests.checked(self._requests.follow(url, headers), url)
         resolved.found = response.url if response.url != url else None

@@ -17,9 +17,7 @@ from aimodels_fetcher.wording import duration_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import requests
-
-    from aimodels_fetcher.connections import Connections
+    from aimodels_fetcher.connections import Answer, Connections
 
 _HEADERS = {"User-Agent": "nix-ai-models", "Accept": "*/*", "Accept-Encoding": "identity"}
 _MAX_REDIRECTS = 10
@@ -64,10 +62,8 @@ class Redirects:
 
     def follow(
         self, url: str, headers: Mapping[str, str], method: str = "GET", *, once: bool = False
-    ) -> requests.Response:
+    ) -> Answer:
         """Return the response that a URL leads to, whatever its status; the body is not read.
-
-        Its `history` has the redirects.
 
         Args:
             url: What to ask for.
@@ -83,19 +79,19 @@ class Redirects:
         if before and url.startswith(f"{before}/"):
             url = after + url[len(before) :]
         asked = url
-        redirects: list[requests.Response] = []
+        redirects: list[Mapping[str, str]] = []
         for _ in range(_MAX_REDIRECTS):
             self._limit.wait()
             trusted = origin(url) == self.origin
             response = self._connections.send(
                 method, url, {**self._headers, **headers}, self._authorize if trusted else None
             )
-            if once or not response.is_redirect:
-                response.history = redirects
+            location = response.location
+            if once or location is None:
+                response.redirects = tuple(redirects)
                 return response
             Response(response).discard()
-            redirects.append(response)
-            location = response.headers["location"]
+            redirects.append(response.headers)
             target = _target(url, location)
             if not target:
                 raise FetchError(
@@ -108,7 +104,7 @@ class Redirects:
             _NO_HUB,
         )
 
-    def checked(self, response: requests.Response, asked: str) -> requests.Response:
+    def checked(self, response: Answer, asked: str) -> Answer:
         """Return a response that has content; raise for any other.
 
         Args:
@@ -119,7 +115,7 @@ class Redirects:
             TransientError: Worth another try.
             StatusError: Refused.
         """
-        status = response.status_code
+        status = response.status
         if status in {200, 206}:
             return response
         error = refusal(status, response.url, response.headers, Response(response).discard())
@@ -130,7 +126,7 @@ class Redirects:
             raise TransientError(str(error), status=status)
         raise error
 
-    def raise_transient(self, response: requests.Response, what: str) -> None:
+    def raise_transient(self, response: Answer, what: str) -> None:
         """Raise for a status that may be another one next time, and note the wait it asks for.
 
         Args:
@@ -141,7 +137,7 @@ class Redirects:
             TransientError: It may.
             FetchError: The proxy asks for a password.
         """
-        status = response.status_code
+        status = response.status
         if status == PROXY_LOGIN:
             raise proxy_login(response.url)
         if status not in TRANSIENT_STATUSES:

@@ -7,7 +7,7 @@ import re
 import time
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from aimodels_fetcher.coding import ENCODINGS, CodedBody
 from aimodels_fetcher.deadlines import deadline
@@ -19,11 +19,9 @@ from aimodels_fetcher.urls import public
 from aimodels_fetcher.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    import requests
-
-    from aimodels_fetcher.framing import StrictResponse
+    from aimodels_fetcher.connections import Answer
 
 _WINDOW_SECONDS = 20.0
 _PIECE = 16 << 10  # bytes
@@ -35,12 +33,8 @@ _PARTIAL_CONTENT = 206
 class Response:
     """A 200 or a 206. Read it to its end, and its connection serves another request.
 
-    requests would make a bytes object of every piece (Response.iter_content), and so would urllib3
-    (its HTTPResponse.readinto reads and then copies). Below both is http.client's HTTPResponse,
-    whose stream fills a buffer of ours.
-
     Args:
-        response: From requests, with stream=True.
+        answer: Its body has not been read.
 
     Attributes:
         url: Where the answer came from, without its query.
@@ -50,17 +44,18 @@ class Response:
         watch: Called with what has been read of the body, where something is to be told of it.
     """
 
-    def __init__(self, response: requests.Response) -> None:
-        self.url = public(response.url)
-        self.headers: Mapping[str, str] = response.headers
-        self.redirects = tuple(redirect.headers for redirect in response.history)
+    def __init__(self, answer: Answer) -> None:
+        headers = answer.headers
+        self.url = public(answer.url)
+        self.headers = headers
+        self.redirects = answer.redirects
         self.watch: Callable[[memoryview], object] | None = None
-        self.type = response.headers.get("Content-Type", "an unnamed type").partition(";")[0]
-        self.validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
-        self.encoding = response.headers.get("Content-Encoding", "identity").lower()
-        self.partial = response.status_code == _PARTIAL_CONTENT
-        self._response = response
-        self._http = cast("StrictResponse", response.raw._fp)  # noqa: SLF001 (see above)
+        self.type = headers.get("Content-Type", "an unnamed type").partition(";")[0]
+        self.validator = headers.get("ETag") or headers.get("Last-Modified")
+        self.encoding = headers.get("Content-Encoding", "identity").lower()
+        self.partial = answer.status == _PARTIAL_CONTENT
+        self._answer = answer
+        self._http = answer.body
         self._left = self._http.length
         self._plain = self.encoding == "identity" and not self._http.chunked
         self._body = CodedBody(self.encoding, self._http.read1)
@@ -72,7 +67,7 @@ class Response:
         if self.partial:
             sent = re.fullmatch(
                 r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18}|\*)",
-                response.headers.get("Content-Range", "").strip(),
+                headers.get("Content-Range", "").strip(),
             )
             self.start = int(sent[1]) if sent else None
             self.total = int(sent[2]) if sent and sent[2] != "*" else None
@@ -145,11 +140,8 @@ class Response:
 
     def close(self) -> None:
         """Release the connection: it is used again if nothing of the body is left on it."""
-        if not self._broken and (self._left == 0 or self._http.isclosed()):
-            self._http.close()
-            self._response.raw.release_conn()
-        else:
-            self._response.close()
+        over = self._left == 0 or self._http.isclosed()
+        self._answer.release(whole=over and not self._broken)
 
     def _read_plain(self, buffer: memoryview) -> int:
         if self._left == 0 or self._http.isclosed():
