@@ -12,6 +12,7 @@ one choice of ours: blobs are named by sha256 throughout, where it takes the ETa
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,11 @@ def link(out: Path, path: str, sha256: str) -> None:
         FetchError: Another path has a file where it needs a directory, or the other way round.
     """
     up = "../" * (2 + path.count("/"))
-    make_room(out / _SNAPSHOT, path).symlink_to(f"{up}blobs/{sha256}")
+    target = f"{up}blobs/{sha256}"
+    try:
+        os.symlink(target, f"{out}/{_SNAPSHOT}/{path}")  # noqa: PTH211 (many, and pathlib is slow)
+    except OSError:
+        make_room(out / _SNAPSHOT, path).symlink_to(target)
 
 
 def finish(out: Path, source: Source, files: Mapping[str, LaidFile]) -> None:

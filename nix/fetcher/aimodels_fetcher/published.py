@@ -45,6 +45,11 @@ _HEX_HEADERS = {
     "X-Linked-ETag": "sha256",
     "X-Bz-Content-Sha1": "sha1",
 }
+_NAMES = {
+    *map(str.lower, _HEX_HEADERS),
+    *("repr-digest", "digest", "content-digest", "content-md5"),
+    *("x-goog-hash", "x-ms-blob-content-md5", *(f"x-amz-checksum-{name}" for name in _AMAZON)),
+}
 _MULTIPART_ETAG = re.compile(r"[0-9a-f]{32}-[0-9]+\Z")
 
 
@@ -81,7 +86,7 @@ def checksums(
         redirects: Whether the answer redirects. What the RFCs define is then about its own body;
             if it has none, it can only mean the file.
     """
-    if _coded(headers):
+    if _NAMES.isdisjoint(map(str.lower, headers)) or _coded(headers):
         return ()
     found = [*_hex_headers(headers)]
     if not redirects or headers.get("Content-Length") == "0":
