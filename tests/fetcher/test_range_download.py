@@ -11,6 +11,7 @@ from aimodels_fetcher import retry
 from aimodels_fetcher.body import receive
 from aimodels_fetcher.errors import DiskFullError, FetchError, StatusError, TransientError
 from aimodels_fetcher.partial_file import PartialFile
+from aimodels_fetcher.progress import ByteCounter
 from aimodels_fetcher.range_download import RangeDownload
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.upstreams import Upstream, Upstreams
@@ -254,13 +255,16 @@ def test_nothing_is_asked_for_a_closed_file(target: WatchedTarget) -> None:
     assert server.asked == []
 
 
+BUFFER = memoryview(bytearray(4))
+
+
 def received(target: WatchedTarget, size: int | None, body: Body) -> PartialFile:
     file = PartialFile(target, size)
     file.open()
     part = file.parts.take(1)
     assert part
     try:
-        receive(cast("Any", body), file, part, memoryview(bytearray(4)), lambda _: None)
+        receive(cast("Any", body), file, part, BUFFER, ByteCounter())
     finally:
         file.give_back([part])
     return file
@@ -290,6 +294,16 @@ def test_a_short_body(target: WatchedTarget, body: Body, *, survives: bool) -> N
         received(target, 10, body)
 
 
+def test_what_fills_the_buffer_at_once_had_been_waiting_for_us(target: WatchedTarget) -> None:
+    file = PartialFile(target, 10)
+    file.open()
+    part = file.parts.take(1)
+    assert part
+    counter = ByteCounter()
+    receive(cast("Any", Body(b"0123", b"45", b"67", b"89")), file, part, BUFFER, counter)
+    assert (counter.received, counter.queued) == (10, 4)
+
+
 def test_what_is_there_already_is_skipped(target: WatchedTarget, tmp_path: Path) -> None:
     file = PartialFile(target, 10)
     file.open()
@@ -297,7 +311,7 @@ def test_what_is_there_already_is_skipped(target: WatchedTarget, tmp_path: Path)
     assert part
     file.write(part, memoryview(b"0123"))
     receive(
-        cast("Any", Body(b"xxxx4", b"56789")), file, part, memoryview(bytearray(3)), lambda _: None
+        cast("Any", Body(b"xxxx4", b"56789")), file, part, memoryview(bytearray(3)), ByteCounter()
     )
     assert (tmp_path / "x").read_bytes() == CONTENT
     file = PartialFile(target, 10)
@@ -306,7 +320,7 @@ def test_what_is_there_already_is_skipped(target: WatchedTarget, tmp_path: Path)
     assert part
     file.write(part, memoryview(b"0123"))
     with pytest.raises(TransientError, match="ended early"):
-        receive(cast("Any", Body(b"xx")), file, part, memoryview(bytearray(3)), lambda _: None)
+        receive(cast("Any", Body(b"xx")), file, part, memoryview(bytearray(3)), ByteCounter())
 
 
 class Strict(Upstreams):

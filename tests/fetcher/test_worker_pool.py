@@ -210,6 +210,15 @@ def test_jobs_that_end_aside_do_not_end_the_run(most: int, monkeypatch: pytest.M
     assert [n for n, job in enumerate(jobs) if not job.finished] == []
 
 
+def test_no_more_while_servers_wait_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = pool()
+    jobs = [FakeJob(workers, 300) for _ in range(2)]
+    add = workers.counter.add
+    monkeypatch.setattr(workers.counter, "add", lambda count: add(count, queued=True))
+    workers.run(iter(jobs))
+    assert workers._controller.now == 2  # noqa: SLF001
+
+
 def test_nothing_to_do_is_soon_done() -> None:
     pool().run(iter([]))
 

@@ -10,10 +10,9 @@ from aimodels_fetcher.parts import UNKNOWN
 from aimodels_fetcher.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aimodels_fetcher.partial_file import PartialFile
     from aimodels_fetcher.parts import Part
+    from aimodels_fetcher.progress import ByteCounter
     from aimodels_fetcher.response import Response
 
 _FLUSH_SECONDS = 1.0
@@ -28,7 +27,7 @@ def receive(  # noqa: PLR0913 (what comes from where, and what goes where)
     file: PartialFile,
     part: Part,
     buffer: memoryview,
-    count: Callable[[int], None],
+    counter: ByteCounter,
     *,
     to_the_end: bool = False,
 ) -> None:
@@ -39,7 +38,7 @@ def receive(  # noqa: PLR0913 (what comes from where, and what goes where)
         file: Where to write.
         part: A part of the file, which was asked for.
         buffer: Memory to read into.
-        count: Called with numbers of bytes that were written.
+        counter: Counts the bytes that were written.
         to_the_end: Whether a body that has the whole file must end with it, because nothing else
             shows that the file is whole.
 
@@ -56,7 +55,7 @@ def receive(  # noqa: PLR0913 (what comes from where, and what goes where)
                 break
             _skip(response, wanted.at - position, buffer)
             end = to_the_end and not response.partial
-            _fill(response, file, wanted, buffer, count, to_the_end=end)
+            _fill(response, file, wanted, buffer, counter, to_the_end=end)
             position = wanted.end
     finally:
         file.give_back(others)
@@ -75,7 +74,7 @@ def _fill(  # noqa: PLR0913 (as above)
     file: PartialFile,
     part: Part,
     buffer: memoryview,
-    count: Callable[[int], None],
+    counter: ByteCounter,
     *,
     to_the_end: bool,
 ) -> None:
@@ -93,12 +92,12 @@ def _fill(  # noqa: PLR0913 (as above)
             now = time.monotonic()
             if got == room or not got or now - flushed > _FLUSH_SECONDS:
                 data, filled, flushed = buffer[:filled], 0, now
-                count(file.write(part, data))
+                counter.add(file.write(part, data), queued=got == len(buffer))
             if not got:
                 break
     finally:
         if filled:
-            count(file.write(part, buffer[:filled]))
+            counter.add(file.write(part, buffer[:filled]))
     if part.left and file.parts.size == UNKNOWN:
         file.set_size(part.at)
     elif part.left and part.at and response.ended and not response.partial:

@@ -29,19 +29,23 @@ class ByteCounter:
     Attributes:
         received: Bytes that have arrived, thrown away or not.
         kept: Bytes that have arrived and were not thrown away.
+        queued: Bytes that came with others, as many as there was room for: they had arrived before
+            anybody read them.
         skipped: Bytes that were there before, and are not in the other two.
     """
 
     def __init__(self, arrived: Callable[[int], None] = lambda _: None) -> None:
         self.received = 0
         self.kept = 0
+        self.queued = 0
         self.skipped = 0
         self._arrived = arrived
         self._lock = threading.Lock()
 
-    def add(self, count: int) -> None:
+    def add(self, count: int, *, queued: bool = False) -> None:
         """Count bytes that have arrived; a negative count takes back what was thrown away."""
         with self._lock:
+            self.queued += count * queued
             self.kept += count
             self.received += max(0, count)
             self._arrived(count)

@@ -123,8 +123,8 @@ class RangeDownload:
             self.type = response.type
             if active.check(response, part):
                 self._workers.wake()
-            count, end = self._workers.counter.add, not self._identified
-            receive(response, self.file, part, buffer, count, to_the_end=end)
+            counter, end = self._workers.counter, not self._identified
+            receive(response, self.file, part, buffer, counter, to_the_end=end)
 
         try:
             active.ask(part, self._if_range(active), receive_checked)

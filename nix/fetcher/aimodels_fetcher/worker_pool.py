@@ -118,16 +118,19 @@ class WorkerPool:
 
     def _supervise(self) -> None:
         """Hire threads and look at the speed until all is done, or something has failed."""
-        before, then = self.counter.received, time.monotonic()
+        counter = self.counter
+        before, queued, then = counter.received, counter.queued, time.monotonic()
         while True:
             self._hire()
             if self._over.wait(_INTERVAL):
                 return
-            received, now = self.counter.received, time.monotonic()
+            received, now = counter.received, time.monotonic()
+            # Where servers are faster than we read, more of them would only take turns.
+            waits = 2 * (counter.queued - queued) <= received - before
             with self._changed:
-                if self._busy == self._controller.now:
+                if self._busy == self._controller.now and waits:
                     self._controller.look((received - before) / (now - then))
-            before, then = received, now
+            before, queued, then = received, counter.queued, now
 
     def _stop(self) -> None:
         self._over.set()
