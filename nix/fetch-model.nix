@@ -69,10 +69,18 @@
   }
   ```
 */
+let
+  inherit (import ./arguments.nix) check;
+  inherit (import ./util.nix) quote;
+  buildModel = import ./build-model.nix;
+in
 pkgs:
 assert
   pkgs ? stdenvNoCC
   || throw "nix-ai-models: the first argument of fetchModel is nixpkgs: write `fetchModel pkgs { … }`";
+let
+  build = buildModel pkgs;
+in
 arguments:
 let
   label =
@@ -81,127 +89,5 @@ let
     else
       "fetchModel";
   fail = message: throw "nix-ai-models: ${label}: ${message}";
-  checked = (import ./arguments.nix).check fail arguments;
-  inherit (checked)
-    name
-    enable
-    hfCachePath
-    ;
-  inherit (import ./util.nix) quote;
-  # Builds run on the build platform, and entries are the same for all others.
-  inherit (pkgs.buildPackages or pkgs) stdenvNoCC;
-  fetcher = import ./fetcher.nix pkgs;
-  names = import ./names.nix;
-
-  filesPin = import ./pins/files.nix {
-    inherit
-      stdenvNoCC
-      fetcher
-      fail
-      name
-      enable
-      ;
-    inherit (checked) sources files bundle;
-  };
-
-  treePin = import ./pins/tree.nix {
-    inherit
-      stdenvNoCC
-      fetcher
-      fail
-      name
-      enable
-      ;
-    inherit (checked)
-      sources
-      hash
-      include
-      exclude
-      ;
-  };
-
-  isTree = checked.hash != null;
-
-  # By layout; a tree has only one.
-  builders =
-    if isTree then
-      { copy = treePin.fetch; }
-    else
-      {
-        copy = filesPin.assemble "copy";
-        link = filesPin.assemble "link";
-      };
-
-  license = checked.meta.license or null;
-  licenses = import ./licenses.nix pkgs.lib;
-
-  attributes = {
-    # The name of a tree pin has a suffix; `allowUnfreePredicate` and the like compare this one.
-    pname = names.sanitize name;
-    meta =
-      removeAttrs checked.meta [ "license" ]
-      // (if license == null then { } else { license = licenses.resolve license; });
-    passthru =
-      (if enable then { inherit hfCachePath; } else { })
-      // (if isTree then { } else { inherit (filesPin) blobs; })
-      // (if checked.bundle == null then { } else { inherit (filesPin) bundle; });
-  };
-
-  # The forms of the model by layout, after these changes by `overrideAttrs`.
-  formsAfter =
-    changes:
-    let
-      forms = builtins.mapAttrs form builders;
-
-      form =
-        layout: build:
-        let
-          changed = builtins.foldl' (model: model.overrideAttrs) (build attributes) changes;
-
-          # With what depends on the changes, also if one of them has replaced `passthru`.
-          complete = old: {
-            passthru =
-              attributes.passthru
-              // old.passthru or { }
-              // {
-                # nixpkgs merges passthru over the derivation's own attributes, `meta` included.
-                meta = changed.meta // {
-                  inherit (checked) org model;
-                  inherit (checked.source) repo rev;
-                  sourceType = checked.source.type;
-                };
-                snapshotPath = snapshotPath result;
-                linked = forms.link or forms.copy;
-                copied = forms.copy;
-                overrideAttrs = change: (formsAfter (changes ++ [ change ])).${layout};
-              };
-          };
-
-          result =
-            if changes == [ ] then
-              build (attributes // complete attributes)
-            else
-              changed.overrideAttrs complete;
-        in
-        result;
-    in
-    forms;
-
-  snapshotPath =
-    result:
-    if !enable then
-      "${result}"
-    else if checked.source.rev != null then
-      "${result}/snapshots/${checked.source.rev}"
-    else
-      # The commit is known only after the model is built.
-      "${stdenvNoCC.mkDerivation {
-        name = "${names.sanitize name}-snapshot";
-        preferLocalBuild = true;
-        buildCommand = ''
-          read -r commit < ${result}/refs/main || [ -n "$commit" ]
-          ln -s ${result}/snapshots/"$commit" "$out"
-        '';
-      }}";
 in
-(formsAfter [ ]).${checked.layout}
+build fail (check fail arguments)

@@ -1,21 +1,13 @@
-# Runs the bundled fetcher (./fetcher) in derivations.
-pkgs:
+# Runs the bundled fetcher (./fetcher) in derivations. Apply it to nixpkgs once for many models.
 let
-  inherit (pkgs) lib;
-  inherit (import ./util.nix) toJSONLike;
-  # Builds run on the build platform, also when `pkgs` is for another one.
-  tools = pkgs.buildPackages or pkgs;
-  inherit (tools) cacert python3;
+  inherit (import ./sources) kinds;
+  bundlePython = import ./bundle-python.nix;
 
-  # An entry is built again when the Python that assembles it changes. This one changes less often: it does
-  # not depend on OpenSSL, SQLite, ncurses, readline and time zones.
-  minimalPython = tools.python3Minimal or python3;
-
-  fetcher = import ./bundle-python.nix [ ] "fetcher" ./fetcher;
+  fetcher = bundlePython [ ] "fetcher" ./fetcher;
 
   # An entry does not depend on how files are downloaded: another release, in which only these modules have
   # changed, does not copy the files of a model again.
-  assembler = import ./bundle-python.nix [
+  assembler = bundlePython [
     "active_upstream"
     "body"
     "coding"
@@ -47,110 +39,131 @@ let
     "worker_pool"
     "workers"
   ] "assembler" ./fetcher;
+
+  common = program: {
+    # A listing of thousands of files does not fit into an environment variable. nixpkgs can be configured to
+    # default to structured attributes, which have no passAsFile.
+    passAsFile = [ "spec" ];
+    __structuredAttrs = false;
+    preferLocalBuild = true;
+    dontFixup = true;
+    # With a build command, stdenv runs no phases or hooks; this one is for `overrideAttrs`.
+    buildCommand = ''
+      python3 -B -X utf8 ${program} "$specPath"
+      eval "''${postBuild-}"
+    '';
+  };
+  assembling = common assembler;
+  downloading = common fetcher;
+
+  # A download of this hash, from sources of one kind: what is not said about the others.
+  unnamed = {
+    name = "file";
+    spec = "";
+    outputHashMode = "flat";
+    outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  };
+in
+pkgs:
+let
+  inherit (pkgs) lib;
+  # Builds run on the build platform, also when `pkgs` is for another one.
+  tools = pkgs.buildPackages or pkgs;
+  inherit (tools) cacert python3;
+
+  network = downloading // {
+    outputHashAlgo = "sha256";
+    # The hash protects the content, but only TLS keeps a token from strangers.
+    SSL_CERT_FILE = "${cacert}/etc/ssl/certs/ca-bundle.crt";
+  };
+  variables = lib.fetchers.proxyImpureEnvVars ++ [
+    "AIMODELS_MAX_CONNECTIONS"
+    "AIMODELS_MAX_FILES"
+    # Older releases of nixpkgs do not list it among the proxy variables.
+    "NIX_SSL_CERT_FILE"
+  ];
+
+  make =
+    used:
+    let
+      attributes = network // {
+        # Python's setup hook puts the packages and what they need into PYTHONPATH. `withPackages` would
+        # cost hundreds of thunks, and a C compiler for its wrappers.
+        nativeBuildInputs = [
+          python3
+          python3.pkgs.requests
+        ]
+        ++ builtins.concatMap (kind: kind.pythonPackages python3.pkgs) used;
+        # These come from the environment of nix-daemon; unset ones arrive as empty strings.
+        impureEnvVars = variables ++ builtins.concatMap (kind: kind.impureEnvVars) used;
+      };
+    in
+    {
+      inherit attributes;
+      # What stdenv makes of it, for derivations that differ in little: there is one for each file, and stdenv
+      # costs hundreds of thunks each time.
+      inherit (tools.stdenvNoCC.mkDerivation (attributes // unnamed)) drvAttrs;
+    };
+
+  byKind = builtins.mapAttrs (_name: kind: make [ kind ]) kinds;
+
+  ofSources =
+    sources:
+    let
+      types = builtins.attrNames (builtins.groupBy (source: source.type) sources);
+    in
+    if builtins.length sources == 1 || builtins.length types == 1 then
+      byKind.${(builtins.head sources).type}
+    else
+      make (map (type: kinds.${type}) types);
 in
 {
   /**
-    Attributes with which `stdenvNoCC.mkDerivation` runs the fetcher on a spec. Apply it to the paths once
-    for all files of a model: how to write JSON is decided then.
+    Attributes with which `stdenvNoCC.mkDerivation` assembles an entry, but for `name` and `spec`: the JSON that
+    says what to do.
 
     # Type
 
     ```
-    build :: [Source] -> AttrSet -> AttrSet -> AttrSet
+    assembly :: AttrSet
     ```
-
-    # Arguments
-
-    sources
-    : As ./sources/default.nix returns them.
-
-    files
-    : Attributes named by the paths that the spec may contain.
-
-    spec
-    : What to do.
   */
-  build =
-    sources: files:
-    let
-      toJSON = toJSONLike [
-        (builtins.intersectAttrs {
-          outPath = null;
-          __toString = null;
-        } files)
-        (map (source: source.spec null) sources)
-      ];
-    in
-    spec:
-    let
-      isAssembly = spec.mode == "assemble";
-      program = if isAssembly then assembler else fetcher;
-    in
-    {
-      spec = toJSON spec;
-      # A listing of thousands of files does not fit into an environment variable. nixpkgs can be
-      # configured to default to structured attributes, which have no passAsFile.
-      passAsFile = [ "spec" ];
-      __structuredAttrs = false;
-      nativeBuildInputs = [ (if isAssembly then minimalPython else python3) ];
-      preferLocalBuild = true;
-      dontFixup = true;
-      # With a build command, stdenv runs no phases or hooks; this one is for `overrideAttrs`.
-      buildCommand = ''
-        python3 -B -X utf8 ${program} "$specPath"
-        eval "''${postBuild-}"
-      '';
-    };
+  assembly = assembling // {
+    # An entry is built again when the Python that assembles it changes. This one changes less often: it does
+    # not depend on OpenSSL, SQLite, ncurses, readline and time zones.
+    nativeBuildInputs = [ (tools.python3Minimal or python3) ];
+  };
 
   /**
-    Attributes that make it a fixed-output derivation, which may use the network. Apply it to the sources
-    once for all files of a model: the Python environment is evaluated then.
+    Attributes with which `stdenvNoCC.mkDerivation` downloads from these sources, but for `name`, `spec`,
+    `outputHashMode` and `outputHash`. The derivation may use the network.
 
     # Type
 
     ```
-    fixedOutput :: [Source] -> String -> String -> AttrSet
+    download :: [Source] -> AttrSet
     ```
 
     # Arguments
 
     sources
     : As ./sources/default.nix returns them.
+  */
+  download = sources: (ofSources sources).attributes;
 
-    mode
-    : "flat" or "recursive".
+  /**
+    A derivation that downloads from these sources. Apply it to the sources once for many files.
 
-    hash
-    : SRI hash.
+    # Type
+
+    ```
+    fixedOutput :: [Source] -> { name, spec, outputHash, outputHashMode ? "flat" } -> Derivation
+    ```
   */
   fixedOutput =
     sources:
     let
-      network = {
-        outputHashAlgo = "sha256";
-        nativeBuildInputs = [
-          (python3.withPackages (
-            python: [ python.requests ] ++ builtins.concatMap (source: source.pythonPackages python) sources
-          ))
-        ];
-        # The hash protects the content, but only TLS keeps a token from strangers.
-        SSL_CERT_FILE = "${cacert}/etc/ssl/certs/ca-bundle.crt";
-        # These come from the environment of nix-daemon; unset ones arrive as empty strings.
-        impureEnvVars =
-          lib.fetchers.proxyImpureEnvVars
-          ++ [
-            "AIMODELS_MAX_CONNECTIONS"
-            "AIMODELS_MAX_FILES"
-            # Older releases of nixpkgs do not list it among the proxy variables.
-            "NIX_SSL_CERT_FILE"
-          ]
-          ++ builtins.concatMap (source: source.impureEnvVars) sources;
-      };
+      inherit (ofSources sources) drvAttrs;
     in
-    mode: hash:
-    network
-    // {
-      outputHashMode = mode;
-      outputHash = hash;
-    };
+    changes: derivation (drvAttrs // changes);
 }

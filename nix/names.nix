@@ -44,6 +44,13 @@ let
     in
     if name == "" then "unknown" else name;
 
+  # Most names of files are as the store accepts them. Nothing else is evaluated for these.
+  isName =
+    text:
+    builtins.stringLength text <= maxLength
+    && builtins.match "[0-9a-zA-Z+_?=-][0-9a-zA-Z+._?=-]*" text != null
+    && builtins.match ".*[.]drv" text == null;
+
   isRepoPart =
     text:
     match "[0-9A-Za-z_]([0-9A-Za-z_.-]{0,94}[0-9A-Za-z_])?" text != null
@@ -139,7 +146,12 @@ in
     fileName :: String -> String
     ```
   */
-  fileName = path: sanitizeTo maxLength (baseNameOf path);
+  fileName =
+    path:
+    let
+      name = baseNameOf path;
+    in
+    if isName name then name else sanitizeTo maxLength name;
 
   /**
     Name of the derivation for a tree pin, with seven digits of the hash of its source: a changed source

@@ -1,53 +1,108 @@
-# The `files` pin: a fixed-output derivation for each file and one for the bundle, then an assembly without
-# network.
+/**
+  The `files` pin: a fixed-output derivation for each file and one for the bundle, then an assembly without
+  network. Apply it to the first argument once for many models.
+
+  # Type
+
+  ```
+  filesPin :: AttrSet -> (String -> a) -> AttrSet -> { blobs, bundle, assemble }
+  ```
+
+  # Arguments
+
+  fail
+  : Throws a message about the model.
+
+  checked
+  : The arguments, as ../arguments.nix returns them.
+
+  # Result
+
+  blobs
+  : The derivation of each file, by its path in the model: the file, or a link to it in the bundle.
+
+  bundle
+  : The derivation of the bundle, if there is one.
+
+  assemble
+  : A function from the layout, and from more attributes for the derivation, to the entry.
+*/
+let
+  inherit (import ../util.nix) quote sri toJSONLike;
+  names = import ../names.nix;
+
+  # Names of files that `builtins.toJSON` takes for the value of the whole set.
+  special = {
+    outPath = null;
+    __toString = null;
+  };
+in
+{ stdenvNoCC, fetcher }:
+fail:
 {
-  stdenvNoCC,
-  fetcher,
-  fail,
   name,
   sources,
-  # Either may be null.
   files,
   bundle,
   enable,
+  ...
 }:
 let
-  inherit (import ../util.nix) quote sri;
-  names = import ../names.nix;
+  # Either may be absent. They are passed on as the caller wrote them, because models can have thousands of
+  # files.
+  single = if files == null then { } else files;
+  bundled = if bundle == null then { } else bundle.files;
 
-  checked =
-    if files == null then
-      { }
-    else
-      builtins.mapAttrs (path: file: {
-        hash = sri fail "files.${quote path}.hash" file.hash;
-        size = file.size or null;
-        lfs = file.lfs or false;
-      }) files;
+  specs = map (source: source.spec null) sources;
+  isByPath = builtins.any (source: source.isByPath or true) sources;
+  specsOf = paths: map (source: source.spec paths) sources;
 
-  bundled =
-    if bundle == null then
-      { }
-    else
-      builtins.mapAttrs (
-        path: file: file // { hash = sri fail "bundle.files.${quote path}.hash" file.hash; }
-      ) bundle.files;
+  toJSON = toJSONLike (
+    [
+      (builtins.intersectAttrs special single)
+      (builtins.intersectAttrs special bundled)
+    ]
+    ++ (if isByPath then specs else [ ])
+  );
 
-  build = fetcher.build sources (checked // bundled);
   fixedOutput = fetcher.fixedOutput sources;
 
-  # Free of model and revision, as the names of files: models with the same small files share it.
-  bundleDrv = stdenvNoCC.mkDerivation (
-    build {
+  singleBlobs = builtins.mapAttrs (
+    path: file:
+    let
+      hash = sri fail "files.${quote path}.hash" file.hash;
+    in
+    fixedOutput {
+      name = names.fileName path;
+      outputHash = hash;
+      spec = toJSON {
+        mode = "file";
+        sources = if isByPath then specsOf [ path ] else specs;
+        inherit path hash;
+        size = file.size or null;
+      };
+    }
+  ) single;
+
+  bundleDrv = fixedOutput {
+    # Free of model and revision, as the names of files: models with the same small files share it.
+    name = "bundle";
+    outputHashMode = "recursive";
+    outputHash = sri fail "bundle.hash" bundle.hash;
+    spec = toJSON {
       mode = "bundle";
-      sources = map (source: source.spec (builtins.attrNames bundled)) sources;
-      files = bundled;
-    }
-    // fixedOutput "recursive" (sri fail "bundle.hash" bundle.hash)
+      sources = if isByPath then specsOf (builtins.attrNames bundled) else specs;
+      files = checkedBundled;
+    };
+  };
+
+  checkedBundled = builtins.mapAttrs (
+    path: file:
+    file
     // {
-      name = "bundle";
+      hash = sri fail "bundle.files.${quote path}.hash" file.hash;
     }
-  );
+  ) bundled;
 
   bundledBlob =
     path: file:
@@ -63,81 +118,40 @@ let
         ln -s "$bundle/$hex" "$out"
       '';
     };
-
-  blobs = builtins.mapAttrs (
-    path: file:
-    stdenvNoCC.mkDerivation (
-      build {
-        mode = "file";
-        sources = map (source: source.spec [ path ]) sources;
-        inherit path;
-        inherit (file) hash size;
-      }
-      // fixedOutput "flat" file.hash
-      // {
-        name = names.fileName path;
-      }
-    )
-  ) checked;
 in
 {
-  /**
-    The derivation of each file, by its path in the model: the file, or a link to it in the bundle.
+  blobs = singleBlobs // builtins.mapAttrs bundledBlob checkedBundled;
 
-    # Type
-
-    ```
-    blobs :: AttrSet
-    ```
-  */
-  blobs = blobs // builtins.mapAttrs bundledBlob bundled;
-
-  /**
-    The derivation of the bundle, if there is one.
-
-    # Type
-
-    ```
-    bundle :: Derivation
-    ```
-  */
   bundle = bundleDrv;
 
-  /**
-    The derivation of the entry that these files make, with more attributes for it.
-
-    # Type
-
-    ```
-    assemble :: String -> AttrSet -> Derivation
-    ```
-
-    # Arguments
-
-    layout
-    : "copy" or "link".
-  */
   assemble =
     layout: extra:
     stdenvNoCC.mkDerivation (
-      build {
-        mode = "assemble";
-        # It names the entry; no request is made.
-        sources = [ ((builtins.head sources).spec [ ]) ];
-        integration = enable;
-        inherit layout;
-        files = builtins.mapAttrs (path: file: file // { store = "${blobs.${path}}"; }) checked;
-        bundle =
-          if bundle == null then
-            { }
-          else
-            {
-              store = "${bundleDrv}";
-              files = bundled;
-            };
-      }
+      fetcher.assembly
       // {
         name = names.sanitize name;
+        spec = toJSON {
+          mode = "assemble";
+          # It names the entry; no request is made.
+          sources = [ ((builtins.head sources).spec [ ]) ];
+          integration = enable;
+          inherit layout;
+          files = builtins.mapAttrs (
+            path: file:
+            file
+            // {
+              store = singleBlobs.${path}.outPath;
+            }
+          ) single;
+          bundle =
+            if bundle == null then
+              { }
+            else
+              {
+                store = "${bundleDrv}";
+                files = bundled;
+              };
+        };
       }
       // extra
     );

@@ -1,48 +1,59 @@
-# The `hash` pin: the whole entry as one fixed-output derivation.
+/**
+  The `hash` pin: the whole entry as one fixed-output derivation. Apply it to the first argument once for many
+  models.
+
+  # Type
+
+  ```
+  treePin :: AttrSet -> (String -> a) -> AttrSet -> AttrSet -> Derivation
+  ```
+
+  # Arguments
+
+  fail
+  : Throws a message about the model.
+
+  checked
+  : The arguments, as ../arguments.nix returns them.
+
+  extra
+  : More attributes for the derivation.
+*/
+let
+  inherit (import ../util.nix) sri toJSON;
+  names = import ../names.nix;
+in
+{ stdenvNoCC, fetcher }:
+fail:
 {
-  stdenvNoCC,
-  fetcher,
-  fail,
   name,
   sources,
   hash,
   include,
   exclude,
   enable,
+  ...
 }:
+extra:
 let
-  inherit (import ../util.nix) sri;
-  names = import ../names.nix;
+  settings = {
+    integration = enable;
+    inherit include exclude;
+  };
 in
-{
-  /**
-    The derivation of the entry, with more attributes for it.
-
-    # Type
-
-    ```
-    fetch :: AttrSet -> Derivation
-    ```
-  */
-  fetch =
-    extra:
-    stdenvNoCC.mkDerivation (
-      fetcher.build sources { } {
+stdenvNoCC.mkDerivation (
+  fetcher.download sources
+  // {
+    name = names.treeName name ((builtins.head sources).identity // settings);
+    outputHashMode = "recursive";
+    outputHash = sri fail "hash" hash;
+    spec = toJSON (
+      settings
+      // {
         mode = "tree";
         sources = map (source: source.spec null) sources;
-        integration = enable;
-        inherit include exclude;
       }
-      // fetcher.fixedOutput sources "recursive" (sri fail "hash" hash)
-      // {
-        name = names.treeName name (
-          (builtins.head sources).identity
-          // {
-            integration = enable;
-            inherit include exclude;
-          }
-        );
-      }
-      // extra
     );
-}
+  }
+  // extra
+)

@@ -14,6 +14,7 @@
 #     repoType   "model", "dataset", "space" or "kernel"
 #     hasCommits whether a `files` pin needs rev
 #     identity   what decides the content, for the names of tree pins
+#     isByPath   whether `spec` depends on the paths; absent, it may
 #     spec       a function to the arguments for the bundled fetcher: from null, or from a list of paths
 #                to fetch only these files
 let
@@ -87,7 +88,7 @@ in
   );
 
   /**
-    Checks `source` and turns it into the form above, with what its builds need.
+    Checks `source` and turns it into the form above.
 
     # Type
 
@@ -115,7 +116,7 @@ in
       quoted = builtins.concatStringsSep ", " (builtins.attrNames kinds);
       advice =
         if meant == null then "; use one of: ${quoted}" else ": write `${where}.${meant} = { … }`";
-      inherit (kinds.${kind}) arguments impureEnvVars pythonPackages;
+      inherit (kinds.${kind}) arguments;
       # Messages of a kind name `source.<kind>`.
       failHere = if where == "source" then fail else message: fail "in `${where}`: ${message}";
     in
@@ -125,6 +126,6 @@ in
       fail "`${where}.${kind}` is not a kind of source${advice}"
     else
       types.check failHere "source.${kind}" arguments source.${kind} (
-        given: { inherit impureEnvVars pythonPackages; } // kinds.${kind}.normalise failHere given
+        kinds.${kind}.normalise failHere
       );
 }

@@ -172,6 +172,7 @@ in
             repoType
             ;
         };
+        isByPath = false;
         spec = _paths: {
           huggingface = {
             inherit

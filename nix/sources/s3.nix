@@ -133,6 +133,7 @@ in
           inherit bucket versions;
           prefix = directory;
         };
+        isByPath = versions != { };
         spec = paths: {
           s3 = {
             inherit bucket region endpoint;

@@ -10,7 +10,7 @@ import sys
 from support.environment import CHECKOUT
 
 FETCHER = CHECKOUT / "nix/fetcher"
-_LIST = re.compile(r"assembler = import \./bundle-python\.nix \[(.*?)\]", re.DOTALL)
+_LIST = re.compile(r"assembler = bundlePython \[(.*?)\]", re.DOTALL)
 _IMPORT_ALL = """
 import json, sys
 import aimodels_fetcher.assemble, aimodels_fetcher.cli

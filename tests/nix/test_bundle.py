@@ -72,7 +72,7 @@ def test_a_linked_entry_has_few_references(nix: NixEnv, hub: Hub, repo: Repo) ->
 def test_blobs_read_as_without(nix: NixEnv, hub: Hub, repo: Repo) -> None:
     pin = bundle_pin(hub, repo)
     assert nix.eval(f"builtins.attrNames ({pin}).blobs") == sorted(MODEL)
-    names = "builtins.mapAttrs (_path: blob: blob.name)"
+    names = "(blobs: map (path: blobs.${path}.name) (builtins.attrNames blobs))"
     assert nix.eval(f"{names} ({pin}).blobs") == nix.eval(f"{names} ({files_pin(hub, repo)}).blobs")
     blob = nix.build(f"({pin}).blobs.__toString")
     assert nix.contents(blob.parent)[blob.name] == SMALL["__toString"]

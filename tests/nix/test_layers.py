@@ -100,7 +100,7 @@ def test_the_pure_part_needs_no_pkgs() -> None:
     core = [file for file in FILES if floor(file) == FLOORS.index("core")]
     takes = re.compile(r"pkgs[.]lib\b|inherit \(pkgs\)[^;]*\blib\b")
     found = [name(file) for file in core if takes.search(file.read_text())]
-    assert found == ["fetch-model.nix", "fetcher.nix"]
+    assert found == ["build-model.nix", "fetcher.nix"]
 
 
 # Their attributes are those that sources/default.nix describes.

@@ -221,7 +221,8 @@ def _store_bundle(value: object, where: str) -> dict[str, StoreFile]:
 
 
 def _store_file(value: object, where: str) -> StoreFile:
-    return StoreFile(**record(value, where, store=text, hash=_sri, size=optional(size), lfs=flag))
+    given = {"size": None, "lfs": False, **value} if isinstance(value, dict) else value
+    return StoreFile(**record(given, where, store=text, hash=_sri, size=optional(size), lfs=flag))
 
 
 _READERS: dict[str, Callable[[object], Spec]] = {

@@ -227,7 +227,7 @@ in
             model.linked
           ];
         other = pkgs.cacert // {
-          inherit (pkgs.python3) withPackages;
+          inherit (pkgs.python3) pkgs;
         };
       in
       {

@@ -32,7 +32,7 @@ let
     ++ exported [ "util" ] (import ../../../nix/util.nix)
     ++ map (type: "types.${type}") (builtins.attrNames (import ../../../nix/types))
     ++ exported [ "arguments" ] { inherit (import ../../../nix/arguments.nix) check; }
-    ++ exported [ "fetcher" ] (import ../../../nix/fetcher.nix pkgs)
+    ++ map (name: "fetcher.${name}") (builtins.attrNames (import ../../../nix/fetcher.nix pkgs))
     ++ exported [ "quote" ] (import ../../../nix/integration/quote.nix)
     ++ exported [ "models" ] (import ../../../nix/integration/models.nix "helper")
     ++ exported [ "licenses" ] (import ../../../nix/licenses.nix pkgs.lib)

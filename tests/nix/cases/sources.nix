@@ -2,16 +2,7 @@ let
   normalise = (import ../../../nix/sources).normalise throw "source";
   commit = "01c7f73d771dfac7d292323805ebc428287df4f9";
 
-  # Without the attributes that all sources of a kind share.
-  facts =
-    source:
-    removeAttrs source [
-      "impureEnvVars"
-      "pythonPackages"
-    ]
-    // {
-      spec = source.spec null;
-    };
+  facts = source: source // { spec = source.spec null; };
 
   withEndpoint =
     endpoint:
@@ -39,6 +30,7 @@ in
       });
       expected = {
         hasCommits = true;
+        isByPath = false;
         type = "huggingface";
         org = "meta-llama";
         model = "Llama-2-7b-hf";
@@ -118,6 +110,7 @@ in
         rev = null;
         repoType = "model";
         hasCommits = false;
+        isByPath = false;
         identity = {
           type = "s3";
           bucket = "my-models";

@@ -83,14 +83,18 @@ let
 
   python3 = {
     outPath = hostPython;
+    # By name, because a misspelt dependency must be an error here, too.
+    pkgs = builtins.mapAttrs (_name: outPath: { inherit outPath; }) {
+      botocore = hostPython;
+      requests = hostPython;
+      torch = hostPython;
+      transformers = hostPython;
+    };
+    # As expensive as nixpkgs' own, for tests that count thunks.
     withPackages =
-      choose:
-      builtins.seq (choose {
-        botocore = "python3-botocore";
-        requests = "python3-requests";
-        torch = "";
-        transformers = "";
-      }) hostPython;
+      choose: builtins.deepSeq (map toString (builtins.genList (number: [ number ]) 280)) (
+        builtins.seq (choose python3.pkgs) hostPython
+      );
   };
 
   # nixpkgs' has fewer modules; see tests/fetcher/test_tree.py.
