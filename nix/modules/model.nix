@@ -6,8 +6,10 @@
 }:
 let
   inherit (lib) literalMD mkOption types;
-  fetchModel = import ../fetch-model.nix;
+  buildModel = import ../build-model.nix pkgs;
   inherit (import ../arguments.nix) fields huggingfaceFields;
+  inherit (import ../sources) kinds;
+  inherit (import ../util.nix) quote;
   check = (import ../arguments.nix).check (problem: {
     inherit problem;
   });
@@ -39,6 +41,135 @@ let
     check = builtins.isAttrs;
     merge = lib.mergeEqualOption;
   };
+
+  defaultLayout = "link";
+
+  # The package of a model, and what the modules read of a model without instantiating it: arguments are checked
+  # once for both.
+  evaluate =
+    name: config:
+    let
+      found = check (
+        {
+          inherit name;
+          inherit (config)
+            hash
+            files
+            bundle
+            include
+            exclude
+            integration
+            fallbacks
+            meta
+            ;
+          source = lib.filterAttrs (_kind: arguments: arguments != null) config.source;
+        }
+        // lib.optionalAttrs (config.files != null || config.bundle != null) {
+          inherit (config) layout;
+        }
+      );
+      fail = problem: throw "nix-ai-models: model ${quote name}: ${problem}";
+    in
+    {
+      checked =
+        builtins.intersectAttrs {
+          problem = null;
+          hfCachePath = null;
+        } found
+        // {
+          isGiven = false;
+          license = config.meta.license or null;
+        };
+      package =
+        if found ? problem then
+          fail found.problem
+        else
+          buildModel fail (
+            found
+            // {
+              meta = removeAttrs config.meta (lib.optional (!enforceLicenses) "license");
+            }
+          );
+    };
+
+  # Most models are written in one place without `mkIf` and the like, and correct. Then the module system, which
+  # costs thousands of thunks per model, would do nothing but fill in defaults.
+  isPlain =
+    value:
+    if builtins.isAttrs value then
+      !(value ? _type) && builtins.all isPlain (builtins.attrValues value)
+    else
+      !(builtins.isList value) || builtins.all isPlain value;
+  isShallow =
+    value:
+    !(builtins.isAttrs value)
+    || (!(value ? _type) && builtins.all (each: !(each ? _type)) (builtins.attrValues value));
+  isSimple =
+    value:
+    builtins.isAttrs value
+    && removeAttrs value (builtins.attrNames defaults) == { }
+    && builtins.isAttrs (value.source or { })
+    && isPlain (
+      removeAttrs value [
+        "files"
+        "bundle"
+        "meta"
+      ]
+    )
+    && isShallow (value.files or null)
+    && !(value.bundle or null ? _type)
+    && isShallow (value.meta or null);
+
+  defaults = {
+    inherit (lib.mapAttrs (_name: field: field.default or null) fields)
+      hash
+      files
+      bundle
+      include
+      exclude
+      fallbacks
+      meta
+      ;
+    layout = defaultLayout;
+    integration = { };
+    source = { };
+  };
+  noSources = lib.mapAttrs (_kind: _declared: null) kinds;
+  huggingfaceDefaults = lib.mapAttrs (_name: field: field.default) huggingfaceFields;
+
+  complete =
+    name: value:
+    let
+      config = defaults // value;
+    in
+    config
+    // {
+      source =
+        noSources
+        // lib.mapAttrs (
+          kind: given: if given == null then null else kinds.${kind}.arguments.defaults // given
+        ) config.source;
+      integration.huggingface = huggingfaceDefaults // config.integration.huggingface or { };
+    }
+    // evaluate name config;
+
+  quickly =
+    type:
+    type
+    // {
+      merge =
+        loc: definitions:
+        let
+          inherit (lib.head definitions) value;
+          config = complete (lib.last loc) value;
+        in
+        if lib.length definitions == 1 && isSimple value && !(config.checked ? problem) then
+          config
+        else
+          type.merge loc definitions;
+      # The module system makes the type again from its modules.
+      substSubModules = modules: quickly (type.substSubModules modules);
+    };
 
   # Once for all models.
   argumentOptions = {
@@ -84,7 +215,7 @@ let
     };
 
     layout = argument fields.layout {
-      default = "link";
+      default = defaultLayout;
       description = ''
         With `files` or `bundle`: whether the entry links to the store paths of its files, or is a self-contained copy.
       '';
@@ -142,89 +273,65 @@ let
       };
     };
   };
-in
-types.submodule (
-  {
-    name,
-    config,
-    options,
-    ...
-  }:
-  let
-    # A definition with a higher priority than the default.
-    packageIsGiven = options.package.highestPrio < (lib.mkOptionDefault null).priority;
 
-    arguments = {
-      inherit name;
-      inherit (config)
-        hash
-        files
-        bundle
-        include
-        exclude
-        integration
-        fallbacks
-        ;
-      source = lib.filterAttrs (_kind: arguments: arguments != null) config.source;
-    }
-    // lib.optionalAttrs (config.files != null || config.bundle != null) { inherit (config) layout; };
+  submodule = types.submodule (
+    {
+      name,
+      config,
+      options,
+      ...
+    }:
+    let
+      # A definition with a higher priority than the default.
+      packageIsGiven = options.package.highestPrio < (lib.mkOptionDefault null).priority;
 
-    fromPackage =
-      if !config.integration.huggingface.enable then
-        { hfCachePath = null; }
-      else if config.package ? hfCachePath then
-        { inherit (config.package) hfCachePath; }
-      else
-        {
-          problem = "`package` is not a cache entry made by `fetchModel` (it has no `hfCachePath`): use one, or set `integration.huggingface.enable = false`";
+      evaluated = evaluate name config;
+
+      fromPackage =
+        if !config.integration.huggingface.enable then
+          { hfCachePath = null; }
+        else if config.package ? hfCachePath then
+          { inherit (config.package) hfCachePath; }
+        else
+          {
+            problem = "`package` is not a cache entry made by `fetchModel` (it has no `hfCachePath`): use one, or set `integration.huggingface.enable = false`";
+          };
+
+      # `fetchModel` leaves out whether a licence is free if that is not known.
+      unresolved =
+        license:
+        if builtins.isList license then
+          map unresolved license
+        else if builtins.isAttrs license && !(license ? free || license ? licenseType) then
+          license.shortName or license.fullName or "unknown"
+        else
+          license;
+    in
+    {
+      options = argumentOptions // {
+        package = mkOption {
+          type = types.package;
+          default = evaluated.package;
+          defaultText = literalMD "`fetchModel pkgs`, applied to the other options";
+          description = "The model. It replaces `source` and the pin.";
         };
 
-    # `fetchModel` leaves out whether a licence is free if that is not known.
-    unresolved =
-      license:
-      if builtins.isList license then
-        map unresolved license
-      else if builtins.isAttrs license && !(license ? free || license ? licenseType) then
-        license.shortName or license.fullName or "unknown"
-      else
-        license;
-  in
-  {
-    options = argumentOptions // {
-      package = mkOption {
-        type = types.package;
-        default = fetchModel pkgs (
-          arguments
-          // {
-            meta = removeAttrs config.meta (lib.optional (!enforceLicenses) "license");
-          }
-        );
-        defaultText = literalMD "`fetchModel pkgs`, applied to the other options";
-        description = "The model. It replaces `source` and the pin.";
+        checked = mkOption {
+          type = types.raw;
+          internal = true;
+          readOnly = true;
+          default =
+            if packageIsGiven then
+              fromPackage
+              // {
+                isGiven = true;
+                license = unresolved (config.package.meta.license or null);
+              }
+            else
+              evaluated.checked;
+        };
       };
-
-      # What the modules read of a model without instantiating it.
-      checked = mkOption {
-        type = types.raw;
-        internal = true;
-        readOnly = true;
-        default =
-          if packageIsGiven then
-            fromPackage
-            // {
-              isGiven = true;
-              license = unresolved (config.package.meta.license or null);
-            }
-          else
-            builtins.intersectAttrs {
-              problem = null;
-              hfCachePath = null;
-            } (check (arguments // { inherit (config) meta; }))
-            // {
-              isGiven = false;
-              license = config.meta.license or null;
-            };
-      };
-    };
-  }
-)
+    }
+  );
+in
+quickly submodule

@@ -21,6 +21,7 @@ PINNED = f"""
 """
 HUGGINGFACE = {"enable": True, "mode": "link", "offline": False}
 MODEL: dict[str, object] = {
+    "bundle": None,
     "exclude": [],
     "fallbacks": [],
     "files": None,
