@@ -136,6 +136,21 @@ class NixEnv:
         command = ("nix-instantiate", "--eval", "--strict", "--json", *options, "-E", expression)
         return json.loads(self.run(*command).stdout)
 
+    def counts(self, expression: str) -> tuple[int, int]:
+        """What it costs to evaluate an expression: thunks, and calls of functions."""
+        command = ("nix-instantiate", "--eval", "-E", expression)
+        said = self.run(*command, env={"NIX_SHOW_STATS": "1"}).stderr
+        found, _ = json.JSONDecoder().raw_decode(said[said.index("{\n") :])
+        return found["nrThunks"], found["nrFunctionCalls"]
+
+
+def check_budget(
+    expected: tuple[int, int], few: tuple[int, int], many: tuple[int, int], more: int
+) -> None:
+    """Compare what each of so many more things costs to evaluate, with a tenth of slack."""
+    for budget, before, after in zip(expected, few, many, strict=True):
+        assert (after - before) / more <= 1.1 * budget, ((after - before) / more, budget)
+
 
 @contextlib.contextmanager
 def environment(kind: str, seen_at: Path | None = None) -> Iterator[NixEnv]:
