@@ -116,8 +116,8 @@ def fetch_files(  # noqa: PLR0913 (what goes where, and who is told)
     label = counted(len(files), "file")
     if len({id(spec.sources) for spec, _ in wanted}) == 1:
         only = wanted[0][0]
-        what = only.path if len(wanted) == 1 else label
-        label = f"{only.source.label} {what}"
+        what = f" {only.path}" if len(wanted) == 1 else f", {label}"
+        label = f"{only.source.label}{what}"
     finishing = threading.Lock()
     with (
         removed_on_failure(path for _, _, path in files) as unfinished,
