@@ -139,6 +139,45 @@ in
       };
     };
 
+    # Whatever the files are called.
+    downloadsKnowOnlyTheirFiles =
+      let
+        model = fetchModel {
+          name = "m";
+          source.s3 = {
+            bucket = "my-models";
+            versions = {
+              a = "1";
+              b = "2";
+              outPath = "3";
+            };
+          };
+          fallbacks = [ { url.files.outPath = "https://example.org/o"; } ];
+          files.b = { inherit hash; };
+          bundle = {
+            inherit hash;
+            files = {
+              a = { inherit hash; };
+              outPath = { inherit hash; };
+            };
+          };
+          integration.huggingface.enable = false;
+        };
+        bucket =
+          versions:
+          "{\"s3\":{\"bucket\":\"my-models\",\"endpoint\":null,\"prefix\":\"\",\"region\":null,\"versions\":${versions}}}";
+      in
+      {
+        expr = [
+          model.blobs.b.spec
+          model.bundle.spec
+        ];
+        expected = [
+          "{\"hash\":\"${hash}\",\"mode\":\"file\",\"path\":\"b\",\"size\":null,\"sources\":[${bucket "{\"b\":\"2\"}"},{\"url\":{\"files\":{}}}]}"
+          "{\"files\":{\"a\":{\"hash\":\"${hash}\"},\"outPath\":{\"hash\":\"${hash}\"}},\"mode\":\"bundle\",\"sources\":[${bucket "{\"a\":\"1\",\"outPath\":\"3\"}"},{\"url\":{\"files\":{\"outPath\":[\"https://example.org/o\"]}}}]}"
+        ];
+      };
+
     equalFilesAreSharedBetweenModelsAndRevisions = {
       expr =
         (fetchModel (
