@@ -259,7 +259,10 @@ in
 
         isTree = files == null && bundle == null;
         inBoth =
-          if files == null || bundle == null then { } else builtins.intersectAttrs files bundle.files;
+          if files == null || bundle == null then
+            { }
+          else
+            builtins.intersectAttrs files bundle.files;
 
         hf = huggingface.defaults // arguments.integration.huggingface or { };
         org = if hf.org != null then hf.org else source.org;
