@@ -76,7 +76,7 @@ class _Model:
         total = sum(map(len, files.values()))
         self._write("")
         prepare(self.nix, "[ ]")
-        yield self._row("at first", total, total)
+        yield self._row("at first, with prefetch", total, total, prefetch=True)
 
         files["model-00007-of-00030.safetensors"] = BigFile(self.shard, 99)
         repo.commit(files)
@@ -103,6 +103,7 @@ class _Model:
         total: int,
         command: str = "lock",
         *,
+        prefetch: bool = False,
         name: str = "m",
         bump: str = "",
     ) -> Row:
@@ -111,7 +112,7 @@ class _Model:
         generator = BIN / "aimodels-gen"
         env = self.nix.variables()
         run(generator, command, "-o", "models.nix", cwd=self.directory, env=env)
-        if self.layout == "copy":
+        if prefetch or self.layout == "copy":
             run(generator, "prefetch", cwd=self.directory, env=env)
         expression = _MODEL.replace("PKGS", PKGS).replace("CHECKOUT", str(CHECKOUT))
         expression = expression.replace("PROJECT", str(self.directory)).replace("NAME", name)

@@ -26,7 +26,7 @@ ROWS = {
     ],
     "fetcher": ["one file of 4.0 MiB", "a tree of 4.0 MiB", "a tree of 32.0 KiB"],
     "store": ["lock --pin tree: written", "link form: time", "tree build: written"],
-    "huge": ["1,000 files listed: lock, memory", "1,000 files listed: our fetcher, memory"],
+    "huge": ["2,048 files listed: lock, memory", "2,048 files listed: our fetcher, memory"],
     "second": ["link: a shard of 30", "copy: another model with the same files"],
     "many": ["2 models of 12 files: lock, requests", "2 models of 12 files: nix-build, time"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
