@@ -77,10 +77,11 @@ activate() {
     say "pip install (into .venv)"
     "$python" -m venv --clear .venv
     .venv/bin/python -m pip install -qq --upgrade pip
-    # Python compiles what is imported; pip would take minutes for all of torch.
-    export PIP_NO_COMPILE=1
+    export PIP_NO_COMPILE=1 # which takes pip one processor and minutes, for torch
     install_torch
     .venv/bin/python -m pip install -qq -e '.[dev,demo]'
+    # All of it: who may not write here would compile what is missing again each time. Some is no Python 3.
+    .venv/bin/python -m compileall -qq -j 0 .venv/lib || true
     echo "$wanted" >.venv/holds
   fi
   PATH=$PWD/.venv/bin:$PATH
