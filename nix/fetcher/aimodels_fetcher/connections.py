@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import http.client
 import select
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from aimodels_fetcher.deadlines import watch
 from aimodels_fetcher.framing import StrictResponse
 from aimodels_fetcher.http_errors import has_cause, sorted_fault
 from aimodels_fetcher.routes import Route, login, spelled
+from aimodels_fetcher.urls import server_part
 
 if TYPE_CHECKING:
     import socket
@@ -112,7 +111,7 @@ class Connections:
             server = ""
             try:
                 asked = spelled(url)
-                server = "://".join(urlsplit(asked)[:2])
+                server = server_part(asked)
                 idle = server in self._answered
                 route = self._routes.get(server) or self._new_route(server)
                 more = sign(method, asked) if sign else {}
@@ -150,14 +149,17 @@ class Connections:
             else:
                 sock.close()
 
-        with ExitStack() as failing:
-            failing.callback(sock.close)
+        body: StrictResponse | None = None
+        try:
             sock.settimeout(_READ_SECONDS)
             sock.sendall(request)
             body = StrictResponse(sock, method=method)
-            failing.callback(body.close)
             body.begin()
-            failing.pop_all()
+        except BaseException:
+            if body:
+                body.close()
+            sock.close()
+            raise
         return Answer(url, body, sock, keep)
 
     @staticmethod

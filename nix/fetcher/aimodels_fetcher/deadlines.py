@@ -61,7 +61,8 @@ class Deadline:
             self.passed = True
             with suppress(OSError):
                 # Not SSLSocket's own, which would go on in plain text.
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+                sock = getattr(self._sock, "socket", self._sock)  # of TLS inside of TLS
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 _running: dict[int, Deadline] = {}  # by the number of the thread that reads

@@ -28,7 +28,7 @@ _MOST_HEADERS = 100
 _LONGEST_HEADER = 65536  # bytes
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _BLANK = (b"\r\n", b"\n")
-_HEADER = re.compile(rb"([!-9;-~]+):([^\r\n\0]*)\r?\n")
+_HEADER = re.compile(r"([!-9;-~]+):([^\r\n\0]*)\r?\n")
 _LENGTH = re.compile("[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
@@ -60,22 +60,22 @@ def read_headers(stream: BufferedReader) -> Headers:
     Raises:
         HTTPException: They are no headers, are too many, or do not end.
     """
-    headers = Headers()
+    headers: dict[str, str] = {}
     name = ""
     for _ in range(_MOST_HEADERS + 1):
         line = stream.readline(_LONGEST_HEADER + 1)
         if line in _BLANK:
-            return headers
+            return Headers(headers)
         if not line.endswith(b"\n"):
             what = "a header is too long" if line else "the connection ended in the head"
             raise http.client.HTTPException(what)
         if line[0] in b" \t" and name:  # it goes on with the line before it
             headers[name] += f" {line.decode('latin-1').strip()}"
             continue
-        header = _HEADER.fullmatch(line)
+        header = _HEADER.fullmatch(line.decode("latin-1"))
         if not header:
             raise http.client.HTTPException("a line of the head is not a header")
-        name, value = header[1].decode().lower(), header[2].decode("latin-1").strip()
+        name, value = header[1].lower(), header[2].strip(" \t")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     raise http.client.HTTPException(f"more than {_MOST_HEADERS} headers")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import math
 import random
 import re
@@ -108,8 +107,10 @@ def asked_wait(headers: Mapping[str, str]) -> float | None:
     after = headers.get("Retry-After", "").strip()
     if re.fullmatch("[0-9]+", after):
         return min(float(after), _LONGEST_WISH)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 (slow to import)
+
     try:
-        wish = email.utils.parsedate_to_datetime(after).timestamp() - time.time()
+        wish = parsedate_to_datetime(after).timestamp() - time.time()
         return min(max(0.0, wish), _LONGEST_WISH)
     except (TypeError, ValueError, OverflowError):
         pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
 import sys
 import tempfile
@@ -117,6 +116,8 @@ def _fallocate() -> Any:  # noqa: ANN401 (ctypes makes it when it is asked for)
     """Return the C library's fallocate(2) for large files; None where there is none."""
     if sys.platform != "linux":
         return None
+    import ctypes  # noqa: PLC0415 (not needed for files that stay)
+
     libc = ctypes.CDLL(None)
     function = getattr(libc, "fallocate64", None) or getattr(libc, "fallocate", None)
     if function is not None:

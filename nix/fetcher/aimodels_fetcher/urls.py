@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import string
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from aimodels_fetcher.errors import FetchError
@@ -28,6 +29,7 @@ _SHOWN = re.compile(
     rf"(?P<server>{_NAME}(?::[0-9]{{1,5}})?)(?P<path>/[^\s?#\\]*)?(?P<rest>[?#].*)?\Z",
     re.DOTALL,
 )
+_SERVER_PART = re.compile("[^/?#]*//[^/?#]*")
 _NOT_SHOWN = "an address that cannot be parsed"
 _HIDDEN = "a text that may hold a secret"
 _WITH_SECRET = re.compile(
@@ -99,14 +101,25 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
         FetchError: The URL is malformed.
     """
     try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+        return _origin_of(server_part(url))
     except ValueError:
         # Its message quotes what may be a password.
         raise FetchError(
             f"{public(url)} is not a valid address",
             "check HF_ENDPOINT and the model's endpoint",
         ) from None
+
+
+def server_part(url: str) -> str:
+    """Return what of a URL is before its path: the scheme, perhaps a login, the host, the port."""
+    before = _SERVER_PART.match(url)
+    return before[0] if before else url
+
+
+@lru_cache(maxsize=64)
+def _origin_of(server: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(server)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def is_server(text: str) -> bool:

@@ -54,7 +54,7 @@ class Url(Source):
 
     def client(self, connections: int) -> HttpClient:
         """Return a client without credentials."""
-        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (slow to import)
             HttpClient,
         )
 

@@ -190,7 +190,7 @@ class HuggingFace(Source):
 
     def client(self, connections: int) -> HttpClient:
         """Return a client; the token goes to the endpoint's own host only."""
-        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (slow to import)
             HttpClient,
         )
 

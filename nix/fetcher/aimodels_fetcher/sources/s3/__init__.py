@@ -77,7 +77,7 @@ def bucket_region(bucket: str) -> str:
     Raises:
         FetchError: It does not answer.
     """
-    from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+    from aimodels_fetcher.http_client import (  # noqa: PLC0415 (slow to import)
         HttpClient,
     )
 
@@ -130,7 +130,7 @@ class S3(Source):
         Raises:
             FetchError: The credentials, or another setting, cannot be used.
         """
-        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (requests is slow to import)
+        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (slow to import)
             HttpClient,
         )
 
