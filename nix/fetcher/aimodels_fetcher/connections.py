@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import select
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,7 @@ class Connections:
             FetchError: A bad URL, or a certificate that is not trusted.
         """
         for last in (False, True):
-            server = ""
+            idle = False
             try:
                 asked = spelled(url)
                 server = server_part(asked)
@@ -132,8 +133,9 @@ class Connections:
         self._answered.clear()
         idle, self._idle = self._idle, {}
         for socks in list(idle.values()):
-            while socks:
-                socks.pop().close()
+            with suppress(IndexError):  # other threads take them, too
+                while True:
+                    socks.pop().close()
 
     def _new_route(self, server: str) -> Route:
         return self._routes.setdefault(server, Route(server, self._ca_variables))

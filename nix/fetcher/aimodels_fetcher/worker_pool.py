@@ -118,19 +118,17 @@ class WorkerPool:
 
     def _supervise(self) -> None:
         """Hire threads and look at the speed until all is done, or something has failed."""
-        counter = self.counter
-        before, queued, then = counter.received, counter.queued, time.monotonic()
+        before, queued, then = self.counter.received, self.counter.queued, time.monotonic()
         while True:
             self._hire()
             if self._over.wait(_INTERVAL):
                 return
-            received, now = counter.received, time.monotonic()
-            # Where servers are faster than we read, more of them would only take turns.
-            waits = 2 * (counter.queued - queued) <= received - before
+            received, ahead, now = self.counter.received, self.counter.queued, time.monotonic()
             with self._changed:
-                if self._busy == self._controller.now and waits:
+                # Where servers are ahead of us, more connections would only take turns.
+                if self._busy == self._controller.now and 2 * (ahead - queued) <= received - before:
                     self._controller.look((received - before) / (now - then))
-            before, queued, then = received, counter.queued, now
+            before, queued, then = received, ahead, now
 
     def _stop(self) -> None:
         self._over.set()
