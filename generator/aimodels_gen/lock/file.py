@@ -14,11 +14,12 @@ Version 2:
         "card":        { "license", "gated", "library", "pipelineTag" }, nulls left out,
         "files":       { PATH: { "hash": SRI, "size": bytes, "lfs": bool, "blobId": hex } },
         "bundle":      { "hash": SRI of the Nix archive, "files": { PATH: as in "files" } },
+        "unbundled":   true for pins of version 1 that may get a bundle when they are updated,
         "tree":        { "hash": SRI, "count": files, "size": bytes }
     } } }
 
 There is either "tree", or "files" and "bundle", of which the empty one is left out. Version 1 has
-no "bundle". It is read, and its pins stay as they are until an update.
+neither "bundle" nor "unbundled". It is read, and its pins stay as they are until an update.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,6 +85,9 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     bundle: Annotated[
         Bundle | None, about("The files pin: small files, which share one store path.")
     ] = None
+    unbundled: Annotated[
+        bool, about("Whether the files pin is of version 1, and an update may make a bundle.")
+    ] = False
     tree: Annotated[TreePin | None, about("The tree pin.")] = None
 
 
@@ -147,7 +152,20 @@ def parse(content: str, path: Path) -> Lock:
     place = _place(path)
     models = read_table(data, LockTable, place).models
     place = place.child("models")
-    return Lock({name: _model(name, table, place.child(name)) for name, table in models.items()})
+    lock = Lock({name: _model(name, table, place.child(name)) for name, table in models.items()})
+    return lock if data["version"] == VERSION else _upgraded(lock)
+
+
+def _upgraded(lock: Lock) -> Lock:
+    """Return a lock of version 1 as this version has it."""
+    return Lock(
+        {
+            name: replace(model, pin=FilesPin.of_version_1(model.pin.files))
+            if isinstance(model.pin, FilesPin) and not model.pin.bundle
+            else model
+            for name, model in lock.models.items()
+        }
+    )
 
 
 def existing(path: Path, manifest: Path) -> Lock:
@@ -251,13 +269,14 @@ def _to_json(model: LockedModel) -> dict[str, Any]:
         card=model.card,
         files=dict(files_pin.files),
         bundle=files_pin.bundle,
+        unbundled=files_pin.unbundled,
         tree=pin if isinstance(pin, TreePin) else None,
     )
     data: dict[str, Any] = _without_nulls(msgspec.to_builtins(table))
     return {key: value for key, value in data.items() if value or key not in _LEFT_OUT}
 
 
-_LEFT_OUT = {"exclude", "fallbacks", "files"}  # where they are empty
+_LEFT_OUT = {"exclude", "fallbacks", "files", "unbundled"}  # where they are empty
 
 
 def _kind_table(pinned: PinnedSource) -> KindTable:
@@ -349,7 +368,7 @@ def _pin(table: ModelTable, place: Place) -> Pin:
         return table.tree
     if table.tree is not None or (files is None and bundle is None):
         return place.fail(None, "must have either tree, or files and bundle")
-    pin = FilesPin(files or {}, bundle)
+    pin = FilesPin(files or {}, bundle, table.unbundled)
     _check_paths(pin.files, place, "files")
     if bundle is not None:
         if not bundle.files:

@@ -23,7 +23,7 @@ class KnownContent:
     Attributes:
         files: with their sha256.
         bundled: those that were bundled: their source publishes no sha256 for them.
-        doubtful: those of which the lock does not say that, because it has no bundle, or because
+        doubtful: those of which the lock does not say that, because it is of version 1, or because
             they come from a fallback. To be bundled, they have to be asked for, as if they were
             new; what is in `files` helps after that.
     """
@@ -55,7 +55,7 @@ def known_content(lock: Lock) -> KnownContent:
                 known.files[key] = replace(file, size=pin_of_it.size, sha256=sha256)
                 if number == 0 and bundle and file.path in bundle.files:
                     known.bundled.add(key)
-                elif (number or bundle is None) and pin_of_it.size <= MOST_BUNDLED:
+                elif (number or model.pin.unbundled) and pin_of_it.size <= MOST_BUNDLED:
                     known.doubtful.add(key)
     known.doubtful.difference_update(known.bundled)
     return known

@@ -78,11 +78,19 @@ class FilesPin:
     Attributes:
         files: by path, those with a store path each.
         bundle: those that share one: the small files that the lock has had to read. None if there
-            are none, and in pins of version 1.
+            are none.
+        unbundled: whether it is of version 1 of the lock, which had no bundles.
     """
 
     files: Mapping[str, FilePin]
     bundle: Bundle | None = None
+    unbundled: bool = field(default=False, compare=False)
+
+    @classmethod
+    def of_version_1(cls, files: Mapping[str, FilePin]) -> FilesPin:
+        """Return a pin of which nobody knows whether it would have a bundle, if it may."""
+        small = any(not file.lfs and file.size <= MOST_BUNDLED for file in files.values())
+        return cls(files, unbundled=small)
 
     @property
     def all_files(self) -> Mapping[str, BundledFile]:
@@ -98,16 +106,6 @@ class FilesPin:
     def size(self) -> int:
         """Return the sum of the files' sizes in bytes."""
         return sum(file.size for file in self.all_files.values())
-
-    @property
-    def lacks_bundle(self) -> bool:
-        """Return whether a pin made now would have a bundle, and this one has none.
-
-        It is asked for sources with git, which list the sha256 of files under LFS only.
-        """
-        return self.bundle is None and any(
-            not file.lfs and file.size <= MOST_BUNDLED for file in self.files.values()
-        )
 
 
 class TreePin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -58,5 +58,5 @@ def _may_stay(model: Wanted, pinned: LockedModel, options: Options) -> bool:
     return (
         options.holds(model.entry, pinned)
         and not model.entry.fallbacks
-        and not (isinstance(pinned.pin, FilesPin) and pinned.pin.lacks_bundle)
+        and not (isinstance(pinned.pin, FilesPin) and pinned.pin.unbundled)
     )

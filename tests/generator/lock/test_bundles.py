@@ -251,7 +251,10 @@ def test_a_lock_of_version_1_is_upgraded(hub: Hub, hub_project: Project, repo: R
     assert (done.status, done.out) == (0, rendered)
     assert done.err == "= 1 unchanged\n"
     assert hub.log == []
-    assert hub_project.lock_file.read_text() == old.replace('"version": 1', '"version": 2')
+    # Its pins stay, with a note that they are old ones.
+    upgraded = json.loads(hub_project.lock_file.read_text())
+    assert upgraded["models"]["m"].pop("unbundled")
+    assert upgraded == {**json.loads(old), "version": 2}
     said = hub_project.run("update").err
     commit = repo.sha[:7]
     assert said.startswith(f"~ m  org/name main {commit}  35 files  2.0 MiB  33 files bundled\n")

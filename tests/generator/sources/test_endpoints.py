@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from aimodels_fetcher import retry
 from aimodels_fetcher.sources import huggingface as fetched
+from aimodels_gen.lock.partial_files import cache_directory
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.tables import OneOrMore
 from support.hub import Hub, Response
@@ -58,6 +60,7 @@ def pins(hub: Hub, hub_project: Project, repo: Repo, monkeypatch: pytest.MonkeyP
         hub_project.ok("lock")
     pins = hub_project.lock
     hub_project.lock_file.unlink()
+    shutil.rmtree(cache_directory())
     hub.clear()
     return pins
 
