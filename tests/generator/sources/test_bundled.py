@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from support.recording_proxy import RecordingProxy
     from support.s3 import Moto
 
-SMALL = {f"{number}.json": b"%d" % number for number in range(5)}
+SMALL = {f"{number}.json": b"an object: %d" % number for number in range(5)}
 LARGE = {"large.bin": bytes(MOST_BUNDLED + 1)}
 
 
