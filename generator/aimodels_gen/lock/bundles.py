@@ -66,7 +66,7 @@ class Bundles:
         new = [one for one in self._made.values() if not os.path.lexists(path_of(one))]
         if new and store.have_nix():
             report("adding small files to the store")
-            with suppress(StoreError):
+            with suppress(StoreError, OSError):
                 add(new, self.contents)
 
 
