@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher import log
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.wording import counted
-from aimodels_gen.errors import StoreError
+from aimodels_gen.errors import AimodelsError, StoreError
 from aimodels_gen.lock.bundles import path_of
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.contents import Contents
@@ -130,9 +131,11 @@ def prefetch(
         files = _reuse(files, run) if files else {}
         try:
             _download(files, bundles.lacking, trees, run)
-        finally:
-            # After a failure, what is whole is added all the same.
-            bundles.add(report)
+        except AimodelsError:
+            with suppress(StoreError):
+                bundles.add(report)  # what is whole need not be downloaded again
+            raise
+        bundles.add(report)
         run.downloaded.update(path for model in trees for path in found[model.name])
     paths = {name: tuple(paths) for name, paths in found.items()}
     return Prefetched(
