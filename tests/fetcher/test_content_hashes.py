@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 
 from aimodels_fetcher import retry, targets
 from aimodels_fetcher.content_hashes import Unread, hash_contents
+from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import AimodelsError, ContentError, FetchError
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.sources.huggingface import HuggingFace
@@ -57,6 +59,20 @@ def test_each_file_gets_its_size_and_hash_in_order(hub: Hub, tmp_path: Path) -> 
         RemoteFile(path, len(content), sha256(content)) for path, content in files.items()
     ]
     assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_done_are_let_go(hub: Hub, tmp_path: Path) -> None:
+    """A download takes 3 kB, and there may be 100,000."""
+    files: dict[str, Content] = {f"{n}.txt": b"%d" % n for n in range(120)}
+    at = upstreams(hub, hub.add_repo("org/model", files))
+    most = 0
+
+    def done() -> None:
+        nonlocal most
+        most = max(most, sum(isinstance(one, Download) for one in gc.get_objects()))
+
+    hash_contents((Unread(RemoteFile(path), at) for path in files), tmp_path, 4, done=done)
+    assert most < 20
 
 
 def test_what_is_known_is_kept_and_compared(hub: Hub, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from aimodels_fetcher.targets import ScratchTarget
 from aimodels_fetcher.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from aimodels_fetcher.digests import Verifier
@@ -54,7 +54,7 @@ _HASHING_ONLY = Keeper()
 
 
 def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
-    files: Sequence[Unread],
+    files: Iterable[Unread],
     scratch: Path,
     connections: int,
     *,
@@ -68,7 +68,7 @@ def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
     failure of one does not stop the others.
 
     Args:
-        files: What to read.
+        files: What to read; each is taken when its turn comes.
         scratch: A directory for temporary files. They have no names and take little space: what has
             been hashed is given back to the file system.
         connections: Maximum number of concurrent requests.
@@ -86,7 +86,7 @@ def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
     scratch_target = ScratchTarget(scratch)
     pool = WorkerPool(connections, ByteCounter(arrived))
     results: dict[int, RemoteFile | AimodelsError] = {}
-    numbers: dict[Job, int] = {}
+    numbers: dict[Job, int] = {}  # of those that are under way, and some more
     finishing = threading.Lock()
 
     def finish(number: int, result: RemoteFile | AimodelsError) -> None:
@@ -112,6 +112,7 @@ def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
             except AimodelsError as error:  # noqa: PERF203 (each may fail)
                 finish(number, error)
             else:
+                _forget_finished(numbers, 2 * connections)
                 numbers[job] = number
                 yield job
 
@@ -121,4 +122,11 @@ def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
         finish(numbers[job], error)
 
     pool.run(downloads(), failed)
-    return [results[number] for number in range(len(files))]
+    return [results[number] for number in range(len(results))]
+
+
+def _forget_finished(jobs: dict[Job, int], most: int) -> None:
+    """Forget jobs that need nothing more: each takes 3 kB, and there may be 100,000."""
+    if len(jobs) > most:
+        for job in [job for job in jobs if job.finished]:
+            del jobs[job]

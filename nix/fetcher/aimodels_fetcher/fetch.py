@@ -25,7 +25,7 @@ from aimodels_fetcher.wording import counted
 from aimodels_fetcher.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from aimodels_fetcher.digests import Verifier
@@ -170,15 +170,13 @@ def fetch_tree(
             f"{label}: none of {counted(selection.seen, 'file')} matches",
             f"change the filters: {spec.filters}",
         )
+    # There may be 100,000 files: nothing is kept of one that is not needed any more.
     files = [_expected(file, spec.hashes) for file in selection.taken]
-    # Equal content is fetched once, and in an entry it is one blob.
-    groups: dict[str, list[RemoteFile]] = {}
-    for file in files:
-        content = file.sha256 or file.git_blob_id
-        groups.setdefault(content if spec.integration and content else file.path, []).append(file)
-    total = sum(group[0].size or 0 for group in groups.values())
+    del selection
+    files, repeated = _once_each(files) if spec.integration else (files, {})
+    total = sum(file.size or 0 for file in files)
     check_space([(out.parent, total)])
-    made_progress = progress(total, len(groups)) if progress else Progress(label, total)
+    made_progress = progress(total, len(files)) if progress else Progress(label, total)
     with removed_on_failure([out]), made_progress as counter:
         pool = WorkerPool(most, counter)
 
@@ -197,10 +195,9 @@ def fetch_tree(
             return Download(file, upstreams, made, pool, moved)
 
         if spec.integration:
-            _fetch_entry(source, download, list(groups.values()), out, pool)
+            _fetch_entry(source, download, (files, repeated), out, pool)
         else:
-            targets = [(file, layout.make_room(out, file.path)) for file in files]
-            pool.run(starmap(download, targets))
+            pool.run(download(file, layout.make_room(out, file.path)) for file in _emptied(files))
 
 
 def _place(file: Path, path: Path) -> None:
@@ -228,28 +225,59 @@ def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
 def _fetch_entry(
     source: Source,
     download: Callable[[RemoteFile, Path, Callable[[Verifier], None]], Download],
-    groups: list[list[RemoteFile]],
+    wanted: tuple[list[RemoteFile], Mapping[str, Sequence[RemoteFile]]],
     out: Path,
     pool: WorkerPool,
 ) -> None:
     layout.start(out)
-    laid: dict[str, layout.LaidFile] = {}
+    files, repeated = wanted
+    laid = layout.LaidFiles()
 
-    def fetch(number: int, group: list[RemoteFile]) -> Download:
+    def fetch(number: int, first: RemoteFile) -> Download:
         part = out / "blobs" / f"{number}.part"
 
         def verified(got: Verifier) -> None:
             sha256 = got.sha256
             part.rename(layout.blob_path(out, sha256))
-            for file in group:
+            for file in (first, *repeated.get(_content(first) or "", ())):
                 # Not at the end: with many files, links take as long as downloads.
                 layout.link(out, file.path, sha256)
-                laid[file.path] = layout.LaidFile(sha256, got.size, file.git_blob_id)
+                laid.add(file.path, layout.LaidFile(sha256, got.size, file.git_blob_id))
 
-        return download(group[0], part, verified)
+        return download(first, part, verified)
 
-    pool.run(starmap(fetch, enumerate(groups)))
+    pool.run(starmap(fetch, enumerate(_emptied(files))))
     layout.finish(out, source, laid)
+
+
+def _once_each(files: Iterable[RemoteFile]) -> tuple[list[RemoteFile], dict[str, list[RemoteFile]]]:
+    """Return one file for each content, and by content the other files that have it.
+
+    Equal content is fetched once, and in an entry it is one blob.
+    """
+    first: list[RemoteFile] = []
+    repeated: dict[str, list[RemoteFile]] = {}
+    known: set[str] = set()
+    for file in files:
+        content = _content(file)
+        if content in known:
+            repeated.setdefault(content, []).append(file)
+        else:
+            first.append(file)
+            if content:
+                known.add(content)
+    return first, repeated
+
+
+def _content(file: RemoteFile) -> str | None:
+    return file.sha256 or file.git_blob_id
+
+
+def _emptied(files: list[RemoteFile]) -> Iterator[RemoteFile]:
+    """Yield the files of a list, which holds none that has been yielded."""
+    files.reverse()
+    while files:
+        yield files.pop()
 
 
 def _list(spec: TreeSpec, connections: int) -> tuple[Source, Upstreams, Selection[RemoteFile]]:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import os
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.paths import HOSTILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from aimodels_fetcher.sources.base import Source
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 # Until all is there: some sources compute the commit from the content.
 _SNAPSHOT = "snapshots/unnamed"
+_SHA256 = 32  # bytes
+_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,63 @@ class LaidFile:
     sha256: str
     size: int
     git_blob_id: str | None
+
+
+class LaidFiles(Mapping[str, LaidFile]):
+    """Files by their paths, in a fifth of the memory: there may be 100,000.
+
+    They come in the order of their paths. Each may be added once.
+    """
+
+    def __init__(self) -> None:
+        self._records: list[bytes] = []  # path, NUL, sha256, size, git's id: sorted by path
+        self._is_sorted = True
+
+    def add(self, path: str, file: LaidFile) -> None:
+        """Add a file."""
+        ids = bytes.fromhex(file.sha256), bytes.fromhex(file.git_blob_id or "")
+        content = ids[0] + file.size.to_bytes(_SIZE, "big") + ids[1]
+        self._records.append(path.encode() + b"\0" + content)
+        self._is_sorted = False
+
+    def __getitem__(self, path: str) -> LaidFile:
+        start = path.encode() + b"\0"
+        records = self._sorted()
+        at = bisect_left(records, start)
+        if at == len(records) or not records[at].startswith(start):
+            raise KeyError(path)
+        content = records[at][len(start) :]
+        end = _SHA256 + _SIZE
+        size = int.from_bytes(content[_SHA256:end], "big")
+        return LaidFile(content[:_SHA256].hex(), size, content[end:].hex() or None)
+
+    def __iter__(self) -> Iterator[str]:
+        return (record.partition(b"\0")[0].decode() for record in self._sorted())
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def _sorted(self) -> list[bytes]:
+        if not self._is_sorted:
+            self._records.sort()
+            self._is_sorted = True
+        return self._records
+
+
+class _Digests(Mapping[str, str]):
+    """The sha256 of files by their paths. Most sources do not look at them."""
+
+    def __init__(self, files: Mapping[str, LaidFile]) -> None:
+        self._files = files
+
+    def __getitem__(self, path: str) -> str:
+        return self._files[path].sha256
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def blob_path(out: Path, sha256: str) -> Path:
@@ -94,7 +155,7 @@ def finish(out: Path, source: Source, files: Mapping[str, LaidFile]) -> None:
     Raises:
         FetchError: There is no commit, or one ref is a directory of another one.
     """
-    commit = source.commit({path: file.sha256 for path, file in files.items()})
+    commit = source.commit(_Digests(files))
     (out / _SNAPSHOT).rename(out / "snapshots" / commit)
     for ref in source.refs:
         make_room(out / "refs", ref).write_text(commit, encoding="ascii")
@@ -129,7 +190,8 @@ def _write_tree(path: Path, files: Mapping[str, LaidFile]) -> None:
     """
     with path.open("w", encoding="ascii") as tree:
         tree.write('{"files":{')
-        for number, name in enumerate(sorted(files)):
+        names = files if isinstance(files, LaidFiles) else sorted(files)
+        for number, name in enumerate(names):
             row = _sorted_json(_tree_row(files[name]))
             tree.write(f"{',' if number else ''}{_sorted_json(name)}:{row}")
         tree.write('},"format_version":1}')

@@ -217,7 +217,7 @@ class HuggingFace(Source):
                 raise odd_answer(self.location) from error
         source = replace(self, rev=commit)
         first = f"{self._api}/tree/{commit}?recursive=True"
-        return source, files_of(first, lambda url: source.files_on(client, url))
+        return source, files_of(first, lambda url: source.files_on(client, url), source.label)
 
     def files_on(self, client: HttpClient, url: str) -> tuple[list[RemoteFile], str | None]:
         """Return the files on a page of the listing, and the URL of the next page or None."""

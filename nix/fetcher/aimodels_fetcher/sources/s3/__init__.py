@@ -164,7 +164,7 @@ class S3(Source):
                 regions.append(said)
             return document.content.files, document.content.token
 
-        files = files_of("", read)
+        files = files_of("", read, self.label)
         first = next(files, None)
         if first is None:
             raise NoObjectsError(f"{self.label} has no objects", "check the bucket and the prefix")
