@@ -29,6 +29,7 @@ import re
 import shlex
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -65,6 +66,7 @@ VERSION = 2
 _OLDEST = 1  # that is read
 _VERSIONS = 1000  # that there may ever be
 _MOST = 512 << 20  # bytes; a million files take half of that
+_BATCH = 50_000  # texts that are searched for secrets together
 
 
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -199,10 +201,11 @@ def check_secrets(lock: Lock) -> None:
         LockError: naming where.
     """
     for name, model in lock.models.items():
-        texts = dict(_texts(_to_json(model)))
-        # All at once: there may be a million.
-        if holds_secret("\n".join(texts)):
-            where = next((key for text, key in texts.items() if holds_secret(text)), "a key")
+        for texts in _in_batches(_texts(_to_json(model))):
+            # Together, because there may be a million.
+            if not holds_secret("\n".join(text for text, _ in texts)):
+                continue
+            where = next((".".join(keys) for text, keys in texts if holds_secret(text)), "a key")
             raise LockError(
                 f"{name}: {where} would hold your token or password, which the server has repeated",
                 "do not trust this server: remove its address from models.toml or the environment, "
@@ -210,17 +213,25 @@ def check_secrets(lock: Lock) -> None:
             )
 
 
-def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
-    """Return every text in a model, keys among them, and the dotted key where it is."""
+_Text = tuple[str, tuple[str, ...]]
+
+
+def _in_batches(texts: Iterator[_Text]) -> Iterator[list[_Text]]:
+    while batch := list(islice(texts, _BATCH)):
+        yield batch
+
+
+def _texts(value: Any, keys: tuple[str, ...] = ()) -> Iterator[_Text]:  # noqa: ANN401 - JSON
+    """Yield every text in a model, keys among them, and the keys that lead to it."""
     if isinstance(value, str):
-        yield value, key
+        yield value, keys
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item, key)
+            yield from _texts(item, keys)
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield name, key
-            yield from _texts(item, f"{key}.{name}".lstrip("."))
+            yield name, keys
+            yield from _texts(item, (*keys, name))
 
 
 def dumps(lock: Lock) -> str:
@@ -229,7 +240,9 @@ def dumps(lock: Lock) -> str:
         "version": VERSION,
         "models": {name: _to_json(model) for name, model in lock.models.items()},
     }
-    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    # As json.dumps writes it, in a tenth of the memory.
+    compact = msgspec.json.Encoder(order="deterministic").encode(data)
+    return msgspec.json.format(compact, indent=2).decode() + "\n"
 
 
 @cache
@@ -287,8 +300,12 @@ def _kind_table(pinned: PinnedSource) -> KindTable:
 
 
 def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return JSON from which nulls have been removed, in place: it may be large."""
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        for key in [key for key, item in value.items() if item is None]:
+            del value[key]
+        for item in value.values():
+            _without_nulls(item)
     return value
 
 
