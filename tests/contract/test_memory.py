@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 KIB_PER_MIB = 1024
 MOST = 100  # MiB
+MOST_OF_A_FILE = 2.4  # KiB
 
 
 class Measure(Protocol):
@@ -75,6 +76,21 @@ def test_a_long_listing(measure: Measure) -> None:
             peaks.append(peak)
     # With all rows kept it grows by 20 MiB.
     assert peaks[1] - peaks[0] < 6 * KIB_PER_MIB
+
+
+def test_many_files_in_a_lock(project: Project) -> None:
+    """What is taken takes memory, too: it was 3.2 KiB a file."""
+    peaks = []
+    for count in (1000, 21_000):
+        with HugeHub(count) as hub:
+            source = f'source.huggingface = {{ repo = "org/huge", endpoint = "{hub.url}" }}'
+            project.write(f"[models.m]\n{source}\n")
+            project.lock_file.unlink(missing_ok=True)
+            program = [PYTHONS["new-requests"], "-m", "aimodels_gen", "lock", "-q", "-o", "m.nix"]
+            status, peak = peak_memory(*program, env=project.environment(), cwd=project.dir)
+            assert status == 0
+            peaks.append(peak)
+    assert peaks[1] - peaks[0] < 20_000 * MOST_OF_A_FILE
 
 
 def page(body: bytes) -> Callable[[Request], Response | None]:

@@ -39,7 +39,8 @@ _TABLES = {"_HINTS", "_OTHERS", "_RUNTIME_ERRORS", "_TABLE"}
 # Who returns or passes on whole messages, of which some have a next step.
 _MESSAGES = {
     *("in_the_way", "left_alone", "stays_directory", "store_is_writable"),  # of the linker
-    *("_line", "_warning", "_weights_warnings", "advice", "warning"),
+    *("_derivations_warning", "_line", "_reading_warning", "_warning", "_weights_warnings"),
+    *("advice", "warning"),
 }
 # Who returns what is wrong and the next step.
 _PAIRS = {"_explain_permission", "_of_system", "_other", "_usage", "refusal"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
@@ -112,20 +113,24 @@ def lock_and_write(
     writes = plan(target, wanted.outputs, path, lock_path, stdout)
     before = lock_file.text(lock_path)
     old = Lock() if before is None else lock_file.parse(before, lock_path)
+    # The text of 100,000 files has 25 MB, and is not kept.
+    known = {_fingerprint(before)}
+    del before
     if writes.kept:
         stdout.keep(render(old, writes.kept, wanted.file))
     if pending(wanted, old, options):
         writes.probe()
         probe(lock_path)
     try:
-        resolved = resolve(wanted, old, options, console.status, console.warn)
+        resolved = resolve(wanted, old, options, console.progress, console.warn)
     finally:
         console.done()
     lock_file.check_secrets(resolved.lock)
-    after = lock_file.dumps(resolved.lock)
+    after = lock_file.dumps(resolved.lock).encode("utf-8")
+    known.add(_fingerprint(after))
 
     def unchanged() -> None:
-        if lock_file.text(lock_path) not in {before, after}:
+        if _fingerprint(lock_file.text(lock_path)) not in known:
             raise LockError(
                 f"{lock_path} was changed by another program while this one was locking",
                 "run this again: what the other one has pinned stays",
@@ -134,7 +139,7 @@ def lock_and_write(
     to_terminal = stdout.is_terminal and target.output is None
     with Transaction() as files:
         files.check(unchanged)
-        changed = [lock_path] if files.write(lock_path, after.encode("utf-8")) else []
+        changed = [lock_path] if files.write(lock_path, after) else []
         changed += write(writes, resolved.lock, wanted.file, files)
         if writes.printed and not to_terminal:
             stdout.write(render(resolved.lock, writes.printed, wanted.file), files)
@@ -149,6 +154,11 @@ def lock_and_write(
         _prefetch(old, resolved.lock, path, console)
     if resolved.error:
         raise resolved.error
+
+
+def _fingerprint(text: str | bytes | None) -> str | None:
+    content = text.encode() if isinstance(text, str) else text
+    return None if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _tell_left_out(resolved: Resolved, old: Lock, manifest: str, console: Console) -> None:

@@ -140,10 +140,10 @@ def _changes(old: LockedModel, new: LockedModel) -> list[tuple[str, str, str]]:
             return "-"
         return "" if before[path].hash == after[path].hash else "~"
 
+    changed = [path for path in {*before, *after} if sign(path)]
     return [
-        (found, path, bytes_text((after.get(path) or before[path]).size))
-        for path in sorted({*before, *after}, key=natural)
-        if (found := sign(path))
+        (sign(path), path, bytes_text((after.get(path) or before[path]).size))
+        for path in sorted(changed, key=natural)
     ]
 
 

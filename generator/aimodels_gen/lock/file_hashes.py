@@ -10,20 +10,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.content_hashes import Unread, hash_contents
-from aimodels_fetcher.digests import BEGINNING, sri_to_hex
+from aimodels_fetcher.digests import BEGINNING, hex_to_sri
 from aimodels_fetcher.fetch import max_connections
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError, SourceError
+from aimodels_gen.lock import costs
 from aimodels_gen.lock.kept_content import KeptContent
 from aimodels_gen.lock.known_content import recalled
 from aimodels_gen.lock.model import FilesPin
 from aimodels_gen.lock.workspace import workspace
 from aimodels_gen.net.contents import mistaken, warning
-from aimodels_gen.net.pool import results
+from aimodels_gen.net.pool import following
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
 
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.upstreams import Upstreams
@@ -41,10 +41,10 @@ _INTERVAL = 0.2  # seconds between two lines of progress
 
 
 def pinned_sizes(lock: Lock) -> Mapping[str, int]:
-    """Return the sizes in bytes of the files that a lock pins, by their sha256 in hex."""
+    """Return the sizes in bytes of the files that a lock pins, by their SRI sha256."""
     pins = (model.pin for model in lock.models.values())
     files = (file for pin in pins if isinstance(pin, FilesPin) for file in pin.all_files.values())
-    return {sri_to_hex(file.hash): file.size for file in files}
+    return {file.hash: file.size for file in files}
 
 
 def check_sizes(model: Selected, pinned: Mapping[str, int]) -> Selected:
@@ -53,9 +53,11 @@ def check_sizes(model: Selected, pinned: Mapping[str, int]) -> Selected:
     Raises:
         SourceError: the file has changed, and what says its sha256 has not.
     """
+    if not pinned:
+        return model
     for one in model.sources:
         for file in one.files:
-            before = pinned.get(file.sha256 or "", file.size)
+            before = pinned.get(hex_to_sri(file.sha256), file.size) if file.sha256 else file.size
             if file.size not in {None, before}:
                 raise SourceError(
                     f"{file.path!r} of {one.source.label} has {counted(file.size or 0, 'byte')} "
@@ -67,20 +69,35 @@ def check_sizes(model: Selected, pinned: Mapping[str, int]) -> Selected:
 
 
 @dataclass(frozen=True)
+class _WantedFiles:
+    """Files of one source that are to be downloaded, and what makes one of them ready for that."""
+
+    files: list[RemoteFile]
+    prepare: Callable[[RemoteFile], Unread] | None
+
+    @property
+    def unread(self) -> Iterator[Unread]:
+        return map(self.prepare, self.files) if self.prepare else iter(())
+
+
+@dataclass(frozen=True)
 class _Wanted:
     """A model, and its files that are to be downloaded, in their order.
 
     Attributes:
-        paths: the same, of each source.
+        of_sources: those of each source.
     """
 
     model: Selected
-    unread: tuple[Unread, ...]
-    paths: tuple[frozenset[str], ...]
+    of_sources: tuple[_WantedFiles, ...]
 
     @property
     def name(self) -> str:
         return self.model.name
+
+    @property
+    def files(self) -> Iterator[RemoteFile]:
+        return (file for one in self.of_sources for file in one.files)
 
     def completed(self, hashed: Iterator[RemoteFile | AimodelsError], clients: Clients) -> Selected:
         """Return the model with what was computed.
@@ -97,9 +114,10 @@ class _Wanted:
                 raise clients.of(one.source).explain(one.source, file, found) from found
             return found
 
-        pairs = zip(self.model.sources, self.paths, strict=True)
+        pairs = zip(self.model.sources, self.of_sources, strict=True)
+        of_sources = ((one, frozenset(file.path for file in found.files)) for one, found in pairs)
         return _with_files(
-            self.model, ([complete(one, f, paths) for f in one.files] for one, paths in pairs)
+            self.model, ([complete(one, f, paths) for f in one.files] for one, paths in of_sources)
         )
 
 
@@ -157,23 +175,33 @@ class HashCompleter:
 
     def _ask(self, models: Sequence[Selected]) -> list[Selected]:
         """Return the models with what requests for single files add, that read no content."""
-        asked = [
-            (
-                model,
-                [
-                    # There may be many files, and a request to be takes more memory than each.
-                    {file: self._details(one, file) for file in one.files if _is_unread(file)}
-                    for one in model.sources
-                ],
-            )
+        answers = self.pool.in_order(
+            partial(self.clients.of(one.source).details, one.source, file)
             for model in models
-        ]
+            for one in model.sources
+            for file in one.files
+            if self._asks(one, file)
+        )
         done: list[Selected] = []
-        for number, (model, futures) in enumerate(asked, 1):
+        for number, model in enumerate(models, 1):
             with self.failures.collect(model.name):
-                done.append(_with_files(model, map(_answered, model.sources, futures)))
+                count = sum(self._asks(one, f) for one in model.sources for f in one.files)
+                of_model = following(answers, count)
+                done.append(
+                    _with_files(
+                        model,
+                        (
+                            [next(of_model) if self._asks(one, f) else f for f in one.files]
+                            for one in model.sources
+                        ),
+                    )
+                )
             self.report(f"asked about the files of {number} of {counted(len(models), 'model')}")
         return done
+
+    def _asks(self, one: SourceFiles, file: RemoteFile) -> bool:
+        """Return whether a request for a file is made, which does not read it."""
+        return _is_unread(file) and self.clients.of(one.source).has_details
 
     def download(self, models: Sequence[Selected]) -> list[Selected]:
         """Return the models with all hashes, having downloaded the content of what lacks them.
@@ -181,21 +209,19 @@ class HashCompleter:
         The contents of bundles are at hand then, unless the hash of the bundle is known.
         """
         models = self.failures.of_each(models, self._cached)
-        for line in announcements(models):
+        small = (line for one in models for line in costs.of_reading(one, self.clients))
+        for line in (*announcements(models), *small):
             self.warn(line)
         wanted = self.failures.of_each(models, self._wanted)
-        unread = [one for model in wanted for one in model.unread]
-        found = iter(self._hashed(unread) if unread else ())
+        files = [file for model in wanted for file in model.files]
+        found = iter(self._hashed(files, wanted) if files else ())
         done: list[Selected] = []
         for model in wanted:
             # Each model takes its own from the row, also where one of them failed.
-            hashed = iter([next(found) for _ in model.unread])
+            hashed = iter([next(found) for _ in model.files])
             with self.failures.collect(model.name):
                 done.append(model.completed(hashed, self.clients))
         return done
-
-    def _details(self, one: SourceFiles, file: RemoteFile) -> Future[RemoteFile]:
-        return self.pool.submit(self.clients.of(one.source).details, one.source, file)
 
     def _cached(self, model: Selected) -> Selected:
         """Return a model with the hashes of small files whose content is in the user's cache."""
@@ -211,18 +237,19 @@ class HashCompleter:
         return _with_files(model, ([cached(one, f) for f in one.files] for one in model.sources))
 
     def _wanted(self, model: Selected) -> _Wanted:
-        unread, paths = [], []
+        wanted = []
         lacking = self._lacking(model)
         for number, one in enumerate(model.sources):
             more = frozenset() if number else lacking
             files = [file for file in one.files if _is_unread(file) or file.path in more]
-            paths.append(frozenset(file.path for file in files))
+            unread: Callable[[RemoteFile], Unread] | None = None
             if files:
                 versions = {file.path: file.version for file in files if file.version}
                 upstreams = self.clients.of(one.source).upstreams(one.source, versions)
                 examine = partial(self._examine, model.name, one.source.label, upstreams)
-                unread += [Unread(file, upstreams, partial(examine, file)) for file in files]
-        return _Wanted(model, tuple(unread), tuple(paths))
+                unread = partial(_unread, upstreams, examine)
+            wanted.append(_WantedFiles(files, unread))
+        return _Wanted(model, tuple(wanted))
 
     def _lacking(self, model: Selected) -> frozenset[str]:
         """Return the paths of files with a known sha256 whose content a bundle needs."""
@@ -256,12 +283,14 @@ class HashCompleter:
         if found:
             self.warn(f"{name}: {warning(path, found, label)}")
 
-    def _hashed(self, unread: Sequence[Unread]) -> list[RemoteFile | AimodelsError]:
-        progress = _Progress(self.report, [one.file for one in unread])
+    def _hashed(
+        self, files: Sequence[RemoteFile], models: Sequence[_Wanted]
+    ) -> list[RemoteFile | AimodelsError]:
+        progress = _Progress(self.report, files)
         connections = max_connections() if self.jobs is None else self.jobs
         with workspace() as scratch:
             return hash_contents(
-                unread,
+                (one for model in models for found in model.of_sources for one in found.unread),
                 scratch,
                 connections,
                 arrived=progress.arrived,
@@ -308,10 +337,10 @@ def _with_files(model: Selected, files: Iterable[Iterable[RemoteFile]]) -> Selec
     return replace(model, sources=tuple(replace(one, files=tuple(new)) for one, new in pairs))
 
 
-def _answered(one: SourceFiles, asked: Mapping[RemoteFile, Future[RemoteFile]]) -> list[RemoteFile]:
-    """Return the files of a source with what was asked about some of them."""
-    found = dict(zip(asked, results(asked.values()), strict=True))
-    return [found.get(file, file) for file in one.files]
+def _unread(
+    upstreams: Upstreams, examine: Callable[[RemoteFile, bytes], None], file: RemoteFile
+) -> Unread:
+    return Unread(file, upstreams, partial(examine, file))
 
 
 def _is_unread(file: RemoteFile) -> bool:

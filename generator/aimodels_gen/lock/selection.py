@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
 from aimodels_gen.lock.fallbacks import compare_sizes, counterparts
 from aimodels_gen.net.contents import is_weights, weights_rank
-from aimodels_gen.net.pool import results
+from aimodels_gen.net.pool import following, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
     from aimodels_fetcher.filters import Selection
     from aimodels_fetcher.sources.base import RemoteFile
@@ -149,20 +150,25 @@ def describe_files(
     Fallbacks with other sizes are refused here: nothing has to be read for that.
     """
 
-    def asked(one: SourceFiles) -> list[Future[RemoteFile]] | None:
-        client = clients.of(one.source)
-        if not client.describes:
-            return None
-        return [pool.submit(client.describe, one.source, file) for file in one.files]
+    def describes(one: SourceFiles) -> bool:
+        return clients.of(one.source).describes
 
-    waiting = [(model, [asked(one) for one in model.sources]) for model in models]
+    answers = pool.in_order(
+        partial(clients.of(one.source).describe, one.source, file)
+        for model in models
+        for one in filter(describes, model.sources)
+        for file in one.files
+    )
     described: list[Selected] = []
-    for model, of_sources in waiting:
+    for model in models:
         with failures.collect(model.name):
-            pairs = zip(model.sources, of_sources, strict=True)
+            count = sum(len(one.files) for one in filter(describes, model.sources))
+            of_model = following(answers, count)
             sources = (
-                replace(one, files=tuple(results(futures))) if futures else one
-                for one, futures in pairs
+                replace(one, files=tuple(islice(of_model, len(one.files))))
+                if describes(one)
+                else one
+                for one in model.sources
             )
             described.append(_comparable(replace(model, sources=tuple(sources))))
     return described

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
+from aimodels_gen.lock import costs
 from aimodels_gen.lock.bundles import Bundles
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.contents import Contents
@@ -94,8 +95,13 @@ def lock_models(
             if announcements(filter(pinning.needs_hashes, asked)):
                 # What is read for hours must not be lost to a spelling mistake in another model.
                 failures.raise_all(names)
+            for proposal in costs.of_derivations(asked, old.models, options):
+                warn(proposal)
             complete = hashes.download([model for model in asked if pinning.needs_hashes(model)])
             whole = [model for model in asked if not pinning.needs_hashes(model)]
+            for model in whole:
+                for line in costs.of_reading(model, clients, whole=True):
+                    warn(line)
 
             proven = failures.of_each(complete, _proven)
             failures.raise_all(names)

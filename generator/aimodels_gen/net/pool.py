@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
+
+_AHEAD = 16  # calls for each thread; a call that waits takes 2 kB, and there may be 100,000
 
 
 class RequestPool:
@@ -34,6 +37,20 @@ class RequestPool:
             self._threads += 1
             threading.Thread(target=self._work, daemon=True).start()
         return future
+
+    def in_order(self, calls: Iterable[Callable[[], T]]) -> Iterator[Future[T]]:
+        """Yield the results to be of many calls, in their order; few of them are ahead."""
+        waiting: deque[Future[T]] = deque()
+        try:
+            for call in calls:
+                waiting.append(self.submit(call))
+                if len(waiting) > _AHEAD * self._jobs:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            for future in waiting:
+                future.cancel()
 
     def close(self) -> None:
         """Begin no further call."""
@@ -67,3 +84,18 @@ def results(futures: Iterable[Future[T]]) -> list[T]:
         for future in waiting:
             future.cancel()
         raise
+
+
+def following(futures: Iterator[Future[T]], count: int) -> Iterator[T]:
+    """Yield the results of the next calls of `in_order`, which belong together.
+
+    Raises:
+        Exception: what the first of them raised; the others of these are cancelled.
+    """
+    for number in range(count):
+        try:
+            yield next(futures).result()
+        except BaseException:  # noqa: PERF203 - each may fail
+            for _ in range(number + 1, count):
+                next(futures).cancel()
+            raise

@@ -207,6 +207,14 @@ class Listing:
     card: Card = field(default_factory=Card)
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """How many requests for files a server answers in a time, without a token."""
+
+    requests: int
+    seconds: int
+
+
 S = TypeVar("S", bound=Source)
 
 
@@ -217,9 +225,11 @@ class SourceClient(ABC, Generic[S]):
 
     Attributes:
         describes: whether files have to be described, because the listing has only their names.
+        has_details: whether a request for a file adds something without reading it.
     """
 
     describes: ClassVar[bool] = False
+    has_details: ClassVar[bool] = False
 
     @abstractmethod
     def list(self, source: S, filters: Filters) -> Listing:
@@ -287,7 +297,7 @@ class SourceClient(ABC, Generic[S]):
         """Return a listed file with what a request for it alone adds, without its content.
 
         It is asked for the files of a pin that nobody remembers, where the listing lacks their
-        sha256.
+        sha256, and the client `has_details`.
 
         Raises:
             SourceError: as `list`, or the file is not what was listed.
@@ -300,6 +310,10 @@ class SourceClient(ABC, Generic[S]):
         file: RemoteFile,  # noqa: ARG002 - for others
     ) -> SourceError | None:
         """Return why `file` of a gated source is known to be refused, None if it is not."""
+        return None
+
+    def allowance(self, source: S) -> Allowance | None:  # noqa: ARG002 - for others
+        """Return the limit on requests for files that a token raises, None if there is none."""
         return None
 
     def close(self) -> None:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import CancelledError
+from functools import partial
 
 import pytest
 
-from aimodels_gen.net.pool import RequestPool, results
+from aimodels_gen.net.pool import RequestPool, following, results
 
 
 def test_results_keep_their_order() -> None:
@@ -55,6 +56,39 @@ def test_a_failure_is_raised_in_the_caller_and_the_rest_is_not_begun() -> None:
     assert running.result() == 1
     with pytest.raises(CancelledError):
         waiting.result()
+
+
+def test_many_calls_are_made_few_ahead_of_their_results() -> None:
+    made = 0
+
+    def call(number: int) -> int:
+        nonlocal made
+        made += 1
+        return number
+
+    pool = RequestPool(2)
+    futures = pool.in_order(partial(call, number) for number in range(1000))
+    first = list(following(futures, 10))
+    assert first == list(range(10))
+    assert made < 100
+    assert list(following(futures, 990)) == list(range(10, 1000))
+    pool.close()
+
+
+def test_a_failure_skips_what_belongs_to_it_and_no_more() -> None:
+    def call(number: int) -> int:
+        if number == 3:
+            raise ZeroDivisionError
+        return number
+
+    pool = RequestPool(1)
+    futures = pool.in_order(partial(call, number) for number in range(300))
+    taken = following(futures, 200)
+    assert [next(taken) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ZeroDivisionError):
+        next(taken)
+    assert list(following(futures, 100)) == list(range(200, 300))
+    pool.close()
 
 
 def test_a_closed_pool_begins_nothing_more() -> None:

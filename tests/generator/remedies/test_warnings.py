@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.lock import layouts
+from aimodels_gen.lock import costs, layouts
+from aimodels_gen.sources.base import Allowance
+from aimodels_gen.sources.huggingface import client
 from generator.sources.buckets import as_amazon_says, write
 from support.remedies import cures
 
@@ -96,6 +98,37 @@ def test_what_copies_cost(
     followed.write(text.replace(header, f'{header}\nlayout = "link"'))
     followed.lock_file.unlink()
     assert "layout" not in said(followed, "lock")
+
+
+@cures(
+    "…: … of … files are built one by one: apart from the download, that takes about …, and about … "
+    'with a tree pin; to build them as one, write pin = "tree" in …, which downloads … when it is locked'
+)
+def test_many_derivations(
+    followed: Project, hub: Hub, remedy: Remedy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costs, "_MANY_DERIVATIONS", 1)
+    hub.add_repo("org/name", {"a.bin": b"a", "b.bin": b"b"}, lfs=["*.bin"])
+    *_, header, _ = remedy(said(followed, "lock"))
+    followed.write(MODEL.replace(header, f'{header}\npin = "tree"'))
+    assert "one by one" not in said(followed, "lock")
+
+
+@cures(
+    "…; that takes at least …, because the server allows … requests in … without a token: set HF_TOKEN "
+    "or run `hf auth login`"
+)
+def test_many_requests(
+    followed: Project, hub: Hub, remedy: Remedy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costs, "_MANY_FILES", 0)
+    monkeypatch.setattr(client, "_ANONYMOUS", Allowance(1, 300))
+    _, least, *_ = remedy(said(followed, "lock", "--pin", "tree"))
+    assert least == "10 min"
+    followed.lock_file.unlink()
+    hub.allow("hf_abcdefgh")
+    monkeypatch.setenv("HF_TOKEN", "hf_abcdefgh")
+    assert "at least" not in said(followed, "lock", "--pin", "tree")
 
 
 @cures(

@@ -16,7 +16,7 @@ from aimodels_fetcher.sources.huggingface import endpoints
 from aimodels_fetcher.sources.huggingface.listing import ODD
 from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
-from aimodels_gen.sources.base import Listing, SourceClient
+from aimodels_gen.sources.base import Allowance, Listing, SourceClient
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.huggingface.endpoint_upstreams import EndpointUpstreams
 from aimodels_gen.sources.huggingface.endpoints import Endpoints
@@ -44,6 +44,8 @@ T = TypeVar("T")
 
 _REFUSED = 400  # the least status that refuses
 _MOST_REDIRECTS = 5
+_LIBRARY = "aimodels_gen.sources.huggingface.library"  # reads HF_ENDPOINT when it is imported
+_ANONYMOUS = Allowance(3000, 300)  # https://huggingface.co/docs/hub/rate-limits
 
 
 class HubClient(SourceClient[HuggingFace]):
@@ -62,8 +64,7 @@ class HubClient(SourceClient[HuggingFace]):
                 "HF_ENDPOINT holds something else than http(s) addresses of servers",
                 "write URLs like https://hub.example.org, separated by spaces, or unset it",
             )
-        # Not at the top: it reads HF_ENDPOINT when it is imported.
-        self._library: Any = import_module("aimodels_gen.sources.huggingface.library")
+        self._library: Any = import_module(_LIBRARY)
         self._token: str | None = self._library.token()
         if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
             raise SourceError(
@@ -80,23 +81,20 @@ class HubClient(SourceClient[HuggingFace]):
     def list(self, source: HuggingFace, filters: Filters) -> Listing:
         """Return what is taken at the commit that `source` means; see `SourceClient.list`.
 
-        One request for the commit, the card and the gate, and one for each thousand files. LFS and
-        Xet files come with their sha256; the others with their git blob id only.
+        One request for commit, card and gate, and one for each thousand files. LFS and Xet files
+        come with their sha256, the others with their git blob id.
         """
         return self._ask(source, lambda repo, tries: self._list(source, repo, filters, tries))
 
     def card_unless_moved(self, source: HuggingFace, pinned: HuggingFace) -> Card | None:
-        """Return the card if the ref is still at the pinned commit, None if it has moved.
-
-        One request, which `list` does not make again.
-        """
+        """Return the card if the ref has not moved: one request, which `list` does not repeat."""
         revision = self._ask(source, lambda repo, tries: self._revisions.of(source, repo, tries))
         return revision.card if revision.commit == pinned.rev else None
 
     def check_access(self, source: HuggingFace, file: RemoteFile) -> SourceError | None:
         """Return why `file` may not be read; see `SourceClient.check_access`.
 
-        Listings of gated repositories are public, so only asking for a file shows it. One endpoint
+        Listings of gated repositories are public: only asking for a file shows it. One endpoint
         that would give it is enough. Renamed repositories redirect before they refuse.
         """
         found = None
@@ -147,6 +145,10 @@ class HubClient(SourceClient[HuggingFace]):
             source.label,
         )
 
+    def allowance(self, source: HuggingFace) -> Allowance | None:
+        """Return what the Hub allows without a token; see `SourceClient.allowance`."""
+        return None if self._token or not self._endpoints.of(source)[0].trusted else _ANONYMOUS
+
     def close(self) -> None:
         """Close the connections."""
         self._endpoints.close()
@@ -182,8 +184,8 @@ class HubClient(SourceClient[HuggingFace]):
     def _explain(
         self, source: HuggingFace, repo: RepoAtEndpoint, error: AimodelsError, file: RemoteFile
     ) -> SourceError:
-        wrong = wrong_content(error, source.label, file)
-        return wrong or explain(error, self._request(source, repo))
+        request = self._request(source, repo)
+        return wrong_content(error, source.label, file) or explain(error, request)
 
     def _request(self, source: HuggingFace, repo: RepoAtEndpoint) -> Request:
         return Request(

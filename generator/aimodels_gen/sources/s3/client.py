@@ -41,6 +41,8 @@ _CONNECTIONS = 64  # the most that `--jobs` may be
 class S3Client(SourceClient[S3]):
     """Lists buckets; one object serves all threads, regions and endpoints."""
 
+    has_details = True
+
     def __init__(self, warn: Warn) -> None:
         """Connect to nothing yet; for `warn` see `sources.connect`."""
         self._warn = warn
@@ -78,10 +80,7 @@ class S3Client(SourceClient[S3]):
         return msgspec.structs.replace(source, endpoint=pinned.endpoint)
 
     def details(self, source: S3, file: RemoteFile) -> RemoteFile:
-        """Return an object with its version, and its sha256 if S3 has that of the whole object.
-
-        HeadObject, with `x-amz-checksum-mode`; see `SourceClient.details`.
-        """
+        """Return an object with its version, and its sha256 if S3 has it (with HeadObject)."""
         return self._ask(source, file, lambda: self._details(source, file))
 
     def sources(self, source: S3, versions: Mapping[str, str]) -> tuple[Bucket, ...]:

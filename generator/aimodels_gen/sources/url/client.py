@@ -42,6 +42,7 @@ class UrlClient(SourceClient["Url"]):
     """Asks servers about files; one object serves all threads."""
 
     describes = True
+    has_details = True
 
     def __init__(self, warn: Warn) -> None:
         """Use the proxies of the environment, and no credentials; `warn`: see `connect`."""
