@@ -8,7 +8,7 @@ import click
 
 from aimodels_gen import sources
 from aimodels_gen.cli.console import result
-from aimodels_gen.lock.file import LockTable, source_table
+from aimodels_gen.lock.tables import LockTable, source_table
 from aimodels_gen.manifest.model import ManifestTable
 from aimodels_gen.schema import schema
 

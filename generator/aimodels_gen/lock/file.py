@@ -1,26 +1,4 @@
-"""models.lock: the pins, as JSON with sorted keys and one fact a line.
-
-Version 2:
-
-    { "version": 2,
-      "models": { NAME: {
-        "digest":      sha256 (hex) of what the manifest said about the files to take,
-        "source":      { KIND: the attributes of `source` in Nix, with the exact revision, what is
-                         compared when locking, and the ETags of files },
-        "fallbacks":   [ the same ], "fallbacksDigest": as "digest"; absent for none,
-        "include":     list, absent for everything;  "exclude": list, absent for nothing,
-        "layout":      "copy" or "link",
-        "integration": { "enable", "org", "model" }, nulls left out,
-        "card":        { "license", "gated", "library", "pipelineTag" }, nulls left out,
-        "files":       { PATH: { "hash": SRI, "size": bytes, "lfs": bool, "blobId": hex } },
-        "bundle":      { "hash": SRI of the Nix archive, "files": { PATH: as in "files" } },
-        "unbundled":   true for pins of version 1 that may get a bundle when they are updated,
-        "tree":        { "hash": SRI, "count": files, "size": bytes }
-    } } }
-
-There is either "tree", or "files" and "bundle", of which the empty one is left out. Version 1 has
-neither "bundle" nor "unbundled". It is read, and its pins stay as they are until an update.
-"""
+"""models.lock: where it is, reading it, its versions, and its text."""
 
 from __future__ import annotations
 
@@ -28,76 +6,28 @@ import json
 import re
 import shlex
 from dataclasses import replace
-from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.filters import Filters
-from aimodels_fetcher.paths import check_paths
 from aimodels_fetcher.redaction import holds_secret
-from aimodels_gen import documents, sources
-from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen import documents
 from aimodels_gen.errors import LockError
-from aimodels_gen.lock.model import (
-    Bundle,
-    FilePin,
-    FilesPin,
-    Lock,
-    LockedModel,
-    Pin,
-    PinnedSource,
-    TreePin,
-)
-from aimodels_gen.manifest.model import Layout
-from aimodels_gen.sources.base import Card
-from aimodels_gen.tables import KindTable, Place, Text, about
+from aimodels_gen.lock.model import FilesPin, Lock
+from aimodels_gen.lock.tables import LockTable, model_from, to_json
+from aimodels_gen.tables import Place
 from aimodels_gen.tables import read as read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from aimodels_gen.sources.base import Source
 
 VERSION = 2
 _OLDEST = 1  # that is read
 _VERSIONS = 1000  # that there may ever be
 _MOST = 512 << 20  # bytes; a million files take half of that
 _BATCH = 50_000  # texts that are searched for secrets together
-
-
-class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """One model as the file has it."""
-
-    digest: Annotated[Text, about("sha256 of what models.toml declared when it was locked.")]
-    source: Annotated[KindTable | None, about("The source at its exact revision.")] = None
-    fallbacks: Annotated[tuple[KindTable, ...], about("Sources with the same files.")] = ()
-    fallbacks_digest: Annotated[str | None, about("As digest, of the fallbacks.")] = None
-    include: Annotated[tuple[Text, ...] | None, about("As in models.toml.")] = None
-    exclude: Annotated[tuple[Text, ...], about("As in models.toml.")] = ()
-    layout: Annotated[Layout, about("As in models.toml.")] = "copy"
-    integration: Annotated[Integration, about("As in models.toml.")] = Integration()
-    card: Annotated[Card, about("What the source says about the model.")] = Card()
-    files: Annotated[
-        dict[str, FilePin] | None, about("The files pin: what has a store path of its own.")
-    ] = None
-    bundle: Annotated[
-        Bundle | None, about("The files pin: small files, which share one store path.")
-    ] = None
-    unbundled: Annotated[
-        bool, about("Whether the files pin is of version 1, and an update may make a bundle.")
-    ] = False
-    tree: Annotated[TreePin | None, about("The tree pin.")] = None
-
-
-class LockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
-
-    version: Annotated[int, about("The version of this format.")]
-    models: Annotated[dict[str, ModelTable], about("The models by their names.")]
 
 
 def path_for(manifest: Path) -> Path:
@@ -154,7 +84,9 @@ def parse(content: str, path: Path) -> Lock:
     place = _place(path)
     models = read_table(data, LockTable, place).models
     place = place.child("models")
-    lock = Lock({name: _model(name, table, place.child(name)) for name, table in models.items()})
+    lock = Lock(
+        {name: model_from(name, table, place.child(name)) for name, table in models.items()}
+    )
     return lock if data["version"] == VERSION else _upgraded(lock)
 
 
@@ -201,7 +133,7 @@ def check_secrets(lock: Lock) -> None:
         LockError: naming where.
     """
     for name, model in lock.models.items():
-        for texts in _in_batches(_texts(_to_json(model))):
+        for texts in _in_batches(_texts(to_json(model))):
             # Together, because there may be a million.
             if not holds_secret("\n".join(text for text, _ in texts)):
                 continue
@@ -238,93 +170,11 @@ def dumps(lock: Lock) -> str:
     """Return the lock's text."""
     data = {
         "version": VERSION,
-        "models": {name: _to_json(model) for name, model in lock.models.items()},
+        "models": {name: to_json(model) for name, model in lock.models.items()},
     }
     # As json.dumps writes it, in a tenth of the memory.
     compact = msgspec.json.Encoder(order="deterministic").encode(data)
     return msgspec.json.format(compact, indent=2).decode() + "\n"
-
-
-@cache
-def source_table(name: str) -> type[msgspec.Struct]:
-    """Return a kind of source as the lock has it: camelCase, with what the pin remembers."""
-    kind = sources.kind(name)
-    declared = [
-        (field.name, field.type, field.default)
-        if field.default is not msgspec.NODEFAULT
-        else (field.name, field.type)
-        for field in msgspec.structs.fields(kind)
-    ]
-    remembered: list[tuple[str, Any, Any]] = [
-        (name, dict[str, Text], {}) for name in kind.remembered
-    ]
-    return msgspec.defstruct(
-        kind.__name__,
-        [*declared, *remembered],
-        rename="camel",
-        forbid_unknown_fields=True,
-        frozen=True,
-    )
-
-
-def _to_json(model: LockedModel) -> dict[str, Any]:
-    pin = model.pin
-    files_pin = pin if isinstance(pin, FilesPin) else FilesPin({})
-    table = ModelTable(
-        digest=model.digest,
-        source=_kind_table(model.source),
-        fallbacks=tuple(map(_kind_table, model.fallbacks)),
-        fallbacks_digest=model.fallbacks_digest,
-        include=model.filters.include,
-        exclude=model.filters.exclude,
-        layout=model.layout,
-        integration=model.integration,
-        card=model.card,
-        files=dict(files_pin.files),
-        bundle=files_pin.bundle,
-        unbundled=files_pin.unbundled,
-        tree=pin if isinstance(pin, TreePin) else None,
-    )
-    data: dict[str, Any] = _without_nulls(msgspec.to_builtins(table))
-    return {key: value for key, value in data.items() if value or key not in _LEFT_OUT}
-
-
-_LEFT_OUT = {"exclude", "fallbacks", "files", "unbundled"}  # where they are empty
-
-
-def _kind_table(pinned: PinnedSource) -> KindTable:
-    source = pinned.source
-    remembered = {name: dict(getattr(pinned, name)) for name in source.remembered}
-    present = {name: value for name, value in remembered.items() if value}
-    return KindTable({source.kind: {**source.to_lock(), **present}})
-
-
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return JSON from which nulls have been removed, in place: it may be large."""
-    if isinstance(value, dict):
-        for key in [key for key, item in value.items() if item is None]:
-            del value[key]
-        for item in value.values():
-            _without_nulls(item)
-    return value
-
-
-def _model(name: str, table: ModelTable, place: Place) -> LockedModel:
-    return LockedModel(
-        name=name,
-        source=_source(table.source, place.child("source")),
-        fallbacks=tuple(
-            _source(fallback, place.child("fallbacks", number))
-            for number, fallback in enumerate(table.fallbacks, 1)
-        ),
-        filters=Filters(table.include, table.exclude),
-        pin=_pin(table, place),
-        digest=table.digest,
-        fallbacks_digest=table.fallbacks_digest,
-        layout=table.layout,
-        integration=table.integration,
-        card=table.card,
-    )
 
 
 def _is_version(value: object) -> bool:
@@ -363,41 +213,3 @@ def _command(path: Path) -> str:
     manifest = path.with_suffix(".toml")
     arguments = () if str(manifest) == "models.toml" else ("-m", str(manifest))
     return f"`{shlex.join(['aimodels-gen', 'lock', *arguments])}`"
-
-
-def _source(table: KindTable | None, place: Place) -> PinnedSource:
-    if table is None or len(table) != 1 or not table.keys() <= set(sources.names()):
-        hint = f"upgrade aimodels-gen, or {place.repair}"
-        place.fail(None, "is not a source that this version knows", hint)
-    ((name, data),) = table.items()
-    inner = place.child(name)
-    fields = msgspec.structs.asdict(read_table(data, source_table(name), inner))
-    kind = sources.kind(name)
-    remembered = {name: fields.pop(name) for name in kind.remembered}
-    source: Source = kind(**fields)
-    source.check_pin(inner)
-    return PinnedSource(source, **remembered)
-
-
-def _pin(table: ModelTable, place: Place) -> Pin:
-    files, bundle = table.files, table.bundle
-    if table.tree is not None and files is None and bundle is None:
-        return table.tree
-    if table.tree is not None or (files is None and bundle is None):
-        return place.fail(None, "must have either tree, or files and bundle")
-    pin = FilesPin(files or {}, bundle, table.unbundled)
-    _check_paths(pin.files, place, "files")
-    if bundle is not None:
-        if not bundle.files:
-            place.child("bundle").fail("files", "is empty")
-        _check_paths(pin.all_files, place.child("bundle"), "files")
-        if twice := bundle.files.keys() & pin.files.keys():
-            place.fail("bundle", f"has {min(twice)!r}, which is in files, too")
-    return pin
-
-
-def _check_paths(paths: Collection[str], place: Place, key: str) -> None:
-    try:
-        check_paths(paths)
-    except FetchError as error:
-        place.fail(key, f"is wrong: {error.message}")
