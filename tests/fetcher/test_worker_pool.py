@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from aimodels_fetcher import peer_connections
+from aimodels_fetcher import concurrency, peer_connections
 from aimodels_fetcher.concurrency import ConcurrencyController
 from aimodels_fetcher.errors import FetchError, TransientError
 from aimodels_fetcher.progress import ByteCounter
@@ -210,7 +210,19 @@ def test_jobs_that_end_aside_do_not_end_the_run(most: int, monkeypatch: pytest.M
     assert [n for n, job in enumerate(jobs) if not job.finished] == []
 
 
+@pytest.mark.parametrize(("processors", "most"), [(1, 2), (2, 2), (4, 4), (64, 16)])
+def test_no_more_than_processors_where_bytes_wait_for_us(
+    processors: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concurrency, "_processors", lambda: processors)
+    level = ConcurrencyController(16)
+    for _ in range(30):
+        level.look(level.now * 50 * MB, queued=True)
+    assert level.now == most
+
+
 def test_no_more_while_servers_wait_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "_processors", lambda: 2)
     workers = pool()
     jobs = [FakeJob(workers, 300) for _ in range(2)]
     add = workers.counter.add

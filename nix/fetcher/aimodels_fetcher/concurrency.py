@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from aimodels_fetcher import peer_connections
@@ -38,10 +39,18 @@ class ConcurrencyController:
             missing = min(1, self._most - running - others)
         return max(0, missing)
 
-    def look(self, speed: float) -> None:
-        """Decide from the speed since the last look, in bytes a second."""
+    def look(self, speed: float, *, queued: bool = False) -> None:
+        """Decide from the speed since the last look.
+
+        Args:
+            speed: In bytes a second.
+            queued: Whether most bytes had arrived before anybody read them: servers wait for us
+                then, and more threads than processors would only take turns.
+        """
         if not speed:
             return  # whatever is wrong there, more connections are no answer
+        if queued and self.now >= _processors():
+            return
         if self._hold:
             self._hold -= 1
             return
@@ -64,3 +73,9 @@ class ConcurrencyController:
         """Use half as many."""
         self.now = self._before = max(1, self.now // 2)
         self._hold = self._PATIENCE
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

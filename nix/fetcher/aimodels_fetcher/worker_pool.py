@@ -125,9 +125,9 @@ class WorkerPool:
                 return
             received, ahead, now = self.counter.received, self.counter.queued, time.monotonic()
             with self._changed:
-                # Where servers are ahead of us, more connections would only take turns.
-                if self._busy == self._controller.now and 2 * (ahead - queued) <= received - before:
-                    self._controller.look((received - before) / (now - then))
+                if self._busy == self._controller.now:
+                    speed = (received - before) / (now - then)
+                    self._controller.look(speed, queued=2 * (ahead - queued) > received - before)
             before, queued, then = received, ahead, now
 
     def _stop(self) -> None:
