@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_gen.lock.model import MOST_BUNDLED
 from docs.symptoms import BUILD, LOCK, Symptom, type_all
 from support import modules, registry, tinyllama
 from support.environment import CHECKOUT
@@ -52,13 +53,15 @@ def test_a_gated_model_is_refused_although_you_have_a_token(
 
 
 def test_a_file_has_changed_upstream(session: Session, symptom: Symptom) -> None:
-    content = [b"GGUF old"]
+    # More than is bundled: the store would have it from `lock`.
+    rest = bytes(MOST_BUNDLED)
+    content = [b"GGUF old" + rest]
     with LoopbackServer(lambda _: Response(200, {}, content[0])) as server:
         source = f'source.url.files."model.gguf" = "{server.url}/model.gguf"'
         names = 'integration.huggingface = { org = "my-org", model = "llama" }'
         (session.directory / "models.toml").write_text(f"[models.llama]\n{source}\n{names}\n")
         type_all(session, LOCK)
-        content[0] = b"GGUF new"
+        content[0] = b"GGUF new" + rest
         refused = session.attempt("nix", "build", "-L", ".#llama").stderr
         symptom.seen(refused, {server.url.removeprefix("http://"): "example.org"})
         type_all(session, LOCK)

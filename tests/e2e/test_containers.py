@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from support.locks import PINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from support.locks import Pin
     from support.nix import NixEnv
@@ -126,7 +126,8 @@ def test_an_image(forky: NixEnv, container: Container, model: str) -> None:
     config = json.loads((container.root / "image.json").read_text())["config"]
     env = dict(setting.split("=", 1) for setting in config["Env"])
     assert_loaded(load(container, {}, env), f"{env['HF_HOME']}/hub")
-    # Each file is a store path, and so a layer, by itself.
+    # Each large file is a store path, and so a layer, by itself; the small ones are one.
     linked = evaluate(forky, f'"${{{model}.linked}}"')
-    for blob in (container.root / linked[1:] / "blobs").iterdir():
-        assert blob.readlink().parent == forky.store
+    bundle = Path(evaluate(forky, f'"${{{model}.bundle}}"'))
+    blobs = (container.root / linked[1:] / "blobs").iterdir()
+    assert {blob.readlink().parent for blob in blobs} == {forky.store, bundle}
