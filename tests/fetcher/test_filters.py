@@ -28,14 +28,14 @@ def test_filters_are_those_of_huggingface_hub(
 def test_a_star_crosses_directories_and_case_counts() -> None:
     filters = Filters(("*.json", "onnx/"), ("*/old.json",))
     paths = ["a.json", "x/y.json", "x/old.json", "B.JSON", "onnx/model.onnx"]
-    assert filters.select(paths, str).taken == ("a.json", "x/y.json", "onnx/model.onnx")
+    assert filters.select(paths, str).taken == ["a.json", "x/y.json", "onnx/model.onnx"]
 
 
 def test_a_backslash_is_a_slash() -> None:
     """As in newer versions of huggingface_hub, for patterns made by os.path.join on Windows."""
-    assert Filters(("onnx\\*",)).select(["onnx/model.onnx", "onnx"], str).taken == (
-        "onnx/model.onnx",
-    )
+    assert Filters(("onnx\\*",)).select(["onnx/model.onnx", "onnx"], str).taken == [
+        "onnx/model.onnx"
+    ]
 
 
 def test_unused_patterns_are_named() -> None:

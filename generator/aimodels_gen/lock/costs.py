@@ -12,7 +12,7 @@ from aimodels_fetcher.wording import bytes_text
 from aimodels_gen.lock.model import FilesPin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_gen.lock.clients import Clients
@@ -76,7 +76,7 @@ def _new_derivations(model: Selected, before: LockedModel | None) -> Iterator[Re
             yield file
 
 
-def _derivations_warning(name: str, files: tuple[RemoteFile, ...], new: int) -> str:
+def _derivations_warning(name: str, files: Sequence[RemoteFile], new: int) -> str:
     count, size = len(files), bytes_text(sum(file.size or 0 for file in files))
     others = (count - new) * _FILE_SECONDS
     return (

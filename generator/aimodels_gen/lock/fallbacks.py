@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import hex_to_sri
+from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
 
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 _NAMED = 5  # files in a message
 
 
-def counterparts(
-    source: Source, files: Sequence[RemoteFile], fallback: Listing
-) -> tuple[RemoteFile, ...]:
+def counterparts(source: Source, files: Sequence[RemoteFile], fallback: Listing) -> RemoteFiles:
     """Return the files of a fallback that stand for these of a model's source, in their order.
 
     Raises:
@@ -35,7 +34,7 @@ def counterparts(
             f"{source.label} has: {names}",
             "copy them there, leave them out with include or exclude, or remove the fallback",
         )
-    return tuple(there[file.path] for file in files)
+    return RemoteFiles(there[file.path] for file in files)
 
 
 def compare_sizes(

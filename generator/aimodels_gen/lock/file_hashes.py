@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.content_hashes import Unread, hash_contents
 from aimodels_fetcher.digests import BEGINNING, hex_to_sri
 from aimodels_fetcher.fetch import max_connections
+from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.lock import costs
@@ -334,7 +335,7 @@ class _Progress:
 def _with_files(model: Selected, files: Iterable[Iterable[RemoteFile]]) -> Selected:
     """Return a model with other facts about the files of each of its sources."""
     pairs = zip(model.sources, files, strict=True)
-    return replace(model, sources=tuple(replace(one, files=tuple(new)) for one, new in pairs))
+    return replace(model, sources=tuple(replace(one, files=RemoteFiles(new)) for one, new in pairs))
 
 
 def _unread(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import sri_to_hex
+from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_gen.lock.model import MOST_BUNDLED, FilesPin
 
@@ -84,7 +85,7 @@ def recalled(model: Selected, known: KnownContent, *, asked: bool = False) -> Se
         return replace(file, sha256=found.sha256, version=found.version) if found else file
 
     sources = tuple(
-        replace(one, files=tuple(recall(one, file, first=not number) for file in one.files))
+        replace(one, files=RemoteFiles(recall(one, file, first=not number) for file in one.files))
         for number, one in enumerate(model.sources)
     )
     return replace(model, sources=sources, bundled=frozenset(bundled))

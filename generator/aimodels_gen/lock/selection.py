@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import SourceError
 from aimodels_gen.lock.fallbacks import compare_sizes, counterparts
@@ -66,7 +67,7 @@ class SourceFiles:
     """
 
     source: Source
-    files: tuple[RemoteFile, ...]
+    files: Sequence[RemoteFile]
 
     @property
     def detects_changes(self) -> bool:
@@ -165,7 +166,7 @@ def describe_files(
             count = sum(len(one.files) for one in filter(describes, model.sources))
             of_model = following(answers, count)
             sources = (
-                replace(one, files=tuple(islice(of_model, len(one.files))))
+                replace(one, files=RemoteFiles(islice(of_model, len(one.files))))
                 if describes(one)
                 else one
                 for one in model.sources
@@ -206,7 +207,7 @@ def _select(model: Listed) -> Selected:
     )
 
 
-def _weights_warnings(entry: Entry, selection: Selection[RemoteFile]) -> tuple[str, ...]:
+def _weights_warnings(entry: Entry, selection: Selection[RemoteFiles]) -> tuple[str, ...]:
     """Return a warning if filters leave out all weights of a model that has some."""
     there = sorted(filter(is_weights, selection.extensions), key=weights_rank)
     if not there or not entry.source.holds_weights:

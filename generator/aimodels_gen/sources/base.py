@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from aimodels_fetcher.errors import AimodelsError
     from aimodels_fetcher.filters import Filters, Selection
+    from aimodels_fetcher.remote_files import RemoteFiles
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.sources.base import Source as FetcherSource
     from aimodels_fetcher.upstreams import Upstreams
@@ -203,7 +204,7 @@ class Listing:
     """
 
     source: Source
-    selection: Selection[RemoteFile]
+    selection: Selection[RemoteFiles]
     card: Card = field(default_factory=Card)
 
 

@@ -16,6 +16,7 @@ from aimodels_fetcher.errors import UPDATE, FetchError, StatusError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.output import check_space, removed_on_failure
 from aimodels_fetcher.progress import Progress
+from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.spec import FileSpec
@@ -25,7 +26,7 @@ from aimodels_fetcher.wording import counted
 from aimodels_fetcher.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from aimodels_fetcher.digests import Verifier
@@ -170,9 +171,8 @@ def fetch_tree(
             f"{label}: none of {counted(selection.seen, 'file')} matches",
             f"change the filters: {spec.filters}",
         )
-    # There may be 100,000 files: nothing is kept of one that is not needed any more.
-    files = [_expected(file, spec.hashes) for file in selection.taken]
-    del selection
+    # There may be 200,000 files: nothing is kept of one that is not needed any more.
+    files = RemoteFiles(_expected(file, spec.hashes) for file in selection.taken.emptied())
     files, repeated = _once_each(files) if spec.integration else (files, {})
     total = sum(file.size or 0 for file in files)
     check_space([(out.parent, total)])
@@ -197,7 +197,7 @@ def fetch_tree(
         if spec.integration:
             _fetch_entry(source, download, (files, repeated), out, pool)
         else:
-            pool.run(download(file, layout.make_room(out, file.path)) for file in _emptied(files))
+            pool.run(download(file, layout.make_room(out, file.path)) for file in files.emptied())
 
 
 def _place(file: Path, path: Path) -> None:
@@ -225,7 +225,7 @@ def _expected(file: RemoteFile, hashes: Mapping[str, str]) -> RemoteFile:
 def _fetch_entry(
     source: Source,
     download: Callable[[RemoteFile, Path, Callable[[Verifier], None]], Download],
-    wanted: tuple[list[RemoteFile], Mapping[str, Sequence[RemoteFile]]],
+    wanted: tuple[RemoteFiles, Mapping[str, Sequence[RemoteFile]]],
     out: Path,
     pool: WorkerPool,
 ) -> None:
@@ -246,26 +246,27 @@ def _fetch_entry(
 
         return download(first, part, verified)
 
-    pool.run(starmap(fetch, enumerate(_emptied(files))))
+    pool.run(starmap(fetch, enumerate(files.emptied())))
     layout.finish(out, source, laid)
 
 
-def _once_each(files: Iterable[RemoteFile]) -> tuple[list[RemoteFile], dict[str, list[RemoteFile]]]:
+def _once_each(files: RemoteFiles) -> tuple[RemoteFiles, dict[str, RemoteFiles]]:
     """Return one file for each content, and by content the other files that have it.
 
-    Equal content is fetched once, and in an entry it is one blob.
+    Equal content is fetched once, and in an entry it is one blob. `files` is empty after that.
     """
-    first: list[RemoteFile] = []
-    repeated: dict[str, list[RemoteFile]] = {}
-    known: set[str] = set()
-    for file in files:
+    first = RemoteFiles()
+    repeated: dict[str, RemoteFiles] = {}
+    known: set[bytes] = set()
+    for file in files.emptied():
         content = _content(file)
-        if content in known:
-            repeated.setdefault(content, []).append(file)
+        digest = bytes.fromhex(content or "")
+        if digest in known:
+            repeated.setdefault(content or "", RemoteFiles()).append(file)
         else:
             first.append(file)
             if content:
-                known.add(content)
+                known.add(digest)
     return first, repeated
 
 
@@ -273,14 +274,7 @@ def _content(file: RemoteFile) -> str | None:
     return file.sha256 or file.git_blob_id
 
 
-def _emptied(files: list[RemoteFile]) -> Iterator[RemoteFile]:
-    """Yield the files of a list, which holds none that has been yielded."""
-    files.reverse()
-    while files:
-        yield files.pop()
-
-
-def _list(spec: TreeSpec, connections: int) -> tuple[Source, Upstreams, Selection[RemoteFile]]:
+def _list(spec: TreeSpec, connections: int) -> tuple[Source, Upstreams, Selection[RemoteFiles]]:
     """List the files at the first source that does; those before it are not asked for files.
 
     Those after it are fallbacks for single files. Where an entry tells of git, only a source that

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from aimodels_fetcher.environment import limit, whose
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.paths import check_paths
+from aimodels_fetcher.remote_files import RemoteFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import RemoteFile
 
 T = TypeVar("T")
+Taken = TypeVar("Taken")
 
 # Files of one model. 100,000 of them take 100 MiB of memory in a build, and 300 MiB in `lock`.
 _MAX_FILES = 200_000
@@ -29,7 +31,7 @@ _LONGEST_EXTENSION = 32
 
 
 @dataclass(frozen=True)
-class Selection(Generic[T]):
+class Selection(Generic[Taken]):
     """What filters take of a listing, and what messages need to know of the rest.
 
     Attributes:
@@ -42,7 +44,7 @@ class Selection(Generic[T]):
         too_many: Whether there is more to take than that.
     """
 
-    taken: tuple[T, ...]
+    taken: Taken
     seen: int
     sample: tuple[str, ...]
     extensions: Mapping[str, int]
@@ -80,7 +82,7 @@ class Filters:
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
 
-    def select(self, items: Iterable[T], path: Callable[[T], str]) -> Selection[T]:
+    def select(self, items: Iterable[T], path: Callable[[T], str]) -> Selection[list[T]]:
         """Return the items that are taken, as huggingface_hub's patterns take them.
 
         A pattern that ends in `/` means everything below, and a backslash is as good as a slash,
@@ -91,22 +93,34 @@ class Filters:
             items: What to choose from; not read to its end if there is too much to take.
             path: Returns an item's path.
         """
+        taken: list[T] = []
+        return self._select(items, path, taken, taken.append)
+
+    def _select(
+        self,
+        items: Iterable[T],
+        path: Callable[[T], str],
+        taken: Taken,
+        take: Callable[[T], object],
+    ) -> Selection[Taken]:
+        """Select items; `take` adds one to what is taken."""
         include = None if self.include is None else [_normal(item) for item in self.include]
         exclude = [_normal(item) for item in self.exclude]
         tally = _Tally(self.include or ())
         most = limit("AIMODELS_MAX_FILES", _MAX_FILES)
-        taken: list[T] = []
         too_many = False
+        count = 0
         for item in items:
             normal = path(item).replace("\\", "/")
             tally.count(path(item), normal)
             if (include is None or _matches(normal, include)) and not _matches(normal, exclude):
-                too_many = len(taken) == most
+                too_many = count == most
                 if too_many:
                     break
-                taken.append(item)
+                take(item)
+                count += 1
         return Selection(
-            tuple(taken),
+            taken,
             tally.seen,
             tuple(tally.sample),
             tally.extensions,
@@ -115,14 +129,15 @@ class Filters:
             too_many,
         )
 
-    def take(self, files: Iterable[RemoteFile]) -> Selection[RemoteFile]:
+    def take(self, files: Iterable[RemoteFile]) -> Selection[RemoteFiles]:
         """Select files of a listing by their paths, which may be hostile.
 
         Raises:
             FetchError: No directory can hold what is taken (`check_paths`), or as the listing.
         """
-        selection = self.select(files, lambda file: file.path)
-        check_paths([file.path for file in selection.taken])
+        taken = RemoteFiles()
+        selection = self._select(files, lambda file: file.path, taken, taken.append)
+        check_paths(file.path for file in taken)
         return selection
 
     def with_pattern(self, pattern: str) -> str:

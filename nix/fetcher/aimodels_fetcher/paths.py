@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.errors import FetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable
 
 HOSTILE = "leave it out with exclude, or report it to whoever runs the server"
 """The next step where a listing cannot be right."""
@@ -41,7 +41,7 @@ def check_path(path: str) -> str:
     return path
 
 
-def check_paths(paths: Collection[str]) -> None:
+def check_paths(paths: Iterable[str]) -> None:
     """Refuse paths of one model that no directory can hold together.
 
     Raises:
