@@ -18,16 +18,18 @@ import os
 import posixpath
 import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
-from aimodels_linker.dirfd import DIRECTORY, Directory
+from aimodels_linker.dirfd import DIRECTORY, Directory, Kind
 from aimodels_linker.errors import InTheWayError, LinkError
+from aimodels_linker.nodes import EntryNodes, FoundNodes
 from aimodels_linker.state import DirectoryRecord
-from aimodels_linker.walk import walk
+from aimodels_linker.walk import walk, walk_into
 from aimodels_linker.write import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Wanted: TypeAlias = "Mapping[str, str | bytes]"
 """What has to be in a link tree: path -> the target of a link, or the bytes of a file."""
@@ -74,17 +76,12 @@ def read_entry(path: str) -> Wanted:
     Raises:
         LinkError: The path is not an entry of a cache.
     """
-    wanted: dict[str, str | bytes] = {}
+    wanted = EntryNodes(path)
     with Directory(os.open(path, DIRECTORY), path) as directory:
-        for node, target in walk(directory).nodes.items():
-            top = _top(node)
-            if top == "blobs":
-                wanted[node] = f"{path}/{node}"
-            elif top == "snapshots" and target is not None:
-                wanted[node] = target
-            elif top == "refs":
-                wanted[node] = _read(directory, node)
-    if not _by_commit(wanted):
+        walk_into(wanted, directory)
+        for ref in wanted.refs:
+            wanted.refs[ref] = _read(directory, ref)
+    if not _commits(wanted):
         raise LinkError(
             f"{path} is not a cache entry: it has no snapshots", "use a path that fetchModel built"
         )
@@ -94,8 +91,11 @@ def read_entry(path: str) -> Wanted:
 def read_listings(path: str) -> Mapping[str, bytes]:
     """Return the listings of an entry in the store, which are no part of its link tree."""
     with Directory(os.open(path, DIRECTORY), path) as directory:
-        nodes = walk(directory).nodes
-        return {node: _read(directory, node) for node in nodes if _top(node) == "trees"}
+        if directory.look_up("trees") is not Kind.DIRECTORY:
+            return {}
+        with directory.open_child("trees") as trees:
+            nodes = [f"trees/{node}" for node in walk(trees).nodes]
+        return {node: _read(directory, node) for node in nodes}
 
 
 def _read(directory: Directory, node: str) -> bytes:
@@ -115,9 +115,9 @@ def record_of(wanted: Wanted) -> DirectoryRecord:
     return DirectoryRecord(refs, _by_commit(wanted), made=True, listing=False)
 
 
-def sort_writes(writes: Iterable[Write]) -> list[Write]:
-    """Sort writes so that what a link or a ref leads to is written before it."""
-    return sorted(writes, key=lambda write: (_WRITE_ORDER.index(_top(write.path)), write.path))
+def writes_of(wanted: Wanted) -> Iterator[Write]:
+    """Yield the writes for a new link tree: what a link or a ref leads to comes before it."""
+    return (Write(path, wanted[path], replace=False) for path in _sorted(wanted, _WRITE_ORDER))
 
 
 def is_link_tree(directory: Directory, in_store: InStore) -> bool:
@@ -165,36 +165,45 @@ class _Comparison:
     ) -> None:
         self._directory = directory
         known = len(wanted) + (sum(map(len, record.snapshots.values())) if record else 0)
-        contents = walk(directory, _MAX_FOREIGN + _MAX_VERSIONS * known)
-        self._nodes, self._directories = contents.nodes, set(contents.directories)
+        self._nodes = FoundNodes(wanted)
+        limit = _MAX_FOREIGN + _MAX_VERSIONS * known
+        self._directories = set(walk_into(self._nodes, directory, limit))
         self._wanted = wanted
         self._in_store = in_store
         self._record = record or self._guess_record()
 
     def changes(self, listings: Mapping[str, bytes]) -> Changes:
-        writes = [
-            Write(path, content, replace=path in self._nodes)
+        # Of many files, most are as they have to be: what is made of all of them takes memory.
+        outdated = [
+            path
             for path, content in self._wanted.items()
             if path not in self._nodes or self._is_outdated(path, content)
         ]
-        ours = {
+        ours = (
             f"snapshots/{commit}/{path}"
             for commit, paths in self._record.snapshots.items()
             for path in paths
-        }
-        withdrawn = ours - self._wanted.keys()
+        )
+        withdrawn = {path for path in ours if path not in self._wanted}
         links = {path for path in withdrawn if self._leads_to_store(path)}
-        removals = links | self._useless(self._nodes.keys() - links) | self._ours(listings)
-        remaining = self._wanted.keys() | (self._nodes.keys() - removals)
+        useless = self._useless([path for path in self._nodes if path not in links])
+        removals = links | useless | self._ours(listings)
         # A killed run may have left directories empty.
         may_be_empty = withdrawn or removals
-        empty = self._directories - _parents(remaining) if may_be_empty else set()
+        empty = self._directories - _parents(self._remaining(removals)) if may_be_empty else set()
         return Changes(
-            sort_writes(writes),
-            sorted(removals, key=lambda path: (_REMOVE_ORDER.index(_top(path)), path)),
+            [
+                Write(path, self._wanted[path], replace=path in self._nodes)
+                for path in _sorted(outdated, _WRITE_ORDER)
+            ],
+            [*_sorted(removals, _REMOVE_ORDER)],
             empty,
-            bool(remaining),
+            any(True for _ in self._remaining(removals)),
         )
+
+    def _remaining(self, removals: set[str]) -> Iterator[str]:
+        """Yield the paths that are there in the end; some twice."""
+        return chain(self._wanted, (path for path in self._nodes if path not in removals))
 
     def _is_outdated(self, path: str, content: str | bytes) -> bool:
         """Whether to replace a node; one that somebody else has put there stays if it works."""
@@ -235,11 +244,11 @@ class _Comparison:
             and self._directory.read(path, len(content) + 1) == content
         }
 
-    def _useless(self, remaining: Iterable[str]) -> set[str]:
+    def _useless(self, remaining: Sequence[str]) -> set[str]:
         """Return the nodes that nothing needs if only these links remain."""
-        kept = _by_commit(self._wanted)
-        withdrawn = self._record.snapshots.keys() - kept.keys()
-        gone = withdrawn - _by_commit(remaining).keys()
+        kept = _commits(self._wanted)
+        withdrawn = self._record.snapshots.keys() - kept
+        gone = withdrawn - _commits(remaining)
         used = {_blob(self._nodes[path]) for path in remaining if path not in self._wanted}
 
         refs = itertools.count()
@@ -309,6 +318,20 @@ def _by_commit(paths: Iterable[str]) -> dict[str, list[str]]:
         if top == "snapshots" and path:
             commits.setdefault(commit, []).append(path)
     return commits
+
+
+def _commits(paths: Iterable[str]) -> set[str]:
+    """Return the commits that snapshots are of."""
+    parts = (path.split("/", 2) for path in paths)
+    return {rest[0] for top, *rest in parts if top == "snapshots" and len(rest) > 1}
+
+
+def _sorted(paths: Iterable[str], order: Sequence[str]) -> Iterator[str]:
+    """Yield paths in the order of their tops, and of their names below those."""
+    below: dict[str, list[str]] = {top: [] for top in order}
+    for path in paths:
+        below[_top(path)].append(path)
+    return chain.from_iterable(map(sorted, below.values()))
 
 
 def _parents(paths: Iterable[str]) -> set[str]:

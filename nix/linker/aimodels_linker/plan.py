@@ -15,7 +15,7 @@ from aimodels_linker.link_tree import (
     read_entry,
     read_listings,
     record_of,
-    sort_writes,
+    writes_of,
 )
 from aimodels_linker.log import print_warning
 from aimodels_linker.messages import left_alone, stays_directory
@@ -136,11 +136,14 @@ class Planner:
                 return Step(name, entry, before, LinkRecord(), "linked", summary, (clear, link))
             print_warning(stays_directory(path, entry, self._spec))
         wanted = read_entry(entry.path)
+        after = record_of(wanted)
+        if after == record:
+            after = record  # which takes the memory already
         listings = read_listings(entry.path) if record is None or record.listing else {}
         changes = compare(directory, wanted, record, self._spec.in_store, listings)
         summary = f"update the links in {path} to {entry.path}"
         actions = (partial(_change_tree, name, changes),) if changes else ()
-        return Step(name, entry, before, record_of(wanted), "linked", summary, actions)
+        return Step(name, entry, before, after, "linked", summary, actions)
 
 
 def _record_of_rest(record: DirectoryRecord | None, changes: Changes) -> DirectoryRecord | None:
@@ -172,10 +175,9 @@ def _check_link(name: str, former: str | None, scratch: Scratch) -> None:
 
 def _create_tree(name: str, wanted: Wanted, former: str | None, scratch: Scratch) -> None:
     hub, unfinished = scratch.directory, scratch.new_name()
-    writes = sort_writes(Write(path, content, replace=False) for path, content in wanted.items())
     try:
         with hub.open_child(unfinished, create=True) as tree:
-            write_nodes(tree, writes, scratch)
+            write_nodes(tree, writes_of(wanted), scratch)
         if former is not None:
             _unlink(name, former, scratch)  # a directory cannot replace a link at once
         with hub.errors_at(name):

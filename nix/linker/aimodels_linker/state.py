@@ -6,6 +6,7 @@ It is written before anything is made, so that the next run knows what a killed 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -117,8 +118,7 @@ class State:
         parent, name = os.path.split(self.path)
         with open_directory(parent, create=True) as directory:
             if hubs:
-                text = json.dumps(_to_json(hubs), sort_keys=True, indent=1) + "\n"
-                write = Write(name, text.encode("ascii"), replace=True)
+                write = Write(name, _written(hubs), replace=True)
                 write_nodes(directory, [write], self.scratch(directory), durable=True)
             else:
                 remove_nodes(directory, [name])
@@ -180,6 +180,15 @@ def _read(directory: Directory, name: str) -> bytes:
         if status.st_size > _MAX_SIZE:
             raise ValueError("it is too large")
         return file.read(status.st_size)
+
+
+def _written(hubs: Mapping[str, Mapping[str, Record]]) -> bytes:
+    """Return the content of the file; not all of it is there as pieces at once."""
+    content = io.BytesIO()
+    for piece in json.JSONEncoder(sort_keys=True, indent=1).iterencode(_to_json(hubs)):
+        content.write(piece.encode("ascii"))
+    content.write(b"\n")
+    return content.getvalue()
 
 
 def _to_json(hubs: Mapping[str, Mapping[str, Record]]) -> dict[str, Any]:

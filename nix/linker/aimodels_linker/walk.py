@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from aimodels_linker.dirfd import NO_FOLLOW
 from aimodels_linker.errors import LinkError
@@ -21,6 +21,12 @@ _MAX_DEPTH = 100
 
 _NAME = 256
 """Bytes that a name counts for, beside those of its path and, if it is a link, of its target."""
+
+
+class Nodes(Protocol):
+    """Takes what is found; see `Contents.nodes`."""
+
+    def __setitem__(self, path: str, target: str | None, /) -> None: ...
 
 
 class Contents(NamedTuple):
@@ -46,19 +52,26 @@ def walk(directory: Directory, limit: int | None = None) -> Contents:
         LinkError: There are more names, or directories in one another, than anybody needs.
         InTheWayError: A directory was replaced by a link meanwhile.
     """
-    return _Walk(directory, limit).run()
+    nodes: dict[str, str | None] = {}
+    return Contents(nodes, walk_into(nodes, directory, limit))
+
+
+def walk_into(nodes: Nodes, directory: Directory, limit: int | None = None) -> list[str]:
+    """Put all nodes below a directory into `nodes`, and return its directories; see `walk`."""
+    return _Walk(nodes, directory, limit).run()
 
 
 class _Walk:
-    def __init__(self, directory: Directory, limit: int | None) -> None:
+    def __init__(self, nodes: Nodes, directory: Directory, limit: int | None) -> None:
+        self._nodes = nodes
         self._directory = directory
         self._limit = limit
-        self._found = Contents({}, [])
+        self._directories: list[str] = []
         self._left = (limit or 0) * 2 * _NAME
 
-    def run(self) -> Contents:
+    def run(self) -> list[str]:
         self._visit(self._directory.descriptor, ".", "", 1)
-        return self._found
+        return self._directories
 
     def _visit(self, parent: int, name: str, path: str, depth: int) -> None:
         """Look into one directory, which is open while we look into those that are in it."""
@@ -67,7 +80,7 @@ class _Walk:
         with self._opened(parent, name, path) as descriptor:
             for inner in self._list(descriptor, path):
                 below = f"{path}/{inner}" if path else inner
-                self._found.directories.append(below)
+                self._directories.append(below)
                 with contextlib.suppress(FileNotFoundError):
                     self._visit(descriptor, inner, below, depth + 1)
 
@@ -92,7 +105,7 @@ class _Walk:
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     target = _target(descriptor, entry)
-                    self._found.nodes[below] = target
+                    self._nodes[below] = target
                     self._count(below, target or "")
         return inner
 
