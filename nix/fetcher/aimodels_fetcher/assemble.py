@@ -37,7 +37,9 @@ def assemble(spec: AssembleSpec, out: Path) -> None:
         FetchError: A file is not as its pin says, or paths clash.
     """
     git = spec.integration and spec.source.has_tree_listing
-    laid = {path: _checked(path, file, git=git) for path, file in spec.files.items()}
+    laid = layout.LaidFiles()
+    for path, file in spec.files.items():
+        laid.add(path, _checked(path, file, git=git))
     place = _link if spec.link else _copy
     if not spec.integration:
         for path, file in spec.files.items():
@@ -45,10 +47,11 @@ def assemble(spec: AssembleSpec, out: Path) -> None:
         return
     layout.start(out)
     for path, file in spec.files.items():
-        blob = layout.blob_path(out, laid[path].sha256)
+        sha256 = sri_to_hex(file.hash)
+        blob = layout.blob_path(out, sha256)
         if not blob.is_symlink() and not blob.exists():
             place(Path(file.store), blob)
-        layout.link(out, path, laid[path].sha256)
+        layout.link(out, path, sha256)
     layout.finish(out, spec.source, laid)
 
 

@@ -19,7 +19,6 @@ from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.retry import TRIES, TRIES_BEFORE_ANOTHER
 from aimodels_fetcher.sources.base import RemoteFile
-from aimodels_fetcher.spec import FileSpec
 from aimodels_fetcher.targets import FileTarget
 from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.wording import counted
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.digests import Verifier
     from aimodels_fetcher.filters import Selection
     from aimodels_fetcher.sources.base import Source
-    from aimodels_fetcher.spec import BundleSpec, TreeSpec
+    from aimodels_fetcher.spec import BundleSpec, FileSpec, TreeSpec
 
     MakeTarget = Callable[[Path, RemoteFile], FileTarget]
 
@@ -59,15 +58,33 @@ def fetch_bundle(spec: BundleSpec, out: Path, connections: int | None = None) ->
     Raises:
         FetchError: No source has one of them, or they have other bytes than pinned.
     """
-    first: dict[str, FileSpec] = {}
-    for path, file in spec.files.items():
-        first.setdefault(file.hash, FileSpec(spec.sources, path, file.hash, file.size))
+    most = max_connections() if connections is None else connections
+    files = _contents_of(spec)
+    sizes = [file.size for file in files]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    upstreams = Upstreams([Upstream(source, most) for source in spec.sources])
+    label = f" {files[0].path}" if len(files) == 1 else f", {counted(len(files), 'file')}"
     with removed_on_failure([out]):
         out.mkdir()
-        fetch_files(
-            [(file, out / sri_to_hex(file.hash)) for file in first.values()],
-            connections=connections,
-        )
+        check_space([(out, sum(size or 0 for size in sizes))])
+        with Progress(f"{spec.source.label}{label}", total) as counter:
+            pool = WorkerPool(most, counter)
+
+            def download(file: RemoteFile) -> Download:
+                target = FileTarget(out / (file.sha256 or ""))
+                return Download(file, upstreams, target, pool, lambda _: None)
+
+            pool.run(map(download, files.emptied()))
+
+
+def _contents_of(spec: BundleSpec) -> RemoteFiles:
+    """Return a file for each content of a bundle."""
+    first: dict[str, str] = {}
+    for path, file in spec.files.items():
+        first.setdefault(file.hash, path)
+    return RemoteFiles(
+        RemoteFile(path, spec.files[path].size, sri_to_hex(sri)) for sri, path in first.items()
+    )
 
 
 def fetch_files(  # noqa: PLR0913 (what goes where, and who is told)

@@ -59,7 +59,7 @@ class FileSpec(_Spec):
     size: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BundledFile:
     """A file of a bundle, which is there under its sha256 in hex digits."""
 
@@ -89,7 +89,7 @@ class TreeSpec(_Spec):
     hashes: dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoreFile:
     """A file that is in the Nix store already.
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aimodels_fetcher.errors import FetchError, StatusError
     from aimodels_fetcher.http_client import HttpClient
 
+_SHA256 = 32  # bytes
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
@@ -84,8 +86,14 @@ class Source(ABC):
         Args:
             files: Path -> sha256 hex digest.
         """
-        lines = sorted(f"{sha256}  {path}\n" for path, sha256 in files.items())
-        return hashlib.sha1("".join(lines).encode(), usedforsecurity=False).hexdigest()
+        # There may be 200,000 files: digests are kept short until they are written into a line.
+        found = sorted(
+            bytes.fromhex(digest) + f"{path}\n".encode() for path, digest in files.items()
+        )
+        lines = hashlib.sha1(usedforsecurity=False)
+        for line in found:
+            lines.update(f"{line[:_SHA256].hex()}  ".encode() + line[_SHA256:])
+        return lines.hexdigest()
 
     @abstractmethod
     def client(self, connections: int) -> HttpClient:
