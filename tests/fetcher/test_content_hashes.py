@@ -48,7 +48,7 @@ def read(
 ) -> list[RemoteFile | AimodelsError]:
     at = upstreams(hub, hub.add_repo("org/model", files, lfs=list(lfs)))
     unread = [Unread(RemoteFile(path), at) for path in files]
-    return hash_contents(unread, scratch, connections)
+    return [*hash_contents(unread, scratch, connections)]
 
 
 def test_each_file_gets_its_size_and_hash_in_order(hub: Hub, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_failure_does_not_stop_the_others(hub: Hub, tmp_path: Path) -> None:
     paths = [*map(str, range(10)), "missing", *map(str, range(10, 20))]
     finished: list[None] = []
     received: list[int] = []
-    results = hash_contents(
+    found = hash_contents(
         [Unread(RemoteFile(path), at) for path in paths]
         + [Unread(RemoteFile("elsewhere"), Upstreams([Upstream(Url({}), 1)]))],
         tmp_path,
@@ -105,6 +105,7 @@ def test_a_failure_does_not_stop_the_others(hub: Hub, tmp_path: Path) -> None:
         arrived=received.append,
         done=lambda: finished.append(None),
     )
+    results = [*found]
     missing, elsewhere = results.pop(10), results.pop()
     assert isinstance(missing, FetchError)
     assert "HTTP 404" in missing.message

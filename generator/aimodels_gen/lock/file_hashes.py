@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.content_hashes import Unread, hash_contents
@@ -73,7 +75,7 @@ def check_sizes(model: Selected, pinned: Mapping[str, int]) -> Selected:
 class _WantedFiles:
     """Files of one source that are to be downloaded, and what makes one of them ready for that."""
 
-    files: list[RemoteFile]
+    files: RemoteFiles
     prepare: Callable[[RemoteFile], Unread] | None
 
     @property
@@ -100,6 +102,10 @@ class _Wanted:
     def files(self) -> Iterator[RemoteFile]:
         return (file for one in self.of_sources for file in one.files)
 
+    @property
+    def count(self) -> int:
+        return sum(len(one.files) for one in self.of_sources)
+
     def completed(self, hashed: Iterator[RemoteFile | AimodelsError], clients: Clients) -> Selected:
         """Return the model with what was computed.
 
@@ -118,7 +124,7 @@ class _Wanted:
         pairs = zip(self.model.sources, self.of_sources, strict=True)
         of_sources = ((one, frozenset(file.path for file in found.files)) for one, found in pairs)
         return _with_files(
-            self.model, ([complete(one, f, paths) for f in one.files] for one, paths in of_sources)
+            self.model, ((complete(one, f, paths) for f in one.files) for one, paths in of_sources)
         )
 
 
@@ -214,14 +220,14 @@ class HashCompleter:
         for line in (*announcements(models), *small):
             self.warn(line)
         wanted = self.failures.of_each(models, self._wanted)
-        files = [file for model in wanted for file in model.files]
-        found = iter(self._hashed(files, wanted) if files else ())
+        found = self._hashed(wanted) if any(model.count for model in wanted) else iter(())
         done: list[Selected] = []
         for model in wanted:
             # Each model takes its own from the row, also where one of them failed.
-            hashed = iter([next(found) for _ in model.files])
+            hashed = islice(found, model.count)
             with self.failures.collect(model.name):
                 done.append(model.completed(hashed, self.clients))
+            deque(hashed, 0)
         return done
 
     def _cached(self, model: Selected) -> Selected:
@@ -235,14 +241,14 @@ class HashCompleter:
             self._examine(model.name, one.source.label, upstreams, file, found[1][:BEGINNING])
             return found[0]
 
-        return _with_files(model, ([cached(one, f) for f in one.files] for one in model.sources))
+        return _with_files(model, ((cached(one, f) for f in one.files) for one in model.sources))
 
     def _wanted(self, model: Selected) -> _Wanted:
         wanted = []
         lacking = self._lacking(model)
         for number, one in enumerate(model.sources):
             more = frozenset() if number else lacking
-            files = [file for file in one.files if _is_unread(file) or file.path in more]
+            files = RemoteFiles(f for f in one.files if _is_unread(f) or f.path in more)
             unread: Callable[[RemoteFile], Unread] | None = None
             if files:
                 versions = {file.path: file.version for file in files if file.version}
@@ -284,10 +290,8 @@ class HashCompleter:
         if found:
             self.warn(f"{name}: {warning(path, found, label)}")
 
-    def _hashed(
-        self, files: Sequence[RemoteFile], models: Sequence[_Wanted]
-    ) -> list[RemoteFile | AimodelsError]:
-        progress = _Progress(self.report, files)
+    def _hashed(self, models: Sequence[_Wanted]) -> Iterator[RemoteFile | AimodelsError]:
+        progress = _Progress(self.report, models)
         connections = max_connections() if self.jobs is None else self.jobs
         with workspace() as scratch:
             return hash_contents(
@@ -303,10 +307,10 @@ class HashCompleter:
 class _Progress:
     """Reports how far the reading is, from many threads, and not too often."""
 
-    def __init__(self, report: Report, unread: Sequence[RemoteFile]) -> None:
+    def __init__(self, report: Report, unread: Sequence[_Wanted]) -> None:
         self._report = report
-        self._files = len(unread)
-        self._size = sum(file.size or 0 for file in unread)
+        self._files = sum(model.count for model in unread)
+        self._size = sum(file.size or 0 for model in unread for file in model.files)
         self._done = self._arrived = 0
         self._reported = 0.0
         self._lock = threading.Lock()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.progress import ByteCounter
+from aimodels_fetcher.remote_files import packed, unpacked
+from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_fetcher.targets import ScratchTarget
 from aimodels_fetcher.worker_pool import WorkerPool
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_fetcher.digests import Verifier
-    from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.targets import Target
     from aimodels_fetcher.upstreams import Upstreams
     from aimodels_fetcher.workers import Job
@@ -61,8 +62,8 @@ def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
     arrived: Callable[[int], None] = lambda _: None,
     done: Callable[[], None] = lambda: None,
     keeper: Keeper = _HASHING_ONLY,
-) -> list[RemoteFile | AimodelsError]:
-    """Download files, and return each with its size and sha256, or why there is none.
+) -> Iterator[RemoteFile | AimodelsError]:
+    """Download files, and then yield each with its size and sha256, or why there is none.
 
     What is known of a file (its size, sha256 or git blob id) is compared with its content. A
     failure of one does not stop the others.
@@ -78,20 +79,20 @@ def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
         keeper: Keeps some of the content.
 
     Returns:
-        As many results, in the order of the files.
+        As many results, in the order of the files; all files have been read.
 
     Raises:
         Exception: Whatever is not about one file.
     """
     scratch_target = ScratchTarget(scratch)
     pool = WorkerPool(connections, ByteCounter(arrived))
-    results: dict[int, RemoteFile | AimodelsError] = {}
+    results: dict[int, bytes | AimodelsError] = {}
     numbers: dict[Job, int] = {}  # of those that are under way, and some more
     finishing = threading.Lock()
 
     def finish(number: int, result: RemoteFile | AimodelsError) -> None:
         with finishing:
-            results[number] = result
+            results[number] = packed(result) if isinstance(result, RemoteFile) else result
             done()
 
     def download(number: int, unread: Unread) -> Download:
@@ -122,7 +123,8 @@ def hash_contents(  # noqa: PLR0913 (what to read where, and who is told)
         finish(numbers[job], error)
 
     pool.run(downloads(), failed)
-    return [results[number] for number in range(len(results))]
+    ordered = map(results.pop, range(len(results)))
+    return (unpacked(one) if isinstance(one, bytes) else one for one in ordered)
 
 
 def _forget_finished(jobs: dict[Job, int], most: int) -> None:

@@ -20,17 +20,17 @@ class RemoteFiles(Sequence[RemoteFile]):
     """
 
     def __init__(self, files: Iterable[RemoteFile] = ()) -> None:
-        self._records = [_packed(file) for file in files]
+        self._records = [packed(file) for file in files]
 
     def append(self, file: RemoteFile) -> None:
         """Add a file."""
-        self._records.append(_packed(file))
+        self._records.append(packed(file))
 
     def emptied(self) -> Iterator[RemoteFile]:
         """Yield the files, of which none is kept here once it has been yielded."""
         self._records.reverse()
         while self._records:
-            yield _unpacked(self._records.pop())
+            yield unpacked(self._records.pop())
 
     @overload
     def __getitem__(self, index: int) -> RemoteFile: ...
@@ -40,22 +40,23 @@ class RemoteFiles(Sequence[RemoteFile]):
 
     def __getitem__(self, index: int | slice) -> RemoteFile | Sequence[RemoteFile]:
         if isinstance(index, slice):
-            return [_unpacked(record) for record in self._records[index]]
-        return _unpacked(self._records[index])
+            return [unpacked(record) for record in self._records[index]]
+        return unpacked(self._records[index])
 
     def __iter__(self) -> Iterator[RemoteFile]:
-        return map(_unpacked, self._records)
+        return map(unpacked, self._records)
 
     def __len__(self) -> int:
         return len(self._records)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RemoteFiles) and self._records == other._records
+        return isinstance(other, RemoteFiles) and [*self] == [*other]
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
 
-def _packed(file: RemoteFile) -> bytes:
+def packed(file: RemoteFile) -> bytes:
+    """Return a file in little memory, for this process."""
     return marshal.dumps(
         (
             file.path,
@@ -66,12 +67,12 @@ def _packed(file: RemoteFile) -> bytes:
             file.etag,
             file.version,
             file.most,
-        ),
-        2,  # with no references, whose order is not always the same
+        )
     )
 
 
-def _unpacked(record: bytes) -> RemoteFile:
+def unpacked(record: bytes) -> RemoteFile:
+    """Return what was packed."""
     path, size, sha256, git_blob_id, *others = marshal.loads(record)  # noqa: S302 (made above)
     return RemoteFile(path, size, _hex(sha256), _hex(git_blob_id), *others)
 

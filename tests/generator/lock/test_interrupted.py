@@ -163,3 +163,43 @@ def test_a_cache_that_cannot_be_written(
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     assert len(hub_project.ok("prefetch").split()) == 1
     assert not (hub_project.dir / "~").exists()
+
+
+@pytest.mark.parametrize("stalled", ["/tree/", "/resolve/"])
+def test_an_interrupt_among_many_files_leaves_nothing(
+    hub: Hub, hub_project: Project, tmp_path: Path, stalled: str
+) -> None:
+    """In the middle of listing 5,000 files, and of reading them to hash them."""
+    hub.add_repo("org/name", {f"{number}.json": b"%d" % number for number in range(5000)})
+    hub_project.write(MANIFEST)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    reached, finished = threading.Event(), threading.Event()
+    passed = 2 if stalled == "/tree/" else 500
+
+    def stall(request: Request) -> Response | None:
+        if stalled in request.path and sum(stalled in one.path for one in hub.log) > passed:
+            reached.set()
+            finished.wait(20)
+        return None
+
+    hub.faults = stall
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aimodels_gen", "lock"],
+        env={**hub_project.environment(), "TMPDIR": str(temporary)},
+        cwd=hub_project.dir,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert reached.wait(30)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        finished.set()
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "error: interrupted"
+    assert list(temporary.iterdir()) == []
+    assert [path.name for path in hub_project.dir.iterdir()] == ["models.toml"]
