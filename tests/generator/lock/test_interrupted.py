@@ -202,4 +202,4 @@ def test_an_interrupt_among_many_files_leaves_nothing(
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "error: interrupted"
     assert list(temporary.iterdir()) == []
-    assert [path.name for path in hub_project.dir.iterdir()] == ["models.toml"]
+    assert {path.name for path in hub_project.dir.iterdir()} == {"models.toml", "temporary"}
