@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import select
+import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -81,11 +82,10 @@ class Connections:
         self._ca_variables = ca_variables
         self._routes: dict[str, Route] = {}
         self._idle: dict[str, list[socket.socket]] = {}
+        self._hung_up = 0  # times
         self._answered: set[str] = set()
-
-    def __del__(self) -> None:
-        """Close what nobody can use any more."""
-        self.hang_up()
+        # Not in __del__: in a cycle of garbage, the sockets may be finalized before.
+        weakref.finalize(self, _close, self._idle)
 
     def send(
         self,
@@ -131,22 +131,19 @@ class Connections:
     def hang_up(self) -> None:
         """Close all idle connections; those in use are closed when they are no longer."""
         self._answered.clear()
-        idle, self._idle = self._idle, {}
-        for socks in list(idle.values()):
-            with suppress(IndexError):  # other threads take them, too
-                while True:
-                    socks.pop().close()
+        self._hung_up += 1
+        _close(self._idle)
 
     def _new_route(self, server: str) -> Route:
         return self._routes.setdefault(server, Route(server, self._ca_variables))
 
     def _exchange(self, server: str, route: Route, request: bytes, method: str, url: str) -> Answer:
-        idle = self._idle
-        sock = self._take(idle, server) or route.connect(_CONNECT_SECONDS)
+        hung_up = self._hung_up
+        sock = self._take(server) or route.connect(_CONNECT_SECONDS)
 
         def keep(sock: socket.socket) -> None:
-            kept = idle.setdefault(server, [])
-            if idle is self._idle and len(kept) < self._most:
+            kept = self._idle.setdefault(server, [])
+            if hung_up == self._hung_up and len(kept) < self._most:
                 kept.append(sock)
             else:
                 sock.close()
@@ -164,10 +161,9 @@ class Connections:
             raise
         return Answer(url, body, sock, keep)
 
-    @staticmethod
-    def _take(idle: Mapping[str, list[socket.socket]], server: str) -> socket.socket | None:
+    def _take(self, server: str) -> socket.socket | None:
         """Return a connection on which the server has not said anything since its last answer."""
-        socks = idle.get(server)
+        socks = self._idle.get(server)
         while socks:
             try:
                 sock = socks.pop()
@@ -179,3 +175,10 @@ class Connections:
                 return sock
             sock.close()
         return None
+
+
+def _close(idle: Mapping[str, list[socket.socket]]) -> None:
+    for socks in list(idle.values()):
+        with suppress(IndexError):  # other threads take them, too
+            while True:
+                socks.pop().close()
