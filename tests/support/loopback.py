@@ -47,6 +47,7 @@ class Request:
     path: str
     headers: dict[str, str]
     turn: int = 1  # of this connection's requests
+    client_port: int = 0  # which differs between connections
     at: float = field(default_factory=time.monotonic)
     status: int = 0
     sent_bytes: int = 0
@@ -210,7 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.turn += 1
         headers = {key.lower(): value for key, value in self.headers.items()}
-        request = Request(self.command, self.path, headers, self.turn)
+        port = self.client_address[1]
+        request = Request(self.command, self.path, headers, self.turn, port)
         self.server.log.append(request)
         with self.server.lock:
             self.server.in_flight += 1

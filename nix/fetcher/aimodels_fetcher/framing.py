@@ -58,7 +58,7 @@ def read_headers(stream: BufferedReader) -> Headers:
     """Read the lines of a head after the first one (RFC 9112, 5).
 
     Raises:
-        HTTPException: They are no headers, are too many, or do not end.
+        HTTPException: They are not headers, are too many, or do not end.
     """
     headers: dict[str, str] = {}
     name = ""

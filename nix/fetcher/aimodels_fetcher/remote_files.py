@@ -78,7 +78,7 @@ def unpacked(record: bytes) -> RemoteFile:
 
 
 def _bytes(digest: str | None) -> bytes | str | None:
-    """Return a digest in half of the memory; what is no digest in lower-case hex as it is."""
+    """Return a digest in half of the memory; other text than lower-case hex stays as it is."""
     try:
         short = bytes.fromhex(digest or "")
     except ValueError:
