@@ -65,7 +65,7 @@ _FLOOR = f"{CURL} and {OPENSSL}"
 
 
 class _Pins(NamedTuple):
-    """Of all models by their names; there are no trees where there is no Nix to make them.
+    """Of all models by their names. Without Nix, trees are left out.
 
     Args:
         project: Has the lock of the files pins.

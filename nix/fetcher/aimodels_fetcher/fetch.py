@@ -131,15 +131,11 @@ def fetch_files(  # noqa: PLR0913 (what goes where, and who is told)
 
     sizes = [remote.size for remote, _, _ in files]
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    label = counted(len(files), "file")
-    if len({id(spec.sources) for spec, _ in wanted}) == 1:
-        only = wanted[0][0]
-        what = f" {only.path}" if len(wanted) == 1 else f", {label}"
-        label = f"{only.source.label}{what}"
+    one = f"{wanted[0][0].source.label} {wanted[0][0].path}" if len(wanted) == 1 else None
     finishing = threading.Lock()
     with (
         removed_on_failure(path for _, _, path in files) as unfinished,
-        progress or Progress(label, total) as counter,
+        progress or Progress(one or counted(len(files), "file"), total) as counter,
     ):
         pool = WorkerPool(most, counter)
 

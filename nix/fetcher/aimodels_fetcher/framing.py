@@ -50,7 +50,7 @@ class Headers(dict[str, str]):
     @overload
     def get(self, name: str, default: T, /) -> str | T: ...
     def get(self, name: str, default: object = None, /) -> object:
-        """Return the value of a header, or another one where there is no such header."""
+        """Return the value of a header, or `default` where the header is absent."""
         return super().get(name.lower(), default)
 
 

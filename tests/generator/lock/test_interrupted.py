@@ -62,7 +62,7 @@ def test_an_interrupted_download_goes_on(
     stopped, finished = threading.Event(), threading.Event()
 
     def stall(request: Request) -> Response | None:
-        """Let no more parts come once enough have, so that there is something left."""
+        """Hold further parts back once enough have come: something has to be left."""
         if "/cdn/" in request.path and sum(r.sent_bytes for r in hub.log) > most:
             stopped.set()
             finished.wait(20)

@@ -45,7 +45,7 @@ def locked(
     project: Project,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    """A bucket with objects with and without a sha256; there is no store."""
+    """A bucket with objects with and without a sha256, on a machine without Nix."""
     monkeypatch.setattr(store, "have_nix", lambda: False)
     moto.put(bucket, {**SMALL, **LARGE}, checksum=None)
     moto.put(bucket, {"published.json": b"{}"})
