@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
+from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -96,6 +97,7 @@ def following(futures: Iterator[Future[T]], count: int) -> Iterator[T]:
         try:
             yield next(futures).result()
         except BaseException:  # noqa: PERF203 - each may fail
-            for _ in range(number + 1, count):
-                next(futures).cancel()
+            # None are left where the interrupt has ended `futures` itself.
+            for future in islice(futures, count - number - 1):
+                future.cancel()
             raise

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
 from aimodels_gen.net.pool import RequestPool, following, results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_results_keep_their_order() -> None:
@@ -89,6 +93,17 @@ def test_a_failure_skips_what_belongs_to_it_and_no_more() -> None:
         next(taken)
     assert list(following(futures, 100)) == list(range(200, 300))
     pool.close()
+
+
+def test_an_interrupt_anywhere_stays_one() -> None:
+    """Also where it ends the row of calls itself, which then has none left to cancel."""
+
+    def interrupted() -> Iterator[Future[int]]:
+        raise KeyboardInterrupt
+        yield Future()
+
+    with pytest.raises(KeyboardInterrupt):
+        list(following(interrupted(), 3))
 
 
 def test_a_closed_pool_begins_nothing_more() -> None:
