@@ -41,10 +41,13 @@ python3Packages.buildPythonApplication {
   dependencies = [
     python3Packages.botocore
     python3Packages.click
+    python3Packages.dulwich
     python3Packages.huggingface-hub
     python3Packages.jinja2
     python3Packages.msgspec
     python3Packages.requests
+    python3Packages.rich
+    python3Packages.tomlkit
   ];
 
   nativeBuildInputs = [ installShellFiles ];

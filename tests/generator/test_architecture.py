@@ -32,11 +32,22 @@ THIRD_PARTY = {FETCHER: {"botocore", "certifi", "requests", "urllib3"}, LINKER: 
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("store",),
     ("lock",),
     ("manifest",),
     ("sources",),
     ("engines", "nix", "net"),
-    ("__init__", "resources", "schema", "tables", "pasted", "errors", "atomic", "documents"),
+    (
+        "__init__",
+        "resources",
+        "schema",
+        "tables",
+        "pasted",
+        "errors",
+        "atomic",
+        "documents",
+        "reports",
+    ),
 )
 LONGEST_FILE = 400  # lines
 LONGEST_CLASS = 150  # lines

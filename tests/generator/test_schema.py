@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from aimodels_gen import reports
 from aimodels_gen.lock import file as lock_file
 from docs.session import DOCUMENTS, blocks
 from generator import samples
@@ -20,7 +21,7 @@ from support.environment import CHECKOUT, ORIGINAL
 if TYPE_CHECKING:
     from support.project import Project
 
-PUBLISHED = {"manifest": "docs/schema/manifest.json", "lock": "docs/schema/lock.json"}
+PUBLISHED = {name: f"docs/schema/{name}.json" for name in ("manifest", "lock", *reports.NAMES)}
 
 
 def validator(project: Project, file: str) -> Draft202012Validator:

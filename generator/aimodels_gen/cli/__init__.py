@@ -25,7 +25,7 @@ COMMANDS = {
     "render": "Write what a lock pins as Nix again, offline.",
     "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
     "init": "Write a starter models.toml and flake.nix.",
-    "schema": "Print the JSON Schema of models.toml or models.lock.",
+    "schema": "Print the JSON Schema of models.toml, models.lock or a report.",
     "completion": "Print the completion script of a shell.",
     "man": "Print the manual page.",
 }

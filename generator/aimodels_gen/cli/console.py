@@ -42,7 +42,7 @@ class Console:
         """Show what is under way."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            write(_ERASE + _cut(_plain(text), width))
+            write(_ERASE + _cut(plain(text), width))
 
     def progress(self, text: str) -> None:
         """Show how far it is; without a terminal, as a line every few seconds."""
@@ -64,7 +64,7 @@ class Console:
         """Print a line that a quiet run leaves out."""
         if not self._quiet:
             self.done()
-            write(_plain(text) + "\n")
+            write(plain(text) + "\n")
 
     def warn(self, text: str) -> None:
         """Print a line that the reader should act on."""
@@ -75,7 +75,7 @@ class Console:
 def complain(kind: str, text: str) -> None:
     """Write `kind: text` to stderr as one line."""
     erase = _ERASE if _is_terminal() else ""
-    write(f"{erase}{kind}: {_plain(text)}\n")
+    write(f"{erase}{kind}: {plain(text)}\n")
 
 
 def result(text: str) -> None:
@@ -97,7 +97,7 @@ def result(text: str) -> None:
         raise
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text in which nothing that a server said can steer the terminal or add lines.
 
     Nor does it show a secret that the server repeats.

@@ -28,8 +28,8 @@ def prefetch_models(
         known: Other pins, new and old, whose files may be the same.
         root: The directory of links that keep the store paths.
     """
-    from aimodels_gen.lock.prefetch import prefetch  # noqa: PLC0415 - slow to import
     from aimodels_gen.nix import store, store_path  # noqa: PLC0415
+    from aimodels_gen.store.prefetch import prefetch  # noqa: PLC0415 - slow to import
 
     try:
         done = prefetch(models, console.status, console.warn, console.progress, known)

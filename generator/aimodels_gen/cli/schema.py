@@ -6,7 +6,7 @@ import json
 
 import click
 
-from aimodels_gen import sources
+from aimodels_gen import reports, sources
 from aimodels_gen.cli.console import result
 from aimodels_gen.lock.tables import LockTable, source_table
 from aimodels_gen.manifest.model import ManifestTable
@@ -14,9 +14,13 @@ from aimodels_gen.schema import schema
 
 
 @click.command("schema")
-@click.argument("file", type=click.Choice(["manifest", "lock"]), default="manifest")
-def command(*, file: str) -> None:
-    """Print the JSON Schema of models.toml or models.lock.
+@click.argument(
+    "document", type=click.Choice(["manifest", "lock", *reports.NAMES]), default="manifest"
+)
+def command(*, document: str) -> None:
+    """Print the JSON Schema of models.toml, models.lock or a report.
+
+    Reports are what commands print with --json; the name of one is that of its command.
 
     Editors check and complete models.toml with it; the starter file names it in its first line.
 
@@ -24,10 +28,13 @@ def command(*, file: str) -> None:
       aimodels-gen schema > models.schema.json    # of models.toml
       aimodels-gen schema lock > lock.schema.json
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
-    if file == "manifest":
+    if document == "manifest":
         kinds = {name: sources.kind(name) for name in sources.names()}
         data = schema("models.toml", ManifestTable, kinds)
-    else:
+    elif document == "lock":
         tables = {name: source_table(name) for name in sources.names()}
         data = schema("models.lock", LockTable, tables)
+    else:
+        kind = reports.kind(document)
+        data = schema(kind.title, kind, {})
     result(json.dumps(data, indent=2, ensure_ascii=False) + "\n")

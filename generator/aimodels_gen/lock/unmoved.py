@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from aimodels_gen.lock.model import FilesPin
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.selection import Wanted
     from aimodels_gen.net.pool import RequestPool
+    from aimodels_gen.sources.base import Card
 
 
 def without_unmoved(  # noqa: PLR0913 - what a stage needs
@@ -47,10 +50,15 @@ def without_unmoved(  # noqa: PLR0913 - what a stage needs
             card = future.result() if future else None
             # Where the gate has changed, access is checked as for a new model.
             if pinned and card and card.gated == pinned.card.gated:
-                kept.append(replace(pinned.refreshed(model.entry), card=card))
+                kept.append(replace(pinned.refreshed(model.entry), card=_fresh(pinned, card)))
             else:
                 listed.append(model)
     return listed, kept
+
+
+def _fresh(pinned: LockedModel, card: Card) -> Card:
+    """Return what a source says now, of the time that the pin has: the revision is the same."""
+    return structs.replace(card, modified=pinned.card.modified or card.modified)
 
 
 def _may_stay(model: Wanted, pinned: LockedModel, options: Options) -> bool:

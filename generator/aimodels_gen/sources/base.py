@@ -46,12 +46,16 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
             `manual`.
         pipeline_tag: the Hub's task, such as `text-generation`.
         library: the library that loads it, such as `transformers`.
+        modified: when the revision was made, such as `2026-11-02T09:30:00Z`.
+        base_models: the repositories that it was made from, by fine-tuning or quantising.
     """
 
     license: str | None = None
     gated: str | None = None
     pipeline_tag: str | None = None
     library: str | None = None
+    modified: str | None = None
+    base_models: tuple[str, ...] | None = None
 
     @property
     def licenses(self) -> tuple[str, ...]:

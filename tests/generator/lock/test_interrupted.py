@@ -17,7 +17,7 @@ import pytest
 
 from aimodels_gen.lock import partial_files
 from aimodels_gen.lock.partial_files import PartialFiles, cache_directory
-from generator.lock.stores import LFS, MANIFEST, MIB, content
+from generator.stores import LFS, MANIFEST, MIB, content
 from support.fake_repo import BigFile, sha256
 
 if TYPE_CHECKING:

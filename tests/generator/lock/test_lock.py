@@ -25,6 +25,7 @@ FILES = {
     "model.safetensors": WEIGHTS,
     "old.bin": b"pickled",
 }
+MODIFIED = "2024-01-01T00:00:00Z"  # what our Hub says of each commit
 LFS = ["*.safetensors", "*.bin"]
 MANIFEST = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
 
@@ -42,6 +43,25 @@ def content_hash(content: bytes) -> str:
 @pytest.mark.parametrize(
     ("said", "locked"),
     [
+        ("base/one", ["base/one"]),
+        (["base/one", "base/two"], ["base/one", "base/two"]),
+        (["base/one", 1, "\0"], ["base/one"]),
+        ({}, None),
+        ([], None),
+    ],
+)
+def test_base_models_are_names_or_nothing(
+    hub: Hub, hub_project: Project, said: object, locked: object
+) -> None:
+    hub_project.write(MANIFEST)
+    hub.add_repo("org/name", {"a": b""}, card={"base_model": said})
+    hub_project.ok("lock")
+    assert hub_project.lock["m"]["card"].get("baseModels") == locked
+
+
+@pytest.mark.parametrize(
+    ("said", "locked"),
+    [
         ("mit", {"license": "mit"}),
         (["apache-2.0", "mit"], {"license": "apache-2.0, mit"}),
         ("\0", {}),
@@ -52,12 +72,12 @@ def content_hash(content: bytes) -> str:
     ],
 )
 def test_a_licence_is_text_or_nothing(
-    hub: Hub, hub_project: Project, said: object, locked: object
+    hub: Hub, hub_project: Project, said: object, locked: dict[str, str]
 ) -> None:
     hub_project.write(MANIFEST)
     hub.add_repo("org/name", {"a": b""}, card={"license": said})
     hub_project.ok("lock")
-    assert hub_project.lock["m"].get("card", {}) == locked
+    assert hub_project.lock["m"]["card"] == {"modified": MODIFIED, **locked}
 
 
 def resolved_paths(hub: Hub) -> list[str]:
@@ -68,7 +88,7 @@ def test_the_lock_holds_what_the_hub_holds(hub_project: Project, repo: Repo) -> 
     printed = hub_project.ok("lock")
     model = hub_project.lock["m"]
     assert model["source"] == {"huggingface": {"repo": "org/name", "rev": repo.sha}}
-    assert model["card"] == {"license": "mit"}
+    assert model["card"] == {"license": "mit", "modified": MODIFIED}
     assert model["files"] == {
         path: {
             "hash": content_hash(FILES[path]),

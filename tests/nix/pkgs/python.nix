@@ -15,11 +15,14 @@ in
 {
   botocore = library "botocore";
   click = library "click";
+  dulwich = library "dulwich";
   hatchling = library "hatchling";
   huggingface-hub = library "huggingface-hub";
   jinja2 = library "jinja2";
   msgspec = library "msgspec";
   requests = library "requests";
+  rich = library "rich";
+  tomlkit = library "tomlkit";
 
   # Builds the wheel with the backend that pyproject.toml names, and installs it.
   buildPythonApplication =

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.http_client import HttpClient
     from aimodels_gen.sources.base import Warn
 
-_FIELDS = ("id", "sha", "gated", "pipeline_tag", "library_name", "tags", "cardData")
+_FIELDS = ("id", "sha", "gated", "pipeline_tag", "library_name", "tags", "cardData", "lastModified")
 
 
 def read_info(body: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _VARIABLE = "HF_ENDPOINT"
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
 @contextmanager
@@ -78,14 +80,25 @@ def card(document: dict[str, Any], repo_type: str) -> Card:
     Raises:
         ArithmeticError, AttributeError, KeyError, TypeError, ValueError: No Hub says that.
     """
-    info = _INFOS[repo_type](**document)
+    # huggingface_hub refuses times in other forms, and the rest of the card is worth more.
+    found = _TIME.fullmatch(str(document.get("lastModified")))
+    info = _INFOS[repo_type](**{k: v for k, v in document.items() if k != "lastModified"})
     gate = getattr(info, "gated", None)
     return Card(
         license=_license(info),
         gated="manual" if gate is True else _text(gate),
         pipeline_tag=_text(getattr(info, "pipeline_tag", None)),
         library=_text(getattr(info, "library_name", None)),
+        modified=f"{found[1]}Z" if found else None,
+        base_models=_base_models(info) or None,
     )
+
+
+def _base_models(info: Any) -> tuple[str, ...]:  # noqa: ANN401 - as below
+    """Return the repositories that a card calls base models: one, or several."""
+    declared = getattr(info.card_data, "base_model", None) if info.card_data else None
+    names = declared if isinstance(declared, list) else [declared]
+    return tuple(name for name in map(_text, names) if name)
 
 
 def _license(info: Any) -> str | None:  # noqa: ANN401 - ModelInfo, DatasetInfo or SpaceInfo

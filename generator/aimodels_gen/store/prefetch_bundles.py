@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import sri_to_hex
@@ -13,21 +12,12 @@ from aimodels_gen.lock.bundles import add, digests, nar_hash
 from aimodels_gen.lock.fetch import PinnedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from aimodels_gen.lock.contents import Contents, Origin
-    from aimodels_gen.lock.model import Bundle, PinnedSource
+    from aimodels_gen.store.paths import PinnedBundle
 
     Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class PinnedBundle:
-    """The bundle of a `files` pin, whose it is, and where its files come from."""
-
-    model: str
-    bundle: Bundle
-    sources: Sequence[PinnedSource]
 
 
 class PrefetchedBundles:

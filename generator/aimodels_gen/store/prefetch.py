@@ -11,17 +11,17 @@ from aimodels_fetcher import log
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import AimodelsError, StoreError
-from aimodels_gen.lock.bundles import path_of
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.contents import Contents
 from aimodels_gen.lock.fetch import PinnedFile, fetch_files, fetch_tree
 from aimodels_gen.lock.model import TreePin
-from aimodels_gen.lock.prefetch_bundles import PinnedBundle, PrefetchedBundles
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.store import StoredFile
+from aimodels_gen.store.paths import PinnedBundle, store_paths
+from aimodels_gen.store.prefetch_bundles import PrefetchedBundles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from aimodels_gen.lock.model import LockedModel
 
@@ -111,7 +111,7 @@ def prefetch(
     """
     if not store.have_nix():
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
-    found = {model.name: dict(_paths(model)) for model in models}
+    found = {model.name: store_paths(model) for model in models}
     items = {path: item for paths in found.values() for path, item in paths.items()}
     absent = store.missing(list(items))
     wanted = {path: item for path, item in items.items() if path in absent}
@@ -146,27 +146,12 @@ def prefetch(
     )
 
 
-def _paths(model: LockedModel) -> Iterator[tuple[str, PinnedFile | PinnedBundle | None]]:
-    """Return the store paths of a model, each with what is to be there; None for a tree."""
-    directory, pin = store.store_dir(), model.pin
-    if isinstance(pin, TreePin):
-        name = store_path.tree_name(model.name, model.tree.identity())
-        yield store_path.store_path("recursive", pin.hash, name, directory), None
-        return
-    for path, file in pin.files.items():
-        name = store_path.file_name(path)
-        item = PinnedFile(model.name, path, file, model.sources)
-        yield store_path.store_path("flat", file.hash, name, directory), item
-    if pin.bundle:
-        yield path_of(pin.bundle), PinnedBundle(model.name, pin.bundle, model.sources)
-
-
 def _reuse(files: Mapping[str, PinnedFile], run: _Run) -> dict[str, PinnedFile]:
     """Take from the store what it has under other paths; return the files that it lacks."""
     stored = run.contents.stored
     renamed: dict[str, set[str]] = {}
     for model in run.known:
-        for path, item in _paths(model):
+        for path, item in store_paths(model).items():
             if isinstance(item, PinnedFile) and path not in files:
                 renamed.setdefault(item.pin.hash, set()).add(path)
     located: dict[str, tuple[Path, PinnedFile]] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from generator.lock.stores import (
+from generator.stores import (
     FILES,
     LFS,
     MANIFEST,

@@ -1,0 +1,1 @@
+"""The files of pins in the Nix store of this machine."""
