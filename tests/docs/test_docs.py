@@ -2,8 +2,7 @@
 
 A comment before a block says what it is: `<!-- file: NAME -->` is written for the blocks after it,
 `<!-- expression -->` and `<!-- bindings -->` are evaluated as Nix, `<!-- nixos -->` and
-`<!-- home-manager -->` as configurations (`<!-- nixos: NAME -->` is written, too), and
-`<!-- help: COMMAND -->` is what the command line prints (`AIMODELS_UPDATE_DOCS=1` writes it);
+`<!-- home-manager -->` as configurations (`<!-- nixos: NAME -->` is written, too);
 `<!-- remedy -->` is for test_troubleshooting.py. The language says the rest; `text` is a picture,
 and is not checked.
 """
@@ -16,7 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from aimodels_gen import cli
 from aimodels_gen.manifest.parse import parse
 from docs.session import DOCUMENTS, blocks
 from support import registry
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
     from docs.session import Block, Session
 
+_INTRODUCTION = (
+    "What `aimodels-gen --help` and the help of each command print. "
+    "[Daily tasks](generator.md#daily-tasks)\nshow how to use them."
+)
 UPDATE = bool(ORIGINAL.get("AIMODELS_UPDATE_DOCS"))
 
 
@@ -38,7 +43,7 @@ def test_document(document: str, session: Session, request: pytest.FixtureReques
         request.getfixturevalue("bucket")
     for block in blocks(document):
         with _located(f"{document}:{block.line}"):
-            _check(document, block, session)
+            _check(block, session)
     if session.unchecked:
         pytest.skip("; ".join(dict.fromkeys(session.unchecked)) + " (all else was checked)")
 
@@ -56,10 +61,8 @@ def test_there_are_snippets() -> None:
     assert languages == {"bash", "dockerfile", "nix", "python", "text", "toml"}
 
 
-def _check(document: str, block: Block, session: Session) -> None:
-    if block.kind == "help":
-        _check_help(document, block, session)
-    elif block.kind == "file":
+def _check(block: Block, session: Session) -> None:
+    if block.kind == "file":
         assert block.name is not None
         file = session.directory / block.name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -127,14 +130,19 @@ def _check_python(block: Block, session: Session) -> None:
     session.endpoint = endpoint
 
 
-def _check_help(document: str, block: Block, session: Session) -> None:
-    command = ["aimodels-gen", *([block.name] if block.name else []), "--help"]
-    text = f"$ {' '.join(command)}\n{session.run(*command)}"
-    if UPDATE and block.text != text:
-        path = CHECKOUT / document
-        old = path.read_text()
-        path.write_text(
-            old.replace(f"-->\n```text\n{block.text}```", f"-->\n```text\n{text}```", 1)
-        )
-        return
-    assert block.text == text, "run `AIMODELS_UPDATE_DOCS=1 script/test tests/docs`"
+def test_the_reference_of_commands() -> None:
+    """The page is what `--help` prints, as a whole."""
+    runner = CliRunner()
+
+    def printed(*command: str) -> str:
+        arguments = [*command, "--help"]
+        result = runner.invoke(cli.cli, arguments, prog_name="aimodels-gen", terminal_width=80)
+        assert result.exit_code == 0
+        return f"```text\n$ aimodels-gen {' '.join(arguments)}\n{result.output}```\n"
+
+    sections = (f"## {name}\n\n{printed(name)}" for name in cli.COMMANDS)
+    page = "\n".join((f"# All commands\n\n{_INTRODUCTION}\n", printed(), *sections))
+    path = CHECKOUT / "docs" / "commands.md"
+    if UPDATE:
+        path.write_text(page)
+    assert path.read_text() == page, "run `AIMODELS_UPDATE_DOCS=1 script/test tests/docs`"
