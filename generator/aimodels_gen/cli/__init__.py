@@ -20,14 +20,22 @@ if TYPE_CHECKING:
 
 # Each has a module of its name here; the text is the first sentence of its help.
 COMMANDS = {
+    "init": "Write a starter models.toml and flake.nix.",
     "lock": "Pin the models of a manifest and write them as Nix.",
     "update": "Update pins to the newest commit of their ref.",
-    "render": "Write what a lock pins as Nix again, offline.",
     "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
-    "init": "Write a starter models.toml and flake.nix.",
+    "render": "Write what a lock pins as Nix again, offline.",
     "schema": "Print the JSON Schema of models.toml, models.lock or a report.",
     "completion": "Print the completion script of a shell.",
     "man": "Print the manual page.",
+}
+# In reading order. A test checks that each command has a group.
+GROUPS = {
+    "Start, and change models.toml": ("init", "add", "remove", "rename"),
+    "Pin models": ("lock", "update", "outdated"),
+    "Look at what is pinned": ("list", "show", "diff", "du", "verify"),
+    "Fill the store and caches": ("import", "prefetch", "link", "unlink"),
+    "Other": ("render", "schema", "completion", "man"),
 }
 _KILLED = 128  # and the number of the signal: what a shell reports
 
@@ -37,7 +45,7 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in reading order."""
-        return list(COMMANDS)
+        return [name for names in GROUPS.values() for name in names if name in COMMANDS]
 
     def get_command(
         self,
@@ -55,7 +63,7 @@ class _Commands(click.Group):
     ) -> list[click.shell_completion.CompletionItem]:
         """Return the commands and options that begin so, without importing the commands."""
         item = click.shell_completion.CompletionItem
-        names = (name for name in COMMANDS if name.startswith(incomplete))
+        names = (name for name in self.list_commands(ctx) if name.startswith(incomplete))
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [*(item(name, help=COMMANDS[name]) for name in names), *options]
 
@@ -64,9 +72,13 @@ class _Commands(click.Group):
         ctx: click.Context,  # noqa: ARG002 - click's signature
         formatter: click.HelpFormatter,
     ) -> None:
-        """Write the table of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        """Write the tables of commands without importing them, as wide as the widest."""
+        width = max(map(len, COMMANDS))
+        for title, names in GROUPS.items():
+            rows = [(name.ljust(width), COMMANDS[name]) for name in names if name in COMMANDS]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 @click.command(

@@ -82,6 +82,22 @@ def test_help_of_everything(project: Project) -> None:
     assert f'\nversion = "{__version__}"\n' in (CHECKOUT / "pyproject.toml").read_text()
 
 
+def test_help_has_each_command_once_in_groups(project: Project) -> None:
+    grouped = [name for names in cli.GROUPS.values() for name in names]
+    assert len(grouped) == len(set(grouped))
+    assert set(cli.COMMANDS) <= set(grouped)
+    shown = project.ok("--help")
+    titles = [line[:-1] for line in shown.splitlines() if line[:-1] in cli.GROUPS]
+    assert titles == [title for title, names in cli.GROUPS.items() if {*names} & {*cli.COMMANDS}]
+    columns = {
+        line.index(text[:20])
+        for line in shown.splitlines()
+        for name, text in cli.COMMANDS.items()
+        if line.startswith(f"  {name} ")
+    }
+    assert len(columns) == 1
+
+
 def test_help_imports_nothing_heavy() -> None:
     ours = imported("-m", "aimodels_gen", "--help")
     click_alone = imported("-c", "import click")
