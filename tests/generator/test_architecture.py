@@ -47,6 +47,7 @@ FLOORS = (
         "atomic",
         "documents",
         "reports",
+        "columns",
     ),
 )
 LONGEST_FILE = 400  # lines

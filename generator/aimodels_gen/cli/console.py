@@ -8,9 +8,13 @@ import shutil
 import sys
 import time
 from contextlib import suppress
-from unicodedata import combining, east_asian_width
+from typing import TYPE_CHECKING
 
 from aimodels_fetcher.redaction import redacted
+from aimodels_gen.columns import cut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ERASE = "\r\x1b[K"
 _LINE_SECONDS = 10.0
@@ -42,7 +46,7 @@ class Console:
         """Show what is under way."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            write(_ERASE + _cut(plain(text), width))
+            write(_ERASE + cut(plain(text), width))
 
     def progress(self, text: str) -> None:
         """Show how far it is; without a terminal, as a line every few seconds."""
@@ -102,18 +106,19 @@ def plain(text: str) -> str:
 
     Nor does it show a secret that the server repeats.
     """
-    return "".join(char if char.isprintable() else "?" for char in redacted(text))
+    return _printable(redacted(text))
 
 
-def _cut(text: str, width: int) -> str:
-    """Return as much of a text as fits; some characters are two columns wide."""
-    if text.isascii():
-        return text[:width]
-    for at, char in enumerate(text):
-        width -= 0 if combining(char) else 1 + (east_asian_width(char) in {"F", "W"})
-        if width < 0:
-            return text[:at]
-    return text
+def plain_cells(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the same of many texts at once: to look for secrets takes its time."""
+    between = "\x00"
+    cells = [cell.replace(between, "?") for row in rows for cell in row]
+    clean = iter(redacted(between.join(cells)).split(between))
+    return [[_printable(next(clean)) for _ in row] for row in rows]
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def write(text: str) -> None:

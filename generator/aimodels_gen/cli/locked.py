@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock import file as lock_file
+from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.options import Options
 from aimodels_gen.manifest.names import check_names, natural
 from aimodels_gen.manifest.parse import load
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from aimodels_gen.cli.console import Console
     from aimodels_gen.cli.manifests import Chosen
-    from aimodels_gen.lock.model import Lock, LockedModel
+    from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.manifest.model import Entry
+    from aimodels_gen.reports.list import State
 
 
 @dataclass(frozen=True)
@@ -38,39 +40,58 @@ class Locked:
 
     @property
     def models(self) -> Sequence[LockedModel]:
-        """Return the models that are named, or all of them in the order of people."""
+        """Return the models that are named, or all of them in the order of people; those with pins.
+
+        Only with `read_locked(…, waiting=True)` there may be others.
+        """
         names = self.chosen.names or sorted(self.lock.models, key=natural)
-        return [self.lock.models[name] for name in names]
+        return [self.lock.models[name] for name in names if name in self.lock.models]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Return the names of the same models, and of those without a pin."""
+        every = {*self.lock.models, *(self.entries or ())}
+        return list(dict.fromkeys(self.chosen.names)) or sorted(every, key=natural)
+
+    def state(self, name: str) -> State:
+        """Return whether the pin of a model is what the manifest asks for."""
+        if self.entries is None:
+            return "locked"
+        entry, pinned = self.entries.get(name), self.lock.models.get(name)
+        if entry is None:
+            return "removed"
+        if pinned is None:
+            return "unlocked"
+        return "locked" if Options().holds(entry, pinned) else "changed"
 
     def changed(self) -> list[str]:
         """Return the wanted models that manifest and lock have differently, or only one of them."""
-        if self.entries is None:
-            return []
-        entries = self.entries
-
-        def same(name: str) -> bool:
-            entry, pinned = entries.get(name), self.lock.models.get(name)
-            return entry is not None and pinned is not None and Options().holds(entry, pinned)
-
-        wanted = self.chosen.names or {*self.lock.models, *entries}
-        return sorted((name for name in wanted if not same(name)), key=natural)
+        return sorted((name for name in self.names if self.state(name) != "locked"), key=natural)
 
 
-def read_locked(chosen: Chosen, console: Console) -> Locked:
+def read_locked(chosen: Chosen, console: Console, *, waiting: bool = False) -> Locked:
     """Return the lock that a command line names. A manifest that is broken is only warned of.
+
+    Args:
+        chosen: the manifest, and the models that are named.
+        console: where to warn.
+        waiting: whether models may be named that have no pin yet, and the lock may not exist.
 
     Raises:
         AimodelsError: there is no lock, or it does not have one of the names; with the next step:
             to lock them, or to spell them otherwise.
     """
     path = lock_file.path_for(chosen.manifest)
-    lock = lock_file.existing(path, chosen.manifest)
     entries = _declared(chosen, console)
+    if waiting and entries is not None and not path.exists():
+        lock = Lock()
+    else:
+        lock = lock_file.existing(path, chosen.manifest)
     missing = [name for name in chosen.names if name not in lock.models]
-    waiting = [name for name in missing if name in (entries or ())]
-    if waiting:
+    unlocked = [name for name in missing if name in (entries or ())]
+    if unlocked and not waiting:
         raise AimodelsError(
-            f"not locked yet: {', '.join(waiting)} of {chosen.manifest.name}",
+            f"not locked yet: {', '.join(unlocked)} of {chosen.manifest.name}",
             f"run `{chosen.command('lock')}` first",
         )
     check_names(missing, {*lock.models, *(entries or ())}, path.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aimodels_gen import reports
-from aimodels_gen.cli.console import plain, result
+from aimodels_gen.cli.console import plain_cells, result
+from aimodels_gen.columns import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +20,6 @@ if TYPE_CHECKING:
     from aimodels_gen.reports import BaseReport
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-_GAP = "  "
 
 
 def json_option(function: F) -> F:
@@ -29,6 +30,20 @@ def json_option(function: F) -> F:
         is_flag=True,
         help="Print JSON; `aimodels-gen schema` has its schema.",
     )(function)
+
+
+def verbosity_options(verbose: str) -> Callable[[F], F]:
+    """Add `-q`, and `-v` with this help."""
+
+    def add(function: F) -> F:
+        for option in (
+            click.option("-v", "--verbose", is_flag=True, help=verbose),
+            click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings."),
+        ):
+            function = option(function)
+        return function
+
+    return add
 
 
 def print_json(report: BaseReport) -> None:
@@ -51,7 +66,7 @@ class Column:
 def print_table(
     columns: Sequence[Column], rows: Sequence[Sequence[str]], footer: Sequence[str] = ()
 ) -> None:
-    """Write rows to stdout, aligned; in colour, and with lines that fit, on a terminal.
+    """Write rows to stdout, aligned; in bold, and with lines that fit, on a terminal.
 
     Elsewhere a row is one line, whatever its length. Columns that are empty in all rows are left
     out. What a server said can neither steer the terminal nor add lines.
@@ -61,44 +76,39 @@ def print_table(
         rows: As many cells each.
         footer: As one row, for totals; none for no totals.
     """
-    cells = [[plain(cell) for cell in row] for row in (*rows, *([footer] if footer else []))]
+    result("".join(f"{line}\n" for line in table_lines(columns, rows, footer)))
+
+
+def table_lines(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], footer: Sequence[str] = ()
+) -> list[str]:
+    """Return the lines of a table; see `print_table`."""
+    cells = plain_cells([*rows, *([footer] if footer else [])])
     shown = [n for n in range(len(columns)) if any(row[n] for row in cells)]
-    columns = [columns[n] for n in shown]
-    cells = [[row[n] for n in shown] for row in cells]
-    if _is_terminal():
-        _print_rich(columns, cells, has_footer=bool(footer))
-        return
-    table = [[column.title for column in columns], *cells]
-    widths = [max(len(row[n]) for row in table) for n in range(len(columns))]
-
-    def line(row: Sequence[str]) -> str:
-        aligned = (
-            cell.rjust(width) if column.right else cell.ljust(width)
-            for column, cell, width in zip(columns, row, widths, strict=True)
-        )
-        return _GAP.join(aligned).rstrip()
-
-    result("".join(f"{line(row)}\n" for row in table))
-
-
-def _print_rich(
-    columns: Sequence[Column], cells: Sequence[Sequence[str]], *, has_footer: bool
-) -> None:
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, len(_GAP), 0, 0))
-    for column in columns:
-        table.add_column(column.title, justify="right" if column.right else "left")
-    for number, row in enumerate(cells):
-        is_footer = has_footer and number == len(cells) - 1
-        table.add_row(*map(Text, row), style="bold" if is_footer else "")
-    console = Console(highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    result(captured.get())
+    width = shutil.get_terminal_size().columns if is_terminal() else None
+    groups = aligned(
+        [[row[n] for n in shown] for row in cells],
+        right={at for at, n in enumerate(shown) if columns[n].right},
+        titles=[columns[n].title for n in shown],
+        width=width,
+    )
+    has_titles = len(groups) > len(cells)
+    last = len(groups) - 1
+    return [
+        bold(line)
+        if (number == 0 if has_titles else line is lines[0]) or (footer and number == last)
+        else line
+        for number, lines in enumerate(groups)
+        for line in lines
+    ]
 
 
-def _is_terminal() -> bool:
+def bold(text: str) -> str:
+    """Return a text in bold, for terminals that have it and readers that want it."""
+    plainly = os.environ.get("NO_COLOR") or os.environ.get("TERM") in {None, "", "dumb"}
+    return text if plainly or not is_terminal() else f"\x1b[1m{text}\x1b[m"
+
+
+def is_terminal() -> bool:
+    """Return whether a person reads stdout."""
     return sys.stdout is not None and sys.stdout.isatty()

@@ -20,6 +20,18 @@ class Integration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     org: Annotated[Text | None, about("The organisation in the cache.")] = None
     model: Annotated[Text | None, about("The name in the cache.")] = None
 
+    def entry_name(self, parts: tuple[str | None, str | None, str]) -> str | None:
+        """Return the name of an entry in a cache, as `hfCachePath` in Nix; None without one.
+
+        Args:
+            parts: org, name and type of the source's repository, None for none.
+        """
+        org, model, repo_type = parts
+        name = self.model or model
+        if not self.enable or name is None:
+            return None
+        return cache_name(self.org or org, name, repo_type)
+
 
 def cache_name(org: str | None, model: str, repo_type: str = "model") -> str:
     """Return the directory of a repository in the cache; see `mkCacheName` in nix/names.nix."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.wording import bytes_text, counted
+from aimodels_gen.columns import aligned
 from aimodels_gen.lock.model import FilesPin
 from aimodels_gen.manifest.names import natural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from aimodels_gen.lock.model import BundledFile, Lock, LockedModel
 
@@ -73,32 +73,13 @@ def _row(old: LockedModel | None, new: LockedModel | None) -> _Row | None:
 
 
 def _lines(rows: list[_Row], width: int | None, *, verbose: bool) -> Iterator[str]:
-    widths = list(map(_width, zip_longest(*(row.columns for row in rows), fillvalue="")))
-    aligned = [_aligned(row.columns, widths) for row in rows]
-    fits = width is None or max(map(len, aligned), default=0) <= width
-    for row, line in zip(rows, aligned, strict=True):
-        if fits:
-            yield line
-        else:
-            name, source, *content = row.columns
-            yield name
-            yield f"    {source}"
-            if content:
-                yield f"    {_GAP.join(content).rstrip()}"
+    cells = [row.columns for row in rows]
+    for row, lines in zip(
+        rows, aligned(cells, right=_NUMBERS, width=width, widest=_WIDEST), strict=True
+    ):
+        yield from lines
         if verbose:
             yield from (f"    {file}" for file in row.files)
-
-
-def _width(cells: Iterable[str]) -> int:
-    return max((len(cell) for cell in cells if len(cell) <= _WIDEST), default=0)
-
-
-def _aligned(columns: Sequence[str], widths: Sequence[int]) -> str:
-    cells = (
-        cell.rjust(width) if number in _NUMBERS else cell.ljust(width)
-        for number, (cell, width) in enumerate(zip(columns, widths, strict=False))
-    )
-    return _GAP.join(cells).rstrip()
 
 
 def _source(old: LockedModel, new: LockedModel) -> str:

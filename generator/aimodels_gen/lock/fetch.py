@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import RemoteFile, Source
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.contents import Contents
-    from aimodels_gen.lock.model import BundledFile, PinnedSource, Tree
+    from aimodels_gen.lock.model import PinnedSource, Tree
+    from aimodels_gen.lock.pinned import PinnedFile
 
     Report = Callable[[str], None]
 
@@ -53,21 +54,6 @@ class FetchedTree:
     size: int
     mistaken: Mapping[str, str]
     not_stored: StoreError | None = None
-
-
-@dataclass(frozen=True)
-class PinnedFile:
-    """A file of a `files` pin, whose it is, and where it comes from.
-
-    Attributes:
-        bundled: whether it has no store path of its own.
-    """
-
-    model: str
-    path: str
-    pin: BundledFile
-    sources: Sequence[PinnedSource]
-    bundled: bool = False
 
 
 def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)

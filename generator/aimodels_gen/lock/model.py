@@ -246,6 +246,11 @@ class LockedModel:
         return "tree" if isinstance(self.pin, TreePin) else "files"
 
     @property
+    def cache_name(self) -> str | None:
+        """Return the name of its entry in a cache; None without one."""
+        return self.integration.entry_name(self.source.source.cache_parts)
+
+    @property
     def tree(self) -> Tree:
         """Return what a fetch of the whole model needs to know."""
         return Tree(self.name, self.sources, self.filters, self.integration.enable)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from aimodels_gen.engines.huggingface import Integration, cache_name
+from aimodels_gen.engines.huggingface import Integration
 from aimodels_gen.manifest.output import Output, OutputTable
 from aimodels_gen.tables import KindTable, Text, about
 
@@ -116,11 +116,7 @@ class Entry:
     @property
     def cache_name(self) -> str | None:
         """Return the name of its entry in a cache, as `hfCachePath` in Nix; None without one."""
-        org, model, repo_type = self.source.cache_parts
-        name = self.integration.model or model
-        if not self.integration.enable or name is None:
-            return None
-        return cache_name(self.integration.org or org, name, repo_type)
+        return self.integration.entry_name(self.source.cache_parts)
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -37,7 +37,7 @@ class StoredContent:
         if store.have_nix():
             names = {store_path.BUNDLE, *map(store_path.sanitize, models)}
             for entry in dict.fromkeys([*_named(names), *_rooted()]):
-                for blob in _blobs(entry):
+                for blob in blobs(entry):
                     self._blobs.setdefault(blob.name, []).append(blob)
 
     def blob(self, digest: str) -> Path | None:
@@ -51,7 +51,19 @@ class StoredContent:
         return self.blob(digest) or _file(Path(flat))
 
 
-def _blobs(entry: Path) -> list[Path]:
+def entries_of(models: Iterable[str]) -> dict[str, list[Path]]:
+    """Return the directories in the store that bear the names of models, by these names."""
+    found: dict[str, list[Path]] = {model: [] for model in models}
+    names: dict[str, list[str]] = {}
+    for model in found:
+        names.setdefault(store_path.sanitize(model), []).append(model)
+    for path in _named(names) if names else ():
+        for model in names.get(path.name[_HASH:], ()):
+            found[model].append(path)
+    return found
+
+
+def blobs(entry: Path) -> list[Path]:
     """Return the blobs of an entry or a bundle; the name of each is the sha256 of its content."""
     is_bundle = entry.name[_HASH:] == store_path.BUNDLE
     directory = entry if is_bundle else entry / "blobs"

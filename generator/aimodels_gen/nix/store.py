@@ -74,7 +74,7 @@ def add(kind: Kind, files: Sequence[tuple[Path, str]]) -> None:
         StoreError: Nix refused, or its path is not the one that a derivation will have.
     """
     flags = ["--recursive"] if kind == "recursive" else []
-    for some in _batches(files):
+    for some in batches(files):
         paths = [str(path) for path, _ in some]
         done = _run("nix-store", "--add-fixed", *flags, "sha256", *paths)
         names = some[0][0].name if len(some) == 1 else f"{len(some)} files"
@@ -130,13 +130,22 @@ def missing(paths: Sequence[str]) -> set[str]:
         StoreError: Nix cannot be asked.
     """
     absent: set[str] = set()
-    for some in _batches(paths):
-        done = _run("nix-store", "--check-validity", "--print-invalid", *some)
-        if done.returncode != 0:
-            reason = " ".join(done.stderr.split()).removeprefix("error: ")
-            raise StoreError(f"nix-store does not answer: {reason}", _connection_hint(reason))
-        absent.update(done.stdout.split())
+    for some in batches(paths):
+        absent.update(ask("--check-validity", "--print-invalid", *some).split())
     return absent
+
+
+def ask(*arguments: str) -> str:
+    """Return what `nix-store` prints.
+
+    Raises:
+        StoreError: it fails.
+    """
+    done = _run("nix-store", *arguments)
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split()).removeprefix("error: ")
+        raise StoreError(f"nix-store does not answer: {reason}", _connection_hint(reason))
+    return done.stdout
 
 
 def _connection_hint(reason: str) -> str:
@@ -160,7 +169,7 @@ def add_roots(directory: Path, paths: Sequence[str]) -> None:
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
     kept: set[str] = set()
-    for number, some in enumerate(_batches(paths), 1):
+    for number, some in enumerate(batches(paths), 1):
         link = str(directory / str(number))
         # As Nix calls them.
         kept.update(f"{number}-{n}" if n > 1 else f"{number}" for n in range(1, len(some) + 1))
@@ -177,7 +186,8 @@ def add_roots(directory: Path, paths: Sequence[str]) -> None:
             path.unlink()
 
 
-def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield items, as many at a time as a command line may have."""
     for start in range(0, len(items), _ARGUMENTS):
         yield items[start : start + _ARGUMENTS]
 

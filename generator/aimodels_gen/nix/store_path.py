@@ -82,7 +82,7 @@ def store_path(
 
 def _fold(digest: bytes, size: int) -> bytes:
     """Fold a digest to `size` bytes by exclusive or (`compressHash` in Nix)."""
-    folded = bytearray(size)
-    for index, byte in enumerate(digest):
-        folded[index % size] ^= byte
-    return bytes(folded)
+    folded = 0
+    for start in range(0, len(digest), size):
+        folded ^= int.from_bytes(digest[start : start + size], "little")
+    return folded.to_bytes(size, "little")

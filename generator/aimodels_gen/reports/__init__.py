@@ -11,7 +11,11 @@ from typing import ClassVar, cast
 
 import msgspec
 
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = (
+    "list",
+    "show",
+    "du",
+)
 """The reports that there are; each module has a `Report` of its own."""
 
 

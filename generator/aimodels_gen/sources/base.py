@@ -166,6 +166,16 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ""
 
     @property
+    def revision(self) -> str | None:
+        """Return the exact revision, None where there is none."""
+        return None
+
+    @property
+    def page(self) -> str | None:
+        """Return the address of its page at this revision, None where there is none."""
+        return None
+
+    @property
     def tracked_ref(self) -> str:
         """Return the branch or tag that an update follows, empty where there is none."""
         return ""

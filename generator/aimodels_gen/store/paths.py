@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_gen.lock.bundles import path_of
-from aimodels_gen.lock.fetch import PinnedFile
 from aimodels_gen.lock.model import TreePin
+from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.nix import store, store_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimodels_gen.lock.model import Bundle, LockedModel, PinnedSource
+    from aimodels_gen.lock.model import Bundle, BundledFile, LockedModel, PinnedSource
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,20 @@ def store_paths(model: LockedModel) -> dict[str, PinnedFile | PinnedBundle | Non
     A `tree` pin is one path, a `files` pin one for each file that is not bundled, and one for the
     bundle. Several models may have the same path.
     """
-    directory, pin = store.store_dir(), model.pin
+    pin = model.pin
     if isinstance(pin, TreePin):
         name = store_path.tree_name(model.name, model.tree.identity())
-        return {store_path.store_path("recursive", pin.hash, name, directory): None}
+        return {store_path.store_path("recursive", pin.hash, name, store.store_dir()): None}
     paths: dict[str, PinnedFile | PinnedBundle | None] = {
-        store_path.store_path("flat", file.hash, store_path.file_name(path), directory): PinnedFile(
-            model.name, path, file, model.sources
-        )
+        file_path(path, file): PinnedFile(model.name, path, file, model.sources)
         for path, file in pin.files.items()
     }
     if pin.bundle:
         paths[path_of(pin.bundle)] = PinnedBundle(model.name, pin.bundle, model.sources)
     return paths
+
+
+def file_path(path: str, file: BundledFile) -> str:
+    """Return the store path of a file of a `files` pin that is not bundled."""
+    name = store_path.file_name(path)
+    return store_path.store_path("flat", file.hash, name, store.store_dir())

@@ -13,8 +13,9 @@ from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import AimodelsError, StoreError
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.contents import Contents
-from aimodels_gen.lock.fetch import PinnedFile, fetch_files, fetch_tree
+from aimodels_gen.lock.fetch import fetch_files, fetch_tree
 from aimodels_gen.lock.model import TreePin
+from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.store import StoredFile
 from aimodels_gen.store.paths import PinnedBundle, store_paths

@@ -9,7 +9,7 @@ from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.wording import counted
 from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.bundles import add, digests, nar_hash
-from aimodels_gen.lock.fetch import PinnedFile
+from aimodels_gen.lock.pinned import PinnedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -82,8 +82,7 @@ def test_a_narrow_terminal() -> None:
     assert summary(Lock(), new, width=max(map(len, wide))) == wide
     assert summary(Lock(), new, width=40) == [
         "+ a",
-        "    org/a main 01c7f73",
-        "    1 file  1 B",
+        "    org/a main 01c7f73  1 file  1 B",
         "+ b",
         f"    org/{'long' * 10} main 01c7f73",
         "    1 file  1 B",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aimodels_gen.tables import Place
 
 DEFAULT_REF = "main"
+_HUB = "https://huggingface.co"
 RepoType = Literal["model", "dataset", "space", "kernel"]
 HUB_HOSTS = frozenset(
     ("hf-mirror.com", "hf.co", "huggingface.co", "www.hf-mirror.com", "www.huggingface.co")
@@ -119,6 +120,17 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
     def version(self) -> str:
         """Return the first seven digits of the commit."""
         return (self.rev or "")[:7]
+
+    @property
+    def revision(self) -> str | None:
+        """Return the commit."""
+        return self.rev
+
+    @property
+    def page(self) -> str:
+        """Return the address of the files at this commit, on the first of its Hubs."""
+        hub = self.endpoint[0] if self.endpoint else _HUB
+        return f"{hub}/{self.label}/tree/{self.rev or self.ref}"
 
     @property
     def tracked_ref(self) -> str:
