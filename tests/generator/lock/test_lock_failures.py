@@ -161,7 +161,7 @@ def test_gated_but_listed(hub: Hub, hub_project: Project) -> None:
     assert result.status == 0
     assert result.err.startswith("warning: m: org/name is gated")
     assert f"ask for access at {hub.url}/org/name" in result.err
-    assert hub_project.lock["m"]["card"] == {"gated": "auto"}
+    assert hub_project.lock["m"]["card"]["gated"] == "auto"
 
 
 def test_gated_and_allowed(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
