@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -83,6 +84,11 @@ class User:
         """Return whether the store has these paths."""
         return not self.run("nix-store", "--check-validity", *paths, check=False).returncode
 
+    def freeable(self) -> int:
+        """Return how many bytes `du` says garbage collection would free."""
+        done = self.run(sys.executable, "-m", "aimodels_gen", "du", "--json")
+        return int(json.loads(done.stdout)["total"]["freeable"])
+
     def build(self) -> None:
         """Build the model into `result`."""
         self.run("nix-build", "-E", self.model)
@@ -140,6 +146,7 @@ def test_prefetch(user: User, hub: Hub, pin: str, said: str) -> None:
     paths = user.paths()
     user.nix.run("nix-store", "--gc")
     assert user.has(paths)
+    assert user.freeable() == 0
     # Nobody but the daemon can change it.
     stored = user.nix.path(paths[0])
     assert user.run("chmod", "-R", "u+w", stored, check=False).returncode
@@ -147,6 +154,7 @@ def test_prefetch(user: User, hub: Hub, pin: str, said: str) -> None:
     assert "there already" in user.generator("prefetch", "--root", "roots")
     assert hub.log == []
     user.run("rm", "-r", "roots")
+    assert user.freeable() == sum(map(len, FILES.values()))
     user.nix.run("nix-store", "--gc")
     assert not user.has(paths)
 
