@@ -59,8 +59,8 @@ python3Packages.buildPythonApplication {
       --bash <($program completion bash) \
       --zsh <($program completion zsh) \
       --fish <($program completion fish)
-    $program man > aimodels-gen.1
-    installManPage aimodels-gen.1
+    $program man --directory man
+    installManPage man/*.1
   '';
 
   pythonImportsCheck = [

@@ -30,7 +30,7 @@ COMMANDS = {
     "render": "Write what a lock pins as Nix again, offline.",
     "schema": "Print the JSON Schema of models.toml, models.lock or a report.",
     "completion": "Print the completion script of a shell.",
-    "man": "Print the manual page.",
+    "man": "Print the manual page of the program or of a command.",
 }
 # In reading order. A test checks that each command has a group.
 GROUPS = {
@@ -107,10 +107,7 @@ def cli(context: click.Context) -> None:
 
 
 def run(args: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status, having printed what went wrong.
-
-    0 is success, 1 a failure with a message, 2 wrong usage, 130 an interrupt.
-    """
+    """Run the command line; return its exit status (cli/statuses.py), having said what failed."""
     try:
         return int(cli.main(args, prog_name="aimodels-gen", standalone_mode=False) or 0)
     except BaseException as error:

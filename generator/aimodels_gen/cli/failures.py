@@ -13,6 +13,7 @@ import click
 from aimodels_fetcher.machine_errors import explained
 from aimodels_fetcher.redaction import redacted
 from aimodels_gen.cli.console import complain, write
+from aimodels_gen.cli.statuses import FAILED, INTERRUPTED, USAGE
 from aimodels_gen.errors import THIS_COMMAND, AimodelsError, CombinedError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 # Those of ours in hints that do not name a manifest.
 _COMMAND = re.compile(r"`(aimodels-gen (?:lock|prefetch|update)(?: NAME)?)`")
 _VALUES = {"-o", "--output", "--format"}
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
 
 
 def report(error: BaseException, args: Sequence[str]) -> int:
@@ -117,9 +117,9 @@ _TABLE: tuple[
     ],
     ...,
 ] = (
-    (AimodelsError, _ours, _FAILED),
-    ((click.Abort, KeyboardInterrupt), _interrupted, _INTERRUPTED),
-    (click.UsageError, _usage, _USAGE),
-    (click.ClickException, _click, _FAILED),
-    (BaseException, _other, _FAILED),
+    (AimodelsError, _ours, FAILED),
+    ((click.Abort, KeyboardInterrupt), _interrupted, INTERRUPTED),
+    (click.UsageError, _usage, USAGE),
+    (click.ClickException, _click, FAILED),
+    (BaseException, _other, FAILED),
 )

@@ -1,25 +1,21 @@
-"""`aimodels-gen man`: the manual page, made from the definition of the commands."""
+"""`aimodels-gen man`: the manual pages, made from the definition of the commands."""
 
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from aimodels_gen import __version__
+from aimodels_gen.cli import COMMANDS, GROUPS
 from aimodels_gen.cli.console import result
+from aimodels_gen.cli.statuses import MEANINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-_EXIT_STATUS = {
-    "0": "Success.",
-    "1": "A failure: a line `error: ...` on stderr says what went wrong, a line `hint: ...` what "
-    "to do.",
-    "2": "Wrong usage.",
-    "130": "Interrupted.",
-}
 _FILES = {
     "models.toml": "The manifest: the models that you want. It is searched in the working "
     "directory and above.",
@@ -33,46 +29,103 @@ _ENVIRONMENT = {
 }
 
 
-@click.command("man")
-def command() -> None:
-    """Print the manual page.
+_NAME = "aimodels-gen"
 
-    The Nix package installs it. Elsewhere read it with:
+
+@click.command("man")
+@click.argument("command", required=False, type=click.Choice(sorted(COMMANDS)), metavar="[COMMAND]")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write the pages of the program and of all commands to DIR.",
+)
+def command(*, command: str | None, directory: Path | None) -> None:
+    """Print the manual page of the program or of a command.
+
+    The Nix package installs all pages. Elsewhere read them with:
 
     \b
       aimodels-gen man | man -l -
+      aimodels-gen man lock | man -l -
+      aimodels-gen man --directory ~/.local/share/man/man1
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
-    root = click.get_current_context().find_root()
-    result("\n".join(_page(root)) + "\n")
+    context = click.get_current_context()
+    root = context.find_root()
+    if directory is None:
+        result(_text_of(_command_page(root, command) if command else _page(root)))
+        return
+    if command:
+        raise click.UsageError("name either COMMAND or --directory", context)
+    directory.mkdir(parents=True, exist_ok=True)
+    pages = {_NAME: _page(root)}
+    pages |= {f"{_NAME}-{name}": _command_page(root, name) for name in _commands(root)}
+    for name, lines in pages.items():
+        (directory / f"{name}.1").write_text(_text_of(lines), encoding="utf-8")
+
+
+def _text_of(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _commands(root: click.Context) -> dict[str, click.Command]:
+    group = root.command
+    if not isinstance(group, click.Group):
+        return {}
+    found = {name: group.get_command(root, name) for name in group.list_commands(root)}
+    return {name: command for name, command in found.items() if command is not None}
 
 
 def _page(root: click.Context) -> Iterator[str]:
-    name, group = "aimodels-gen", root.command
-    summary, *details = _paragraphs(group)
-    yield f'.TH {name.upper()} 1 "" "{name} {__version__}" "User Commands"'
-    yield ".SH NAME"
-    yield _text(f"{name} - {summary[0].lower()}{summary[1:].rstrip('.')}")
+    summary, *details = _paragraphs(root.command)
+    yield from _head(_NAME, summary)
     yield from (".SH SYNOPSIS", *_synopsis(root))
     yield ".SH DESCRIPTION"
     yield from _described(details)
     yield from _options(root)
     yield ".SH COMMANDS"
-    for command_name in group.list_commands(root) if isinstance(group, click.Group) else ():
-        found = group.get_command(root, command_name) if isinstance(group, click.Group) else None
-        if found is not None:
-            context = click.Context(found, info_name=command_name, parent=root)
-            yield f".SS {_text(command_name)}"
-            yield from _synopsis(context)
-            yield from _described(_paragraphs(found))
-            yield from _options(context)
+    for title, names in GROUPS.items():
+        listed = [name for name in names if name in COMMANDS]
+        if listed:
+            yield f".SS {_text(title)}"
+        for name in listed:
+            yield from _entry(f"{_NAME}-{name}(1)", COMMANDS[name])
     for title, entries in (
-        ("EXIT STATUS", _EXIT_STATUS),
+        ("EXIT STATUS", _statuses()),
         ("FILES", _FILES),
         ("ENVIRONMENT", _ENVIRONMENT),
     ):
         yield f".SH {title}"
         for term, text in entries.items():
             yield from _entry(term, text)
+
+
+def _command_page(root: click.Context, name: str) -> Iterator[str]:
+    found = _commands(root)[name]
+    context = click.Context(found, info_name=name, parent=root)
+    summary, *details = _paragraphs(found)
+    yield from _head(f"{_NAME}-{name}", summary)
+    yield from (".SH SYNOPSIS", *_synopsis(context))
+    yield ".SH DESCRIPTION"
+    yield from _described([summary, *details])
+    yield from _options(context)
+    yield ".SH EXIT STATUS"
+    for term, text in _statuses().items():
+        yield from _entry(term, text)
+    yield ".SH SEE ALSO"
+    yield f".BR {_text(_NAME)} (1)"
+
+
+def _head(name: str, summary: str) -> Iterator[str]:
+    yield f'.TH {name.upper()} 1 "" "{_NAME} {__version__}" "User Commands"'
+    yield ".SH NAME"
+    # Before the first dash that has spaces around it, programs look for names.
+    what = f"{summary[0].lower()}{summary[1:].rstrip('.')}"
+    yield f"{_text(name)} \\- {_text(what)}"
+
+
+def _statuses() -> dict[str, str]:
+    return {str(status): text for status, text in MEANINGS.items()}
 
 
 def _synopsis(context: click.Context) -> Iterator[str]:
@@ -95,6 +148,7 @@ def _described(paragraphs: list[str]) -> Iterator[str]:
 
 
 def _options(context: click.Context) -> Iterator[str]:
+    yield ".SH OPTIONS"
     for parameter in context.command.get_params(context):
         # Newer releases of click have records of arguments, too.
         record = parameter.get_help_record(context)

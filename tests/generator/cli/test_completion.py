@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen import cli
+from aimodels_gen.cli.statuses import MEANINGS
+from support.environment import CHECKOUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,25 +151,52 @@ def test_another_shell(project: Project) -> None:
     assert "'tcsh' is not one of" in done.err
 
 
-def test_the_manual_page(project: Project) -> None:
-    page = project.ok("man")
-    (project.dir / "aimodels-gen.1").write_text(page)
+def manual(project: Project, *files: str) -> str:
+    """Return what man shows of these pages, without a warning."""
     done = subprocess.run(
-        [need("man"), "--warnings", "-E", "UTF-8", "-l", "aimodels-gen.1"],
+        [need("man"), "--warnings", "-E", "UTF-8", "-l", *files],
         cwd=project.dir,
         env={**os.environ, "LC_ALL": "C.UTF-8", "MANPAGER": "cat", "MANWIDTH": "200"},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=True,
     )
     assert done.stderr == ""
-    text = done.stdout
+    return done.stdout
+
+
+def test_the_manual_page(project: Project) -> None:
+    (project.dir / "aimodels-gen.1").write_text(project.ok("man"))
+    text = manual(project, "aimodels-gen.1")
     assert "aimodels-gen - pin AI models from a models.toml" in text
     for name, sentence in cli.COMMANDS.items():
-        assert f"aimodels-gen {name}" in text
+        assert f"aimodels-gen-{name}(1)" in text
         assert sentence in text
-    for words in ("-k, --keep-going", "EXIT STATUS", "130", "aimodels-gen lock --upgrade  "):
+    for words in ("EXIT STATUS", "130", "Look at what is pinned", "HF_TOKEN"):
         assert words in text
+
+
+def test_the_manual_pages_of_commands(project: Project) -> None:
+    assert project.ok("man", "--directory", "made/man1") == ""
+    pages = {path.stem: path.read_text() for path in (project.dir / "made/man1").iterdir()}
+    assert pages.keys() == {"aimodels-gen", *(f"aimodels-gen-{name}" for name in cli.COMMANDS)}
+    assert pages["aimodels-gen"] == project.ok("man")
+    assert pages["aimodels-gen-lock"] == project.ok("man", "lock")
+    text = manual(project, *(f"made/man1/{name}.1" for name in sorted(pages)))
+    for name, sentence in cli.COMMANDS.items():
+        assert f"aimodels-gen-{name} - {sentence[0].lower()}{sentence[1:-1]}" in text
+    for words in ("-k, --keep-going", "aimodels-gen lock --upgrade  ", "SEE ALSO"):
+        assert words in text
+    assert "either" in project.run("man", "lock", "--directory", "made").err
+
+
+def test_exit_statuses_are_those_of_the_documentation() -> None:
+    page = (CHECKOUT / "docs" / "generator.md").read_text()
+    _, _, section = page.partition("| exit status | meaning |\n")
+    assert [int(number) for number in re.findall(r"^\| (\d+) ", section, re.MULTILINE)] == list(
+        MEANINGS
+    )
 
 
 class Terminal:
