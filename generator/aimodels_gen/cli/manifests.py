@@ -125,8 +125,8 @@ def complete_name(context: click.Context, _: click.Parameter, begun: str) -> lis
     """Return the names of models that begin so, as far as they can be found out."""
     given = context.params.get("names") or ()
     try:
-        manifest = context.params.get("manifest") or next(filter(_looks_like_path, given), None)
-        path = Path(manifest) if manifest else find([MANIFEST])
+        manifest = context.params.get("manifest") or next(filter(_is_written_as_path, given), None)
+        path = Path(manifest) if manifest else find([MANIFEST, LOCK])
         names = declared(path) if path else ()
     except Exception:  # noqa: BLE001 - the reader is typing a command, and wants no message
         return []
@@ -144,6 +144,11 @@ def _complete_argument(
 
 def _looks_like_path(argument: str) -> bool:
     return "/" in argument or argument.endswith(".toml")
+
+
+def _is_written_as_path(argument: str) -> bool:
+    """Return the same for what is being typed, which is not looked for."""
+    return _looks_like_path(argument) or argument.endswith(".lock")
 
 
 def _is_path(argument: str) -> bool:

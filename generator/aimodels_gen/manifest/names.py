@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LISTED = 10  # names in a hint
-_MOST = 16 << 20  # bytes
+_MOST = 64 << 20  # bytes
 _LONGEST = 100  # characters of a name that we make up
 # A model's name becomes a store name, which may hold these characters and no leading dot.
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9+._?=-]*\Z")
@@ -66,15 +66,20 @@ def check_names(names: Iterable[str], known: Collection[str], file: str) -> None
 def declared(manifest: Path) -> tuple[str, ...]:
     """Return the names of the models in a manifest, without checking anything else of it.
 
+    In the place of a manifest there may be a lock.
+
     Raises:
         OSError: it cannot be read.
-        ValueError: it is not TOML, or none that can be a manifest.
+        ValueError: it is neither TOML nor a lock, or none that can be a manifest.
     """
-    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    if manifest.suffix != ".lock" and not manifest.exists():
+        manifest = manifest.with_suffix(".lock")
+    toml = "tomllib" if sys.version_info >= (3, 11) else "tomli"
+    parser = import_module("json" if manifest.suffix == ".lock" else toml)
     if not manifest.is_file() or manifest.stat().st_size > _MOST:
         raise ValueError("not a manifest")
-    data = toml.loads(manifest.read_text(encoding="utf-8-sig"))
-    models = data.get("models")
+    data = parser.loads(manifest.read_text(encoding="utf-8-sig"))
+    models = data.get("models") if isinstance(data, dict) else None
     return tuple(models) if isinstance(models, dict) else ()
 
 

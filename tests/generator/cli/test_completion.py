@@ -16,6 +16,8 @@ import pytest
 
 from aimodels_gen import cli
 from aimodels_gen.cli.statuses import MEANINGS
+from aimodels_gen.lock import file as lock_file
+from generator import samples
 from support.environment import CHECKOUT
 
 if TYPE_CHECKING:
@@ -86,6 +88,23 @@ def test_bash() -> None:
     assert bash("update", "../models.toml", "l") == [files, "llama-3.2"]
     assert bash("lock", "-P", "l") == ["llama-3.2"]
     assert bash("render", "") == [files, ""]
+    for command in ("list", "show", "du"):
+        assert bash(command, "emb") == [files, "embedder", "embedder-2"]
+    assert bash("schema", "l") == ["lock", "list"]
+    assert bash("man", "pre") == ["prefetch"]
+    assert bash("completion", "f") == ["fish"]
+
+
+def test_names_of_a_lock(shell: Project) -> None:
+    """Where there is no manifest, as on machines that only build."""
+    (shell.dir / "models.toml").unlink()
+    shell.lock_file.write_text(lock_file.dumps(samples.lock()))
+    files = "(files)"
+    assert bash("prefetch", "l") == [files, "llama-2-7b"]
+    assert bash("show", "../models.lock", "l") == [files, "llama-2-7b"]
+    assert bash("du", "-m", "../models.toml", "l") == ["llama-2-7b"]
+    shell.lock_file.write_text("[]")
+    assert bash("list", "l") == [files, ""]
 
 
 @pytest.mark.parametrize(
