@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _OPEN_FILES = ("/dev/fd/", "/proc/")
 
 
-def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
+def read(
+    path: Path, most: int, refuse: Refuse, repair: str, *, keep_mark: bool = False
+) -> str | None:
     """Return the text of a regular file, None if there is none.
 
     Args:
@@ -29,6 +31,7 @@ def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
         most: the size in bytes over which it cannot be what it should be.
         refuse: the error to raise.
         repair: what to do where it is none that can be read.
+        keep_mark: whether the text has the byte order mark that the file may begin with.
 
     Raises:
         AimodelsError: `refuse`: it is not a regular file, too large or not UTF-8.
@@ -57,7 +60,7 @@ def read(path: Path, most: int, refuse: Refuse, repair: str) -> str | None:
     finally:
         os.close(descriptor)
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8" if keep_mark else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise refuse(f"{path}: byte {error.start} is not UTF-8", repair) from None
 

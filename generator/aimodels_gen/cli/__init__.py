@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # Each has a module of its name here; the text is the first sentence of its help.
 COMMANDS = {
     "init": "Write a starter models.toml and flake.nix.",
+    "add": "Add models to models.toml, pin them and write them as Nix.",
+    "remove": "Remove models from models.toml, the lock and the outputs.",
+    "rename": "Rename a model in models.toml, the lock and the outputs.",
     "lock": "Pin the models of a manifest and write them as Nix.",
     "update": "Update pins to the newest commit of their ref.",
     "list": "List the models: what is pinned, and whether the Nix store has it.",

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # Those of ours in hints that do not name a manifest.
-_COMMAND = re.compile(r"`(aimodels-gen (?:lock|prefetch|update)(?: NAME)?)`")
+_COMMAND = re.compile(
+    r"`(aimodels-gen (?:(?:lock|prefetch|update)(?: NAME)?|(?:remove|rename) [^`]+))`"
+)
 _VALUES = {"-o", "--output", "--format"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from aimodels_gen.cli.console import Console
     from aimodels_gen.cli.outputs import Plan, Target
     from aimodels_gen.lock.resolve import Resolved
+    from aimodels_gen.manifest.edited import Edit
+    from aimodels_gen.manifest.model import Manifest
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -99,17 +102,25 @@ def lock_options(function: F) -> F:
     return function
 
 
-def lock_and_write(
-    path: Path, options: Options, target: Target, console: Console, *, prefetch: bool = False
+def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
+    path: Path,
+    options: Options,
+    target: Target,
+    console: Console,
+    *,
+    prefetch: bool = False,
+    change: Callable[[Path], Edit] | None = None,
 ) -> None:
     """Bring the lock of the manifest at `path` up to date and write its renderings.
 
     Lock and renderings change together, or none does. `prefetch` then puts the models whose pins
-    have changed into the store.
+    have changed into the store. `change` returns how the manifest is edited: it then changes
+    together with them, and only the models that the edit names are locked.
     """
     stdout = Stdout()
     lock_path = lock_file.path_for(path)
-    wanted = load(path)
+    edit = change(path) if change else None
+    wanted, options = _wanted(edit, path, options)
     writes = plan(target, wanted.outputs, path, lock_path, stdout)
     before = lock_file.text(lock_path)
     old = Lock() if before is None else lock_file.parse(before, lock_path)
@@ -118,6 +129,7 @@ def lock_and_write(
     del before
     if writes.kept:
         stdout.keep(render(old, writes.kept, wanted.file))
+    old = old.renamed(edit.renamed) if edit else old
     if pending(wanted, old, options):
         writes.probe()
         probe(lock_path)
@@ -139,7 +151,10 @@ def lock_and_write(
     to_terminal = stdout.is_terminal and target.output is None
     with Transaction() as files:
         files.check(unchanged)
-        changed = [lock_path] if files.write(lock_path, after) else []
+        changed = [
+            *(edit.stage(files) if edit else ()),
+            *([lock_path] if files.write(lock_path, after) else ()),
+        ]
         changed += write(writes, resolved.lock, wanted.file, files)
         if writes.printed and not to_terminal:
             stdout.write(render(resolved.lock, writes.printed, wanted.file), files)
@@ -154,6 +169,14 @@ def lock_and_write(
         _prefetch(old, resolved.lock, path, console)
     if resolved.error:
         raise resolved.error
+
+
+def _wanted(edit: Edit | None, path: Path, options: Options) -> tuple[Manifest, Options]:
+    """Return the manifest to lock, and how: after an edit, only what that is about."""
+    if edit is None:
+        return load(path), options
+    edit.probe()
+    return edit.manifest, replace(options, only=frozenset(edit.names))
 
 
 def _fingerprint(text: str | bytes | None) -> str | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aimodels_gen.manifest.output import Output
     from aimodels_gen.nix.formats import Format
 
-_RENDERING = ("lock", "update", "render")  # commands that print one
+_RENDERING = ("add", "remove", "rename", "lock", "update", "render")  # commands that print one
 
 
 def restore(cli: click.Group, args: Sequence[str]) -> None:

@@ -261,3 +261,13 @@ class Lock:
     """Every pin, by the model's name."""
 
     models: Mapping[str, LockedModel] = field(default_factory=dict)
+
+    def renamed(self, names: Mapping[str, str]) -> Lock:
+        """Return the same pins, of models that have new names."""
+        others = {name: model for name, model in self.models.items() if name not in names}
+        moved = {
+            names[name]: replace(model, name=names[name])
+            for name, model in self.models.items()
+            if name in names
+        }
+        return Lock({**others, **moved})

@@ -45,12 +45,26 @@ def load(path: Path) -> Manifest:
         ManifestError: naming the file, the model, the key, the reason and the remedy.
         OSError: the file cannot be read.
     """
-    text = documents.read(path, _MOST, ManifestError, _SAVE)
+    return parse(read_text(path), shown_name(path))
+
+
+def read_text(path: Path, *, keep_mark: bool = False) -> str:
+    """Return the text of the manifest in the file `path`; see `documents.read`.
+
+    Raises:
+        ManifestError: it is not there, or is not a text.
+        OSError: the file cannot be read.
+    """
+    text = documents.read(path, _MOST, ManifestError, _SAVE, keep_mark=keep_mark)
     if text is None:
         hint = "run `aimodels-gen init` to write one, or name the manifest"
         raise ManifestError(f"there is no {path}", hint)
-    # It ends up in what is rendered.
-    return parse(text, path.name.encode("utf-8", "replace").decode())
+    return text
+
+
+def shown_name(path: Path) -> str:
+    """Return the name of a manifest, for messages and for what is rendered."""
+    return path.name.encode("utf-8", "replace").decode()
 
 
 def parse(text: str, file: str = "models.toml") -> Manifest:
@@ -60,7 +74,7 @@ def parse(text: str, file: str = "models.toml") -> Manifest:
         ManifestError: see `load`.
         InvalidManifestError: several models are wrong.
     """
-    data = _toml(text, file)
+    data = read_toml(text, file)
     try:
         return replace(_manifest(data, file), text=text, tables=data.get("models", {}))
     except ManifestError as error:
@@ -92,7 +106,7 @@ def load_outputs(path: Path) -> tuple[Output, ...]:
         OSError: the file cannot be read.
     """
     text = documents.read(path, _MOST, ManifestError, _SAVE)
-    data = _toml(text or "", path.name)
+    data = read_toml(text or "", path.name)
     known = {key: value for key, value in data.items() if key == "output"}
     root = Place(path.name)
     return outputs(read(known, ManifestTable, root).output, root)
@@ -106,7 +120,12 @@ def _with_integration(table: ModelTable, data: dict[str, Any], name: str) -> Mod
     return structs.replace(table, integration=IntegrationTable(Integration(**keys)))
 
 
-def _toml(text: str, file: str) -> dict[str, Any]:
+def read_toml(text: str, file: str) -> dict[str, Any]:
+    """Return the tables of a text, which may be anything but a manifest.
+
+    Raises:
+        ManifestError: it is not TOML.
+    """
     # By name, because only one of the two exists on any one Python.
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:

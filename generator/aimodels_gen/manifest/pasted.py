@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.wording import joined
 from aimodels_gen import sources
-from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.model import DefaultsTable, ModelTable
-from aimodels_gen.manifest.names import store_name
+from aimodels_gen.manifest.new_model import integration_for, name_after
 from aimodels_gen.manifest.toml_lines import Changes, dotted
 from aimodels_gen.manifest.toml_lines import value as as_toml
 from aimodels_gen.pasted import (
@@ -78,14 +77,11 @@ def hint_for_defaults(table: object, text: str, check: Callable[[Table], object]
 
 def name_for(table: object) -> str:
     """Return a name for a model that has none, after its repository or bucket."""
-    name = "my-model"
-    meant = _Model(name, table)
+    meant = _Model("my-model", table)
     meant.correct()
     source = meant.table.get("source")
-    for inner in source.values() if isinstance(source, dict) else ():
-        found = inner.get("repo") or inner.get("bucket") if isinstance(inner, dict) else None
-        name = found if isinstance(found, str) else name
-    return store_name(name.rpartition("/")[2])
+    inner = next(iter(source.values()), None) if isinstance(source, dict) else None
+    return name_after(inner if isinstance(inner, dict) else {})
 
 
 def lines_for(name: str, table: object, check: Callable[[Table], object]) -> list[str] | None:
@@ -273,8 +269,7 @@ class _Model:
                 self.table[key] = list(dict.fromkeys([*given, *patterns]))
         named = sources.kind(meant.kind).has_repo_id
         if not named and "integration" not in self.table:
-            model = self._name if is_repo_part(self._name) else "my-model"
-            self.table["integration"] = {"huggingface": {"org": "my-org", "model": model}}
+            self.table["integration"] = integration_for(self._name)
             self.notes.append("for the plain files, write `{ enable = false }` there")
 
     def _correct_fallbacks(self) -> None:

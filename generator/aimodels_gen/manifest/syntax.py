@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher.wording import joined
 from aimodels_gen import sources
 from aimodels_gen.manifest.names import store_name
+from aimodels_gen.manifest.new_model import integration_for, name_after
 from aimodels_gen.manifest.toml_lines import Written, dotted, value
 
 if TYPE_CHECKING:
@@ -113,13 +114,12 @@ def _address(lines: list[str], number: int) -> str | None:
     if meant is None:
         return None
     above = Written.of("\n".join(lines[: number - 1])).headers[-1:]
-    repo = str(meant.table.get("repo") or meant.table.get("bucket") or "my-model")
-    name = store_name(repo.rpartition("/")[2])
+    name = name_after(meant.table)
     named = bool(above) and len(above[0]) > 1 and above[0][0] == "models"
     keys = [f"source.{meant.kind} = {value(dict(meant.table))}"]
     keys += [f"include = {value(meant.include)}"] if meant.include else []
     if not sources.kind(meant.kind).has_repo_id:
-        keys.append(f"integration.huggingface = {value({'org': 'my-org', 'model': name})}")
+        keys.append(f"integration.huggingface = {value(integration_for(name)['huggingface'])}")
     if not named:
         keys.insert(0, f"[{dotted(('models', name))}]")
     return f"write {joined([f'`{key}`' for key in keys])}"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Path = tuple[str, ...]
 
 _BARE = re.compile(r"[0-9A-Za-z_-]+\Z")
-_KEY = r"""(?:[0-9A-Za-z_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
-_DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
+KEY = r"""(?:[0-9A-Za-z_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
+_DOTTED = rf"{KEY}(?:\s*\.\s*{KEY})*"
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]")
 _VALUE = re.compile(rf"\s*({_DOTTED})\s*=")
 _SHORT = 4  # keys from the root: models.NAME.source.KIND
@@ -209,10 +209,11 @@ def _leaves(
 
 
 def _parts(key: str) -> Path:
-    return tuple(map(_part, re.findall(_KEY, key)))
+    return tuple(map(name_in, re.findall(KEY, key)))
 
 
-def _part(key: str) -> str:
+def name_in(key: str) -> str:
+    """Return the name that one part of a dotted key has, in quotes or not."""
     if key.startswith("'"):
         return key[1:-1]
     if not key.startswith('"'):

@@ -101,7 +101,9 @@ _SHOWN_FILE = re.compile(r"\?(?:[^#]*&)?show_file_info=([^&#]+)")
 _ASSIGNED = re.compile(r"(?P<key>[\w.-]+)\s*[=:]\s*(?P<quote>['\"])(?P<value>[^'\"]+)(?P=quote)")
 _MARKDOWN = re.compile(r"\[[^\]]*\]\((?P<url>[^\s()]+)\)")
 _QUANT = re.compile(r"(?:.*-)?(?:I?Q|TQ|BF|F|FP|MXFP|NVFP|INT)[0-9]+(?:_.*)?", re.IGNORECASE)
-_ID = re.compile(r"[^\s:@/\\]+(?:/[^\s:\\]+)*(?::[\w.-]+)?")
+_ID = re.compile(r"[^\s:@/\\]+(?:/[^\s:\\]+)*(?::[\w.-]+(?:@[^\s:\\]+)?)?")
+# Both orders of the two are understood.
+_REF_THEN_QUANT = re.compile(r"([^@:]+)@([^@:]+):([\w.-]+)\Z")
 
 
 def read(text: str, hubs: Sequence[str] = ()) -> Meant | None:
@@ -132,6 +134,23 @@ def correct(table: Mapping[str, Any]) -> Meant:
     hubs = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
     _read_keys(draft, _with_owner(table), hubs)
     return _finished(draft)
+
+
+def at(meant: Meant, ref: str | None, rev: str | None, repo_type: str | None) -> Meant:
+    """Return a repository at another ref or commit, or of another type; None leaves it."""
+    draft = Draft(dict(meant.table))
+    if ref is not None or rev is not None:
+        draft.table.pop("ref", None)
+        draft.table.pop("rev", None)
+    if rev is not None:
+        draft.table["rev"] = rev.lower()
+    elif ref not in {None, DEFAULT_REF}:
+        _read_ref(draft, "ref", ref or "")
+    if repo_type is not None:
+        draft.table.pop("repo_type", None)
+    if repo_type not in {None, "model"}:
+        draft.table["repo_type"] = repo_type
+    return replace(meant, table=_finished(draft).table)
 
 
 def _with_owner(table: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -274,10 +293,11 @@ def _page(path: str, endpoint: object = None) -> Meant | None:
 
 
 def _identifier(text: str) -> Meant | None:
-    """Read `org/name`, `datasets/org/name`, `org/name@REF`, `org/name:QUANT`, `org/name/FILE`."""
+    """Read `org/name`, `datasets/org/name`, `org/name:QUANT@REF`, `org/name/FILE`."""
     text = re.split("[?#]", text)[0].rstrip("/")
     text = text.removeprefix("hf:").removeprefix("huggingface:").lstrip("@")
     text = re.sub(r"(?<=\w)\s*[/\\]\s*(?=\w)", "/", text)
+    text = _REF_THEN_QUANT.sub(r"\1:\3@\2", text)
     if not _ID.fullmatch(text):
         return None
     parts = text.split("/")
@@ -323,7 +343,9 @@ def _meant(
 ) -> Meant | None:
     """Return a repository by its parts; None if its name cannot be one."""
     repo, _, quant = repo.partition(":")
-    repo, _, at = repo.partition("@")
+    quant, _, at = quant.partition("@")
+    repo, _, before = repo.partition("@")
+    at = at or before
     repo = repo.removesuffix(".git")
     if quant and "/" not in repo:
         return None

@@ -1,0 +1,72 @@
+"""What `add`, `remove` and `rename` share: their options, and writing what they have edited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from aimodels_gen.atomic import Transaction
+from aimodels_gen.cli.locking import lock_and_write
+from aimodels_gen.lock import file as lock_file
+from aimodels_gen.lock.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from aimodels_gen.cli.console import Console
+    from aimodels_gen.cli.outputs import Target
+    from aimodels_gen.manifest.edited import Edit
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def edit_options(function: F) -> F:
+    """Add `--no-lock`, `-q` and `-v`."""
+    for option in (
+        click.option("-q", "--quiet", is_flag=True, help="Do not print the summary of changes."),
+        click.option(
+            "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
+        ),
+        click.option(
+            "--no-lock", is_flag=True, help="Edit only models.toml; lock and outputs stay."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def edit_and_lock(  # noqa: PLR0913 - as `lock_and_write`
+    path: Path,
+    change: Callable[[Path], Edit],
+    target: Target,
+    console: Console,
+    options: Options | None = None,
+    *,
+    prefetch: bool = False,
+) -> None:
+    """Edit the manifest at `path`, and bring lock and renderings up to date with it.
+
+    All of them change together, or none does. Without `options` only the manifest changes.
+    """
+
+    def told(path: Path) -> Edit:
+        edit = change(path)
+        for note in edit.notes:
+            console.note(note)
+        return edit
+
+    if options is not None:
+        lock_and_write(path, options, target, console, prefetch=prefetch, change=told)
+        return
+    edit = told(path)
+    edit.check()
+    with Transaction() as files:
+        changed = edit.stage(files)
+    console.note(f"wrote {path}" if changed else "unchanged")
+
+
+def offline_options(path: Path, *, no_lock: bool) -> Options | None:
+    """Return the options for edits that no server is asked about; None where there is no lock."""
+    return None if no_lock or not lock_file.path_for(path).exists() else Options()

@@ -1,0 +1,171 @@
+"""A model that nobody has written yet: its keys and its name, made of what names its source."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from aimodels_fetcher.urls import quoted
+from aimodels_gen import sources
+from aimodels_gen.engines.huggingface import is_repo_part
+from aimodels_gen.errors import AimodelsError
+from aimodels_gen.manifest.names import store_name
+from aimodels_gen.net.contents import is_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from aimodels_gen.pasted import Meant
+
+_NO_NAME = "my-model"
+_PART = re.compile(r"[-_.][0-9]{3,}-of-[0-9]{3,}\Z")
+# Files that have the same name in all models.
+_COMMON = re.compile(r"(?:.*_)?(?:config|index|model|tokenizer|weights)\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """A model to add.
+
+    Attributes:
+        meant: its source, and the files of it.
+        pin: the kind of pin to set, None for none.
+    """
+
+    meant: Meant
+    pin: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name that it gets if nobody sets one."""
+        return name_after(self.meant.table)
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether its source has a name for the cache."""
+        return sources.kind(self.meant.kind).has_repo_id
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """Return what the reader should know of it."""
+        notes = tuple(f"{name}: {note}" for note in self.meant.notes)
+        if self.is_named:
+            return notes
+        integration = integration_for(name)["huggingface"]
+        shown = f"{integration['org']}/{integration['model']}"
+        note = f"{name} is {shown} in a cache: to change that, edit integration.huggingface"
+        return (*notes, note)
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Return its keys in a manifest, where it has this name."""
+        meant = self.meant
+        keys: dict[str, Any] = {
+            "source": {meant.kind: dict(meant.table)},
+            "include": list(meant.include),
+            "exclude": list(meant.exclude),
+            "pin": self.pin,
+            "integration": {} if self.is_named else integration_for(name),
+        }
+        return {key: item for key, item in keys.items() if item}
+
+
+def name_after(source: Mapping[str, Any]) -> str:
+    """Return a name for a model, after its repository, its directory in a bucket, or its file."""
+    found = source.get("repo")
+    if not isinstance(found, str):
+        prefix = source.get("prefix")
+        found = prefix.strip("/") if isinstance(prefix, str) else None
+        found = found or source.get("bucket")
+    if not isinstance(found, str):
+        files = source.get("files")
+        found = _after_file(files) if isinstance(files, dict) else None
+    return store_name((found or _NO_NAME).rpartition("/")[2])
+
+
+def _after_file(files: Mapping[str, Any]) -> str | None:
+    path = next(iter((*filter(is_weights, files), *files)), None)
+    if path is None:
+        return None
+    stem = _PART.sub("", PurePosixPath(path).stem)
+    if not _COMMON.match(stem):
+        return stem
+    url = files[path]
+    directories = url.split("/")[3:-1] if isinstance(url, str) else []
+    return directories[-1] if directories else stem
+
+
+def integration_for(name: str) -> dict[str, Any]:
+    """Return `integration` for a model whose source has no name for the cache."""
+    return {"huggingface": {"org": "my-org", "model": name if is_repo_part(name) else _NO_NAME}}
+
+
+def unique(name: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken yet."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}-{number}"
+    return found
+
+
+def read(addresses: Iterable[str]) -> list[Meant]:
+    """Return the sources that addresses name, in order.
+
+    Those of one repository are one, with the files of all. So are files at URLs.
+
+    Raises:
+        AimodelsError: an address names nothing, or two files have one name.
+    """
+    found: list[Meant] = []
+    for address in addresses:
+        meant = sources.meant_by(address)
+        if meant is None:
+            raise AimodelsError(
+                f"{quoted(address)} names no model",
+                "write ORG/NAME, the URL of a page or a file, or s3://BUCKET/PREFIX",
+            )
+        same = next((n for n, other in enumerate(found) if _are_one(other, meant)), None)
+        if same is None:
+            found.append(meant)
+        else:
+            found[same] = _together(found[same], meant)
+    return found
+
+
+def _are_one(one: Meant, other: Meant) -> bool:
+    return one.kind == other.kind and (
+        one.table == other.table or {"files"} == {*one.table, *other.table}
+    )
+
+
+def _together(one: Meant, other: Meant) -> Meant:
+    table = dict(one.table)
+    if "files" in table and table != other.table:
+        twice = [
+            path
+            for path, url in other.table["files"].items()
+            if table["files"].get(path, url) != url
+        ]
+        if twice:
+            raise AimodelsError(
+                f"two of these files are named {twice[0]}",
+                "add them one by one: files that are added together are one model",
+            )
+        table["files"] = {**table["files"], **other.table["files"]}
+    # One that names no file means all of them.
+    include = _all(one.include, other.include) if one.include and other.include else ()
+    exclude = _all(one.exclude, other.exclude)
+    notes = _all(one.notes, other.notes)
+    return replace(one, table=table, include=include, exclude=exclude, notes=notes)
+
+
+def with_filters(meant: Meant, include: Sequence[str], exclude: Sequence[str]) -> Meant:
+    """Return a source with more patterns of files."""
+    return replace(
+        meant, include=_all(meant.include, include), exclude=_all(meant.exclude, exclude)
+    )
+
+
+def _all(*patterns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pattern for one in patterns for pattern in one))
