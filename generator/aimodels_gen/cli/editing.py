@@ -50,20 +50,15 @@ def edit_and_lock(  # noqa: PLR0913 - as `lock_and_write`
 
     All of them change together, or none does. Without `options` only the manifest changes.
     """
-
-    def told(path: Path) -> Edit:
-        edit = change(path)
-        for note in edit.notes:
-            console.note(note)
-        return edit
-
     if options is not None:
-        lock_and_write(path, options, target, console, prefetch=prefetch, change=told)
+        lock_and_write(path, options, target, console, prefetch=prefetch, change=change)
         return
-    edit = told(path)
+    edit = change(path)
     edit.check()
     with Transaction() as files:
         changed = edit.stage(files)
+    for note in edit.notes:
+        console.note(note)
     console.note(f"wrote {path}" if changed else "unchanged")
 
 

@@ -160,7 +160,10 @@ def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
             stdout.write(render(resolved.lock, writes.printed, wanted.file), files)
     for warning in resolved.warnings:
         console.warn(warning)
-    lines = summary(old, resolved.lock, width=console.width, verbose=console.verbose)
+    lines = [
+        *(edit.notes if edit else ()),
+        *summary(old, resolved.lock, width=console.width, verbose=console.verbose),
+    ]
     _tell(lines, changed, writes, console, path if to_terminal else None)
     _tell_left_out(resolved, old, wanted.file, console)
     if costs := advice(wanted, old, resolved.lock):

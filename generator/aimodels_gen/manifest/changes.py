@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.urls import quoted
@@ -33,6 +35,10 @@ def adding(path: Path, models: Sequence[NewModel], name: str | None = None) -> E
     """
     if name is not None:
         _check_name(name)
+    if str(path) != "-" and path.parent.is_dir() and not os.path.lexists(path):
+        raise ManifestError(
+            f"there is no {path}", f"run `touch {shlex.quote(str(path))}` to begin an empty one"
+        )
     edit = Edit.of(path)
     had = {entry.name: entry for entry in edit.manifest.entries}
     for model in models:

@@ -81,6 +81,8 @@ def test_bash() -> None:
     assert bash("lock", "--keep") == ["--keep-going"]
     assert bash("lock", "--format", "n") == ["nixos"]
     assert bash("lock", "-m", "") == ["(files)", ""]
+    assert bash("remove", "embedder", "") == ["embedder-2", "llama-3.2"]
+    assert bash("rename", "ll") == ["llama-3.2"]
     files = "(files)"
     assert bash("lock", "emb") == [files, "embedder", "embedder-2"]
     assert bash("prefetch", "embedder", "") == [files, "embedder-2", "llama-3.2"]

@@ -297,7 +297,6 @@ def _identifier(text: str) -> Meant | None:
     text = re.split("[?#]", text)[0].rstrip("/")
     text = text.removeprefix("hf:").removeprefix("huggingface:").lstrip("@")
     text = re.sub(r"(?<=\w)\s*[/\\]\s*(?=\w)", "/", text)
-    text = _REF_THEN_QUANT.sub(r"\1:\3@\2", text)
     if not _ID.fullmatch(text):
         return None
     parts = text.split("/")
@@ -313,6 +312,7 @@ def _identifier(text: str) -> Meant | None:
 def _in_repo(text: str) -> Meant | None:
     """Read `datasets/org/name@REF/path`, which `hf://` has before it in fsspec."""
     kind = None
+    text = _REF_THEN_QUANT.sub(r"\1:\3@\2", text)
     first, _, rest = text.partition("/")
     if first in _PREFIXES and rest:
         kind, text = _PREFIXES[first], rest
