@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import AimodelsError
+from aimodels_gen.locks import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -248,7 +249,7 @@ def _alone_in(directory: Path) -> Iterator[bool]:
         return
     try:
         end = time.monotonic() + _LONGEST_WAIT
-        while (locked := _lock(descriptor)) is None:
+        while (locked := try_lock(descriptor)) is None:
             if time.monotonic() > end:
                 raise AimodelsError(
                     f"another program is writing in {directory}", "wait for it, then run this again"
@@ -257,17 +258,6 @@ def _alone_in(directory: Path) -> Iterator[bool]:
         yield locked
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool | None:
-    """Lock a file for this process: None if another one has it, False if it cannot be locked."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return False
-    return True
 
 
 def _remove_leftovers(directory: Path, targets: Collection[Path]) -> None:
@@ -279,7 +269,7 @@ def _remove_leftovers(directory: Path, targets: Collection[Path]) -> None:
             with contextlib.suppress(OSError):
                 descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
                 try:
-                    if stat.S_ISREG(os.fstat(descriptor).st_mode) and _lock(descriptor):
+                    if stat.S_ISREG(os.fstat(descriptor).st_mode) and try_lock(descriptor):
                         path.unlink()
                 finally:
                     os.close(descriptor)

@@ -45,6 +45,8 @@ FLOORS = (
         "pasted",
         "errors",
         "atomic",
+        "cache",
+        "locks",
         "documents",
         "reports",
         "columns",

@@ -13,6 +13,7 @@ from aimodels_gen.cli.manifests import FILE, MANIFEST, Chosen
 from aimodels_gen.cli.outputs import plan
 from aimodels_gen.cli.prefetching import prefetch_models
 from aimodels_gen.cli.stdout import Stdout
+from aimodels_gen.cli.turns import end_turn, in_turn
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import summary
@@ -102,6 +103,7 @@ def lock_options(function: F) -> F:
     return function
 
 
+@in_turn
 def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
     path: Path,
     options: Options,
@@ -113,9 +115,10 @@ def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
 ) -> None:
     """Bring the lock of the manifest at `path` up to date and write its renderings.
 
-    Lock and renderings change together, or none does. `prefetch` then puts the models whose pins
-    have changed into the store. `change` returns how the manifest is edited: it then changes
-    together with them, and only the models that the edit names are locked.
+    Other runs on the manifest come first, or wait. Lock and renderings change together, or none
+    does. `prefetch` then puts the models whose pins have changed into the store. `change` returns
+    how the manifest is edited: it then changes together with them, and only the models that the
+    edit names are locked.
     """
     stdout = Stdout()
     lock_path = lock_file.path_for(path)
@@ -231,7 +234,8 @@ def _tell(
 
 
 def _prefetch(old: Lock, new: Lock, manifest: Path, console: Console) -> None:
-    """Put the models whose pins have changed into the store."""
+    """Put the models whose pins have changed into the store; others may lock meanwhile."""
+    end_turn(manifest)
     models = tuple(new.models.values())
     changed = [model for model in models if model != old.models.get(model.name)]
     try:

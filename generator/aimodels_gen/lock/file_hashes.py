@@ -18,6 +18,7 @@ from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.lock import costs
+from aimodels_gen.lock.distinct_files import DistinctFiles
 from aimodels_gen.lock.kept_content import KeptContent
 from aimodels_gen.lock.known_content import recalled
 from aimodels_gen.lock.model import FilesPin
@@ -103,6 +104,10 @@ class _Wanted:
         return (file for one in self.of_sources for file in one.files)
 
     @property
+    def unread(self) -> Iterator[Unread]:
+        return (unread for one in self.of_sources for unread in one.unread)
+
+    @property
     def count(self) -> int:
         return sum(len(one.files) for one in self.of_sources)
 
@@ -119,7 +124,7 @@ class _Wanted:
             found = next(hashed)
             if isinstance(found, AimodelsError):
                 raise clients.of(one.source).explain(one.source, file, found) from found
-            return found
+            return replace(file, sha256=found.sha256, size=found.size)
 
         pairs = zip(self.model.sources, self.of_sources, strict=True)
         of_sources = ((one, frozenset(file.path for file in found.files)) for one, found in pairs)
@@ -293,15 +298,17 @@ class HashCompleter:
     def _hashed(self, models: Sequence[_Wanted]) -> Iterator[RemoteFile | AimodelsError]:
         progress = _Progress(self.report, models)
         connections = max_connections() if self.jobs is None else self.jobs
+        distinct = DistinctFiles(one for model in models for one in model.unread)
         with workspace() as scratch:
-            return hash_contents(
-                (one for model in models for found in model.of_sources for one in found.unread),
+            hashed = hash_contents(
+                distinct.first(progress.skipped),
                 scratch,
                 connections,
                 arrived=progress.arrived,
                 done=progress.hashed,
                 keeper=KeptContent(scratch, self.bundles.contents),
             )
+        return distinct.of_all(hashed)
 
 
 class _Progress:
@@ -324,6 +331,11 @@ class _Progress:
                 return
             self._reported = now
         self._show()
+
+    def skipped(self, file: RemoteFile) -> None:
+        """Count a file that is the same as another one."""
+        self.arrived(file.size or 0)
+        self.hashed()
 
     def hashed(self) -> None:
         """Count a file."""

@@ -12,12 +12,14 @@ import os
 import shutil
 import time
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.resumable import ResumableTarget
+from aimodels_gen.cache import cache_directory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typing_extensions import Self
 
 LEAST = 16 << 20  # bytes of a file whose download is worth keeping
@@ -113,13 +115,3 @@ class PartialFiles(ExitStack):
     def _release_all(self) -> None:
         for directory in list(self._held):
             self._release(directory)
-
-
-def cache_directory() -> Path:
-    """Return our directory in the user's cache."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    if not named.startswith("/"):  # a relative one is to be ignored
-        named = os.path.expanduser("~/.cache")  # noqa: PTH111 (a user may have no home)
-    if not named.startswith("/"):
-        named = os.devnull  # where nothing can be made
-    return Path(named, "aimodels-gen")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimodels_fetcher.digests import hex_to_sri
+from aimodels_gen.cache import cache_directory
 from aimodels_gen.lock import bundles, contents
 from aimodels_gen.lock.model import MOST_BUNDLED
-from aimodels_gen.lock.partial_files import cache_directory
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.hashes import nar_sri_of_files
 from support.environment import CHECKOUT

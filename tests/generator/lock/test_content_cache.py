@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import multiprocessing
 import os
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_gen.cache import cache_directory
 from aimodels_gen.lock import content_cache
 from aimodels_gen.lock.content_cache import ContentCache
 from aimodels_gen.lock.model import MOST_BUNDLED
-from aimodels_gen.lock.partial_files import cache_directory
 from support.fake_repo import blob_id
 
 if TYPE_CHECKING:
@@ -114,11 +115,11 @@ def test_what_a_killed_run_left_goes() -> None:
     cache = ContentCache()
     cache.put(ID, CONTENT)
     left, new = root() / ".new-left", root() / ".new-busy"
-    for path in (left, new):
-        path.write_bytes(b"x")
-    os.utime(left, (0, 0))
-    cache.trim()
-    assert names() == {ID, new.name}
+    left.write_bytes(b"x")
+    with new.open("wb") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        cache.trim()
+        assert names() == {ID, new.name}
 
 
 def test_large_contents_are_not_kept() -> None:

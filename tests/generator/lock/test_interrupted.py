@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_gen.cache import cache_directory
 from aimodels_gen.lock import partial_files
-from aimodels_gen.lock.partial_files import PartialFiles, cache_directory
+from aimodels_gen.lock.partial_files import PartialFiles
 from generator.stores import LFS, MANIFEST, MIB, content
 from support.fake_repo import BigFile, sha256
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimodels_gen.lock.partial_files import cache_directory
+from aimodels_gen.cache import cache_directory
 from generator.stores import LFS, MANIFEST, build, collect_garbage, content, model
 from support.fake_repo import BigFile, chunks
 

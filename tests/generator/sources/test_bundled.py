@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimodels_gen.cache import cache_directory
 from aimodels_gen.lock.model import MOST_BUNDLED
-from aimodels_gen.lock.partial_files import cache_directory
 from aimodels_gen.nix import store
 from generator.sources.buckets import INTEGRATION, content_requests, hashes, write
 from generator.sources.url.helpers import SHA256, reads

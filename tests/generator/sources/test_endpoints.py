@@ -14,7 +14,7 @@ import pytest
 
 from aimodels_fetcher import retry
 from aimodels_fetcher.sources import huggingface as fetched
-from aimodels_gen.lock.partial_files import cache_directory
+from aimodels_gen.cache import cache_directory
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.tables import OneOrMore
 from support.hub import Hub, Response

@@ -30,6 +30,7 @@ from aimodels_gen.sources.huggingface.failures import (
     wrong_content,
 )
 from aimodels_gen.sources.huggingface.info import RepoNames, ref_names
+from aimodels_gen.sources.huggingface.listings import Listings
 from aimodels_gen.sources.huggingface.revisions import Revisions
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class HubClient(SourceClient[HuggingFace]):
             )
         learn(self._token)
         self._failover = Failover(warn)
-        self._names = RepoNames(warn)
+        self._names, self._listings = RepoNames(warn), Listings()
         self._endpoints = Endpoints(self._token)
         self._upstreams: dict[HuggingFace, EndpointUpstreams] = {}
         self._revisions = Revisions(self._library, self._endpoints)
@@ -81,8 +82,8 @@ class HubClient(SourceClient[HuggingFace]):
     def list(self, source: HuggingFace, filters: Filters) -> Listing:
         """Return what is taken at the commit that `source` means; see `SourceClient.list`.
 
-        One request for commit, card and gate, and one for each thousand files. LFS and Xet files
-        come with their sha256, the others with their git blob id.
+        One request for commit, card and gate, and one for each thousand files, unless the user's
+        cache has them. LFS and Xet files come with their sha256, others with their git blob id.
         """
         return self._ask(source, lambda repo, tries: self._list(source, repo, filters, tries))
 
@@ -152,15 +153,15 @@ class HubClient(SourceClient[HuggingFace]):
     def close(self) -> None:
         """Close the connections."""
         self._endpoints.close()
+        self._listings.close()
 
     def _list(
         self, source: HuggingFace, repo: RepoAtEndpoint, filters: Filters, tries: int
     ) -> Listing:
-        client = self._endpoints.client(repo, tries)
         revision = self._revisions.of(source, repo, tries)
+        client, at_commit = self._endpoints.client(repo, tries), replace(repo, rev=revision.commit)
         try:
-            _, files = replace(repo, rev=revision.commit).listing(client)
-            selection = filters.take(files)
+            selection = self._listings.take(at_commit, client, filters)
         except AimodelsError as error:
             if isinstance(error.__cause__, ODD):
                 raise OddAnswerError(one_line(error.__cause__)) from error
@@ -184,8 +185,9 @@ class HubClient(SourceClient[HuggingFace]):
     def _explain(
         self, source: HuggingFace, repo: RepoAtEndpoint, error: AimodelsError, file: RemoteFile
     ) -> SourceError:
-        request = self._request(source, repo)
-        return wrong_content(error, source.label, file) or explain(error, request)
+        if wrong := wrong_content(error, source.label, file):
+            self._listings.forget(repo)
+        return wrong or explain(error, self._request(source, repo))
 
     def _request(self, source: HuggingFace, repo: RepoAtEndpoint) -> Request:
         return Request(

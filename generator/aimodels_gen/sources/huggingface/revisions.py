@@ -10,6 +10,7 @@ from aimodels_fetcher.sources.huggingface import DOCUMENT_BYTES
 from aimodels_fetcher.sources.huggingface.listing import ODD
 from aimodels_gen.errors import SourceError
 from aimodels_gen.net.faults import causes
+from aimodels_gen.net.once import Answers
 from aimodels_gen.sources.huggingface import DEFAULT_REF, HuggingFace, RepoType
 from aimodels_gen.sources.huggingface.failures import MissingRepoError, OddAnswerError, one_line
 from aimodels_gen.sources.huggingface.info import commit_in, read_info
@@ -41,6 +42,7 @@ class Revisions:
         self._library = library
         self._endpoints = endpoints
         self._known: dict[RepoAtEndpoint, Revision] = {}
+        self._answers: Answers[tuple[RepoAtEndpoint, int], Revision] = Answers()
 
     def of(self, source: HuggingFace, repo: RepoAtEndpoint, tries: int) -> Revision:
         """Return what the ref of a source is at, at one of its endpoints.
@@ -49,16 +51,19 @@ class Revisions:
             AimodelsError: the endpoint does not say it.
         """
         if repo not in self._known:
-            client = self._endpoints.client(repo, tries)
-            try:
-                info = client.get_document(
-                    repo.revision_url, read_info, "JSON", DOCUMENT_BYTES
-                ).content
-                card = self._library.card(info, source.repo_type)
-                self._known[repo] = Revision(commit_in(info, source), card, info["id"])
-            except ODD as error:
-                raise OddAnswerError(one_line(error)) from error
+            # With fewer tries it may have failed for a reason that passes.
+            found = self._answers.get((repo, tries), lambda: self._ask(source, repo, tries))
+            self._known.setdefault(repo, found)
         return self._known[repo]
+
+    def _ask(self, source: HuggingFace, repo: RepoAtEndpoint, tries: int) -> Revision:
+        client = self._endpoints.client(repo, tries)
+        try:
+            info = client.get_document(repo.revision_url, read_info, "JSON", DOCUMENT_BYTES).content
+            card = self._library.card(info, source.repo_type)
+            return Revision(commit_in(info, source), card, info["id"])
+        except ODD as error:
+            raise OddAnswerError(one_line(error)) from error
 
     def better_hint(self, source: HuggingFace, error: SourceError) -> SourceError:
         """Return the error, with the type to write if only that of the repository is wrong."""

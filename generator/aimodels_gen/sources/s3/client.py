@@ -19,6 +19,8 @@ from aimodels_fetcher.sources.s3.hosts import bucket_url
 from aimodels_fetcher.upstreams import Upstream, Upstreams
 from aimodels_fetcher.urls import origin
 from aimodels_gen.errors import SourceError
+from aimodels_gen.net.listed import Listed
+from aimodels_gen.net.once import Answers
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.s3.environment import Environment
@@ -49,7 +51,8 @@ class S3Client(SourceClient[S3]):
         self._environment = Environment()
         self._archives: set[str] = set()
         self._clients: dict[tuple[str, str | None, str | None], HttpClient] = {}
-        self._regions: dict[str, str] = {}
+        self._regions: Answers[str, str] = Answers()
+        self._listed: Listed[S3, Bucket] = Listed()
         self._making = threading.Lock()
 
     def list(self, source: S3, filters: Filters) -> Listing:
@@ -107,8 +110,9 @@ class S3Client(SourceClient[S3]):
     def _list(self, source: S3, filters: Filters) -> Listing:
         bucket = self._bucket(source)
         try:
-            resolved, files = bucket.listing(self._client(bucket))
-            selection = filters.take(files)
+            resolved, selection = self._listed.take(
+                source, lambda: bucket.listing(self._client(bucket)), filters
+            )
         except NoObjectsError as error:
             near = bucket.page(self._client(bucket), source.prefix[:-1], delimiter="/").content
             raise no_objects(source, near) from error
@@ -162,8 +166,9 @@ class S3Client(SourceClient[S3]):
         if region is None and source.endpoint:
             region = self._environment.region()
         elif region is None:
-            region = self._regions.get(source.bucket)
-        bucket = Bucket(
+            name = source.bucket
+            region = self._regions.get(name, lambda: bucket_region(name))
+        return Bucket(
             source.bucket,
             source.prefix,
             region,
@@ -172,10 +177,6 @@ class S3Client(SourceClient[S3]):
             pinned=False,
             credentials=self._environment.credentials,
         )
-        if bucket.endpoint or region:
-            return bucket
-        found = self._regions.setdefault(source.bucket, bucket_region(source.bucket))
-        return replace(bucket, region=found)
 
     def _client(self, bucket: Bucket) -> HttpClient:
         """Return the connections to a bucket: made once, since that is slow."""

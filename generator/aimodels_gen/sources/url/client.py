@@ -17,6 +17,7 @@ from aimodels_fetcher.sources.url import read
 from aimodels_fetcher.upstreams import Upstream
 from aimodels_fetcher.urls import public
 from aimodels_gen.errors import SourceError
+from aimodels_gen.net.once import Answers
 from aimodels_gen.sources.base import Listing, SourceClient
 from aimodels_gen.sources.url import sums
 from aimodels_gen.sources.url.facts import MANIFEST, SUMS, Answer, Facts, ask, ask_more, compare
@@ -52,7 +53,10 @@ class UrlClient(SourceClient["Url"]):
         self._heads = HttpClient("", connections=_CONNECTIONS, headers=_HEADERS)
         self._heads.tries, self._heads.patience = 1, 0
         self._warn = warn
+        self._asked: Answers[tuple[str, str], Answer] = Answers()
         self._answers: dict[str, Answer] = {}
+        self._more: Answers[str, Facts] = Answers()
+        self._documents: Answers[str, sums.SumsFile] = Answers()
 
     def list(self, source: Url, filters: Filters) -> Listing:
         """Return what is taken, with what the sums files say of it; see `SourceClient.list`."""
@@ -73,7 +77,7 @@ class UrlClient(SourceClient["Url"]):
         failures: list[SourceError] = []
         for url in source.urls(file.path):
             try:
-                answers.append(ask(file.path, url, self._client))
+                answers.append(self._ask(file.path, url))
             except SourceError as error:  # noqa: PERF203 - there are few
                 failures.append(error)
         if not answers:
@@ -84,14 +88,20 @@ class UrlClient(SourceClient["Url"]):
         self._answers.update((answer.facts.url, answer) for answer in answers)
         if source.sha256(file.path) is not None:
             # It is not asked about again, and a server may contradict it.
-            return self._agreed(source, file, [ask_more(one, self._heads) for one in answers])
+            return self._agreed(source, file, [self._ask_more(one) for one in answers])
         return self._agreed(source, file, [answer.facts for answer in answers])
+
+    def _ask(self, path: str, url: str) -> Answer:
+        return self._asked.get((path, url), lambda: ask(path, url, self._client))
+
+    def _ask_more(self, answer: Answer) -> Facts:
+        return self._more.get(answer.facts.url, lambda: ask_more(answer, self._heads))
 
     def details(self, source: Url, file: RemoteFile) -> RemoteFile:
         """Return a file with what HEAD adds; see `SourceClient.details`."""
         urls = source.urls(file.path)
         answers = [self._answers[url] for url in urls if url in self._answers]
-        return self._agreed(source, file, [ask_more(one, self._heads) for one in answers])
+        return self._agreed(source, file, [self._ask_more(one) for one in answers])
 
     @staticmethod
     def _agreed(source: Url, file: RemoteFile, heads: Sequence[Facts]) -> RemoteFile:
@@ -147,11 +157,15 @@ class UrlClient(SourceClient["Url"]):
         Raises:
             SourceError: it cannot be read, or is about none of the files.
         """
-        try:
-            body = self._client.get_document(url, bytes, "text").content
-        except AimodelsError as error:
-            raise explain(error, url) from error
-        found = sums.read(body, url)
+
+        def read() -> sums.SumsFile:
+            try:
+                body = self._client.get_document(url, bytes, "text").content
+            except AimodelsError as error:
+                raise explain(error, url) from error
+            return sums.read(body, url)
+
+        found = self._documents.get(url, read)
         found.check_about({path: file.urls for path, file in source.files.items()})
         return found
 
