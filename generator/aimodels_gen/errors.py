@@ -16,6 +16,7 @@ __all__ = [
     "InvalidManifestError",
     "LockError",
     "ManifestError",
+    "MissingRevisionError",
     "SourceError",
     "StoreError",
 ]
@@ -43,6 +44,10 @@ class SourceError(AimodelsError):
         """Keep what to say about one model, and about several."""
         super().__init__(message, hint)
         self.common = common
+
+
+class MissingRevisionError(SourceError):
+    """A repository has no commit, branch or tag of that name, or not any more."""
 
 
 class StoreError(AimodelsError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from aimodels_gen.atomic import Transaction, probe
+from aimodels_gen.cli.console import result
 from aimodels_gen.cli.manifests import FILE, MANIFEST, Chosen
 from aimodels_gen.cli.outputs import plan
 from aimodels_gen.cli.prefetching import prefetch_models
@@ -16,13 +17,15 @@ from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.cli.turns import end_turn, in_turn
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
-from aimodels_gen.lock.diff import summary
+from aimodels_gen.lock.diff import compare
 from aimodels_gen.lock.failures import named
 from aimodels_gen.lock.layouts import advice
+from aimodels_gen.lock.markdown import markdown
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.nix_arguments import render
 from aimodels_gen.lock.options import DEFAULT_JOBS, Options
 from aimodels_gen.lock.resolve import pending, resolve
+from aimodels_gen.lock.summary import summary
 from aimodels_gen.manifest.model import PinKind
 from aimodels_gen.manifest.parse import load
 from aimodels_gen.nix.formats import FORMATS
@@ -103,6 +106,15 @@ def lock_options(function: F) -> F:
     return function
 
 
+def dry_run_option(function: F) -> F:
+    """Add `--dry-run`."""
+    return click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Print what would change, from the listings of the sources; write nothing.",
+    )(function)
+
+
 @in_turn
 def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
     path: Path,
@@ -161,16 +173,16 @@ def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
         changed += write(writes, resolved.lock, wanted.file, files)
         if writes.printed and not to_terminal:
             stdout.write(render(resolved.lock, writes.printed, wanted.file), files)
-    for warning in resolved.warnings:
-        console.warn(warning)
+    _warn(resolved, console)
+    changes = compare(old, resolved.lock)
     lines = [
         *(edit.notes if edit else ()),
-        *summary(old, resolved.lock, width=console.width, verbose=console.verbose),
+        *summary(changes, width=console.width, verbose=console.verbose),
     ]
     _tell(lines, changed, writes, console, path if to_terminal else None)
-    _tell_left_out(resolved, old, wanted.file, console)
-    if costs := advice(wanted, old, resolved.lock):
-        console.note(costs)
+    _tell_more(resolved, old, wanted, console)
+    if target.as_markdown:
+        result(markdown(changes.changes))
     if prefetch:
         _prefetch(old, resolved.lock, path, console)
     if resolved.error:
@@ -190,11 +202,16 @@ def _fingerprint(text: str | bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def _tell_left_out(resolved: Resolved, old: Lock, manifest: str, console: Console) -> None:
-    """Name the models that this run has not locked."""
+def _warn(resolved: Resolved, console: Console) -> None:
+    for warning in resolved.warnings:
+        console.warn(warning)
+
+
+def _tell_more(resolved: Resolved, old: Lock, wanted: Manifest, console: Console) -> None:
+    """Name the models that this run has not locked, and what copies of large models cost."""
     if resolved.skipped:
         names = ", ".join(resolved.skipped)
-        console.note(f"new or changed in {manifest}, and not locked by this run: {names}")
+        console.note(f"new or changed in {wanted.file}, and not locked by this run: {names}")
     kept = [name for name in resolved.failed if name in old.models]
     new = [name for name in resolved.failed if name not in old.models]
     if kept:
@@ -203,6 +220,8 @@ def _tell_left_out(resolved: Resolved, old: Lock, manifest: str, console: Consol
     if new:
         are = "it has no pin yet and is" if len(new) == 1 else "they have no pins yet and are"
         console.warn(f"{named(new)} failed: {are} left out")
+    if costs := advice(wanted, old, resolved.lock):
+        console.note(costs)
 
 
 def _tell(

@@ -28,10 +28,15 @@ _OPEN_FILES = ("/dev/fd/", "/proc/")
 
 @dataclass(frozen=True)
 class Target:
-    """What the command line asks for: None where it leaves that to models.toml and the files."""
+    """What the command line asks for: None where it leaves that to models.toml and the files.
+
+    Attributes:
+        as_markdown: whether stdout is for the body of a pull request, and for no rendering.
+    """
 
     output: Path | None
     output_format: Format | None
+    as_markdown: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ def plan(
     elif target.output is not None:
         same = (asked for path, asked in listed if _same(path, target.output))
         files = [(target.output, wanted or next(same, None))]
+    elif target.as_markdown:
+        files = listed
     elif listed:
         files = listed
         printing = stdout.is_file and not any(stdout.is_same(path) for path, _ in listed)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aimodels_gen import reports
-from aimodels_gen.cli.console import plain_cells, result
+from aimodels_gen.cli.console import plain, plain_cells, result
 from aimodels_gen.columns import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from aimodels_gen.reports import BaseReport
 
@@ -49,6 +49,16 @@ def verbosity_options(verbose: str) -> Callable[[F], F]:
 def print_json(report: BaseReport) -> None:
     """Write a report to stdout."""
     result(reports.dumps(report))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Write lines to stdout; what a server said can neither steer the terminal nor add lines."""
+    result("".join(f"{plain(line)}\n" for line in lines))
+
+
+def stdout_width() -> int | None:
+    """Return the width of the terminal that stdout is, None if it is none."""
+    return shutil.get_terminal_size().columns if is_terminal() else None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aimodels_gen.nix.formats import Format
 
 _RENDERING = ("add", "remove", "rename", "lock", "update", "render")  # commands that print one
+_NO_RENDERING = ("as_markdown", "check", "dry_run")  # options with which they print something else
 
 
 def restore(cli: click.Group, args: Sequence[str]) -> None:
@@ -39,7 +40,7 @@ def restore(cli: click.Group, args: Sequence[str]) -> None:
     stdout = Stdout()
     with uninterrupted(), suppress(AimodelsError, click.ClickException, OSError, ValueError):
         arguments = _arguments(cli, args)
-        if arguments is None:
+        if arguments is None or any(map(arguments.get, _NO_RENDERING)):
             return
         manifest = _manifest(arguments)
         lock = lock_file.path_for(manifest)

@@ -55,6 +55,10 @@ class Failures:
         """Return which of these models have failed."""
         return tuple(name for name in order if name in self._first)
 
+    def first(self, name: str) -> AimodelsError | None:
+        """Return the failure of a model, None for none."""
+        return self._first.get(name)
+
     def together(self, order: Iterable[str], hint: str | None = None) -> CombinedError | None:
         """Return all failures as one error, in the order of these names; None if there are none.
 

@@ -85,7 +85,10 @@ def parse(content: str, path: Path) -> Lock:
     models = read_table(data, LockTable, place).models
     place = place.child("models")
     lock = Lock(
-        {name: model_from(name, table, place.child(name)) for name, table in models.items()}
+        {
+            name: model_from(name, table, place.child(name), data["models"][name])
+            for name, table in models.items()
+        }
     )
     return lock if data["version"] == VERSION else _upgraded(lock)
 

@@ -210,6 +210,8 @@ class LockedModel:
         digest: of what the manifest said; a pin stays as long as it is the same.
         fallbacks: where the same files are, too.
         fallbacks_digest: of what the manifest said about them, None for nothing.
+        edited: the checksum that the lock has for the model, where it is not that of the model,
+            which has been edited by hand; None where it is.
     """
 
     name: str
@@ -222,6 +224,7 @@ class LockedModel:
     card: Card = field(default_factory=Card)
     fallbacks: tuple[PinnedSource, ...] = ()
     fallbacks_digest: str | None = None
+    edited: str | None = field(default=None, compare=False)
 
     @property
     def sources(self) -> tuple[PinnedSource, ...]:

@@ -23,6 +23,8 @@ class Options:
         keep_going: whether models that can be locked are, when others fail.
         jobs: the maximum number of concurrent requests; None for DEFAULT_JOBS requests about
             files, and for their content what the machine may have.
+        offline: whether to fail instead of sending requests.
+        revision: the commit, branch or tag to pin the models of `upgrade` at; None for their refs.
     """
 
     upgrade: frozenset[str] | None = frozenset()
@@ -30,6 +32,8 @@ class Options:
     pin: PinKind | None = None
     jobs: int | None = None
     keep_going: bool = False
+    offline: bool = False
+    revision: str | None = None
 
     def is_about(self, name: str) -> bool:
         """Return whether to lock a model, where it has no pin that holds."""

@@ -128,6 +128,7 @@ class Pinning:
         return (
             not self._is_files(model)
             and isinstance(old.pin, TreePin)
+            and not old.edited
             and entry.filters == old.filters
             and entry.integration.enable == old.integration.enable
             and all(one.detects_changes for one in sources)

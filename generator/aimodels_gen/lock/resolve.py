@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aimodels_gen.errors import AimodelsError
+from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.manifest.conflicts import conflicts
 from aimodels_gen.manifest.names import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aimodels_gen.errors import CombinedError
+    from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.stages import Locked
     from aimodels_gen.manifest.model import Entry, Manifest
@@ -66,6 +69,8 @@ def resolve(
         if entry not in stale:
             models[entry.name] = models[entry.name].refreshed(entry)
     wanted = pending(manifest, old, options)
+    if options.offline and wanted:
+        return _offline(wanted, models, known, options)
     made = _locked(wanted, old, options, report, warn) if wanted else None
     if made is not None:
         models |= made.models
@@ -89,11 +94,32 @@ def _stale(manifest: Manifest, old: Lock, options: Options) -> tuple[Entry, ...]
 
     def holds(entry: Entry) -> bool:
         pinned = old.models.get(entry.name)
-        if pinned is None or options.upgrades(entry.name):
+        if pinned is None or pinned.edited or options.upgrades(entry.name):
             return False
         return options.holds(entry, pinned)
 
     return tuple(entry for entry in manifest.entries if not holds(entry))
+
+
+def _offline(
+    entries: Sequence[Entry], models: Mapping[str, LockedModel], order: list[str], options: Options
+) -> Resolved:
+    """Return what can be had without requests.
+
+    Raises:
+        CombinedError: naming the models that need some; not if `options.keep_going`.
+    """
+    failures = Failures(tolerated=options.keep_going)
+    names = [entry.name for entry in entries]
+    for name in names:
+        with failures.collect(name):
+            raise AimodelsError(
+                "not pinned as models.toml asks, and --offline allows no requests",
+                "run `aimodels-gen lock` without --offline where there is a network",
+            )
+    failures.raise_all(names)
+    lock = Lock({name: models[name] for name in order if name in models})
+    return Resolved(lock, failed=failures.of(names), error=failures.together(names))
 
 
 def _locked(

@@ -121,16 +121,26 @@ def list_sources(
     listed: list[Listed] = []
     for done, (model, futures) in enumerate(asked, 1):
         with failures.collect(model.name):
-            listed.append(Listed(model.entry, tuple(results(futures))))
+            listed.append(as_declared(model.entry, results(futures)))
         report(f"listed {done} of {counted(len(models), 'model')}")
     return listed
+
+
+def as_declared(entry: Entry, listings: Sequence[Listing]) -> Listed:
+    """Return what is listed of a model, with the ref that its manifest declares.
+
+    What was listed may have been another commit, branch or tag, to be pinned instead.
+    """
+    first, *fallbacks = listings
+    source = entry.source.at_pinned_revision(first.source)
+    return Listed(entry, (replace(first, source=source), *fallbacks))
 
 
 def select_files(
     models: Sequence[Listed], clients: Clients, pool: RequestPool, failures: Failures
 ) -> list[Selected]:
     """Return the models with the files that their filters take, and what to know about access."""
-    selected = failures.of_each(models, _select)
+    selected = failures.of_each(models, select)
     gates = [
         pool.submit(_gate_warnings, model, clients) if model.card.gated else None
         for model in selected
@@ -187,7 +197,12 @@ def _comparable(model: Selected) -> Selected:
     return model
 
 
-def _select(model: Listed) -> Selected:
+def select(model: Listed) -> Selected:
+    """Return a model with the files that its filters take.
+
+    Raises:
+        SourceError: they take none, or too many.
+    """
     entry, (listing, *fallbacks) = model.entry, model.listings
     selection = listing.selection
     label = entry.source.label

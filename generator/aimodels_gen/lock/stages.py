@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
+from aimodels_gen.errors import SourceError
 from aimodels_gen.lock import costs
 from aimodels_gen.lock.bundles import Bundles
 from aimodels_gen.lock.clients import Clients
@@ -27,6 +28,7 @@ from aimodels_gen.lock.file_hashes import (
     pinned_sizes,
 )
 from aimodels_gen.lock.known_content import known_content
+from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.options import DEFAULT_JOBS
 from aimodels_gen.lock.pinning import Pinning
 from aimodels_gen.lock.selection import Wanted, describe_files, list_sources, select_files
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from aimodels_gen.errors import CombinedError
-    from aimodels_gen.lock.model import Lock, LockedModel
+    from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.selection import Selected
     from aimodels_gen.manifest.model import Entry
@@ -66,6 +68,8 @@ def lock_models(
             `options.keep_going`.
     """
     names = [entry.name for entry in entries]
+    # What was edited by hand says nothing of contents.
+    trusted = Lock({name: model for name, model in old.models.items() if not model.edited})
     failures = Failures(tolerated=options.keep_going)
     pool = RequestPool(options.jobs or DEFAULT_JOBS)
     sources = (source for entry in entries for source in entry.sources)
@@ -76,22 +80,26 @@ def lock_models(
         Clients(sources, warn) as clients,
     ):
         try:
-            bundles = Bundles(old, contents)
+            bundles = Bundles(trusted, contents)
             hashes = HashCompleter(clients, pool, options.jobs, failures, bundles, report, warn)
             pinning = Pinning(old, options, clients, bundles, report)
 
-            wanted = [Wanted(entry, _sources(entry, old, options, clients)) for entry in entries]
+            wanted = failures.of_each(
+                entries, partial(to_list, old=old, options=options, clients=clients)
+            )
             wanted, kept = without_unmoved(
                 wanted, old, options, clients, pool=pool, failures=failures
             )
             listed = list_sources(wanted, clients, pool, failures, report)
             selected = select_files(listed, clients, pool, failures)
             described = describe_files(selected, clients, pool, failures)
-            selected = failures.of_each(described, partial(check_sizes, pinned=pinned_sizes(old)))
+            selected = failures.of_each(
+                described, partial(check_sizes, pinned=pinned_sizes(trusted))
+            )
 
             unmoved = [model for model in selected if pinning.is_unmoved(model)]
             moved = [model for model in selected if not pinning.is_unmoved(model)]
-            asked = hashes.complete(moved, known_content(old))
+            asked = hashes.complete(moved, known_content(trusted))
             if announcements(filter(pinning.needs_hashes, asked)):
                 # What is read for hours must not be lost to a spelling mistake in another model.
                 failures.raise_all(names)
@@ -121,11 +129,18 @@ def lock_models(
     )
 
 
-def _sources(entry: Entry, old: Lock, options: Options, clients: Clients) -> tuple[Source, ...]:
-    """Return the sources to list: as pinned, where all that is new are fallbacks."""
+def to_list(entry: Entry, old: Lock, options: Options, clients: Clients) -> Wanted:
+    """Return a model with the sources to list: as pinned, where all that is new are fallbacks.
+
+    Raises:
+        SourceError: it has no revision such as `options.revision`, or cannot be located.
+    """
+    sources = entry.sources
+    if options.revision and options.upgrades(entry.name):
+        sources = (_at_revision(entry, options.revision), *entry.fallbacks)
     before = old.models.get(entry.name)
     if before is None:
-        return entry.sources
+        return Wanted(entry, sources)
 
     def located(source: Source) -> Source:
         for pinned in before.sources:
@@ -133,10 +148,26 @@ def _sources(entry: Entry, old: Lock, options: Options, clients: Clients) -> tup
                 source = clients.of(source).located(source, pinned.source)
         return source
 
-    first, *fallbacks = entry.sources
+    first, *fallbacks = sources
     if not options.upgrades(entry.name) and entry.digest() == before.digest:
         first = first.at_pinned_revision(before.source.source)
-    return tuple(map(located, (first, *fallbacks)))
+    return Wanted(entry, tuple(map(located, (first, *fallbacks))))
+
+
+def _at_revision(entry: Entry, revision: str) -> Source:
+    if entry.source.is_exact:
+        where = f"[models.{entry.name}]"
+        raise SourceError(
+            f"models.toml sets its exact revision, so it cannot be pinned at {revision}",
+            f"change it in {where} of models.toml, or set ref there instead, and lock again",
+        )
+    found = entry.source.at_revision(revision)
+    if found is None:
+        raise SourceError(
+            f"{entry.source.label} has no commits, branches or tags to pin it at",
+            "leave out --to: an update takes what is there now",
+        )
+    return found
 
 
 def _proven(model: Selected) -> Selected:

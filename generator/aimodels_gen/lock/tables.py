@@ -16,20 +16,24 @@ Version 2:
         "files":       { PATH: { "hash": SRI, "size": bytes, "lfs": bool, "blobId": hex } },
         "bundle":      { "hash": SRI of the Nix archive, "files": { PATH: as in "files" } },
         "unbundled":   true for pins of version 1 that may get a bundle when they are updated,
-        "tree":        { "hash": SRI, "count": files, "size": bytes }
+        "tree":        { "hash": SRI, "count": files, "size": bytes },
+        "integrity":   SRI of all of the above, as compact JSON with sorted keys
     } } }
 
 There is either "tree", or "files" and "bundle", of which the empty one is left out. Version 1 has
-neither "bundle" nor "unbundled". It is read, and its pins stay as they are until an update.
+neither "bundle" nor "unbundled". It is read, and its pins stay as they are until an update. A model
+without "integrity" is read as well.
 """
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from aimodels_fetcher.digests import hex_to_sri
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.filters import Filters
 from aimodels_fetcher.paths import check_paths
@@ -50,7 +54,7 @@ from aimodels_gen.tables import KindTable, Place, Text, about
 from aimodels_gen.tables import read as read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from aimodels_gen.sources.base import Source
 
@@ -77,6 +81,9 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
         bool, about("Whether the files pin is of version 1, and an update may make a bundle.")
     ] = False
     tree: Annotated[TreePin | None, about("The tree pin.")] = None
+    integrity: Annotated[
+        str | None, about("sha256 of the rest of the model: shows what was edited by hand.")
+    ] = None
 
 
 class LockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,7 +135,17 @@ def to_json(model: LockedModel) -> dict[str, Any]:
         tree=pin if isinstance(pin, TreePin) else None,
     )
     data: dict[str, Any] = _without_nulls(msgspec.to_builtins(table))
-    return {key: value for key, value in data.items() if value or key not in _LEFT_OUT}
+    data = {key: value for key, value in data.items() if value or key not in _LEFT_OUT}
+    # What was edited by hand stays recognisable until it is locked again.
+    return {**data, "integrity": model.edited or integrity(data)}
+
+
+def integrity(data: Mapping[str, Any]) -> str:
+    """Return the checksum of a model as the file has it, apart from its own."""
+    rest = {key: value for key, value in data.items() if key != "integrity"}
+    # As `dumps`: a tenth of the memory of json.dumps.
+    compact = msgspec.json.Encoder(order="deterministic").encode(rest)
+    return hex_to_sri(hashlib.sha256(compact).hexdigest())
 
 
 _LEFT_OUT = {"exclude", "fallbacks", "files", "unbundled"}  # where they are empty
@@ -151,8 +168,8 @@ def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def model_from(name: str, table: ModelTable, place: Place) -> LockedModel:
-    """Return the model of a table, which is at `place`.
+def model_from(name: str, table: ModelTable, place: Place, data: Mapping[str, Any]) -> LockedModel:
+    """Return the model of a table, which is at `place`, and was read from `data`.
 
     Raises:
         LockError: it contradicts itself, or has what this version does not know.
@@ -171,6 +188,7 @@ def model_from(name: str, table: ModelTable, place: Place) -> LockedModel:
         layout=table.layout,
         integration=table.integration,
         card=table.card,
+        edited=None if table.integrity in {None, integrity(data)} else table.integrity,
     )
 
 

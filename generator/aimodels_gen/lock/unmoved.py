@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.selection import Wanted
     from aimodels_gen.net.pool import RequestPool
-    from aimodels_gen.sources.base import Card
+    from aimodels_gen.sources.base import Card, Revision
 
 
 def without_unmoved(  # noqa: PLR0913 - what a stage needs
@@ -32,8 +32,8 @@ def without_unmoved(  # noqa: PLR0913 - what a stage needs
 ) -> tuple[list[Wanted], list[LockedModel]]:
     """Return the models that must be listed, and the pins of those that have not moved.
 
-    Models with fallbacks are listed: to be proven anew, they need all their files. So are those
-    that were pinned when there were no bundles.
+    Fallbacks are not asked: they have been proven to have the files of the revision. Models that
+    were pinned when there were no bundles are listed.
     """
     asked = []
     for model in models:
@@ -41,19 +41,24 @@ def without_unmoved(  # noqa: PLR0913 - what a stage needs
         future = None
         if pinned and _may_stay(model, pinned, options):
             client = clients.of(source)
-            future = pool.submit(client.card_unless_moved, source, pinned.source.source)
+            future = pool.submit(client.revision, source)
         asked.append((model, pinned, future))
     listed: list[Wanted] = []
     kept: list[LockedModel] = []
     for model, pinned, future in asked:
         with failures.collect(model.name):
-            card = future.result() if future else None
+            now = future.result() if future else None
             # Where the gate has changed, access is checked as for a new model.
-            if pinned and card and card.gated == pinned.card.gated:
-                kept.append(replace(pinned.refreshed(model.entry), card=_fresh(pinned, card)))
+            if pinned and now and is_at(now, pinned) and now.card.gated == pinned.card.gated:
+                kept.append(replace(pinned.refreshed(model.entry), card=_fresh(pinned, now.card)))
             else:
                 listed.append(model)
     return listed, kept
+
+
+def is_at(revision: Revision, pinned: LockedModel) -> bool:
+    """Return whether a source is still at the revision of a pin."""
+    return revision.source.revision == pinned.source.source.revision
 
 
 def _fresh(pinned: LockedModel, card: Card) -> Card:
@@ -63,8 +68,5 @@ def _fresh(pinned: LockedModel, card: Card) -> Card:
 
 def _may_stay(model: Wanted, pinned: LockedModel, options: Options) -> bool:
     """Return whether a pin stays if its source is still at its revision."""
-    return (
-        options.holds(model.entry, pinned)
-        and not model.entry.fallbacks
-        and not (isinstance(pinned.pin, FilesPin) and pinned.pin.unbundled)
-    )
+    unbundled = isinstance(pinned.pin, FilesPin) and pinned.pin.unbundled
+    return options.holds(model.entry, pinned) and not pinned.edited and not unbundled

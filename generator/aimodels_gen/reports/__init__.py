@@ -12,8 +12,11 @@ from typing import ClassVar, cast
 import msgspec
 
 NAMES: tuple[str, ...] = (
+    "check",
+    "outdated",
     "list",
     "show",
+    "diff",
     "du",
 )
 """The reports that there are; each module has a `Report` of its own."""

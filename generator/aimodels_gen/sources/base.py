@@ -176,6 +176,19 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None
 
     @property
+    def is_exact(self) -> bool:
+        """Return whether the manifest itself fixes the content: an update changes nothing."""
+        return False
+
+    def compare_url(self, newer: Any) -> str | None:  # noqa: ANN401, ARG002 - of the same kind
+        """Return the page that shows what has changed up to a newer revision; None for none."""
+        return None
+
+    def at_revision(self, revision: str) -> Self | None:  # noqa: ARG002 - for others
+        """Return this source at a commit, branch or tag; None for a kind without revisions."""
+        return None
+
+    @property
     def tracked_ref(self) -> str:
         """Return the branch or tag that an update follows, empty where there is none."""
         return ""
@@ -220,6 +233,20 @@ class Listing:
     source: Source
     selection: Selection[RemoteFiles]
     card: Card = field(default_factory=Card)
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a server says of a revision, without listing its files.
+
+    Attributes:
+        source: at that exact revision.
+        name: what the server calls a repository that the source calls otherwise; None for nothing.
+    """
+
+    source: Source
+    card: Card = field(default_factory=Card)
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -287,11 +314,8 @@ class SourceClient(ABC, Generic[S]):
         """
         return source
 
-    def card_unless_moved(self, source: S, pinned: S) -> Card | None:  # noqa: ARG002 - for others
-        """Return the card of a source if it is still at the revision of its last pin.
-
-        None if it has moved, or if only a listing can show that. It is asked before `list`, where
-        nothing else of the model has changed.
+    def revision(self, source: S) -> Revision | None:  # noqa: ARG002 - for others
+        """Return what a source is at, with one request; None where only a listing can show that.
 
         Raises:
             SourceError: as `list`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aimodels_gen.lock.diff import summary
+from aimodels_gen.lock.diff import compare
 from aimodels_gen.lock.model import (
     Bundle,
     BundledFile,
@@ -14,11 +14,16 @@ from aimodels_gen.lock.model import (
     LockedModel,
     PinnedSource,
 )
+from aimodels_gen.lock.summary import summary as lines
 from aimodels_gen.sources.base import Card
 from aimodels_gen.sources.huggingface import HuggingFace
 from generator.samples import REV, hash_of, plain, tree
 
 KIB = 1024
+
+
+def summary(old: Lock, new: Lock, *, width: int | None = None, verbose: bool = False) -> list[str]:
+    return lines(compare(old, new), width=width, verbose=verbose)
 
 
 def model(name: str, repo: str = "org/name", rev: str = REV, **files: int) -> LockedModel:

@@ -174,8 +174,21 @@ def test_what_was_read_is_remembered(
     said = "m: s3://mirror/name/ publishes no sha256 for 3 files; reading 1.0 MiB once"
     assert said in result.err
     recording_proxy.clear()
-    assert "= 1 unchanged" in hub_project.run("lock", "-U").err
+    repo.commit(FILES)
+    assert f"-> {repo.sha[:7]}" in hub_project.run("lock", "-U").err
     assert len(recording_proxy.log) == 1
+
+
+def test_an_update_that_finds_nothing_asks_once(
+    hub: Hub, hub_project: Project, repo: Repo, recording_proxy: RecordingProxy
+) -> None:
+    """The fallbacks have been proven to have what is pinned."""
+    assert repo
+    hub_project.ok("lock")
+    hub.clear()
+    recording_proxy.clear()
+    assert "= 1 unchanged" in hub_project.run("update").err
+    assert (len(hub.log), recording_proxy.log) == (1, [])
 
 
 def test_an_upgrade_proves_again(hub_project: Project, repo: Repo, moto: Moto) -> None:
@@ -212,8 +225,8 @@ def test_a_tree(
     assert hub_project.lock["m"]["tree"] == alone, "fallbacks are no part of it"
     assert "= 1 unchanged" in hub_project.run("lock", "-U").err
     fill(moto, {**FILES, "config.json": b"[]"})
+    repo.commit(FILES)
     assert "is not the same everywhere" in hub_project.fails("lock", "-U")
-    assert repo
 
 
 def test_a_lock_with_them_is_read_again(hub_project: Project, repo: Repo) -> None:

@@ -45,7 +45,7 @@ def test_one_fact_a_line_and_keys_sorted() -> None:
         "files": {"config.json": {"hash": samples.hash_of(1), "size": 609, "blobId": "1" * 40}},
     }
     assert sorted(data["models"]["llama-2-7b"]) == [
-        *("bundle", "card", "digest", "files", "integration", "layout", "source")
+        *("bundle", "card", "digest", "files", "integration", "integrity", "layout", "source")
     ]
     assert data["models"]["llama-2-7b"]["card"] == {
         "gated": "manual",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 import msgspec
 
-from aimodels_fetcher.urls import is_server, is_shown, quoted
+from aimodels_fetcher.urls import is_server, is_shown, public, quoted
 from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.sources.base import Source
 from aimodels_gen.tables import OneOrMore, Text, about
@@ -99,6 +99,30 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
     def at_pinned_revision(self, pinned: HuggingFace) -> HuggingFace:
         """Return this source at the commit of `pinned`."""
         return self.at(pinned.rev)
+
+    def at_revision(self, revision: str) -> HuggingFace | None:
+        """Return this source at a commit, branch or tag; see `Source.at_revision`."""
+        if is_commit(revision.lower()):
+            return self.at(revision.lower())
+        return msgspec.structs.replace(self, ref=revision, rev=None)
+
+    def compare_url(self, newer: HuggingFace) -> str | None:
+        """Return the page of the Hub, or of the mirror in its place; see `Source.compare_url`."""
+        same = (self.repo, self.repo_type) == (newer.repo, newer.repo_type)
+        if not same or not self.rev or not newer.rev or self.rev == newer.rev:
+            return None
+        from aimodels_fetcher.sources.huggingface import (  # noqa: PLC0415 - slow to import
+            endpoints,
+            trusted_endpoint,
+        )
+
+        endpoint = public(trusted_endpoint(endpoints(newer.endpoint or ())))
+        return f"{endpoint}/{newer.label}/compare/{self.rev}..{newer.rev}"
+
+    @property
+    def is_exact(self) -> bool:
+        """Return whether there is a commit."""
+        return self.rev is not None
 
     @property
     def cache_parts(self) -> tuple[str | None, str | None, str]:

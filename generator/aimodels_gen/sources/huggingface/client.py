@@ -16,7 +16,7 @@ from aimodels_fetcher.sources.huggingface import endpoints
 from aimodels_fetcher.sources.huggingface.listing import ODD
 from aimodels_fetcher.urls import is_server, origin, public
 from aimodels_gen.errors import SourceError
-from aimodels_gen.sources.base import Allowance, Listing, SourceClient
+from aimodels_gen.sources.base import Allowance, Listing, Revision, SourceClient
 from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.huggingface.endpoint_upstreams import EndpointUpstreams
 from aimodels_gen.sources.huggingface.endpoints import Endpoints
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.filters import Filters
     from aimodels_fetcher.http_client import Head, HttpClient
     from aimodels_fetcher.sources.base import RemoteFile
-    from aimodels_gen.sources.base import Card, Warn
+    from aimodels_gen.sources.base import Warn
 
 T = TypeVar("T")
 
@@ -87,10 +87,11 @@ class HubClient(SourceClient[HuggingFace]):
         """
         return self._ask(source, lambda repo, tries: self._list(source, repo, filters, tries))
 
-    def card_unless_moved(self, source: HuggingFace, pinned: HuggingFace) -> Card | None:
-        """Return the card if the ref has not moved: one request, which `list` does not repeat."""
-        revision = self._ask(source, lambda repo, tries: self._revisions.of(source, repo, tries))
-        return revision.card if revision.commit == pinned.rev else None
+    def revision(self, source: HuggingFace) -> Revision:
+        """Return commit, card and gate: one request, which `list` does not repeat."""
+        found = self._ask(source, lambda repo, tries: self._revisions.of(source, repo, tries))
+        name = found.name if isinstance(found.name, str) and found.name != source.repo else None
+        return Revision(source.at(found.commit), found.card, name)
 
     def check_access(self, source: HuggingFace, file: RemoteFile) -> SourceError | None:
         """Return why `file` may not be read; see `SourceClient.check_access`.

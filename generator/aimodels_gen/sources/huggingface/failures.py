@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from aimodels_fetcher.errors import ContentError, SizeError, StatusError
 from aimodels_fetcher.wording import counted
-from aimodels_gen.errors import THIS_COMMAND, SourceError
+from aimodels_gen.errors import THIS_COMMAND, MissingRevisionError, SourceError
 from aimodels_gen.net.faults import causes, fault
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _not_found(request: Request) -> SourceError:
 def _no_revision(request: Request) -> SourceError:
     source = request.source
     if source.rev is not None:
-        return SourceError(
+        return MissingRevisionError(
             f"{source.label} has no commit {source.rev}",
             f"write a commit of {request.page}/commits/main, or a branch or tag in ref",
         )
@@ -151,7 +151,7 @@ def _no_revision(request: Request) -> SourceError:
         hint = f"did you mean {' or '.join(close)}?"
     else:
         hint = f"there are {', '.join(known[:8])}" if known else "check its branches and tags"
-    return SourceError(f"{source.label} has no branch or tag {source.ref!r}", hint)
+    return MissingRevisionError(f"{source.label} has no branch or tag {source.ref!r}", hint)
 
 
 def _no_entry(request: Request) -> SourceError:

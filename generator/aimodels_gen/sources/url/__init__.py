@@ -127,6 +127,11 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
         return f"{declared.urls[0]} {file.etag}" if file.etag else None
 
     @property
+    def is_exact(self) -> bool:
+        """Return whether the manifest sets the sha256 of every file."""
+        return all(file.sha256 for file in self.files.values())
+
+    @property
     def label(self) -> str:
         """Return the URL, or the servers of several."""
         firsts = [file.urls[0] for file in self.files.values()]
