@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.redaction import redacted
-from aimodels_gen.columns import cut
+from aimodels_gen.cli.live import ERASE, Live, can_write_over, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ERASE = "\r\x1b[K"
 _LINE_SECONDS = 10.0
+# What the fetcher says before it waits for a server.
+_WAIT = re.compile(r"(?:rate limited by \S+; )?waiting ((?:[0-9]+ (?:h|min|s)\b ?)+)")
+_PART = re.compile(r"([0-9]+) (h|min|s)")
+_UNITS = {"h": 3600, "min": 60, "s": 1}
 
 
 class Console:
     """The sink for what a command has to say.
 
-    `quiet` leaves only warnings, errors and results. The live status is a single line that is
-    written over, and only on a terminal.
+    `quiet` leaves only warnings, errors and results. What is under way is written over, and shown
+    only on a terminal.
 
     Attributes:
         verbose: whether to print more than a summary.
@@ -34,7 +37,7 @@ class Console:
         """Look at stderr once."""
         self.verbose = verbose
         self._quiet = quiet
-        self._live = not quiet and _is_terminal()
+        self._live = Live() if not quiet and can_write_over() else None
         self._next_line: float | None = None
 
     @property
@@ -45,11 +48,13 @@ class Console:
     def status(self, text: str) -> None:
         """Show what is under way."""
         if self._live:
-            width = shutil.get_terminal_size().columns - 1
-            write(_ERASE + cut(plain(text), width))
+            self._live.show(plain(text))
 
     def progress(self, text: str) -> None:
-        """Show how far it is; without a terminal, as a line every few seconds."""
+        """Show how far it is; without a terminal, as a line every few seconds.
+
+        Where the text tells how many bytes there are, as `share_text` writes it, there is a bar.
+        """
         if self._live:
             self.status(text)
             return
@@ -62,23 +67,29 @@ class Console:
     def done(self) -> None:
         """Remove the status."""
         if self._live:
-            write(_ERASE)
+            self._live.clear()
 
     def note(self, text: str) -> None:
         """Print a line that a quiet run leaves out."""
         if not self._quiet:
-            self.done()
-            write(plain(text) + "\n")
+            self._print(plain(text) + "\n")
 
     def warn(self, text: str) -> None:
-        """Print a line that the reader should act on."""
-        self.done()
-        complain("warning", text)
+        """Print a line that the reader should act on, or that tells why nothing happens."""
+        self._print(f"warning: {plain(text)}\n")
+        if self._live and (wait := _WAIT.match(text)):
+            self._live.count_down(sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(wait[1])))
+
+    def _print(self, line: str) -> None:
+        if self._live:
+            self._live.print(line)
+        else:
+            write(line)
 
 
 def complain(kind: str, text: str) -> None:
     """Write `kind: text` to stderr as one line."""
-    erase = _ERASE if _is_terminal() else ""
+    erase = ERASE if can_write_over() else ""
     write(f"{erase}{kind}: {plain(text)}\n")
 
 
@@ -119,14 +130,6 @@ def plain_cells(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def _printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
-def write(text: str) -> None:
-    """Write to stderr, if there is one that anybody reads."""
-    # Python has none where the shell has closed it.
-    with suppress(OSError, AttributeError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
 
 
 def _is_terminal() -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from aimodels_gen.cli.console import Console
+from aimodels_gen.cli.reports import quiet_option
 from aimodels_gen.manifest import scaffold
 
 
@@ -17,7 +18,8 @@ from aimodels_gen.manifest import scaffold
     default=".",
     metavar="[DIR]",
 )
-def command(*, directory: Path) -> None:
+@quiet_option
+def command(*, directory: Path, quiet: bool) -> None:
     """Write a starter models.toml and flake.nix.
 
     An empty models.nix completes them. They work together as they are, and are the files of
@@ -28,7 +30,7 @@ def command(*, directory: Path) -> None:
       aimodels-gen init            # in this directory
       aimodels-gen init my-models  # in another one, which is made if need be
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
-    console = Console(quiet=False)
+    console = Console(quiet=quiet)
     written = scaffold.write(directory)
     for path in written.new:
         console.note(f"wrote {path}")

@@ -11,6 +11,7 @@ from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locking import output_options, report, write
 from aimodels_gen.cli.manifests import FILE, choose, manifest_option
 from aimodels_gen.cli.outputs import Target, plan
+from aimodels_gen.cli.reports import quiet_option
 from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock import file as lock_file
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
 @click.argument("lock", type=FILE, required=False)
 @manifest_option
 @output_options
+@quiet_option
 def command(
     *,
     lock: Path | None,
     manifest: Path | None,
     output: Path | None,
     output_format: Format | None,
+    quiet: bool,
 ) -> None:
     """Write what a lock pins as Nix again, offline.
 
@@ -45,7 +48,7 @@ def command(
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     if lock is not None and manifest is not None:
         raise click.UsageError("name either LOCK or the manifest", click.get_current_context())
-    console, stdout = Console(), Stdout()
+    console, stdout = Console(quiet=quiet), Stdout()
     manifest = manifest or lock or choose(None, (), console, lock=True).manifest
     path = manifest if manifest.suffix == ".lock" else lock_file.path_for(manifest)
     manifest = path.with_suffix(".toml") if manifest == path else manifest

@@ -32,16 +32,18 @@ def json_option(function: F) -> F:
     )(function)
 
 
+def quiet_option(function: F) -> F:
+    """Add `-q`."""
+    text = "Print only results and warnings."
+    return click.option("-q", "--quiet", is_flag=True, help=text)(function)
+
+
 def verbosity_options(verbose: str) -> Callable[[F], F]:
     """Add `-q`, and `-v` with this help."""
 
     def add(function: F) -> F:
-        for option in (
-            click.option("-v", "--verbose", is_flag=True, help=verbose),
-            click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings."),
-        ):
-            function = option(function)
-        return function
+        option = click.option("-v", "--verbose", is_flag=True, help=verbose)
+        return quiet_option(option(function))
 
     return add
 

@@ -17,7 +17,7 @@ import pytest
 
 import aimodels_fetcher
 from aimodels_gen import __version__, cli
-from aimodels_gen.cli import console
+from aimodels_gen.cli import console, live
 from aimodels_gen.manifest.parse import load
 from aimodels_gen.resources import templates
 from generator.helpers import names_in
@@ -196,6 +196,15 @@ def test_init_and_what_it_writes(project: Project) -> None:
     assert list(entry.filters.select([*taken, *left], str).taken) == taken
 
 
+def test_quiet_runs_say_nothing(project: Project) -> None:
+    """Of what they have done; what a command that reports prints is its result."""
+    project.write("")
+    (project.dir / "new").mkdir()
+    for command in ("init -q new", "lock -q -o models.nix", "render -q -o other.nix", "update -q"):
+        done = project.run(*command.split())
+        assert (done.status, done.err) == (0, ""), command
+
+
 def test_init_writes_models_nix_as_a_lock_of_nothing(project: Project) -> None:
     project.ok("init", "new")
     written = (project.dir / "new" / "models.nix").read_text()
@@ -359,8 +368,8 @@ def test_a_status_fits_whatever_its_characters(
 ) -> None:
     """A line that is broken could not be written over."""
     written: list[str] = []
-    monkeypatch.setattr(console, "_is_terminal", lambda: True)
-    monkeypatch.setattr(console, "write", written.append)
+    monkeypatch.setattr(console, "can_write_over", lambda: True)
+    monkeypatch.setattr(live, "write", written.append)
     monkeypatch.setenv("COLUMNS", "9")
     console.Console().status(text)
-    assert written == [f"\r\x1b[K{shown}"]
+    assert "".join(written) == f"\r\x1b[K{shown}"

@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen.cli.console import Console
+from aimodels_gen.cli.live import layout
+from aimodels_gen.columns import width_of
 from aimodels_gen.lock.progress import RunProgress, clock_text, share_text
+from generator.cli.terminals import shown
 from support.fake_repo import BigFile
+from support.hub import Response
 
 if TYPE_CHECKING:
     from support.hub import Hub
@@ -86,6 +90,52 @@ def test_lines_without_a_terminal(
     assert capsys.readouterr().err == ("" if quiet else "after 10 s\nafter 20 s\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("locking m", 80, ["locking m"]),
+        (
+            "hashed 0 of 1 file, 512 B of 1.0 KiB",
+            45,
+            ["hashed 0 of 1 file, ━━━━──── 512 B of 1.0 KiB"],
+        ),
+        ("locking a-long-name", 9, ["locking a"]),
+        ("m 1/2 1.0 of 4.0 GiB", 39, ["m 1/2 ━━━━────────────── 1.0 of 4.0 GiB"]),
+        ("m 1/2 1.0 of 4.0 GiB 9.0 MiB/s 0:09", 39, ["m 1/2 1.0 of 4.0 GiB 9.0 MiB/s 0:09"]),
+        (
+            "a-model-with-a-long-name 1/2 1.0 of 4.0 GiB 9.0 MiB/s 0:09",
+            39,
+            ["a-model-with-a-long-name 1/2", "━━─────── 1.0 of 4.0 GiB 9.0 MiB/s 0:09"],
+        ),
+        ("模型 1/2 0 of 0 B", 30, ["模型 1/2 ━━━━━━━━━━━━ 0 of 0 B"]),
+    ],
+)
+def test_numbers_and_bars_fit(text: str, width: int, lines: list[str]) -> None:
+    assert layout(text, width) == lines
+    assert all(width_of(line) <= width for line in lines)
+
+
+def test_nothing_is_written_over_on_a_dumb_terminal(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", {"a": b"a"})
+    hub_project.write('[models.m]\nsource.huggingface = { repo = "org/name" }\n')
+    seen = shown(hub_project, "lock", environment={"TERM": "dumb"})
+    assert "\x1b" not in seen
+    assert "\r" not in seen
+    assert "wrote models.lock" in seen
+
+
+def test_a_wait_is_counted_down(hub: Hub, hub_project: Project) -> None:
+    hub.add_repo("org/name", {"a": b"a"})
+    hub_project.write('[models.m]\nsource.huggingface = { repo = "org/name" }\n')
+    refusals = iter([Response(429, headers={"Retry-After": "3"})])
+    hub.faults = lambda _: next(refusals, None)
+    seen = shown(hub_project, "lock", columns=60)
+    assert "warning: rate limited by 127.0.0.1; waiting 3 s (" in seen
+    for seconds in (3, 2, 1):
+        assert f"waiting {seconds} s: the server's rate limit" in seen
+    assert "wrote models.lock" in seen.rpartition("rate limit")[2]
+
+
 def test_a_terminal(
     hub: Hub, hub_project: Project, host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +162,7 @@ def test_a_terminal(
     os.close(theirs)
     assert process.returncode == 0
     states = shown.decode().replace("\r\n", "\n").split("\r\x1b[K")
-    assert "big 0/1 0.0 of 40.0 MiB" in states
-    assert any(re.match(r"big 1/1 40\.0 of 40\.0 MiB \d+\.\d MiB/s 0:00", one) for one in states)
+    assert f"big 0/1 {'─' * 40} 0.0 of 40.0 MiB" in states
+    whole = r"big 1/1 ━{20,40} 40\.0 of 40\.0 MiB \d+\.\d MiB/s 0:00"
+    assert any(re.match(whole, one) for one in states)
     assert "big  1 path: 1 downloaded\n" in states
