@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-# Each has a module of its name here; the text is the first sentence of its help.
+# Each has a module here (see `module_name`); the text is the first sentence of its help.
 COMMANDS = {
     "init": "Write a starter models.toml and flake.nix.",
     "add": "Add models to models.toml, pin them and write them as Nix.",
@@ -31,6 +32,7 @@ COMMANDS = {
     "show": "Show all that is known of models, and their files.",
     "diff": "Show how models.lock differs from the one that is committed, or from another one.",
     "du": "Show the bytes of models, and what garbage collection would free.",
+    "import": "Take the files of models that are on this machine into the Nix store.",
     "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
     "render": "Write what a lock pins as Nix again, offline.",
     "schema": "Print the JSON Schema of models.toml, models.lock or a report.",
@@ -48,6 +50,11 @@ GROUPS = {
 _KILLED = 128  # and the number of the signal: what a shell reports
 
 
+def module_name(command: str) -> str:
+    """Return the name of a command's module: an underscore follows a word of Python's own."""
+    return f"{command}{'_' * iskeyword(command)}"
+
+
 class _Commands(click.Group):
     """The commands, imported one at a time."""
 
@@ -63,7 +70,7 @@ class _Commands(click.Group):
         """Return a command, None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"aimodels_gen.cli.{cmd_name}")
+        module = import_module(f"aimodels_gen.cli.{module_name(cmd_name)}")
         return cast("click.Command", module.command)
 
     def shell_complete(

@@ -41,9 +41,10 @@ class Chosen:
     names: tuple[str, ...] = ()
     named: bool = True
 
-    def command(self, name: str) -> str:
+    def command(self, name: str, models: Iterable[str] = ()) -> str:
         """Return a command on the same manifest, for hints."""
-        return shlex.join(["aimodels-gen", name, *(("-m", str(self.manifest)) * self.named)])
+        named = ("-m", str(self.manifest)) * self.named
+        return shlex.join(["aimodels-gen", name, *named, *models])
 
 
 def manifest_option(function: F) -> F:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -41,3 +43,16 @@ def cache_name(org: str | None, model: str, repo_type: str = "model") -> str:
 def is_repo_part(text: str) -> bool:
     """Return whether `text` can be the org or the name of a repository, and so of a cache entry."""
     return bool(_REPO_PART.match(text)) and ".." not in text and "--" not in text
+
+
+def hub_cache() -> Path:
+    """Return the cache that huggingface_hub uses here, as its variables say it.
+
+    Importing huggingface_hub would take longer, and read HF_ENDPOINT for good.
+    """
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    if not named:
+        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        home = os.environ.get("HF_HOME") or f"{caches}/huggingface"
+        named = f"{home}/hub"
+    return Path(os.path.expandvars(os.path.expanduser(named)))  # noqa: PTH111 (a user may have no home)

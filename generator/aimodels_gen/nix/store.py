@@ -186,6 +186,28 @@ def add_roots(directory: Path, paths: Sequence[str]) -> None:
             path.unlink()
 
 
+def add_root(link: Path, path: str) -> None:
+    """Make a link to a store path, which may be there already, keep that path.
+
+    Raises:
+        StoreError: Nix refused.
+    """
+    done = _run("nix-store", "--add-root", str(link), "--indirect", "--realise", path)
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        raise StoreError(f"nix-store could not make a root of {link}: {reason}")
+
+
+def is_sound(path: str) -> bool:
+    """Return whether a store path has the content that it was added with; Nix reads all of it."""
+    return _run("nix-store", "--verify-path", path).returncode == 0
+
+
+def delete(path: str) -> None:
+    """Remove a store path, unless it is used or is not there."""
+    _run("nix-store", "--delete", path)
+
+
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield items, as many at a time as a command line may have."""
     for start in range(0, len(items), _ARGUMENTS):

@@ -1,5 +1,7 @@
 """What commands report as JSON: a module with declared types for each, named as the command.
 
+A name that Python keeps for itself has an underscore after it.
+
 The same values are what a command shows as text. `aimodels-gen schema NAME` prints the JSON Schema
 that follows from a type; docs/schema has all of them.
 """
@@ -7,6 +9,7 @@ that follows from a type; docs/schema has all of them.
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import ClassVar, cast
 
 import msgspec
@@ -18,6 +21,7 @@ NAMES: tuple[str, ...] = (
     "show",
     "diff",
     "du",
+    "import",
 )
 """The reports that there are; each module has a `Report` of its own."""
 
@@ -39,7 +43,9 @@ class BaseReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def kind(name: str) -> type[BaseReport]:
     """Return the type of a report, by the name in `NAMES`."""
-    return cast("type[BaseReport]", import_module(f"{__name__}.{name}").Report)
+    return cast(
+        "type[BaseReport]", import_module(f"{__name__}.{name}{'_' * iskeyword(name)}").Report
+    )
 
 
 def dumps(report: BaseReport) -> str:

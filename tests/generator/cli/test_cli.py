@@ -72,7 +72,7 @@ def test_help_of_everything(project: Project) -> None:
     assert "    aimodels-gen lock\n" in project.ok("--help")
     for name, first_sentence in cli.COMMANDS.items():
         assert first_sentence[:40] in project.ok("--help")
-        command = importlib.import_module(f"aimodels_gen.cli.{name}").command
+        command = importlib.import_module(f"aimodels_gen.cli.{cli.module_name(name)}").command
         assert isinstance(command, click.Command)
         assert (command.help or "").startswith(first_sentence)
         shown = project.ok(name, "--help")
