@@ -12,6 +12,7 @@ let
   parts = map toString [
     ./generator
     ./nix/fetcher/aimodels_fetcher
+    ./nix/linker/aimodels_linker
     ./templates
     ./pyproject.toml
     ./README.md
@@ -66,6 +67,7 @@ python3Packages.buildPythonApplication {
   pythonImportsCheck = [
     "aimodels_fetcher"
     "aimodels_gen"
+    "aimodels_linker"
   ];
 
   meta = {

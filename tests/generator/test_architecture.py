@@ -26,7 +26,8 @@ PACKAGES = {
     LINKER: CHECKOUT / "nix/linker" / LINKER,
 }
 # Who may import whom, and what of others the programs that run in builds may need.
-OUR_IMPORTS = {GENERATOR: {FETCHER}, FETCHER: set[str](), LINKER: set[str]()}
+# `link` is the linker with another spec: its rules on files of users exist once.
+OUR_IMPORTS = {GENERATOR: {FETCHER, LINKER}, FETCHER: set[str](), LINKER: set[str]()}
 THIRD_PARTY = {FETCHER: {"botocore", "certifi", "requests", "urllib3"}, LINKER: set[str]()}
 # The generator from top to bottom. A module imports from its own floor and from those below.
 FLOORS = (

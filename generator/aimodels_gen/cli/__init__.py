@@ -34,6 +34,8 @@ COMMANDS = {
     "du": "Show the bytes of models, and what garbage collection would free.",
     "import": "Take the files of models that are on this machine into the Nix store.",
     "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
+    "link": "Link models into the Hugging Face cache, and keep them in the store.",
+    "unlink": "Remove from the Hugging Face cache what `link` has made.",
     "render": "Write what a lock pins as Nix again, offline.",
     "schema": "Print the JSON Schema of models.toml, models.lock or a report.",
     "completion": "Print the completion script of a shell.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -222,7 +223,8 @@ def _journal(path: Path) -> Mapping[str, str]:
 
 
 def _temporary(name: Path) -> Path:
-    return name.with_name(f"{UNFINISHED_LINK}{name.name[-200:]}")
+    digest = hashlib.sha256(os.fsencode(name.name)).hexdigest()[:32]
+    return name.with_name(f"{UNFINISHED_LINK}{digest}")
 
 
 def _of_nix(name: Path) -> Iterator[Path]:

@@ -1,0 +1,74 @@
+"""`aimodels-gen link`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from aimodels_gen.cli.console import Console, result
+from aimodels_gen.cli.linking import cache_option, linked_models, run_linker
+from aimodels_gen.cli.locked import read_locked
+from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
+from aimodels_gen.errors import AimodelsError, CombinedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aimodels_gen.store.link import LinkedModel
+
+
+@click.command("link")
+@names_argument
+@manifest_option
+@cache_option
+@click.option("-q", "--quiet", is_flag=True, help="Do not print what was done.")
+def command(
+    *, names: tuple[str, ...], manifest: Path | None, cache_dir: Path | None, quiet: bool
+) -> None:
+    """Link models into the Hugging Face cache, and keep them in the store.
+
+    Without NAME: every model. The files must be in the store: `prefetch` and `import` put them
+    there. Programs can add downloads to what is linked. Files that this command has not made are
+    left alone. Run it again after an update. Prints the directories in the cache.
+
+    \b
+      aimodels-gen link
+      aimodels-gen link llama-2-7b --cache-dir /srv/hub
+    """  # noqa: D301 - \b is the character that keeps click from filling the lines
+    console = Console(quiet=quiet)
+    chosen = choose(manifest, names, console, lock=True)
+    locked = read_locked(chosen, console)
+    models = [one for one in locked.models if chosen.names or one.integration.enable]
+
+    from aimodels_gen.store.link import entry_name  # noqa: PLC0415 - slow to import
+
+    by_entry: dict[str, str] = {}
+    for model in models:
+        other = by_entry.setdefault(entry_name(model), model.name)
+        if other != model.name:
+            raise AimodelsError(
+                f"{other} and {model.name} are both {entry_name(model)} in a cache",
+                "name the models to link, with one of them",
+            )
+    linked = linked_models(cache_dir)
+    with linked.alone():
+        before = linked.all
+        new: dict[str, LinkedModel] = {}
+        try:
+            failures = []
+            for model in models:
+                try:
+                    one = linked.keep(model, chosen.command("prefetch", [model.name]))
+                    new[one.entry] = one
+                except AimodelsError as error:  # noqa: PERF203 - all are reported
+                    failures.append(error)
+            if failures:
+                raise CombinedError(failures)
+            run_linker(linked, {**before, **new}, new, console)
+        except AimodelsError:
+            for entry in new.keys() - before.keys():
+                if not linked.has(entry):
+                    linked.drop(entry)
+            raise
+    result("".join(f"{linked.hub / entry}\n" for entry in new))

@@ -1,0 +1,42 @@
+"""`aimodels-gen unlink`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from aimodels_gen.cli.console import Console
+from aimodels_gen.cli.linking import cache_option, linked_models, run_linker
+from aimodels_gen.cli.manifests import names_argument
+from aimodels_gen.manifest.names import check_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("unlink")
+@names_argument
+@cache_option
+@click.option("-q", "--quiet", is_flag=True, help="Do not print what was done.")
+def command(*, names: tuple[str, ...], cache_dir: Path | None, quiet: bool) -> None:
+    """Remove from the Hugging Face cache what `link` has made.
+
+    Without NAME: every model. What programs have downloaded stays. Needs no manifest: models that
+    have left it are removed, too.
+
+    \b
+      aimodels-gen unlink
+      aimodels-gen unlink llama-2-7b
+    """  # noqa: D301 - \b is the character that keeps click from filling the lines
+    console = Console(quiet=quiet)
+    linked = linked_models(cache_dir)
+    with linked.alone():
+        before = linked.all
+        there = {one.name for one in before.values()}
+        check_names([name for name in names if name not in there], there, str(linked.hub))
+        gone = {entry for entry, one in before.items() if not names or one.name in names}
+        kept = {entry: one for entry, one in before.items() if entry not in gone}
+        run_linker(linked, kept, (), console)
+        for entry in gone:
+            linked.drop(entry)
