@@ -12,7 +12,7 @@ from aimodels_fetcher.digests import hex_to_sri, sri_to_hex
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.contents import Contents
-from aimodels_gen.lock.fetch import PinnedFile
+from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.store import StoredFile
 from aimodels_gen.store.candidates import Candidate, ChangedError, Scan, candidate

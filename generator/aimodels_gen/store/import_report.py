@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import sri_to_hex
-from aimodels_gen.lock.fetch import PinnedFile
+from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.reports.import_ import (
     Amount,
     ImportedFile,

@@ -20,9 +20,9 @@ from aimodels_fetcher.digests import Verifier
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.sources import sources_from
+from aimodels_gen.cache import cache_directory
 from aimodels_gen.engines.huggingface import cache_name
 from aimodels_gen.lock.model import TreePin
-from aimodels_gen.lock.partial_files import cache_directory
 from aimodels_gen.lock.workspace import workspace
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.hashes import nar_sri

@@ -23,7 +23,7 @@ from aimodels_fetcher.spec import AssembleSpec, StoreFile
 from aimodels_fetcher.wording import counted
 from aimodels_gen.engines.huggingface import cache_name
 from aimodels_gen.errors import AimodelsError
-from aimodels_gen.lock.fetch import PinnedFile
+from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.lock.workspace import workspace
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.hashes import nar_sri

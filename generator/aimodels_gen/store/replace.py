@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.wording import counted
+from aimodels_gen.cache import cache_directory
 from aimodels_gen.errors import StoreError
-from aimodels_gen.lock.partial_files import cache_directory
 from aimodels_gen.nix import store
 from aimodels_gen.store.candidates import UNFINISHED_LINK
 

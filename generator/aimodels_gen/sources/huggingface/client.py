@@ -66,13 +66,7 @@ class HubClient(SourceClient[HuggingFace]):
                 "write URLs like https://hub.example.org, separated by spaces, or unset it",
             )
         self._library: Any = import_module(_LIBRARY)
-        self._token: str | None = self._library.token()
-        if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
-            raise SourceError(
-                "the Hugging Face token holds characters that no token has",
-                "check HF_TOKEN and the token file",
-            )
-        learn(self._token)
+        self._token = _checked(self._library.token())
         self._failover = Failover(warn)
         self._names, self._listings = RepoNames(warn), Listings()
         self._endpoints = Endpoints(self._token)
@@ -200,6 +194,21 @@ class HubClient(SourceClient[HuggingFace]):
             if repo.trusted
             else tuple,
         )
+
+
+def _checked(token: str | None) -> str | None:
+    """Return a token that requests can have, which is never printed from now on.
+
+    Raises:
+        SourceError: it cannot be sent.
+    """
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise SourceError(
+            "the Hugging Face token holds characters that no token has",
+            "check HF_TOKEN and the token file",
+        )
+    learn(token)
+    return token
 
 
 def _answer_at_origin(client: HttpClient, url: str) -> Head:
