@@ -54,7 +54,7 @@ from aimodels_gen.tables import KindTable, Place, Text, about
 from aimodels_gen.tables import read as read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from aimodels_gen.sources.base import Source
 
@@ -142,12 +142,27 @@ def to_json(model: LockedModel) -> dict[str, Any]:
 
 def integrity(data: Mapping[str, Any]) -> str:
     """Return the checksum of a model as the file has it, apart from its own."""
+    digest = hashlib.sha256()
     rest = {key: value for key, value in data.items() if key != "integrity"}
-    # As `dumps`: a tenth of the memory of json.dumps.
-    compact = msgspec.json.Encoder(order="deterministic").encode(rest)
-    return hex_to_sri(hashlib.sha256(compact).hexdigest())
+    for part in _compact(rest, msgspec.json.Encoder(order="deterministic"), 2):
+        digest.update(part)
+    return hex_to_sri(digest.hexdigest())
 
 
+def _compact(value: object, encoder: msgspec.json.Encoder, levels: int) -> Iterator[bytes]:
+    """Yield the parts of compact JSON with sorted keys: as a whole it may be large."""
+    if not isinstance(value, dict) or (levels <= 0 and len(value) < _LARGE):
+        yield encoder.encode(value)
+        return
+    start = b"{"
+    for key in sorted(value):
+        yield start + encoder.encode(key) + b":"
+        yield from _compact(value[key], encoder, levels - 1)
+        start = b","
+    yield b"}" if value else b"{}"
+
+
+_LARGE = 100  # keys
 _LEFT_OUT = {"exclude", "fallbacks", "files", "unbundled"}  # where they are empty
 
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aimodels_fetcher.digests import hex_to_sri
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
-from aimodels_gen.lock.model import FilePin, FilesPin
+from aimodels_gen.lock.model import FilePin, FilesPin, Lock
 from generator import samples
 from generator.helpers import write_atomic
 
@@ -22,6 +25,16 @@ def test_a_lock_comes_back_as_it_was(path: Path) -> None:
     assert write_atomic(path, lock_file.dumps(samples.lock()).encode())
     assert lock_file.read(path) == samples.lock()
     assert not write_atomic(path, lock_file.dumps(samples.lock()).encode())
+
+
+def test_the_checksum_of_a_model_is_that_of_the_rest_of_it() -> None:
+    """Whoever reads the lock can compute it."""
+    many = FilesPin({f"{n}.bin": FilePin(samples.hash_of(n), n) for n in range(300)})
+    lock = {**samples.lock().models, "many": replace(samples.plain(), name="many", pin=many)}
+    for model in json.loads(lock_file.dumps(Lock(lock)))["models"].values():
+        expected = model.pop("integrity")
+        text = json.dumps(model, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert expected == hex_to_sri(hashlib.sha256(text.encode()).hexdigest())
 
 
 def test_there_may_be_none(path: Path) -> None:
