@@ -26,8 +26,8 @@ FILES = {"config.json": b"{}", "README.md": b"# A model\n", "w.safetensors": b"x
 @pytest.fixture
 def repo(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch) -> Repo:
     """A model that is locked, and may be read when it is gated."""
-    hub.allow("hf_token", "org/name")
-    monkeypatch.setenv("HF_TOKEN", "hf_token")
+    hub.allow("hf_0123456789abcdef", "org/name")
+    monkeypatch.setenv("HF_TOKEN", "hf_0123456789abcdef")
     repo = hub.add_repo("org/name", FILES, lfs=["*.safetensors"], card={"license": "mit"})
     hub_project.write(MANIFEST)
     hub_project.ok("lock", "-o", "models.nix")

@@ -84,8 +84,7 @@ class HubClient(SourceClient[HuggingFace]):
     def revision(self, source: HuggingFace) -> Revision:
         """Return commit, card and gate: one request, which `list` does not repeat."""
         found = self._ask(source, lambda repo, tries: self._revisions.of(source, repo, tries))
-        name = found.name if isinstance(found.name, str) and found.name != source.repo else None
-        return Revision(source.at(found.commit), found.card, name)
+        return Revision(source.at(found.commit), found.card, found.other_name(source))
 
     def check_access(self, source: HuggingFace, file: RemoteFile) -> SourceError | None:
         """Return why `file` may not be read; see `SourceClient.check_access`.

@@ -33,6 +33,10 @@ class Revision:
     card: Card
     name: object
 
+    def other_name(self, source: HuggingFace) -> str | None:
+        """Return the name if it is not that of a source, None if it is."""
+        return self.name if isinstance(self.name, str) and self.name != source.repo else None
+
 
 class Revisions:
     """Asks for revisions, and remembers the answers; one object serves all threads."""
