@@ -3,7 +3,8 @@
 A comment before a block says what it is: `<!-- file: NAME -->` is written for the blocks after it,
 `<!-- expression -->` and `<!-- bindings -->` are evaluated as Nix, `<!-- nixos -->` and
 `<!-- home-manager -->` as configurations (`<!-- nixos: NAME -->` is written, too);
-`<!-- remedy -->` is for test_troubleshooting.py. The language says the rest; `text` is a picture,
+`<!-- remedy -->` is for test_troubleshooting.py, `<!-- automation: NAME -->` for
+test_automation.py. The language says the rest; `text` is a picture,
 and is not checked.
 """
 
@@ -58,7 +59,9 @@ def _located(place: str) -> Iterator[None]:
 
 def test_there_are_snippets() -> None:
     languages = {block.language for document in DOCUMENTS for block in blocks(document)}
-    assert languages == {"bash", "dockerfile", "nix", "python", "text", "toml"}
+    assert languages == {
+        *("bash", "dockerfile", "ini", "json", "nix", "python", "text", "toml", "yaml"),
+    }
 
 
 def _check(block: Block, session: Session) -> None:
@@ -69,8 +72,8 @@ def _check(block: Block, session: Session) -> None:
         file.write_text(block.text)
     elif block.kind in {"nixos", "home-manager"}:
         _check_configuration(block, block.kind, session)
-    elif block.kind == "remedy":
-        pass  # run by test_troubleshooting.py, where there is something to mend
+    elif block.kind in {"remedy", "automation"}:
+        pass  # run by tests of their own
     elif block.language == "nix":
         braces = ("{", "}") if block.kind == "bindings" else ("(", ")")
         assert block.kind in {"bindings", "expression"}

@@ -32,6 +32,7 @@ COMMANDS = {
     "show": "Show all that is known of models, and their files.",
     "diff": "Show how models.lock differs from the one that is committed, or from another one.",
     "du": "Show the bytes of models, and what garbage collection would free.",
+    "verify": "Compare a lock with its sources, the Nix store or a cache.",
     "import": "Take the files of models that are on this machine into the Nix store.",
     "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
     "link": "Link models into the Hugging Face cache, and keep them in the store.",

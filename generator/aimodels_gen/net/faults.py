@@ -58,10 +58,12 @@ def fault(error: AimodelsError) -> Fault:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk from an error to what it was raised for."""
+    """Walk from an error to what it was raised for, which may be the error itself."""
     inner: BaseException | None = error
-    while inner is not None:
+    seen: list[BaseException] = []
+    while inner is not None and inner not in seen:
         yield inner
+        seen.append(inner)
         inner = inner.__cause__
 
 

@@ -44,6 +44,10 @@ class StoredContent:
         """Return where the content of this sha256 in hex is; it has not been verified."""
         return next(filter(None, map(_file, self._blobs.get(digest, ()))), None)
 
+    def blobs(self, digest: str) -> list[Path]:
+        """Return all files that are named so, none of them twice; they have not been verified."""
+        return list(dict.fromkeys(filter(None, map(_file, self._blobs.get(digest, ())))))
+
     def file(self, digest: str, path: str) -> Path | None:
         """Return the same, or where the store has the file of that path of a `files` pin."""
         name = store_path.file_name(path)

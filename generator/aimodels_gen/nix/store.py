@@ -148,6 +148,17 @@ def ask(*arguments: str) -> str:
     return done.stdout
 
 
+def in_use(paths: Sequence[str]) -> set[str]:
+    """Return those of the store paths that Nix would not delete: others refer to them, or roots."""
+    used: set[str] = set()
+    for path in paths:
+        others = _run("nix-store", "--query", "--referrers", path).stdout.split()
+        roots = _run("nix-store", "--query", "--roots", path).stdout.split()
+        if roots or set(others) - {path}:
+            used.add(path)
+    return used
+
+
 def _connection_hint(reason: str) -> str:
     if "cannot connect to socket" in reason:
         return "start the Nix daemon: `sudo systemctl start nix-daemon`"

@@ -21,6 +21,7 @@ NAMES: tuple[str, ...] = (
     "show",
     "diff",
     "du",
+    "verify",
     "import",
 )
 """The reports that there are; each module has a `Report` of its own."""

@@ -145,6 +145,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the sha256 in hex that the manifest sets for a file, None if it does not."""
         return None
 
+    def undeclared(self) -> Self:
+        """Return this source without the checksums that the manifest sets for its files."""
+        return self
+
     @property
     def cache_parts(self) -> tuple[str | None, str | None, str]:
         """Return org, name and type of its repository, as the cache calls it; None for none."""
@@ -343,6 +347,14 @@ class SourceClient(ABC, Generic[S]):
         """
         return file
 
+    def at_version(self, source: S, file: RemoteFile, version: str) -> RemoteFile:  # noqa: ARG002
+        """Return a file with what its source says of it at a version, for kinds that keep them.
+
+        Raises:
+            SourceError: as `list`, or the version is gone.
+        """
+        return file
+
     def check_access(
         self,
         source: S,  # noqa: ARG002 - for others
@@ -354,6 +366,9 @@ class SourceClient(ABC, Generic[S]):
     def allowance(self, source: S) -> Allowance | None:  # noqa: ARG002 - for others
         """Return the limit on requests for files that a token raises, None if there is none."""
         return None
+
+    def ignore_cache(self) -> None:
+        """Ask servers for everything, also for what the user's cache has; before all questions."""
 
     def close(self) -> None:
         """Close connections; nothing is asked of it after that."""

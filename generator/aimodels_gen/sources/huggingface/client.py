@@ -144,6 +144,10 @@ class HubClient(SourceClient[HuggingFace]):
         """Return what the Hub allows without a token; see `SourceClient.allowance`."""
         return None if self._token or not self._endpoints.of(source)[0].trusted else _ANONYMOUS
 
+    def ignore_cache(self) -> None:
+        """List from the server only; see `SourceClient.ignore_cache`."""
+        self._listings.is_fresh = True
+
     def close(self) -> None:
         """Close the connections."""
         self._endpoints.close()
@@ -174,7 +178,10 @@ class HubClient(SourceClient[HuggingFace]):
                 lambda repo, error: explain(error, self._request(source, repo)),
             )
         except SourceError as error:
-            raise self._revisions.better_hint(source, error) from error
+            better = self._revisions.better_hint(source, error)
+            if better is error:
+                raise  # with its cause
+            raise better from error
 
     def _explain(
         self, source: HuggingFace, repo: RepoAtEndpoint, error: AimodelsError, file: RemoteFile

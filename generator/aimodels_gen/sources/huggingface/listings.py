@@ -43,10 +43,15 @@ _Row = tuple[str, int, str | None, str | None, bool]
 
 
 class Listings:
-    """Lists repositories at commits; each is listed once. One object serves all threads."""
+    """Lists repositories at commits; each is listed once. One object serves all threads.
+
+    Attributes:
+        is_fresh: whether to ask the server for every listing, and leave the cache as it is.
+    """
 
     def __init__(self) -> None:
         """Take the user's cache."""
+        self.is_fresh = False
         self._cache = CacheDirectory(_NAME, _MOST)
         self._turns: Turns[tuple[RepoAtEndpoint, int]] = Turns()
 
@@ -59,7 +64,7 @@ class Listings:
             AimodelsError: its listing cannot be read, or no directory can hold what is taken.
         """
         with self._turns.of((repo, client.tries)):
-            if (file := self._open(repo)) is not None:
+            if not self.is_fresh and (file := self._open(repo)) is not None:
                 with file:
                     return filters.take(_rows(file))
             new = self._cache.new(_name(repo))
@@ -67,7 +72,8 @@ class Listings:
                 selection = filters.take(self._listed(repo, client, new))
                 # Only now is it known to be right; all of it has been read, unless there is too
                 # much to take.
-                if selection.seen and not selection.too_many and new.size <= _MOST_EACH:
+                is_whole = selection.seen and not selection.too_many and new.size <= _MOST_EACH
+                if is_whole and not self.is_fresh:
                     new.keep()
             finally:
                 new.discard()

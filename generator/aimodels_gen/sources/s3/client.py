@@ -86,6 +86,11 @@ class S3Client(SourceClient[S3]):
         """Return an object with its version, and its sha256 if S3 has it (with HeadObject)."""
         return self._ask(source, file, lambda: self._details(source, file))
 
+    def at_version(self, source: S3, file: RemoteFile, version: str) -> RemoteFile:
+        """Return an object at a version (with HeadObject); see `SourceClient.at_version`."""
+        pinned, *_ = self.sources(source, {file.path: version})
+        return self._ask(source, file, lambda: _at_version(pinned, self._client(pinned), file))
+
     def sources(self, source: S3, versions: Mapping[str, str]) -> tuple[Bucket, ...]:
         """Return the pinned versions, and the bucket as it is now; see `SourceClient.sources`."""
         bucket = self._ask(source, None, lambda: self._bucket(source))
@@ -117,11 +122,7 @@ class S3Client(SourceClient[S3]):
             near = bucket.page(self._client(bucket), source.prefix[:-1], delimiter="/").content
             raise no_objects(source, near) from error
         region = resolved.region
-        if source.region not in {None, region}:
-            raise SourceError(
-                f"{source.label} is in {region}, not in {source.region}",
-                f'write region = "{region}", or leave it out',
-            )
+        _check_region(source, region)
         if bucket.endpoint and source.region is None and region == HOME_REGION == bucket.region:
             region = None  # where everybody looks, and no server has said so
         return Listing(msgspec.structs.replace(source, region=region), selection)
@@ -187,6 +188,19 @@ class S3Client(SourceClient[S3]):
                 client.tries, client.patience = INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
                 self._clients[where] = client
             return self._clients[where]
+
+
+def _check_region(source: S3, region: str | None) -> None:
+    if source.region not in {None, region}:
+        raise SourceError(
+            f"{source.label} is in {region}, not in {source.region}",
+            f'write region = "{region}", or leave it out',
+        )
+
+
+def _at_version(pinned: Bucket, client: HttpClient, file: RemoteFile) -> RemoteFile:
+    found = pinned.head(client, file.path, pinned.url(file.path))
+    return replace(file, size=found.size, sha256=found.sha256, etag=found.etag)
 
 
 class _Checked(Upstreams):

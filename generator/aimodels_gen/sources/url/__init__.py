@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import msgspec
+
 from aimodels_fetcher.urls import has_query, holds_secret, is_file, public, server
 from aimodels_gen.sources.base import Source
 from aimodels_gen.sources.url.files import UrlFile
@@ -86,6 +88,12 @@ class Url(Source, frozen=True, forbid_unknown_fields=True):
         """Return the sha256 that the manifest sets for a file; see `Source.sha256`."""
         file = self.files.get(path)
         return file.sha256 if file else None
+
+    def undeclared(self) -> Url:
+        """Return it without the sha256 of files; see `Source.undeclared`."""
+        return msgspec.structs.replace(
+            self, files={path: UrlFile(file.urls) for path, file in self.files.items()}
+        )
 
     def to_nix(self) -> dict[str, Any]:
         """Return the attributes in Nix, where the pin has the checksums."""

@@ -193,14 +193,19 @@ class S3(Source):
                 raise unlike_s3(error, self.bucket, self.endpoint) from error.__cause__
             raise
 
-    def head(self, client: HttpClient, path: str) -> ObjectFacts:
-        """Return what S3 says of an object as it is now (HeadObject, or GetObject without it).
+    def head(self, client: HttpClient, path: str, url: str | None = None) -> ObjectFacts:
+        """Return what S3 says of an object (HeadObject, or GetObject without it).
+
+        Args:
+            client: Of this source.
+            path: Of the object.
+            url: Of a version of it; None for the object as it is now.
 
         Raises:
             StatusError: It refuses; there is no body, so that the code is often missing.
             FetchError: It does not answer.
         """
-        url = self._address(path)
+        url = url or self._address(path)
         head = client.head(url)
         if head.status in _NO_HEAD:
             head = client.head(url, "GET")
