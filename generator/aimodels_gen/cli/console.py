@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.redaction import redacted
-from aimodels_gen.cli.live import ERASE, Live, can_write_over, write
+from aimodels_gen.cli.live import ERASE, Live, Rates, can_write_over, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,7 @@ class Console:
         self.verbose = verbose
         self._quiet = quiet
         self._live = Live() if not quiet and can_write_over() else None
+        self._rates = Rates()
         self._next_line: float | None = None
 
     @property
@@ -53,8 +54,10 @@ class Console:
     def progress(self, text: str) -> None:
         """Show how far it is; without a terminal, as a line every few seconds.
 
-        Where the text tells how many bytes there are, as `share_text` writes it, there is a bar.
+        Where the text tells how many bytes there are, as `share_text` writes it, there is a bar,
+        and rate and time left are added if it lacks them.
         """
+        text = self._rates.added(text)
         if self._live:
             self.status(text)
             return

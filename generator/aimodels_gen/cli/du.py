@@ -44,7 +44,7 @@ _COLUMNS = (
 def command(
     *, names: tuple[str, ...], manifest: Path | None, quiet: bool, verbose: bool, as_json: bool
 ) -> None:
-    """Show the bytes of models, and what garbage collection would free.
+    """Show disk usage of models, and what garbage collection frees.
 
     \b
       size       of the files that are pinned

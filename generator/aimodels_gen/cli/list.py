@@ -59,7 +59,7 @@ _DAY = len("2026-11-02")
 def command(
     *, names: tuple[str, ...], manifest: Path | None, quiet: bool, verbose: bool, as_json: bool
 ) -> None:
-    """List the models: what is pinned, and whether the Nix store has it.
+    """List what is pinned, and whether the Nix store has it.
 
     Reads models.lock and models.toml, and asks no server. Models of models.toml that are not locked
     yet are listed as well, and those are marked whose entry has changed since they were locked.

@@ -11,7 +11,8 @@ import threading
 import time
 from contextlib import suppress
 
-from aimodels_fetcher.wording import duration_text
+from aimodels_fetcher.wording import bytes_text, duration_text
+from aimodels_gen.lock.progress import clock_text
 from aimodels_gen.columns import cut, width_of
 
 ERASE = "\r\x1b[K"
@@ -24,6 +25,8 @@ _SHARE = re.compile(
 )
 _SHORTEST, _LONGEST = 8, 40  # columns of a bar
 _TICK = 1.0  # seconds
+_PAUSE = 0.05  # seconds between two drawings of what counts bytes
+_FIRST_RATE = 1.0  # seconds after which a rate says something
 
 
 def can_write_over() -> bool:
@@ -39,6 +42,49 @@ def write(text: str) -> None:
         sys.stderr.flush()
 
 
+class Share:
+    """How many bytes of how many there are, as a text tells.
+
+    Attributes:
+        match: where in the text.
+    """
+
+    def __init__(self, match: re.Match[str]) -> None:
+        """Read the numbers."""
+        self.match = match
+        self.total = float(match[3]) * _UNITS[match[4]]
+        self.done = float(match[1]) * _UNITS[match[2] or match[4]]
+
+    @classmethod
+    def of(cls, text: str) -> Share | None:
+        """Return what a text tells, None if it tells nothing."""
+        match = _SHARE.search(text)
+        return cls(match) if match else None
+
+
+class Rates:
+    """Adds rate and time left to texts that tell how many bytes there are, and lack these."""
+
+    def __init__(self) -> None:
+        """Begin with the first text."""
+        self._first: tuple[float, float, float] | None = None
+
+    def added(self, text: str) -> str:
+        """Return the text with them, as soon as they mean something."""
+        share = Share.of(text)
+        if share is None or "/s" in text:
+            self._first = None
+            return text
+        now = time.monotonic()
+        if self._first is None or share.total != self._first[2] or share.done < self._first[1]:
+            self._first = now, share.done, share.total
+        seconds, arrived = now - self._first[0], share.done - self._first[1]
+        if seconds < _FIRST_RATE or not arrived:
+            return text
+        rate = arrived / seconds
+        return f"{text} {bytes_text(rate)}/s {clock_text((share.total - share.done) / rate)}"
+
+
 class Live:
     """The lines at the end of a terminal that show what is under way. Threads may share it."""
 
@@ -47,14 +93,18 @@ class Live:
         self._lock = threading.RLock()
         self._text = ""
         self._height = 0
+        self._drawn = 0.0
         self._until = 0.0
         self._ticking = False
 
     def show(self, text: str) -> None:
         """Show a text in the place of the last one."""
+        share = Share.of(text)
         with self._lock:
             self._text = text
-            self._draw()
+            is_on_the_way = share is not None and share.done < share.total
+            if not is_on_the_way or time.monotonic() - self._drawn >= _PAUSE:
+                self._draw()
 
     def clear(self) -> None:
         """Remove what is shown."""
@@ -99,6 +149,7 @@ class Live:
         self._erase()
         write("\n".join(lines))
         self._height = len(lines)
+        self._drawn = time.monotonic()
 
     def _erase(self) -> None:
         write(ERASE + _UP * (self._height - 1))
@@ -110,12 +161,12 @@ def layout(text: str, width: int) -> list[str]:
 
     The numbers are never cut.
     """
-    match = _SHARE.search(text)
-    if match is None:
+    found = Share.of(text)
+    if found is None:
         return [cut(text, width)]
-    label, numbers = text[: match.start()].rstrip(), text[match.start() :]
-    total = float(match[3]) * _UNITS[match[4]]
-    share = float(match[1]) * _UNITS[match[2] or match[4]] / total if total else 1.0
+    at = found.match.start()
+    label, numbers = text[:at].rstrip(), text[at:]
+    share = found.done / found.total if found.total else 1.0
     room = width - width_of(label) - width_of(numbers) - 2
     if room >= _SHORTEST and label:
         return [f"{label} {_bar(share, min(room, _LONGEST))} {numbers}"]

@@ -115,6 +115,13 @@ def test_an_unchanged_lock_imports_no_client(hub: Hub, hub_project: Project) -> 
     assert not {"huggingface_hub", "httpx", "httpx2", "requests"} & ours
 
 
+def test_a_list_imports_neither_clients_nor_templates(project: Project) -> None:
+    project.write(MANIFEST)
+    ours = imported("-m", "aimodels_gen", "list", cwd=project.dir)
+    assert "aimodels_gen.store.inventory" in ours
+    assert not {"http.client", "jinja2", "requests", "rich", "tomlkit", "urllib3"} & ours
+
+
 @pytest.mark.parametrize(
     ("args", "expected"),
     [

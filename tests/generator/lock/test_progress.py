@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen.cli.console import Console
-from aimodels_gen.cli.live import layout
+from aimodels_gen.cli.live import Rates, layout
 from aimodels_gen.columns import width_of
 from aimodels_gen.lock.progress import RunProgress, clock_text, share_text
 from generator.cli.terminals import shown
@@ -113,6 +113,18 @@ def test_lines_without_a_terminal(
 def test_numbers_and_bars_fit(text: str, width: int, lines: list[str]) -> None:
     assert layout(text, width) == lines
     assert all(width_of(line) <= width for line in lines)
+
+
+def test_rates_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("aimodels_gen.cli.live.time.monotonic", lambda: now)
+    rates = Rates()
+    assert rates.added("hashed 0.0 of 4.0 GiB") == "hashed 0.0 of 4.0 GiB"
+    now += 2
+    assert rates.added("hashed 1.0 of 4.0 GiB") == "hashed 1.0 of 4.0 GiB 512.0 MiB/s 0:06"
+    assert rates.added("hashed 0.1 of 4.0 GiB") == "hashed 0.1 of 4.0 GiB"  # of other files
+    for text in ("locking", "m 1/2 1.0 of 4.0 GiB 9.0 MiB/s 0:09"):
+        assert rates.added(text) == text
 
 
 def test_nothing_is_written_over_on_a_dumb_terminal(hub: Hub, hub_project: Project) -> None:
