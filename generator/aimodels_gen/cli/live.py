@@ -12,8 +12,8 @@ import time
 from contextlib import suppress
 
 from aimodels_fetcher.wording import bytes_text, duration_text
-from aimodels_gen.lock.progress import clock_text
 from aimodels_gen.columns import cut, width_of
+from aimodels_gen.lock.progress import clock_text
 
 ERASE = "\r\x1b[K"
 _UP = "\x1b[A\x1b[K"
@@ -68,6 +68,7 @@ class Rates:
     def __init__(self) -> None:
         """Begin with the first text."""
         self._first: tuple[float, float, float] | None = None
+        self._last = 0.0
 
     def added(self, text: str) -> str:
         """Return the text with them, as soon as they mean something."""
@@ -76,8 +77,9 @@ class Rates:
             self._first = None
             return text
         now = time.monotonic()
-        if self._first is None or share.total != self._first[2] or share.done < self._first[1]:
+        if self._first is None or share.total != self._first[2] or share.done < self._last:
             self._first = now, share.done, share.total
+        self._last = share.done
         seconds, arrived = now - self._first[0], share.done - self._first[1]
         if seconds < _FIRST_RATE or not arrived:
             return text
