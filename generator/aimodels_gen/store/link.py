@@ -21,7 +21,6 @@ from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.sources import sources_from
 from aimodels_fetcher.spec import AssembleSpec, StoreFile
 from aimodels_fetcher.wording import counted
-from aimodels_gen.engines.huggingface import cache_name
 from aimodels_gen.errors import AimodelsError
 from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.lock.workspace import workspace
@@ -143,14 +142,12 @@ def entry_name(model: LockedModel) -> str:
     Raises:
         AimodelsError: it has none.
     """
-    org, name, repo_type = model.source.source.cache_parts
-    name = model.integration.model or name
-    if not model.integration.enable or name is None:
+    if model.cache_name is None:
         raise AimodelsError(
             f"{model.name} is not for a cache: its integration.huggingface.enable is false",
             f"name the models to link, without {model.name}, or remove that key",
         )
-    return cache_name(model.integration.org or org, name, repo_type)
+    return model.cache_name
 
 
 def _entry(model: LockedModel, prefetch: str) -> str:

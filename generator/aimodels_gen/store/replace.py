@@ -99,9 +99,9 @@ class Replacer(contextlib.ExitStack):
             shutil.rmtree(directory, ignore_errors=True)
 
     def _refusal(self, file: Candidate) -> str:
-        status = os.lstat(file.path)
         if not file.is_unchanged:
             return "it was changed meanwhile"
+        status = file.path.lstat()
         if status.st_uid != os.geteuid():
             return "it belongs to another user"
         if status.st_nlink != len(file.names):
