@@ -140,7 +140,10 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, _terminate)
-    sys.exit(run())
+    status = run()
+    # All is done: an interrupt while Python exits would change nothing but the status.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(status)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
