@@ -258,7 +258,7 @@ def _prefetch(old: Lock, new: Lock, manifest: Path, console: Console) -> None:
     models = tuple(new.models.values())
     changed = [model for model in models if model != old.models.get(model.name)]
     try:
-        prefetch_models(changed, console, (*models, *old.models.values()))
+        prefetch_models(changed, console, (*models, *old.models.values())).check()
     except BaseException:
         # To the next run of this command, these pins have not changed.
         command = Chosen(manifest, named=str(manifest) != MANIFEST).command("prefetch")

@@ -10,6 +10,7 @@ from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
 from aimodels_gen.cli.prefetching import prefetch_models
+from aimodels_gen.cli.reports import json_option, print_json
 
 
 @click.command("prefetch")
@@ -21,15 +22,22 @@ from aimodels_gen.cli.prefetching import prefetch_models
     metavar="DIR",
     help="Keep the store paths from garbage collection, with links in DIR/NAME.",
 )
+@json_option
 @click.option("-q", "--quiet", is_flag=True, help="Do not print progress and summary.")
 def command(
-    *, names: tuple[str, ...], manifest: Path | None, root: Path | None, quiet: bool
+    *,
+    names: tuple[str, ...],
+    manifest: Path | None,
+    root: Path | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Download what a lock pins into the Nix store: building then downloads nothing.
 
     Without NAME: every model. Uses your own token and proxy, where a build has only those of the
     Nix daemon. Takes files from models that are in the store already, and goes on with downloads
-    that were interrupted. Prints the store paths that were added.
+    that were interrupted. If something fails, the rest is fetched, and the exit status is 1. Prints
+    the store paths that were added.
 
     \b
       aimodels-gen prefetch            # all models
@@ -44,4 +52,9 @@ def command(
             f"downloads what {locked.path.name} pins; run `{chosen.command('lock')}` to pin what "
             "is new"
         )
-    result(prefetch_models(locked.models, console, tuple(locked.lock.models.values()), root))
+    done = prefetch_models(locked.models, console, tuple(locked.lock.models.values()), root)
+    if as_json:
+        print_json(done.report())
+    else:
+        result("".join(f"{path}\n" for path in done.added))
+    done.check()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from aimodels_gen.cli.console import Console
     from aimodels_gen.lock.model import LockedModel
+    from aimodels_gen.store.prefetch import Prefetched
 
 
 def prefetch_models(
@@ -19,8 +20,8 @@ def prefetch_models(
     console: Console,
     known: Sequence[LockedModel] = (),
     root: Path | None = None,
-) -> str:
-    """Prefetch models, with a summary; return the store paths that were added, one a line.
+) -> Prefetched:
+    """Prefetch models, with a summary; return what was added, and what failed.
 
     Args:
         models: What to prefetch.
@@ -28,17 +29,15 @@ def prefetch_models(
         known: Other pins, new and old, whose files may be the same.
         root: The directory of links that keep the store paths.
     """
-    from aimodels_gen.nix import store, store_path  # noqa: PLC0415
     from aimodels_gen.store.prefetch import prefetch  # noqa: PLC0415 - slow to import
 
     try:
-        done = prefetch(models, console.status, console.warn, console.progress, known)
-        if root is not None:
-            for name, paths in done.paths.items():
-                store.add_roots(root / store_path.sanitize(name), paths)
+        done = prefetch(
+            models, console.status, console.warn, console.progress, known=known, root=root
+        )
     finally:
         console.done()
     for line in done.summary():
         console.note(line)
     console.note(f"{counted(len(done.added), 'path')} added to the store")
-    return "".join(f"{path}\n" for path in done.added)
+    return done

@@ -41,7 +41,11 @@ class Failures:
         try:
             yield
         except AimodelsError as error:
-            self._first.setdefault(name, error)
+            self.add(name, error)
+
+    def add(self, name: str, error: AimodelsError) -> None:
+        """Keep a failure as that of the model `name`."""
+        self._first.setdefault(name, error)
 
     def of_each(self, models: Iterable[N], work: Callable[[N], R]) -> list[R]:
         """Return what `work` returns for each model, without those that fail."""

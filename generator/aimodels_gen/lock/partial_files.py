@@ -1,4 +1,4 @@
-"""Downloads that a later run goes on with: large files, in the user's cache.
+"""Downloads that a later run goes on with: files of 1 MiB and more, in the user's cache.
 
 They are in `$XDG_CACHE_HOME/aimodels-gen/partial/SHA256`: the content that has come so far, under
 the name that it gets in the store, `.notes` of what is missing, and `.lock`, which is held while a
@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.resumable import ResumableTarget
 from aimodels_gen.cache import cache_directory
+from aimodels_gen.lock.model import MOST_BUNDLED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from typing_extensions import Self
 
-LEAST = 16 << 20  # bytes of a file whose download is worth keeping
+LEAST = MOST_BUNDLED  # bytes of a file; smaller ones are kept by the cache of contents
+_MOST = 64 << 30  # bytes on disk of all of them together; the newest one may be larger
 _KEPT_SECONDS = 7 * 24 * 3600
+_BLOCK = 512  # bytes, what st_blocks counts
 
 
 class PartialFiles(ExitStack):
@@ -36,16 +39,15 @@ class PartialFiles(ExitStack):
         """Take the user's cache, as the XDG base directory specification has it."""
         super().__init__()
         self._held: dict[Path, int] = {}
+        self._promised: dict[Path, int] = {}  # bytes that will be written
         self._root = cache_directory() / "partial"
 
     def __enter__(self) -> Self:
-        """Remove what nobody has gone on with for a week."""
+        """Remove what nobody has gone on with for a week, and what is too much; at the end, too."""
         super().__enter__()
+        self.callback(self._trim)
         self.callback(self._release_all)
-        with suppress(OSError):
-            for directory in self._root.iterdir():
-                if time.time() - directory.stat().st_mtime > _KEPT_SECONDS:
-                    self._remove_unused(directory)
+        self._trim()
         return self
 
     def target(self, name: str, digest: str, size: int) -> ResumableTarget | None:
@@ -64,9 +66,12 @@ class PartialFiles(ExitStack):
                 if not other.name.startswith(".") and not (directory / name).exists():
                     other.rename(directory / name)
             made = ResumableTarget(directory / name, directory / ".notes")
-            if shutil.disk_usage(directory).free < size - made.present(size):
+            wanted = size - made.present(size)
+            promised = sum(map(_missing, list(self._promised.items())))
+            if shutil.disk_usage(directory).free < promised + wanted:
                 self._release(directory)
                 return None
+            self._promised[directory / name] = size
             os.utime(directory)
         except OSError:  # a cache that cannot be written, or whose file system has no locks
             self._release(directory)
@@ -81,9 +86,20 @@ class PartialFiles(ExitStack):
     def remove(self, path: Path) -> None:
         """Remove a file that has been added to the store, if it is one of ours."""
         directory = path.parent
+        self._promised.pop(path, None)
         if directory in self._held:
             shutil.rmtree(directory, ignore_errors=True)
             self._release(directory)
+
+    def _trim(self) -> None:
+        """Remove what has not been gone on with for longest; what a process has stays."""
+        with suppress(OSError):
+            found = [(d.stat().st_mtime, _size(d), d) for d in self._root.iterdir()]
+            total = 0
+            for number, (used, size, directory) in enumerate(sorted(found, reverse=True)):
+                total += size
+                if time.time() - used > _KEPT_SECONDS or (number and total > _MOST):
+                    self._remove_unused(directory)
 
     def _remove_unused(self, directory: Path) -> None:
         if self._hold(directory):
@@ -115,3 +131,17 @@ class PartialFiles(ExitStack):
     def _release_all(self) -> None:
         for directory in list(self._held):
             self._release(directory)
+
+
+def _size(directory: Path) -> int:
+    """Return the bytes on disk of what is in a directory."""
+    return sum(path.lstat().st_blocks for path in directory.iterdir()) * _BLOCK
+
+
+def _missing(promised: tuple[Path, int]) -> int:
+    """Return how many bytes of a file are still to be written."""
+    path, size = promised
+    try:
+        return max(0, size - path.stat().st_blocks * _BLOCK)
+    except OSError:
+        return size

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from aimodels_gen.errors import StoreError
+from aimodels_gen.errors import THIS_COMMAND, StoreError
 from aimodels_gen.nix import store_path
 from aimodels_gen.nix.literal import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     Kind = Literal["flat", "recursive"]
 
@@ -73,24 +73,48 @@ def add(kind: Kind, files: Sequence[tuple[Path, str]]) -> None:
     Raises:
         StoreError: Nix refused, or its path is not the one that a derivation will have.
     """
-    flags = ["--recursive"] if kind == "recursive" else []
     for some in batches(files):
-        paths = [str(path) for path, _ in some]
-        done = _run("nix-store", "--add-fixed", *flags, "sha256", *paths)
-        names = some[0][0].name if len(some) == 1 else f"{len(some)} files"
-        if done.returncode != 0:
-            reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-            hint = (
-                "check that you may add to the store: `nix-store --add models.toml` has to succeed"
-            )
-            if any(words in reason for words in _FULL):
-                hint = _SPACE
-            raise StoreError(f"nix-store could not add {names}: {reason}", hint)
-        for (path, sri), added in zip(some, done.stdout.splitlines(), strict=True):
-            expected = store_path.store_path(kind, sri, path.name, str(Path(added).parent))
-            if added != expected:
-                hint = "report this to the project with both paths"
-                raise StoreError(f"Nix stored {added}, but a build will look for {expected}", hint)
+        if not _add_by_evaluation(kind, some):
+            _add_fixed(kind, some)
+
+
+def _add_by_evaluation(kind: Kind, files: Sequence[tuple[Path, str]]) -> bool:
+    """Add files or trees in half the time; return whether that was possible.
+
+    `builtins.path` reads and hashes them once or twice less than `nix-store --add-fixed`, which
+    says better why something cannot be added.
+    """
+    wanted = [
+        {"name": path.name, "path": str(path), "recursive": kind == "recursive", "sha256": sri}
+        for path, sri in files
+    ]
+    try:
+        done = _evaluate(wanted)
+    except (OSError, ValueError):  # no nix-instantiate, or a path that no Nix string can have
+        return False
+    if done.returncode != 0:
+        return False
+    return all(
+        added == store_path.store_path(kind, sri, path.name, str(Path(added).parent))
+        for (path, sri), added in zip(files, json.loads(done.stdout), strict=True)
+    )
+
+
+def _add_fixed(kind: Kind, files: Sequence[tuple[Path, str]]) -> None:
+    flags = ["--recursive"] if kind == "recursive" else []
+    done = _run("nix-store", "--add-fixed", *flags, "sha256", *(str(path) for path, _ in files))
+    names = files[0][0].name if len(files) == 1 else f"{len(files)} files"
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        hint = "check that you may add to the store: `nix-store --add models.toml` has to succeed"
+        if any(words in reason for words in _FULL):
+            hint = _SPACE
+        raise StoreError(f"nix-store could not add {names}: {reason}", hint)
+    for (path, sri), added in zip(files, done.stdout.splitlines(), strict=True):
+        expected = store_path.store_path(kind, sri, path.name, str(Path(added).parent))
+        if added != expected:
+            hint = "report this to the project with both paths"
+            raise StoreError(f"Nix stored {added}, but a build will look for {expected}", hint)
 
 
 def add_stored(files: Sequence[StoredFile]) -> set[str]:
@@ -108,11 +132,7 @@ def add_stored(files: Sequence[StoredFile]) -> set[str]:
         {"name": one.name, "path": str(one.file), "recursive": False, "sha256": one.sri}
         for one in files
     ]
-    done = _run(
-        *("nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode"),
-        *("--option", "restrict-eval", "false", "--option", "pure-eval", "false", "-"),
-        stdin=f"map builtins.path {literal(paths)}",
-    )
+    done = _evaluate(paths)
     if done.returncode == 0:
         return set(json.loads(done.stdout))
     if any(words in done.stderr for words in _FULL):
@@ -177,36 +197,47 @@ def add_roots(directory: Path, paths: Sequence[str]) -> None:
         StoreError: Nix refused.
         OSError: the directory cannot be made.
     """
-    directory = directory.absolute()
-    directory.mkdir(parents=True, exist_ok=True)
     kept: set[str] = set()
     for number, some in enumerate(batches(paths), 1):
-        link = str(directory / str(number))
+        add_root(directory / str(number), some)
         # As Nix calls them.
         kept.update(f"{number}-{n}" if n > 1 else f"{number}" for n in range(1, len(some) + 1))
-        done = _run("nix-store", "--add-root", link, "--indirect", "--realise", *some)
-        if done.returncode != 0:
-            reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-            raise StoreError(
-                f"nix-store could not make roots in {directory}: {reason}",
-                "name another directory, one that is empty or was made by this command",
-            )
     for path in directory.iterdir():
         ours = path.is_symlink() and str(path.readlink()).startswith(f"{store_dir()}/")
         if ours and path.name not in kept:
             path.unlink()
 
 
-def add_root(link: Path, path: str) -> None:
-    """Make a link to a store path, which may be there already, keep that path.
+def add_root(link: Path, paths: Sequence[str]) -> None:
+    """Make a link that keeps a store path; of several, the others are called `link-2` and so on.
 
     Raises:
         StoreError: Nix refused.
+        OSError: the directory of the link cannot be made.
     """
-    done = _run("nix-store", "--add-root", str(link), "--indirect", "--realise", path)
+    link = link.absolute()
+    link.parent.mkdir(parents=True, exist_ok=True)
+    done = _run("nix-store", "--add-root", str(link), "--indirect", "--realise", *paths)
     if done.returncode != 0:
+        if gone := missing(paths):
+            raise StoreError(
+                f"{min(gone)} was removed from the store before a root could keep it",
+                f"run `{THIS_COMMAND}` again when no garbage is being collected",
+            )
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-        raise StoreError(f"nix-store could not make a root of {link}: {reason}")
+        raise StoreError(
+            f"nix-store could not make roots in {link.parent}: {reason}",
+            "name another directory, one that is empty or was made by this command",
+        )
+
+
+def _evaluate(paths: Sequence[Mapping[str, object]]) -> subprocess.CompletedProcess[str]:
+    """Let an evaluation add paths, each by the arguments of `builtins.path`."""
+    return _run(
+        *("nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode"),
+        *("--option", "restrict-eval", "false", "--option", "pure-eval", "false", "-"),
+        stdin=f"map builtins.path {literal(list(paths))}",
+    )
 
 
 def is_sound(path: str) -> bool:

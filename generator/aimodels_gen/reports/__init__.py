@@ -23,6 +23,7 @@ NAMES: tuple[str, ...] = (
     "du",
     "verify",
     "import",
+    "prefetch",
 )
 """The reports that there are; each module has a `Report` of its own."""
 

@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING
 from aimodels_fetcher import log
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.wording import counted
-from aimodels_gen.errors import AimodelsError, StoreError
+from aimodels_gen.errors import AimodelsError, SourceError, StoreError
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.contents import Contents
-from aimodels_gen.lock.fetch import fetch_files, fetch_tree
+from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.model import TreePin
 from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.store import StoredFile
+from aimodels_gen.reports import prefetch as document
+from aimodels_gen.store.download import Download
 from aimodels_gen.store.paths import PinnedBundle, store_paths
 from aimodels_gen.store.prefetch_bundles import PrefetchedBundles
+from aimodels_gen.store.roots import Roots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from aimodels_gen.lock.model import LockedModel
+    from aimodels_gen.errors import CombinedError
+    from aimodels_gen.lock.model import LockedModel, PinnedSource
 
     Report = Callable[[str], None]
 
@@ -38,16 +42,20 @@ class Prefetched:
     """What a run has put into the store.
 
     Attributes:
-        paths: by model, all its store paths, those that were there included.
+        paths: by model, all its store paths, those that were there included, with their sizes.
         reused: those whose content the store had under other paths.
         cached: those whose content the user's cache had.
         downloaded: those that were downloaded.
+        lacking: those that are not there, because something failed.
+        error: what failed, and why.
     """
 
-    paths: Mapping[str, Sequence[str]]
+    paths: Mapping[str, Mapping[str, int]]
     reused: Collection[str] = ()
     cached: Collection[str] = ()
     downloaded: Collection[str] = ()
+    lacking: Collection[str] = ()
+    error: CombinedError | None = None
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -58,17 +66,63 @@ class Prefetched:
     def summary(self) -> list[str]:
         """Return a line for each model: how many of its paths came from where."""
         lines = []
-        new = set(self.added)
         for name, paths in self.paths.items():
             counts = [
                 (sum(path in self.downloaded for path in paths), "downloaded"),
                 (sum(path in self.reused for path in paths), "taken from other paths in the store"),
                 (sum(path in self.cached for path in paths), "taken from the cache"),
-                (sum(path not in new for path in paths), "there already"),
+                (sum(self._origin(path) == "present" for path in paths), "there already"),
+                (sum(path in self.lacking for path in paths), "missing"),
             ]
             words = ", ".join(f"{count} {what}" for count, what in counts if count)
             lines.append(f"{name}  {counted(len(paths), 'path')}: {words or 'nothing to do'}")
         return lines
+
+    def check(self) -> None:
+        """Raise what failed.
+
+        Raises:
+            CombinedError: some models failed; the others are there.
+        """
+        if self.error:
+            raise self.error
+
+    def report(self) -> document.Report:
+        """Return what `--json` prints."""
+        models = [
+            document.Model(
+                name=name,
+                paths=[
+                    document.StorePath(path=path, size=size, origin=self._origin(path))
+                    for path, size in paths.items()
+                ],
+            )
+            for name, paths in self.paths.items()
+        ]
+        every = {path: size for paths in self.paths.values() for path, size in paths.items()}
+
+        def total(origin: document.Origin) -> document.Total:
+            sizes = [size for path, size in every.items() if self._origin(path) == origin]
+            return document.Total(paths=len(sizes), bytes=sum(sizes))
+
+        return document.Report(
+            models=models,
+            downloaded=total("downloaded"),
+            reused=total("reused"),
+            cached=total("cached"),
+            present=total("present"),
+            missing=total("missing"),
+            errors=[failure.message for failure in self.error.failures] if self.error else [],
+        )
+
+    def _origin(self, path: str) -> document.Origin:
+        if path in self.downloaded:
+            return "downloaded"
+        if path in self.reused:
+            return "reused"
+        if path in self.cached:
+            return "cached"
+        return "missing" if path in self.lacking else "present"
 
 
 @dataclass
@@ -80,23 +134,32 @@ class _Run:
     progress: Report
     known: Sequence[LockedModel]
     contents: Contents
+    roots: Roots
+    failures: Failures = field(default_factory=Failures)
     reused: set[str] = field(default_factory=set)
     downloaded: set[str] = field(default_factory=set)
 
+    def stored(self, paths: Collection[str]) -> None:
+        """Keep paths that have been downloaded."""
+        self.downloaded.update(paths)
+        self.roots.keep(paths)
 
-def prefetch(
+
+def prefetch(  # noqa: PLR0913 (what to prefetch, and who is told)
     models: Sequence[LockedModel],
     report: Report = lambda _: None,
     warn: Report = lambda _: None,
     progress: Report = lambda _: None,
+    *,
     known: Sequence[LockedModel] = (),
+    root: Path | None = None,
 ) -> Prefetched:
     """Put what the store lacks of these models into it.
 
     The paths are those of the derivations: a `tree` pin is one, a `files` pin one for each file
     that is not bundled, and one for the bundle. Content that the store has under other paths, such
     as in an entry that was built before, is taken from there, and small files from the user's
-    cache. The rest is downloaded.
+    cache. The rest is downloaded. Where that fails for a model, the others go on.
 
     Args:
         models: The models.
@@ -104,11 +167,11 @@ def prefetch(
         warn: Receives what the reader should know.
         progress: Receives lines that say how far the downloads are.
         known: Other pins, new and old, whose files may be the same.
+        root: The directory of links that keep the store paths, from the moment they are there.
 
     Raises:
-        StoreError: there is no Nix, or it refused, or a source now has other bytes than are pinned.
-        FetchError: a file cannot be fetched.
-        SourceError: there is a token that cannot be used.
+        StoreError: there is no Nix, or it refused.
+        FetchError: there is no space.
     """
     if not store.have_nix():
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
@@ -124,27 +187,46 @@ def prefetch(
     ]
     every = [*models, *known]
     with Contents(list(dict.fromkeys(model.name for model in every))) as contents:
-        run = _Run(report, warn, progress, every, contents)
+        run = _Run(report, warn, progress, every, contents, Roots(root, found))
+        run.roots.keep(items.keys() - absent)
         bundles = PrefetchedBundles(
             {path: item for path, item in wanted.items() if isinstance(item, PinnedBundle)},
             contents,
+            run.failures,
         )
         files = _reuse(files, run) if files else {}
         try:
             _download(files, bundles.lacking, trees, run)
         except AimodelsError:
             with suppress(StoreError):
-                bundles.add(report)  # what is whole need not be downloaded again
+                run.roots.keep(bundles.add(report))  # what is whole need not be downloaded again
             raise
-        bundles.add(report)
-        run.downloaded.update(path for model in trees for path in found[model.name])
-    paths = {name: tuple(paths) for name, paths in found.items()}
+        run.roots.keep(bundles.add(report))
+    downloaded = run.downloaded | bundles.downloaded
+    reused = run.reused | bundles.reused
+    lacking = absent - downloaded - reused - bundles.cached
+    run.roots.finish(lacking)
     return Prefetched(
-        paths,
-        run.reused | bundles.reused,
+        {
+            model.name: {p: _size(model, i) for p, i in found[model.name].items()}
+            for model in models
+        },
+        reused,
         bundles.cached,
-        run.downloaded | bundles.downloaded,
+        downloaded,
+        lacking,
+        run.failures.together([model.name for model in models]),
     )
+
+
+def _size(model: LockedModel, item: PinnedFile | PinnedBundle | None) -> int:
+    """Return the bytes of the files of a store path."""
+    if isinstance(item, PinnedFile):
+        return item.pin.size
+    if isinstance(item, PinnedBundle):
+        # Equal files are there once.
+        return sum({file.hash: file.size for file in item.bundle.files.values()}.values())
+    return model.pin.size
 
 
 def _reuse(files: Mapping[str, PinnedFile], run: _Run) -> dict[str, PinnedFile]:
@@ -177,6 +259,7 @@ def _take(files: Mapping[str, tuple[Path, PinnedFile]], run: _Run) -> None:
         run.report(f"{file.model}: taking {counted(len(batch), 'file')} from the store")
         there = store.add_stored(batch)
         run.reused |= there
+        run.roots.keep(there)
         for one in batch:
             if one.path not in there:
                 run.warn(f"{one.file} is damaged or was removed; downloading {one.name} instead")
@@ -191,35 +274,45 @@ def _download(
 ) -> None:
     """Download files, those of bundles among them, and trees."""
     pinned = [
-        *(file.sources for file in (*files.values(), *bundled)),
-        *(model.sources for model in trees),
+        *((file.model, file.sources) for file in (*files.values(), *bundled)),
+        *((model.name, model.sources) for model in trees),
     ]
     if not pinned:
         return
-    sources = [one.source for some in pinned for one in some]
     # What several paths have in common comes once.
     first: dict[str, str] = {}
     for path, file in files.items():
         first.setdefault(file.pin.hash, path)
-    with log.redirected(run.report, run.warn), Clients(sources, run.warn) as clients:
-        if files or bundled:
-            wanted = [*(files[path] for path in first.values()), *bundled]
-            fetch_files(wanted, clients, run.contents, run.report, run.progress)
-            run.downloaded.update(first.values())
-            others = {path: file for path, file in files.items() if path not in run.downloaded}
-            _take({path: (Path(first[f.pin.hash]), f) for path, f in others.items()}, run)
-        for model in trees:
-            _fetch_tree(model, clients, run)
-
-
-def _fetch_tree(model: LockedModel, clients: Clients, run: _Run) -> None:
-    found = fetch_tree(model.tree, {}, clients, run.contents, run.report, progress=run.progress)
-    if isinstance(model.pin, TreePin) and found.hash != model.pin.hash:
-        raise StoreError(
-            f"{model.name} is pinned to {model.pin.hash}, but its source now has {found.hash}",
-            "a commit does not change: a mirror or proxy alters it, or the lock was edited; to pin "
-            f"what the source has now, delete {model.name} from models of the lock, and run "
-            "`aimodels-gen lock`",
+    with log.redirected(run.report, run.warn), _clients(pinned, run) as clients:
+        able = frozenset(name for name, _ in pinned).difference(run.failures.of(_names(pinned)))
+        wanted = [*(files[path] for path in first.values()), *bundled]
+        download = Download(
+            clients, run.contents, run.failures, run.stored, run.report, run.progress
         )
-    if found.not_stored is not None:
-        raise found.not_stored
+        download.run(
+            [file for file in wanted if file.model in able],
+            [model for model in trees if model.name in able],
+        )
+        others = {path: file for path, file in files.items() if path not in run.downloaded}
+        located = {path: (Path(first[f.pin.hash]), f) for path, f in others.items()}
+        _take({p: each for p, each in located.items() if str(each[0]) in run.downloaded}, run)
+
+
+def _clients(pinned: Sequence[tuple[str, Sequence[PinnedSource]]], run: _Run) -> Clients:
+    """Return clients for the models that can have them; the others have failed."""
+    kinds = {one.source.kind: one.source for _, sources in pinned for one in sources}
+    refused: set[str] = set()
+    for kind, source in kinds.items():
+        try:
+            with Clients([source], run.warn):
+                pass
+        except SourceError as error:  # noqa: PERF203 (each may fail)
+            refused.add(kind)
+            for name, sources in pinned:
+                if any(one.source.kind == kind for one in sources):
+                    run.failures.add(name, error)
+    return Clients((source for kind, source in kinds.items() if kind not in refused), run.warn)
+
+
+def _names(pinned: Iterable[tuple[str, object]]) -> list[str]:
+    return [name for name, _ in pinned]

@@ -12,9 +12,10 @@ from aimodels_gen.lock.bundles import add, digests, nar_hash
 from aimodels_gen.lock.pinned import PinnedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from aimodels_gen.lock.contents import Contents, Origin
+    from aimodels_gen.lock.failures import Failures
     from aimodels_gen.store.paths import PinnedBundle
 
     Report = Callable[[str], None]
@@ -30,13 +31,16 @@ class PrefetchedBundles:
         cached: of those whose files were all in the cache.
     """
 
-    def __init__(self, bundles: Mapping[str, PinnedBundle], contents: Contents) -> None:
-        """Look for their files. `bundles` are by store path."""
+    def __init__(
+        self, bundles: Mapping[str, PinnedBundle], contents: Contents, failures: Failures
+    ) -> None:
+        """Look for their files. `bundles` are by store path; `failures` keep those of models."""
         self.downloaded: set[str] = set()
         self.reused: set[str] = set()
         self.cached: set[str] = set()
         self._bundles = bundles
         self._contents = contents
+        self._failures = failures
         self._origins: dict[str, set[Origin | None]] = defaultdict(set)
         lacking: dict[str, PinnedFile] = {}
         for path, one in bundles.items():
@@ -49,34 +53,39 @@ class PrefetchedBundles:
                     lacking.setdefault(digest, wanted)
         self.lacking = list(lacking.values())
 
-    def add(self, report: Report) -> None:
-        """Add those to the store whose files are all there.
+    def add(self, report: Report) -> Collection[str]:
+        """Add those to the store whose files are all there; return their store paths.
 
         Raises:
-            StoreError: a bundle is not what its hash says, or the store failed.
+            StoreError: the store failed.
         """
         whole = {
             path: one
             for path, one in self._bundles.items()
             if self._contents.holds(digests(one.bundle.files))
         }
-        for one in whole.values():
-            _check(one, self._contents)
+        for path, one in list(whole.items()):
+            try:
+                _check(one, self._contents)
+            except StoreError as error:  # noqa: PERF203 (each may fail)
+                self._failures.add(one.model, error)
+                del whole[path]
         if not whole:
-            return
+            return ()
         report(f"adding {counted(len(whole), 'bundle')} of small files to the store")
         add((one.bundle for one in whole.values()), self._contents)
         for path in whole:
             origins = self._origins[path]
             came = self.reused if "store" in origins else self.cached
             (self.downloaded if None in origins else came).add(path)
+        return whole.keys()
 
 
 def _check(one: PinnedBundle, contents: Contents) -> None:
     found = nar_hash(digests(one.bundle.files), contents)
     if found != one.bundle.hash:
         raise StoreError(
-            f"the bundle of {one.model} is pinned to {one.bundle.hash}, but its files make {found}",
+            f"its bundle is pinned to {one.bundle.hash}, but its files make {found}",
             f"the lock was edited: delete {one.model} from models of the lock, and run "
             "`aimodels-gen lock`",
         )

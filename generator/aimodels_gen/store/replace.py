@@ -205,7 +205,7 @@ def _finish(directory: Path, warn: Report) -> bool:
         except OSError:  # it is a file still, or gone
             continue
         try:
-            store.add_root(link, path)
+            store.add_root(link, [path])
         except StoreError as error:
             warn(f"{error.message}; `aimodels-gen import --replace` tries again")
             whole = False

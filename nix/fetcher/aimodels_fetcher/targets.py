@@ -81,6 +81,9 @@ class FileTarget(Target):
         """Return how many bytes of a file of that size are there before the download starts."""
         return 0
 
+    def verified(self) -> None:
+        """Take notice that the file is whole and right, before it is moved or linked."""
+
     def discard(self, file: FileIO, start: int, end: int) -> None:
         """Keep the bytes."""
 

@@ -1,0 +1,277 @@
+"""Downloading what is pinned, and adding it to the store meanwhile: all models at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher import log
+from aimodels_fetcher.digests import sri_to_hex
+from aimodels_fetcher.downloads import FileDownloads, TreeDownload, fetch_together
+from aimodels_fetcher.errors import DiskFullError, SettingError
+from aimodels_fetcher.fetch import max_connections
+from aimodels_fetcher.output import check_space
+from aimodels_fetcher.spec import FileSpec, TreeSpec
+from aimodels_fetcher.targets import FileTarget
+from aimodels_gen.errors import AimodelsError, StoreError
+from aimodels_gen.lock.fetch import CachedTarget, TreeTargets, fetcher_sources
+from aimodels_gen.lock.model import MOST_BUNDLED
+from aimodels_gen.lock.partial_files import PartialFiles
+from aimodels_gen.lock.progress import RunProgress
+from aimodels_gen.lock.workspace import workspace
+from aimodels_gen.nix import store, store_path
+from aimodels_gen.nix.adder import Adder, Addition
+from aimodels_gen.nix.hashes import nar_sri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from aimodels_fetcher.downloads import Downloads
+    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.lock.clients import Clients
+    from aimodels_gen.lock.contents import Contents
+    from aimodels_gen.lock.failures import Failures
+    from aimodels_gen.lock.model import LockedModel
+    from aimodels_gen.lock.pinned import PinnedFile
+
+    Report = Callable[[str], None]
+
+# Files of a model that may fail before the others are given up, where none has come.
+_MOST_FAILURES = 8
+# Of downloads before which the store is tried: it may refuse what takes hours to come.
+_LARGE = 64 << 20
+
+
+@dataclass(frozen=True)
+class Download:
+    """How to download.
+
+    Attributes:
+        clients: know the credentials.
+        contents: hold what is bundled, and keep small files for later runs.
+        failures: of models; the others go on.
+        stored: is called with the store paths of what has been added.
+        report: is told what is under way.
+        progress: is told how far it is.
+    """
+
+    clients: Clients
+    contents: Contents
+    failures: Failures
+    stored: Callable[[Sequence[str]], None]
+    report: Report
+    progress: Report
+
+    def run(self, files: Sequence[PinnedFile], trees: Sequence[LockedModel]) -> None:
+        """Download files and trees, each into the store under the name of its derivation.
+
+        Bundled files are held by `contents`.
+
+        Raises:
+            StoreError: the store failed.
+            DiskFullError: there is no space.
+            OSError: the temporary directory cannot be written.
+        """
+        with (
+            workspace() as directory,
+            PartialFiles() as partials,
+            log.redirected(self.report),
+        ):
+            run = _Run(self, directory, partials)
+            groups: list[Downloads] = [*run.files(files), *run.trees(trees)]
+            if not groups:
+                return
+            check_space([(run.place(), max(0, run.total - run.present))])
+            counter = RunProgress(run.total, run.counts, self.progress, run.model)
+            with Adder(run.added, run.refused) as run.adder, counter:
+                if run.total > _LARGE:
+                    run.adder.put(_probe(directory))
+                fetch_together(groups, counter, max_connections(), run.failed)
+
+
+class _Run:
+    """A run of downloads, by models.
+
+    Attributes:
+        adder: takes what has come.
+        total: bytes of all files.
+        present: those that an earlier run has left.
+        counts: the number of files, by model.
+    """
+
+    adder: Adder
+
+    def __init__(self, download: Download, directory: Path, partials: PartialFiles) -> None:
+        self.total = self.present = 0
+        self.counts: Counter[str] = Counter()
+        self._download = download
+        self._directory = directory
+        self._partials = partials
+        self._most = max_connections()
+        self._models: dict[Path, str] = {}  # by where a file is to be, or a directory above it
+        self._files: dict[Path, PinnedFile] = {}  # by where they are
+        self._trees: dict[Path, _Tree] = {}
+        self._names: dict[Downloads, str] = {}
+        self._failed: Counter[str] = Counter()
+        self._came: set[str] = set()
+
+    def files(self, files: Iterable[PinnedFile]) -> list[FileDownloads]:
+        """Return the downloads of files."""
+        by_model: dict[str, list[PinnedFile]] = defaultdict(list)
+        for file in files:
+            by_model[file.model].append(file)
+        groups = []
+        for name, some in by_model.items():
+            specs: list[tuple[FileSpec, Path]] = []
+            for file in some:
+                # Of its own directory: files of several models may have the same name.
+                output = self._new_directory() / store_path.file_name(file.path)
+                self._files[output] = file
+                self._models[output] = name
+                digest, size = sri_to_hex(file.pin.hash), file.pin.size
+                self.present += self._partials.present(output.name, digest, size)
+                self.total += size
+                sources = fetcher_sources(file.sources, self._download.clients)
+                specs.append((FileSpec(sources, file.path, file.pin.hash, size), output))
+            self.counts[name] += len(some)
+            group = FileDownloads(specs, self._finished, self._most, self._target)
+            self._names[group] = name
+            groups.append(group)
+        return groups
+
+    def trees(self, models: Iterable[LockedModel]) -> list[TreeDownload]:
+        """Return the downloads of trees, which are listed for that."""
+        groups = []
+        for model in models:
+            with self._download.failures.collect(model.name):
+                self._download.report(f"{model.name}: listing")
+                group = self._tree(model)
+                self._names[group] = model.name
+                self.total += group.total
+                self.counts[model.name] += group.count
+                groups.append(group)
+        return groups
+
+    def _tree(self, model: LockedModel) -> TreeDownload:
+        tree = model.tree
+        output = self._new_directory() / store_path.tree_name(tree.name, tree.identity())
+        targets = TreeTargets(self._partials, self._download.contents)
+        self._models[output] = model.name
+        self._trees[output] = _Tree(model, output, targets)
+        sources = fetcher_sources(tree.sources, self._download.clients)
+        spec = TreeSpec(sources, tree.filters, tree.integrate, {})
+
+        def done() -> None:
+            self.adder.put(self._trees[output].addition)
+
+        return TreeDownload(spec, output, self._most, targets.target, done)
+
+    def place(self) -> Path:
+        """Return a directory of the file system that has to have room."""
+        place = Path(store.store_dir())
+        return place if place.is_dir() else self._directory
+
+    def model(self, path: Path) -> str:
+        """Return whose a file is."""
+        return next(self._models[each] for each in (path, *path.parents) if each in self._models)
+
+    def _new_directory(self) -> Path:
+        directory = self._directory / str(len(self._models))
+        directory.mkdir()
+        return directory
+
+    def _target(self, path: Path, remote: RemoteFile) -> FileTarget:
+        file, digest = self._files[path], remote.sha256 or ""
+        made: FileTarget
+        if file.bundled:
+            made = FileTarget(path)
+        elif file.pin.size <= MOST_BUNDLED:
+            made = CachedTarget(path, digest, self._download.contents)
+        else:
+            made = self._partials.target(path.name, digest, file.pin.size) or FileTarget(path)
+        self._files[made.path] = file
+        return made
+
+    def _finished(self, path: Path) -> None:
+        """Take a file that is whole and right."""
+        file = self._files[path]
+        self._came.add(file.model)
+        if file.bundled:
+            self._download.contents.hold(path.read_bytes(), file.pin.git_blob_id)
+            path.unlink()
+        else:
+            self.adder.put(Addition(path, file.pin.hash, file.pin.size))
+
+    def failed(self, group: Downloads, error: Exception) -> bool:
+        """Keep the failure of a file; return whether to give up what else its model has."""
+        fatal = isinstance(error, (StoreError, DiskFullError, SettingError))
+        if fatal or not isinstance(error, AimodelsError):
+            raise error
+        name = self._names[group]
+        self._download.failures.add(name, error)
+        self._failed[name] += 1
+        if isinstance(group, TreeDownload):
+            return True
+        return self._failed[name] >= _MOST_FAILURES and name not in self._came
+
+    def added(self, additions: Sequence[Addition]) -> None:
+        """Take what the store has now."""
+        self._download.stored(
+            [
+                store_path.store_path(one.kind, one.sri, one.path.name, store.store_dir())
+                for one in additions
+                if one.path in self._files or one.path in self._trees
+            ]
+        )
+        for one in additions:
+            if tree := self._trees.get(one.path):
+                tree.targets.remove()
+                shutil.rmtree(one.path, ignore_errors=True)
+            else:
+                one.path.unlink()
+                self._partials.remove(one.path)
+
+    def refused(self, addition: Addition, error: AimodelsError) -> None:
+        """Keep the failure of a tree that is not what is pinned."""
+        self._download.failures.add(self._trees[addition.path].name, error)
+        shutil.rmtree(addition.path, ignore_errors=True)
+
+
+class _Tree:
+    """A tree that is downloaded.
+
+    Attributes:
+        targets: where its files are written.
+        addition: what the store is to take.
+    """
+
+    def __init__(self, model: LockedModel, output: Path, targets: TreeTargets) -> None:
+        size = model.pin.size
+        self.name = model.name
+        self.targets = targets
+        self.addition = Addition(output, model.pin.hash, size, "recursive", self.check)  # type: ignore[union-attr]
+
+    def check(self) -> None:
+        """Compare it with its pin.
+
+        Raises:
+            StoreError: it is not what is pinned.
+        """
+        found = nar_sri(self.addition.path)
+        if found != self.addition.sri:
+            raise StoreError(
+                f"it is pinned to {self.addition.sri}, but its source now has {found}",
+                "a commit does not change: a mirror or proxy alters it, or the lock was edited; to "
+                f"pin what the source has now, delete {self.name} from models of the lock, and run "
+                "`aimodels-gen lock`",
+            )
+
+
+def _probe(directory: Path) -> Addition:
+    """Return an empty file: the store takes it, or says why it takes nothing."""
+    path = directory / "aimodels-gen-empty"
+    path.touch()
+    return Addition(path, "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", 0)
