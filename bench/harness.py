@@ -28,6 +28,8 @@ BIN = Path(sys.executable).parent
 WEIGHTS = "*.safetensors"
 # The ratio of bytes at which each was written once; directories and databases add a little.
 ONCE = 1.05
+# A script that downloads repositories, with `hf` as $0, into the cache $1.
+LOOP = 'cache=$1; shift; for repo; do "$0" download --quiet --cache-dir "$cache" "$repo"; done'
 _SHARDS = 8
 _SNAPSHOT = """
 import sys, huggingface_hub

@@ -11,10 +11,12 @@ from pathlib import Path
 import download
 import fetcher
 import huge
+import imports
 import links
 import lock
 import many
 import modules
+import prefetch
 import report
 import s3
 import second
@@ -34,6 +36,8 @@ QUESTIONS = {
         second,
         modules,
         many,
+        prefetch,
+        imports,
         links,
         s3,
         download,

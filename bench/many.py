@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import statichub
 from delay import Delay
 from evaluation import Evaluation, count, evaluate
-from harness import BIN, Meter, Settings, run, scratch
+from harness import BIN, LOOP, Meter, Settings, run, scratch
 from nginx import Nginx
 from pins import PKGS, lock, prepare
 from report import Figure, Row, absent, row, seconds
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _EACH = 32 << 20  # bytes of --size for each model
 _MOST = 200
 _LATENCY = 0.02  # seconds
-_LOOP = 'cache=$1; shift; for repo; do "$0" download --quiet --cache-dir "$cache" "$repo"; done'
 _PEER = "hf download in a loop"
 _EXPRESSION = """
 map (pin: (import CHECKOUT/nix).fetchModel PKGS (pin // { layout = "link"; })) (
@@ -75,7 +74,7 @@ def _measure(server: Nginx, directory: Path, repos: Mapping[str, str], runs: int
                     run(*build, env=nix.variables())
             asked["prefetch"] = len(server.take_log())
             with scratch() as cache, peer:
-                run("sh", "-ec", _LOOP, BIN / "hf", cache, *repos.values())
+                run("sh", "-ec", LOOP, BIN / "hf", cache, *repos.values())
             asked["peer"] = len(server.take_log())
     except UnavailableError as error:
         yield absent(f"{what}: not built", [str(error)])

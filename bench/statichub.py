@@ -23,6 +23,9 @@ _EACH = 128 << 10  # bytes of --size for each of those: fewer for a small one
 _MEDIUM = 8  # files
 FILES_OF_EACH = 12
 """Files of one of many models."""
+SMALL_OF_FIVE = 36
+"""Small files of five models together."""
+_FIVE = 5
 _MIX = 4  # parts of --size: one is a file, one the medium files
 
 
@@ -82,6 +85,26 @@ def make_many(root: Path, count: int) -> dict[str, str]:
             repo = _add(root, hub, f"model-{number:03}", weights + small, number)
             etags += _etags(repo)
             repos[f"model-{number:03}"] = repo.id
+    (root / "etags").write_text("".join(etags))
+    return repos
+
+
+def make_five(root: Path, total: int) -> dict[str, str]:
+    """Write the files and listings of five models; return their repositories by name.
+
+    Args:
+        root: An empty directory.
+        total: Bytes of all their large files.
+    """
+    repos, etags = {}, []
+    with Hub() as hub:
+        for number in range(_FIVE):
+            small = len(range(number, SMALL_OF_FIVE, _FIVE))
+            weights = [(f"model-{n:05}-of-00002.safetensors", total // _FIVE // 2) for n in (1, 2)]
+            sizes = [*weights, *((f"data/{n}.json", _SMALL) for n in range(small))]
+            repo = _add(root, hub, f"model-{number}", sizes, number)
+            etags += _etags(repo)
+            repos[f"model-{number}"] = repo.id
     (root / "etags").write_text("".join(etags))
     return repos
 

@@ -29,6 +29,8 @@ ROWS = {
     "huge": ["2,048 files listed: lock, memory", "2,048 files listed: our fetcher, memory"],
     "second": ["link: a shard of 30", "copy: another model with the same files"],
     "many": ["2 models of 12 files: lock, requests", "2 models of 12 files: nix-build, time"],
+    "prefetch": ["5 repositories, 36 small files, 3.1 MiB: prefetch, time"],
+    "imports": [],  # there may be no such command yet
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
     "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
     "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],

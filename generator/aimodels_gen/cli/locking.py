@@ -141,6 +141,7 @@ def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
     old = Lock() if before is None else lock_file.parse(before, lock_path)
     # The text of 100,000 files has 25 MB, and is not kept.
     known = {_fingerprint(before)}
+    options = replace(options, keeps_all=prefetch)
     del before
     if writes.kept:
         stdout.keep(render(old, writes.kept, wanted.file))

@@ -37,6 +37,8 @@ def prefetch_models(
         )
     finally:
         console.done()
+    if done.error and not done.added:
+        return done  # the errors say it all
     for line in done.summary():
         console.note(line)
     console.note(f"{counted(len(done.added), 'path')} added to the store")

@@ -167,6 +167,7 @@ class HashCompleter:
         jobs: bounds those that do; None for what the machine may have.
         warn: is told what takes long, `report` what is under way.
         bundles: have the contents of small files: what is at hand, and what is downloaded.
+        keeps_all: whether the store is to have all that is read.
     """
 
     clients: Clients
@@ -176,6 +177,7 @@ class HashCompleter:
     bundles: Bundles
     report: Report
     warn: Report
+    keeps_all: bool = False
 
     def complete(self, models: Sequence[Selected], known: KnownContent) -> list[Selected]:
         """Return the models with all hashes that can be had without reading content.
@@ -299,14 +301,17 @@ class HashCompleter:
         progress = _Progress(self.report, models)
         connections = max_connections() if self.jobs is None else self.jobs
         distinct = DistinctFiles(one for model in models for one in model.unread)
-        with workspace() as scratch:
+        with (
+            workspace() as scratch,
+            KeptContent(scratch, self.bundles.contents, every=self.keeps_all) as keeper,
+        ):
             hashed = hash_contents(
                 distinct.first(progress.skipped),
                 scratch,
                 connections,
                 arrived=progress.arrived,
                 done=progress.hashed,
-                keeper=KeptContent(scratch, self.bundles.contents),
+                keeper=keeper,
             )
         return distinct.of_all(hashed)
 

@@ -25,6 +25,7 @@ class Options:
             files, and for their content what the machine may have.
         offline: whether to fail instead of sending requests.
         revision: the commit, branch or tag to pin the models of `upgrade` at; None for their refs.
+        keeps_all: whether the store is to have all that locking has to read.
     """
 
     upgrade: frozenset[str] | None = frozenset()
@@ -34,6 +35,7 @@ class Options:
     keep_going: bool = False
     offline: bool = False
     revision: str | None = None
+    keeps_all: bool = False
 
     def is_about(self, name: str) -> bool:
         """Return whether to lock a model, where it has no pin that holds."""

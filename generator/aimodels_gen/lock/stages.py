@@ -81,7 +81,9 @@ def lock_models(
     ):
         try:
             bundles = Bundles(trusted, contents)
-            hashes = HashCompleter(clients, pool, options.jobs, failures, bundles, report, warn)
+            hashes = HashCompleter(
+                clients, pool, options.jobs, failures, bundles, report, warn, options.keeps_all
+            )
             pinning = Pinning(old, options, clients, bundles, report)
 
             wanted = failures.of_each(

@@ -144,8 +144,9 @@ def test_a_store_that_refuses_costs_no_hash(
     hub_project.ok("lock", "--pin", "tree")
     expected = hub_project.lock
     hub_project.lock_file.unlink()
-    (hub_project.dir / "nix-store").write_text("#!/bin/sh\necho error: no daemon >&2\nexit 1\n")
-    (hub_project.dir / "nix-store").chmod(0o755)
+    for name in ("nix-store", "nix-instantiate"):
+        (hub_project.dir / name).write_text("#!/bin/sh\necho error: no daemon >&2\nexit 1\n")
+        (hub_project.dir / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(hub_project.dir), prepend=os.pathsep)
     monkeypatch.setattr(store, "have_nix", lambda: True)
     result = hub_project.run("lock", "--pin", "tree")
@@ -272,7 +273,7 @@ def test_prefetch_of_a_tree_that_moved(
     repo.commit({**FILES, "config.json": b"other"})
     commits.update(repo.commits[repo.sha])
     error = hub_project.fails("prefetch")
-    assert "m is pinned to sha256-" in error
+    assert "m: it is pinned to sha256-" in error
     assert "but its source now has sha256-" in error
     assert "a commit does not change" in error
     lock = json.loads(hub_project.lock_file.read_text())
