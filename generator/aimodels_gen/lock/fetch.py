@@ -10,7 +10,7 @@ from aimodels_fetcher.digests import BEGINNING
 from aimodels_fetcher.resumable import PresentTarget
 from aimodels_fetcher.spec import TreeSpec
 from aimodels_fetcher.targets import FileTarget
-from aimodels_gen.errors import StoreError
+from aimodels_gen.errors import SourceError, StoreError
 from aimodels_gen.lock.model import MOST_BUNDLED
 from aimodels_gen.lock.partial_files import PartialFiles
 from aimodels_gen.lock.progress import RunProgress
@@ -150,12 +150,21 @@ class CachedTarget(FileTarget):
 
 
 def fetcher_sources(pinned: Iterable[PinnedSource], clients: Clients) -> tuple[Source, ...]:
-    """Return where the fetcher finds files of pinned sources, in their order."""
-    return tuple(
-        source
-        for one in pinned
-        for source in clients.of(one.source).sources(one.source, one.versions)
-    )
+    """Return where the fetcher finds files of pinned sources, in their order.
+
+    Raises:
+        SourceError: none of them may be asked; this is what the first one said.
+    """
+    found: list[Source] = []
+    failure: SourceError | None = None
+    for one in pinned:
+        try:
+            found += clients.of(one.source).sources(one.source, one.versions)
+        except SourceError as error:  # noqa: PERF203 (each may fail)
+            failure = failure or error
+    if failure and not found:
+        raise failure
+    return tuple(found)
 
 
 def _files(output: Path, *, integrated: bool) -> Iterator[tuple[str, Path]]:

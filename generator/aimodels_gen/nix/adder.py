@@ -99,6 +99,15 @@ class Adder:
                 thread.start()
             self._changed.notify_all()
 
+    def check(self) -> None:
+        """Raise what has failed.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        if self._failure:
+            raise self._failure
+
     def finish(self) -> None:
         """Add all that waits.
 

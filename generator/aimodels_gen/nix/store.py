@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FULL = ("No space left on device", "Disk quota exceeded")
-_SPACE = "free some space (nix-collect-garbage -d), then run it again"
+_SPACE = "free some space (nix-collect-garbage -d), then try again"
 _STATE_DIR = "/nix/var/nix"
 # Of one command: the system bounds the length of its line.
 _ARGUMENTS = 1000

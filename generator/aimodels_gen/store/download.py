@@ -85,11 +85,29 @@ class Download:
             if not groups:
                 return
             check_space([(run.place(), max(0, run.total - run.present))])
-            counter = RunProgress(run.total, run.counts, self.progress, run.model)
-            with Adder(run.added, run.refused) as run.adder, counter:
+            with (
+                Adder(run.added, run.refused) as run.adder,
+                _Counter(run.total, run.counts, self.progress, run.model) as counter,
+            ):
+                counter.adder = run.adder
                 if run.total > _LARGE:
                     run.adder.put(_probe(directory))
                 fetch_together(groups, counter, max_connections(), run.failed)
+
+
+class _Counter(RunProgress):
+    """Counts bytes, and ends the run when the store refuses what came before."""
+
+    adder: Adder
+
+    def add(self, count: int, *, queued: bool = False) -> None:
+        """Count bytes that have arrived.
+
+        Raises:
+            StoreError: the store has failed.
+        """
+        super().add(count, queued=queued)
+        self.adder.check()
 
 
 class _Run:
@@ -125,22 +143,26 @@ class _Run:
             by_model[file.model].append(file)
         groups = []
         for name, some in by_model.items():
-            specs: list[tuple[FileSpec, Path]] = []
-            for file in some:
-                # Of its own directory: files of several models may have the same name.
-                output = self._new_directory() / store_path.file_name(file.path)
-                self._files[output] = file
-                self._models[output] = name
-                digest, size = sri_to_hex(file.pin.hash), file.pin.size
-                self.present += self._partials.present(output.name, digest, size)
-                self.total += size
-                sources = fetcher_sources(file.sources, self._download.clients)
-                specs.append((FileSpec(sources, file.path, file.pin.hash, size), output))
-            self.counts[name] += len(some)
-            group = FileDownloads(specs, self._finished, self._most, self._target)
-            self._names[group] = name
-            groups.append(group)
+            with self._download.failures.collect(name):
+                group = self._group(name, some)
+                self._names[group] = name
+                groups.append(group)
         return groups
+
+    def _group(self, name: str, files: Sequence[PinnedFile]) -> FileDownloads:
+        specs: list[tuple[FileSpec, Path]] = []
+        for file in files:
+            sources = fetcher_sources(file.sources, self._download.clients)
+            # Of its own directory: files of several models may have the same name.
+            output = self._new_directory() / store_path.file_name(file.path)
+            self._files[output] = file
+            self._models[output] = name
+            digest, size = sri_to_hex(file.pin.hash), file.pin.size
+            self.present += self._partials.present(output.name, digest, size)
+            self.total += size
+            specs.append((FileSpec(sources, file.path, file.pin.hash, size), output))
+        self.counts[name] += len(files)
+        return FileDownloads(specs, self._finished, self._most, self._target)
 
     def trees(self, models: Iterable[LockedModel]) -> list[TreeDownload]:
         """Return the downloads of trees, which are listed for that."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from aimodels_gen.store.prefetch_bundles import PrefetchedBundles
 from aimodels_gen.store.roots import Roots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import LockedModel, PinnedSource
@@ -268,34 +269,49 @@ def _take(files: Mapping[str, tuple[Path, PinnedFile]], run: _Run) -> None:
 
 def _download(
     files: Mapping[str, PinnedFile],
-    bundled: Sequence[PinnedFile],
+    bundled: Mapping[str, Sequence[PinnedFile]],
     trees: Sequence[LockedModel],
     run: _Run,
 ) -> None:
     """Download files, those of bundles among them, and trees."""
+    # What several paths have in common comes once: from the first model that can have it.
+    by_content: dict[str, list[PinnedFile]] = {}
+    for file in files.values():
+        by_content.setdefault(file.pin.hash, []).append(file)
     pinned = [
-        *((file.model, file.sources) for file in (*files.values(), *bundled)),
+        *((file.model, file.sources) for some in by_content.values() for file in some),
+        *((file.model, file.sources) for some in bundled.values() for file in some),
         *((model.name, model.sources) for model in trees),
     ]
     if not pinned:
         return
-    # What several paths have in common comes once.
-    first: dict[str, str] = {}
-    for path, file in files.items():
-        first.setdefault(file.pin.hash, path)
     with log.redirected(run.report, run.warn), _clients(pinned, run) as clients:
-        able = frozenset(name for name, _ in pinned).difference(run.failures.of(_names(pinned)))
-        wanted = [*(files[path] for path in first.values()), *bundled]
+        unable = run.failures.of({name for name, _ in pinned})
         download = Download(
             clients, run.contents, run.failures, run.stored, run.report, run.progress
         )
-        download.run(
-            [file for file in wanted if file.model in able],
-            [model for model in trees if model.name in able],
-        )
-        others = {path: file for path, file in files.items() if path not in run.downloaded}
-        located = {path: (Path(first[f.pin.hash]), f) for path, f in others.items()}
-        _take({p: each for p, each in located.items() if str(each[0]) in run.downloaded}, run)
+        come: dict[str, str] = {}
+        able = [model for model in trees if model.name not in unable]
+        for wave in zip_longest(*by_content.values(), *bundled.values()):
+            wanted = [
+                file
+                for file in filter(None, wave)
+                if file.model not in unable and not _has(file, come, run)
+            ]
+            if wanted or able:
+                download.run(wanted, able)
+                able = []
+                come = {f.pin.hash: path for path, f in files.items() if path in run.downloaded}
+        if able:
+            download.run([], able)
+        others = {p: f for p, f in files.items() if f.pin.hash in come and p not in run.downloaded}
+        _take({path: (Path(come[f.pin.hash]), f) for path, f in others.items()}, run)
+
+
+def _has(file: PinnedFile, come: Mapping[str, str], run: _Run) -> bool:
+    if file.bundled:
+        return run.contents.holds([sri_to_hex(file.pin.hash)])
+    return file.pin.hash in come
 
 
 def _clients(pinned: Sequence[tuple[str, Sequence[PinnedSource]]], run: _Run) -> Clients:
@@ -312,7 +328,3 @@ def _clients(pinned: Sequence[tuple[str, Sequence[PinnedSource]]], run: _Run) ->
                 if any(one.source.kind == kind for one in sources):
                     run.failures.add(name, error)
     return Clients((source for kind, source in kinds.items() if kind not in refused), run.warn)
-
-
-def _names(pinned: Iterable[tuple[str, object]]) -> list[str]:
-    return [name for name, _ in pinned]

@@ -25,7 +25,7 @@ class PrefetchedBundles:
     """Bundles that the store lacks.
 
     Attributes:
-        lacking: what has to be downloaded of them.
+        lacking: by their sha256, what has to be downloaded of them: each file that has the content.
         downloaded: the store paths of those of which something was.
         reused: of those whose files the store had, all that were not in the cache.
         cached: of those whose files were all in the cache.
@@ -42,7 +42,7 @@ class PrefetchedBundles:
         self._contents = contents
         self._failures = failures
         self._origins: dict[str, set[Origin | None]] = defaultdict(set)
-        lacking: dict[str, PinnedFile] = {}
+        self.lacking: dict[str, list[PinnedFile]] = {}
         for path, one in bundles.items():
             for name, file in one.bundle.files.items():
                 digest = sri_to_hex(file.hash)
@@ -50,8 +50,7 @@ class PrefetchedBundles:
                 self._origins[path].add(origin)
                 if origin is None:
                     wanted = PinnedFile(one.model, name, file, one.sources, bundled=True)
-                    lacking.setdefault(digest, wanted)
-        self.lacking = list(lacking.values())
+                    self.lacking.setdefault(digest, []).append(wanted)
 
     def add(self, report: Report) -> Collection[str]:
         """Add those to the store whose files are all there; return their store paths.

@@ -204,3 +204,33 @@ def test_an_interrupt_among_many_files_leaves_nothing(
     assert err.splitlines()[-1] == "error: interrupted"
     assert list(temporary.iterdir()) == []
     assert {path.name for path in hub_project.dir.iterdir()} == {"models.toml", "temporary"}
+
+
+def test_what_is_too_much_goes_by_its_last_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    with PartialFiles() as files:
+        for digit in "0123":
+            made = files.target("x", digit * 64, BIG.size)
+            assert made
+            made.path.write_bytes(bytes(MIB))
+            os.utime(made.path.parent, (time.time() - int(digit),) * 2)
+    monkeypatch.setattr(partial_files, "_MOST", 2 * MIB + 64 * 1024)
+    with PartialFiles() as files:
+        assert [path.name[0] for path in parts()] == ["0", "1"]
+        # The newest one stays, whatever its size, and what is being downloaded.
+        monkeypatch.setattr(partial_files, "_MOST", 1)
+        held = files.target("x", "1" * 64, BIG.size)
+        assert held
+        os.utime(held.path.parent, (time.time() - 100,) * 2)
+        with PartialFiles():
+            assert [path.name[0] for path in parts()] == ["0", "1"]
+    assert [path.name[0] for path in parts()] == ["0"]
+
+
+def test_files_share_the_room_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has been promised to one is not promised to the next."""
+    usage = type("Usage", (), {"free": 100 * MIB})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with PartialFiles() as files:
+        assert files.target("x", "0" * 64, BIG.size)
+        assert files.target("y", "1" * 64, BIG.size) is None
+        assert files.target("z", "2" * 64, 30 * MIB)

@@ -199,7 +199,7 @@ def mounted(store: Path) -> Iterator[Path]:
         yield store
 
 
-@cures("free some space (nix-collect-garbage -d), then run it again")
+@cures("free some space (nix-collect-garbage -d), then try again")
 def test_a_full_store(project: Project, remedy: Remedy, mounted: Path) -> None:
     garbage = project.dir / "garbage"
     garbage.write_bytes(b"x" * (400 << 10))
@@ -246,6 +246,8 @@ def test_another_store_path(
     code = f'#!/bin/sh\nPATH=${{PATH#*:}}\nnix-store "$@" | {other_name}\n'
     (programs / "nix-store").write_text(code)
     (programs / "nix-store").chmod(0o755)
+    (programs / "nix-instantiate").write_text("#!/bin/sh\nexit 1\n")
+    (programs / "nix-instantiate").chmod(0o755)
     with monkeypatch.context() as other:
         other.setenv("PATH", str(programs), prepend=os.pathsep)
         remedy(project.run("prefetch").err)

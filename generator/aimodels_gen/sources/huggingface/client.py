@@ -113,6 +113,8 @@ class HubClient(SourceClient[HuggingFace]):
         versions: Mapping[str, str],  # noqa: ARG002 - the commit says it all
     ) -> tuple[RepoAtEndpoint, ...]:
         """Return the repository at each of its endpoints; see `SourceClient.sources`."""
+        if variables := self._library.offline():
+            raise offline(variables)
         return self._endpoints.of(source)
 
     def upstreams(
