@@ -12,6 +12,7 @@ from aimodels_fetcher.digests import hex_to_sri, sri_to_hex
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.contents import Contents
+from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.store import StoredFile
@@ -78,6 +79,7 @@ def import_files(  # noqa: PLR0913 (who is told)
 
     Raises:
         StoreError: there is no Nix, or the store is full.
+        CombinedError: the lock of some models was edited; the others are there.
     """
     if not store.have_nix():
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
@@ -87,6 +89,7 @@ def import_files(  # noqa: PLR0913 (who is told)
     absent = store.missing(list(items))
     done.present = items.keys() - absent
     every = list({model.name: model for model in (*models, *known)}.values())
+    failures = Failures()
     with Contents([model.name for model in every]) as contents:
         bundles = PrefetchedBundles(
             {
@@ -95,9 +98,10 @@ def import_files(  # noqa: PLR0913 (who is told)
                 if path in absent and isinstance(item, PinnedBundle)
             },
             contents,
+            failures,
         )
         wanted = _Wanted(items, absent, every)
-        small = {sri_to_hex(file.pin.hash): file for file in bundles.lacking}
+        small = {digest: files[0] for digest, files in bundles.lacking.items()}
         sizes = {*wanted.sizes(replace=replace), *(file.pin.size for file in small.values())}
         scan = Scan(places, sizes, report, warn)
         with closing(Hasher(report, warn)) as hasher:
@@ -114,6 +118,8 @@ def import_files(  # noqa: PLR0913 (who is told)
         trees = (model for model in models if model.pin_kind == "tree")
         lacking = [model for model in trees if absent.issuperset(done.paths[model.name])]
         done.taken |= import_trees(lacking, places, report, warn)
+    if error := failures.together(done.paths):
+        raise error
     return done
 
 

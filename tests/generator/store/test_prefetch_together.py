@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from aimodels_fetcher.resumable import ResumableTarget
-from aimodels_gen.lock.partial_files import cache_directory
+from aimodels_gen.cache import cache_directory
 from generator.sources.buckets import INTEGRATION
 from generator.stores import LFS, MIB, collect_garbage, content
 from support.environment import CHECKOUT
