@@ -17,6 +17,7 @@ from aimodels_gen.lock.options import DEFAULT_JOBS, Options
 from aimodels_gen.manifest.changes import adding
 from aimodels_gen.manifest.model import PinKind
 from aimodels_gen.manifest.new_model import NewModel, read, with_filters
+from aimodels_gen.pasted import patterns
 from aimodels_gen.sources.huggingface import RepoType, is_commit, pasted
 
 if TYPE_CHECKING:
@@ -39,16 +40,18 @@ class _Add(click.Command):
         at = 0
         while at < len(args) and args[at].startswith("-"):
             at += 2 if args[at] in with_value else 1
+        before = [one for one in args[:at] if one != "--"]
         command, more = args[at:], []
         if len(command) < 2 or not command[0].replace("-", "").isalnum():  # noqa: PLR2004
             return args
-        for option in ("--name", "--manifest", "--pin"):  # no other program has them
-            while option in command[:-1]:
+        for option in ("--name", "--manifest", "--pin", "--no-lock", "--prefetch"):
+            while option in command:  # no other program has them
                 place = command.index(option)
-                more += command[place : place + 2]
-                del command[place : place + 2]
+                end = place + (2 if option in with_value else 1)
+                more += command[place:end]
+                del command[place:end]
         text = shlex.join(command)
-        return [*args[:at], *more, "--", text] if sources.meant_by(text) else args
+        return [*before, *more, "--", text] if sources.meant_by(text) else args
 
 
 @click.command("add", cls=_Add)
@@ -117,10 +120,11 @@ def command(  # noqa: PLR0913 - one for each option
       aimodels-gen add s3://my-models/fine-tuned/llama/
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     console = Console(quiet=quiet, verbose=verbose)
-    if "" in {*include, *exclude}:
-        raise click.UsageError("a pattern is empty", click.get_current_context())
+    if "" in {*include, *exclude, ref}:
+        raise click.UsageError("a pattern or --ref is empty", click.get_current_context())
+    filters = [[one for text in given for one in patterns(text)] for given in (include, exclude)]
     models = [
-        NewModel(with_filters(_of_hub(meant, ref, rev, repo_type), include, exclude), pin)
+        NewModel(with_filters(_of_hub(meant, ref, rev, repo_type), *filters), pin)
         for meant in read(addresses)
     ]
     if name is not None and len(models) > 1:

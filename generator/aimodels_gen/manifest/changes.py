@@ -87,14 +87,15 @@ def removing(path: Path, names: Sequence[str], pinned: Collection[str]) -> Edit:
         AimodelsError: it does not have one of them.
     """
     edit = Edit.of(path)
-    check_names(names, {*edit.models, *pinned}, edit.file)
-    for name in dict.fromkeys(names):
-        if name in edit.models:
+    had = edit.models
+    check_names(names, {*had, *pinned}, edit.file)
+    there = [name for name in dict.fromkeys(names) if name in had]
 
-            def expect(models: dict[str, Any], name: str = name) -> None:
-                del models[name]
+    def expect(models: dict[str, Any]) -> None:
+        for name in there:
+            del models[name]
 
-            edit.change(lambda text, name=name: text_edit.remove(text, name), expect)  # type: ignore[misc]
+    edit.change(lambda text: text_edit.remove(text, *there), expect)
     return edit
 
 

@@ -11,13 +11,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aimodels_gen.manifest.statements import Statement, pairs, statements
-from aimodels_gen.manifest.toml_lines import Changes, dotted, value
+from aimodels_gen.manifest.toml_lines import dotted, value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aimodels_gen.manifest.toml_lines import Path
+
 _MODELS = "models"
 _QUOTES = "\"'"
+_WIDTH = 100
 _BARE = re.compile(r"[0-9A-Za-z_-]+\Z")
 
 
@@ -50,26 +53,23 @@ def add(text: str, name: str, model: Mapping[str, Any]) -> str:
     return _insert(text, at, [indent + line for line in lines], gap=gap)
 
 
-def remove(text: str, name: str) -> str:
-    """Return a text without a model, and without the comments that are about it alone.
+def remove(text: str, *names: str) -> str:
+    """Return a text without these models, and without the comments that are about them alone.
 
-    These are the comments within it, and those directly above its header.
+    These are the comments within a model, and those directly above its header.
     """
     found = statements(text)
-    whole = bool(found) and text.endswith("\n")
-    keep = [not _is_about(one, name) for one in found]
-    _drop_trivia(found, keep)
-    rest = "".join(
-        text[one.start : one.end] for one, stays in zip(found, keep, strict=True) if stays
-    )
-    if not whole and found and not keep[-1]:
+    last = found[-1:]
+    for name in names:
+        keep = [not _is_about(one, name) for one in found]
+        _drop_trivia(found, keep)
+        found = [one for one, stays in zip(found, keep, strict=True) if stays]
+    rest = "".join(text[one.start : one.end] for one in found)
+    if not text.endswith("\n") and found[-1:] != last:
         rest = re.sub(r"\r?\n\Z", "", rest)
-    while (inline := _inline(statements(rest), rest)) is not None:
-        inside = pairs(rest, inline.value)
-        number = next((n for n, pair in enumerate(inside) if pair.path[0] == name), None)
-        if number is None:
-            break
-        rest = _without_pair(rest, inline, inside, number)
+    for name in names if _inline(found, text) else ():
+        while pair := _pair(rest, name):
+            rest = rest[: pair[0]] + rest[pair[1] :]
     return rest
 
 
@@ -122,15 +122,18 @@ def _add_pair(text: str, inline: Statement, name: str, model: Mapping[str, Any])
     return f"{text[:begin]} {pair} {text[end:]}"
 
 
-def _without_pair(text: str, inline: Statement, inside: list[Statement], number: int) -> str:
-    begin, end = inside[number].start, inside[number].end
+def _pair(text: str, name: str) -> tuple[int, int] | None:
+    """Return where a pair of `models = { … }` is, with a comma; None if there is none."""
+    inline = _inline(statements(text), text)
+    inside = pairs(text, inline.value) if inline else []
+    number = next((n for n, pair in enumerate(inside) if pair.path[0] == name), None)
+    if inline is None or number is None:
+        return None
     if number + 1 < len(inside):
-        end = inside[number + 1].start
-    elif number:
-        begin = inside[number - 1].end
-    else:
-        begin, end = inline.value + 1, text.index("}", end)
-    return text[:begin] + text[end:]
+        return inside[number].start, inside[number + 1].start
+    if number:
+        return inside[number - 1].end, inside[number].end
+    return inline.value + 1, text.index("}", inside[number].end)
 
 
 def _as_keys(last: Statement, text: str, name: str, model: Mapping[str, Any]) -> list[str]:
@@ -146,10 +149,21 @@ def _as_keys(last: Statement, text: str, name: str, model: Mapping[str, Any]) ->
 
 def _key_lines(name: str, model: Mapping[str, Any], header: tuple[str, ...]) -> list[str]:
     """Return the lines of the keys of a model, below a header."""
-    path = (_MODELS, name)
-    changes = Changes.between({}, dict(model), path, f"[{dotted(path)}]")
-    before = f"{dotted(path[len(header) :])}." if len(header) < len(path) else ""
-    return [before + line for lines in changes.write.values() for line in lines]
+    path = (_MODELS, name)[len(header) :]
+    return [line for key, item in model.items() for line in _lines(path, (key,), item)]
+
+
+def _lines(path: Path, key: Path, item: object) -> list[str]:
+    """Return the lines of a value: one, unless that is a table and would be too long."""
+    while isinstance(item, dict) and len(item) == 1:
+        ((part, inner),) = item.items()
+        if len(key) > 1 and not isinstance(inner, dict):
+            break
+        key, item = (*key, part), inner
+    line = f"{dotted((*path, *key))} = {value(item)}"
+    if len(line) <= _WIDTH or not isinstance(item, dict):
+        return [line]
+    return [line for part, inner in item.items() for line in _lines(path, (*key, part), inner)]
 
 
 def _insert(text: str, at: int, lines: list[str], *, gap: bool = False) -> str:

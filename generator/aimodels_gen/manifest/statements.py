@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(KEY)
 _DOT = re.compile(r"[ \t]*\.[ \t]*")
 _SPACE = re.compile(r"[ \t]*")
+_OPENING = re.compile(r"\[\[?[ \t]*")
 _BLANK = re.compile(r"(?:\s|#[^\n]*|,)*")  # between the pairs of an inline table
 _TOKEN = re.compile(
     r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"""(?:"{0,2})'
@@ -91,7 +92,7 @@ def _statements(text: str) -> Iterator[Statement]:
             at = _line_end(text, at)
             yield Statement("comment" if char == "#" else "blank", start, at)
         elif char == "[":
-            names, at = _names(text, _after(re.compile(r"\[\[?[ \t]*"), text, at))
+            names, at = _names(text, _after(_OPENING, text, at))
             at = _line_end(text, at)
             table = tuple(name.text for name in names)
             yield Statement("header", start, at, names)

@@ -91,7 +91,7 @@ def test_a_model_is_added_and_locked(hub: Hub, ours: Project) -> None:
             'b { repo = "org/b" } include = ["x.gguf", "config.json"]',
         ),
         (
-            ["org/b", "--include", "*.gguf", "--include", "*.json", "--exclude", "*Q8*"],
+            ["org/b", "--include", "*.gguf,*.json", "--exclude", "*Q8*"],
             'b { repo = "org/b" } include = ["*.gguf", "*.json"] exclude = ["*Q8*"]',
         ),
         (["org/b", "--pin", "tree"], 'b { repo = "org/b" } pin = "tree"'),
@@ -107,6 +107,7 @@ def test_a_model_is_added_and_locked(hub: Hub, ours: Project) -> None:
             ["huggingface-cli", "download", "--repo-type", "dataset", "org/b", "--name", "c"],
             'c { repo = "org/b", repo_type = "dataset" }',
         ),
+        (["--", "hf", "download", "org/b", "--no-lock"], 'b { repo = "org/b" }'),
         (["git", "clone", "https://huggingface.co/org/b"], 'b { repo = "org/b" }'),
         (["https://huggingface.co/outPath"], 'outPath-model { repo = "outPath" }'),
     ],
@@ -180,7 +181,8 @@ def test_what_is_there_already(hub: Hub, ours: Project) -> None:
         (["s3://bucket-1/x", "--ref", "v1"], "--ref is for repositories of the Hub"),
         (["org/b", "--rev", "v1"], "--ref is for branches and tags"),
         (["org/b", "--ref", "v1", "--rev", "a" * 40], "cannot be used together"),
-        (["org/b", "--include", ""], "a pattern is empty"),
+        (["org/b", "--include", ""], "a pattern or --ref is empty"),
+        (["org/b", "--ref", ""], "a pattern or --ref is empty"),
         (["org/b", "--type", "model2"], "'model2' is not one of"),
     ],
 )
