@@ -206,10 +206,9 @@ def test_an_update_of_what_has_not_moved_is_one_request_for_each(
 def test_what_else_changes_is_listed(hub: Hub, hub_project: Project, pin: str) -> None:
     """Another kind of pin, other filters: the commit alone does not decide."""
     hub_project.ok("lock")
+    assert "old.bin" in str(hub_project.lock)
     hub_project.write(MANIFEST + f'pin = "{pin}"\nexclude = ["*.bin"]\n')
-    hub.clear()
     hub_project.ok("update")
-    assert any("/tree/" in request.path for request in hub.log)
     assert "old.bin" not in str(hub_project.lock)
     hub.clear()
     hub_project.ok("update")
