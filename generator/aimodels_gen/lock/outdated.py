@@ -63,8 +63,8 @@ def _model(found: Found) -> Model:
     change = found.change
     status: Status = "current"
     if change is not None:
-        unknown = bool(change.files) and all(file.change == "unknown" for file in change.files)
-        told = change.moved or change.new_license or change.new_gate or not unknown
+        files = any(file.change != "unknown" for file in change.files)
+        told = change.moved or change.new_license or change.new_gate or files
         status = "outdated" if told else "unknown"
     notes: Sequence[str] = found.notes
     return Model(name=found.name, status=status, change=change, notes=tuple(notes))

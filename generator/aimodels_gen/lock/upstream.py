@@ -157,9 +157,9 @@ def _files_of(
     """Return the files that differ from those of a pin, None if that cannot be told."""
     if isinstance(old.pin, FilesPin):
         return _file_changes(selected, old)
-    if client is None or old.source.source.revision is None:
-        return None
-    return _changes_of_tree(client, selected, old)
+    if client is not None and old.source.source.revision is not None:
+        return _changes_of_tree(client, selected, old)
+    return _changes_by_etag(selected, old) if old.source.etags else None
 
 
 def _described(client: Client, selected: Selected) -> Selected:
@@ -212,6 +212,18 @@ def _changes_of_tree(
         return _identity(before[path]) == _identity(after[path])
 
     return file_changes(_sizes(before), _sizes(after), is_same)
+
+
+def _changes_by_etag(selected: Selected, old: LockedModel) -> tuple[FileChange, ...]:
+    """Return what a tree of a source without revisions has otherwise, as far as ETags show it."""
+    etags = old.source.etags
+    after = {file.path: file for file in selected.sources[0].files}
+
+    def is_same(path: str) -> bool | None:
+        etag = after[path].etag
+        return etag == etags[path] if etag else None
+
+    return file_changes(dict.fromkeys(etags), _sizes(after), is_same)
 
 
 def _sizes(files: Mapping[str, RemoteFile]) -> dict[str, int | None]:

@@ -198,6 +198,28 @@ def test_a_tree(hub: Hub, hub_project: Project, monkeypatch: pytest.MonkeyPatch)
     assert "its tree is one hash: no file can be compared" in found["notes"]
 
 
+def test_a_tree_of_a_bucket(
+    hub_project: Project,
+    moto: Moto,
+    recording_proxy: RecordingProxy,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its ETags tell."""
+    assert recording_proxy.url
+    monkeypatch.setenv("NIX_STORE_DIR", str(hub_project.dir / "store"))
+    monkeypatch.setenv("NIX_STATE_DIR", str(hub_project.dir / "var"))
+    moto.put(bucket, {"a/w.bin": b"x" * 99, "a/c.json": b"{}"})
+    source = f'source.s3 = {{ bucket = "{bucket}", prefix = "a" }}'
+    hub_project.write(f'[models.b]\n{source}\n{PLAIN}\npin = "tree"\n')
+    hub_project.ok("lock")
+    assert outdated(hub_project)["b"]["status"] == "current"
+    moto.put(bucket, {"a/w.bin": b"y" * 99, "a/new.txt": b"n"})
+    found = outdated(hub_project)["b"]
+    assert found["status"] == "outdated"
+    assert [file["path"] for file in found["change"]["files"]] == ["new.txt", "w.bin"]
+
+
 def test_buckets_and_urls(
     hub: Hub,
     hub_project: Project,
