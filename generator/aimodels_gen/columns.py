@@ -92,7 +92,7 @@ def _lines(rows: Sequence[Sequence[str]], right: Collection[int], widest: int | 
 def _labelled(row: Sequence[str], titles: Sequence[str], numbers: Iterable[int]) -> Iterator[str]:
     for number in numbers:
         if number < len(row) and row[number]:
-            yield f"{titles[number]} {row[number]}" if titles else row[number]
+            yield f"{titles[number].lower()} {row[number]}" if titles else row[number]
 
 
 def _packed(cells: Iterable[str], width: int) -> Iterator[str]:

@@ -8,7 +8,13 @@ import click
 
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.manifests import choose, manifest_option
-from aimodels_gen.cli.reports import json_option, print_json, print_lines, stdout_width
+from aimodels_gen.cli.reports import (
+    json_option,
+    print_json,
+    print_lines,
+    stdout_width,
+    verbosity_options,
+)
 from aimodels_gen.errors import LockError
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.diff import compare
@@ -23,13 +29,14 @@ from aimodels_gen.lock.summary import summary
 @manifest_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the body of a pull request.")
 @json_option
-@click.option("-v", "--verbose", is_flag=True, help="Name the files that changed.")
-def command(
+@verbosity_options("Name the files that changed.")
+def command(  # noqa: PLR0913 - one for each option
     *,
     old: str | None,
     manifest: Path | None,
     as_markdown: bool,
     as_json: bool,
+    quiet: bool,
     verbose: bool,
 ) -> None:
     """Show how models.lock differs from the one that is committed, or from another one.
@@ -44,7 +51,7 @@ def command(
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     if as_markdown and as_json:
         raise click.UsageError("choose --markdown or --json", click.get_current_context())
-    console = Console(verbose=verbose)
+    console = Console(quiet=quiet, verbose=verbose)
     chosen = choose(manifest, (), console, lock=True)
     path = lock_file.path_for(chosen.manifest)
     new = lock_file.existing(path, chosen.manifest)

@@ -81,4 +81,5 @@ def command(
         return [name, *("" if number is None else text(number) for number in numbers)]
 
     total = row(counted(len(report.models), "model"), report.total)
-    print_table(_COLUMNS, [row(model.name, model) for model in report.models], total)
+    rows = [row(model.name, model) for model in report.models]
+    print_table(_COLUMNS, rows, total if len(rows) > 1 else ())

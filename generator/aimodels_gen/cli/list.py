@@ -85,7 +85,8 @@ def command(
         bytes_text(report.size),
         *("" for _ in range(5)),
     ]
-    print_table(_COLUMNS, [_row(model, verbose=verbose) for model in report.models], total)
+    rows = [_row(model, verbose=verbose) for model in report.models]
+    print_table(_COLUMNS, rows, total if len(rows) > 1 else ())
 
 
 def _report(locked: Locked, console: Console) -> Report:

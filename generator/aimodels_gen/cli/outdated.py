@@ -8,7 +8,13 @@ import click
 
 from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
-from aimodels_gen.cli.reports import json_option, print_json, print_lines, stdout_width
+from aimodels_gen.cli.reports import (
+    json_option,
+    print_json,
+    print_lines,
+    stdout_width,
+    verbosity_options,
+)
 from aimodels_gen.cli.statuses import TO_DO
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.failures import named
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 64),
     help=f"Maximum number of concurrent requests.  [default: {DEFAULT_JOBS}]",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Name all files that would change.")
+@verbosity_options("Name all files that would change.")
 def command(  # noqa: PLR0913 - one for each option
     *,
     names: tuple[str, ...],
@@ -45,6 +51,7 @@ def command(  # noqa: PLR0913 - one for each option
     exit_code: bool,
     as_json: bool,
     jobs: int | None,
+    quiet: bool,
     verbose: bool,
 ) -> int:
     """Show what has moved upstream since it was locked.
@@ -58,7 +65,7 @@ def command(  # noqa: PLR0913 - one for each option
       aimodels-gen outdated llama-2-7b
       aimodels-gen outdated --exit-code  # for scripts
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
-    console = Console(verbose=verbose)
+    console = Console(quiet=quiet, verbose=verbose)
     chosen = choose(manifest, names, console)
     wanted = load(chosen.manifest)
     check_names(chosen.names, [entry.name for entry in wanted.entries], wanted.file)

@@ -84,7 +84,7 @@ def _block(model: Model, *, verbose: bool) -> Iterator[str]:
         yield ""
         total = [counted(len(model.files), "file"), bytes_text(model.size or 0), *[""] * 4]
         rows = [_row(file, verbose=verbose) for file in model.files]
-        yield from table_lines(_COLUMNS, rows, total)
+        yield from table_lines(_COLUMNS, rows, total if len(rows) > 1 else ())
 
 
 def _facts(model: Model) -> Iterator[tuple[str, str]]:

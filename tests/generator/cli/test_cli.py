@@ -212,6 +212,14 @@ def test_quiet_runs_say_nothing(project: Project) -> None:
         assert (done.status, done.err) == (0, ""), command
 
 
+def test_every_command_that_says_something_can_be_quiet() -> None:
+    silent = {"schema", "completion", "man"}  # they print one result, and nothing else
+    for name in cli.COMMANDS.keys() - silent:
+        command = importlib.import_module(f"aimodels_gen.cli.{cli.module_name(name)}").command
+        options = {option for one in command.params for option in one.opts}
+        assert {"-q", "--quiet"} <= options, name
+
+
 def test_init_writes_models_nix_as_a_lock_of_nothing(project: Project) -> None:
     project.ok("init", "new")
     written = (project.dir / "new" / "models.nix").read_text()

@@ -60,7 +60,6 @@ def test_what_is_locked(shelf: Project) -> None:
     assert shelf.ok("list", SHORT).splitlines() == [
         "NAME        SOURCE                    REF   COMMIT   FILES     SIZE  LICENCE  GATED",
         f"{SHORT}  meta-llama/Llama-2-7b-hf  main  01c7f73      2  9.3 GiB  llama2   manual",
-        "1 model                                                  2  9.3 GiB",
     ]
     assert samples.REV in shelf.ok("list", "-v")
     assert "no model named" in shelf.fails("list", "lama")
