@@ -157,3 +157,15 @@ def test_files_that_are_what_they_say(hub: Hub, hub_project: Project) -> None:
     hub.add_repo("org/name", {"docs/index.html": page, "README.md": page, "a.txt": text})
     write(hub_project, "org/name")
     assert warnings(hub_project) == []
+
+
+def test_a_repository_that_is_renamed_after_it_was_locked(hub: Hub, hub_project: Project) -> None:
+    """The pin stays; an update says it, though nothing else has changed."""
+    hub.add_repo("old/name", FILES, lfs=LFS)
+    write(hub_project, "old/name")
+    assert warnings(hub_project) == []
+    lock = hub_project.lock
+    hub.rename("old/name", "new/name")
+    assert warnings(hub_project) == []
+    assert 'renamed to "new/name"' in hub_project.run("update").err
+    assert hub_project.lock == lock

@@ -68,10 +68,10 @@ class HubClient(SourceClient[HuggingFace]):
         self._library: Any = import_module(_LIBRARY)
         self._token = _checked(self._library.token())
         self._failover = Failover(warn)
-        self._names, self._listings = RepoNames(warn), Listings()
+        self._listings = Listings()
         self._endpoints = Endpoints(self._token)
         self._upstreams: dict[HuggingFace, EndpointUpstreams] = {}
-        self._revisions = Revisions(self._library, self._endpoints)
+        self._revisions = Revisions(self._library, self._endpoints, RepoNames(warn))
 
     def list(self, source: HuggingFace, filters: Filters) -> Listing:
         """Return what is taken at the commit that `source` means; see `SourceClient.list`.
@@ -166,7 +166,6 @@ class HubClient(SourceClient[HuggingFace]):
             if isinstance(error.__cause__, ODD):
                 raise OddAnswerError(one_line(error.__cause__)) from error
             raise
-        self._names.compare(source, revision.name)
         return Listing(source.at(revision.commit), selection, revision.card)
 
     def _ask(self, source: HuggingFace, call: Callable[[RepoAtEndpoint, int], T]) -> T:

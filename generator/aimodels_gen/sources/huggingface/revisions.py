@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
     from aimodels_gen.sources.base import Card
     from aimodels_gen.sources.huggingface.endpoints import Endpoints
+    from aimodels_gen.sources.huggingface.info import RepoNames
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,14 @@ class Revision:
 class Revisions:
     """Asks for revisions, and remembers the answers; one object serves all threads."""
 
-    def __init__(self, library: Any, endpoints: Endpoints) -> None:  # noqa: ANN401 - a module
-        """Read cards with huggingface_hub, which is slow to import."""
+    def __init__(
+        self,
+        library: Any,  # noqa: ANN401 - a module
+        endpoints: Endpoints,
+        names: RepoNames,
+    ) -> None:
+        """Read cards with huggingface_hub, which is slow to import; tell `names` what it says."""
+        self._names = names
         self._library = library
         self._endpoints = endpoints
         self._known: dict[RepoAtEndpoint, Revision] = {}
@@ -54,6 +61,11 @@ class Revisions:
         Raises:
             AimodelsError: the endpoint does not say it.
         """
+        revision = self._of(source, repo, tries)
+        self._names.compare(source, revision.name)
+        return revision
+
+    def _of(self, source: HuggingFace, repo: RepoAtEndpoint, tries: int) -> Revision:
         if repo not in self._known:
             # With fewer tries it may have failed for a reason that passes.
             found = self._answers.get((repo, tries), lambda: self._ask(source, repo, tries))
@@ -89,7 +101,7 @@ class Revisions:
                 continue
             other = replace(repo, repo_type=repo_type, ref=DEFAULT_REF, rev=None)
             try:
-                self.of(HuggingFace(source.repo, repo_type=repo_type), other, 1)
+                self._of(HuggingFace(source.repo, repo_type=repo_type), other, 1)
             except AimodelsError:
                 continue
             return str(repo_type)
