@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import marshal
 from array import array
 from collections import Counter
 from typing import TYPE_CHECKING
-
-from aimodels_fetcher.remote_files import packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -58,5 +55,5 @@ def _key(one: Unread) -> bytes | int:
     if found is None:
         return id(one)
     upstream, url = found
-    known = marshal.dumps((upstream.source.location, url, packed(one.file)))
+    known = repr((upstream.source.location, url, one.file)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(known, digest_size=16).digest()
