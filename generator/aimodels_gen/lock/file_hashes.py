@@ -252,7 +252,7 @@ class HashCompleter:
 
     def _wanted(self, model: Selected) -> _Wanted:
         wanted = []
-        lacking = self._lacking(model)
+        lacking = _lacking(model, self.bundles)
         for number, one in enumerate(model.sources):
             more = frozenset() if number else lacking
             files = RemoteFiles(f for f in one.files if _is_unread(f) or f.path in more)
@@ -264,19 +264,6 @@ class HashCompleter:
                 unread = partial(_unread, upstreams, examine)
             wanted.append(_WantedFiles(files, unread))
         return _Wanted(model, tuple(wanted))
-
-    def _lacking(self, model: Selected) -> frozenset[str]:
-        """Return the paths of files with a known sha256 whose content a bundle needs."""
-        contents = self.bundles.contents
-        files = [file for file in model.sources[0].files if file.path in model.bundled]
-        known = {file.path: file.sha256 for file in files if file.sha256}
-        if len(known) == len(files) and not self.bundles.needs_contents(known.values()):
-            return frozenset()
-        return frozenset(
-            file.path
-            for file in files
-            if file.sha256 and not contents.find(file.sha256, file.git_blob_id, file.path)
-        )
 
     def _examine(
         self, name: str, label: str, upstreams: Upstreams, file: RemoteFile, beginning: bytes
@@ -351,6 +338,20 @@ class _Progress:
     def _show(self) -> None:
         size = f"{bytes_text(self._arrived)} of {bytes_text(self._size)}"
         self._report(f"hashed {self._done} of {counted(self._files, 'file')}, {size}")
+
+
+def _lacking(model: Selected, bundles: Bundles) -> frozenset[str]:
+    """Return the paths of files with a known sha256 whose content a bundle needs."""
+    contents = bundles.contents
+    files = [file for file in model.sources[0].files if file.path in model.bundled]
+    known = {file.path: file.sha256 for file in files if file.sha256}
+    if len(known) == len(files) and not bundles.needs_contents(known.values()):
+        return frozenset()
+    return frozenset(
+        file.path
+        for file in files
+        if file.sha256 and not contents.find(file.sha256, file.git_blob_id, file.path)
+    )
 
 
 def _with_files(model: Selected, files: Iterable[Iterable[RemoteFile]]) -> Selected:

@@ -171,17 +171,7 @@ class Adder:
                 left = self._since + _PATIENCE - time.monotonic()
                 self._changed.wait(max(left, 0.01) if self._waiting else None)
             self._idle -= 1
-            batch = [self._waiting.popleft()]
-            size = batch[0].size
-            while (
-                self._waiting
-                and len(batch) < _BATCH_FILES
-                and self._waiting[0].kind == batch[0].kind
-                and size + self._waiting[0].size <= _BATCH_BYTES
-            ):
-                batch.append(self._waiting.popleft())
-                size += batch[-1].size
-            return batch
+            return _batch(self._waiting)
 
     def _is_worth_it(self) -> bool:
         return bool(self._waiting) and (
@@ -208,3 +198,18 @@ class Adder:
             store.add(good[0].kind, [(one.path, one.sri) for one in good])
             with self._telling:
                 self._added(good)
+
+
+def _batch(waiting: deque[Addition]) -> list[Addition]:
+    """Take what Nix can add together."""
+    batch = [waiting.popleft()]
+    size = batch[0].size
+    while (
+        waiting
+        and len(batch) < _BATCH_FILES
+        and waiting[0].kind == batch[0].kind
+        and size + waiting[0].size <= _BATCH_BYTES
+    ):
+        batch.append(waiting.popleft())
+        size += batch[-1].size
+    return batch

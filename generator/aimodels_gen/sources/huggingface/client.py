@@ -60,11 +60,7 @@ class HubClient(SourceClient[HuggingFace]):
         Raises:
             SourceError: HF_ENDPOINT is wrong, or the token cannot be sent.
         """
-        if not all(is_server(public(url)) for url in endpoints()):
-            raise SourceError(
-                "HF_ENDPOINT holds something else than http(s) addresses of servers",
-                "write URLs like https://hub.example.org, separated by spaces, or unset it",
-            )
+        _check_endpoints()
         self._library: Any = import_module(_LIBRARY)
         self._token = _checked(self._library.token())
         self._failover = Failover(warn)
@@ -200,6 +196,14 @@ class HubClient(SourceClient[HuggingFace]):
             refs=(lambda: ref_names(self._endpoints.client(repo, INTERACTIVE_TRIES), repo.refs_url))
             if repo.trusted
             else tuple,
+        )
+
+
+def _check_endpoints() -> None:
+    if not all(is_server(public(url)) for url in endpoints()):
+        raise SourceError(
+            "HF_ENDPOINT holds something else than http(s) addresses of servers",
+            "write URLs like https://hub.example.org, separated by spaces, or unset it",
         )
 
 
