@@ -116,18 +116,11 @@ class TreeTargets:
         if file.sha256 and (found := self._contents.stored.file(file.sha256, file.path)):
             return PresentTarget(path, found)
         if file.size <= MOST_BUNDLED:
-            return self._small(path, known)
+            return small_target(path, known, self._contents)
         if kept := self._partials.target(path.name, known, file.size):
             self._resumable.append(kept.path)
             return kept
         return FileTarget(path)
-
-    def _small(self, path: Path, name: str) -> FileTarget:
-        content = self._contents.cache.get(name)
-        if content is None:
-            return CachedTarget(path, name, self._contents)
-        path.write_bytes(content)
-        return PresentTarget(path, path)
 
     def remove(self) -> None:
         """Remove what was written into the user's cache: all is stored."""
@@ -135,7 +128,22 @@ class TreeTargets:
             self._partials.remove(kept)
 
 
-class CachedTarget(FileTarget):
+def small_target(path: Path, name: str, contents: Contents) -> FileTarget:
+    """Return where to write a small file: the user's cache has it, or keeps it once it is verified.
+
+    Args:
+        path: where it is to be.
+        name: its git blob id or its sha256 in hex.
+        contents: know the cache.
+    """
+    content = contents.cache.get(name)
+    if content is None:
+        return _CachedTarget(path, name, contents)
+    path.write_bytes(content)
+    return PresentTarget(path, path)
+
+
+class _CachedTarget(FileTarget):
     """A small file that the user's cache keeps once it is verified."""
 
     def __init__(self, path: Path, name: str, contents: Contents) -> None:

@@ -17,8 +17,8 @@ from aimodels_fetcher.output import check_space
 from aimodels_fetcher.spec import FileSpec, TreeSpec
 from aimodels_fetcher.targets import FileTarget
 from aimodels_gen.errors import AimodelsError, StoreError
-from aimodels_gen.lock.fetch import CachedTarget, TreeTargets, fetcher_sources
-from aimodels_gen.lock.model import MOST_BUNDLED
+from aimodels_gen.lock.fetch import TreeTargets, fetcher_sources, small_target
+from aimodels_gen.lock.model import MOST_BUNDLED, TreePin
 from aimodels_gen.lock.partial_files import PartialFiles
 from aimodels_gen.lock.progress import RunProgress
 from aimodels_gen.lock.workspace import workspace
@@ -27,7 +27,7 @@ from aimodels_gen.nix.adder import Adder, Addition
 from aimodels_gen.nix.hashes import nar_sri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aimodels_fetcher.downloads import Downloads
     from aimodels_fetcher.sources.base import RemoteFile
@@ -53,7 +53,8 @@ class Download:
         clients: know the credentials.
         contents: hold what is bundled, and keep small files for later runs.
         failures: of models; the others go on.
-        stored: is called with the store paths of what has been added.
+        stored: is called with the store paths of what has been added, each with whether the user's
+            cache had the content.
         report: is told what is under way.
         progress: is told how far it is.
     """
@@ -61,7 +62,7 @@ class Download:
     clients: Clients
     contents: Contents
     failures: Failures
-    stored: Callable[[Sequence[str]], None]
+    stored: Callable[[Mapping[str, bool]], None]
     report: Report
     progress: Report
 
@@ -135,6 +136,7 @@ class _Run:
         self._names: dict[Downloads, str] = {}
         self._failed: Counter[str] = Counter()
         self._came: set[str] = set()
+        self._cached: set[Path] = set()  # where files of the user's cache are
 
     def files(self, files: Iterable[PinnedFile]) -> list[FileDownloads]:
         """Return the downloads of files."""
@@ -170,19 +172,20 @@ class _Run:
         for model in models:
             with self._download.failures.collect(model.name):
                 self._download.report(f"{model.name}: listing")
-                group = self._tree(model)
+                assert isinstance(model.pin, TreePin)  # noqa: S101 (for mypy)
+                group = self._tree(model, model.pin)
                 self._names[group] = model.name
                 self.total += group.total
                 self.counts[model.name] += group.count
                 groups.append(group)
         return groups
 
-    def _tree(self, model: LockedModel) -> TreeDownload:
+    def _tree(self, model: LockedModel, pin: TreePin) -> TreeDownload:
         tree = model.tree
         output = self._new_directory() / store_path.tree_name(tree.name, tree.identity())
         targets = TreeTargets(self._partials, self._download.contents)
         self._models[output] = model.name
-        self._trees[output] = _Tree(model, output, targets)
+        self._trees[output] = _Tree(model.name, pin, output, targets)
         sources = fetcher_sources(tree.sources, self._download.clients)
         spec = TreeSpec(sources, tree.filters, tree.integrate, {})
 
@@ -211,7 +214,9 @@ class _Run:
         if file.bundled:
             made = FileTarget(path)
         elif file.pin.size <= MOST_BUNDLED:
-            made = CachedTarget(path, digest, self._download.contents)
+            made = small_target(path, digest, self._download.contents)
+            if made.present(file.pin.size):
+                self._cached.add(path)
         else:
             made = self._partials.target(path.name, digest, file.pin.size) or FileTarget(path)
         self._files[made.path] = file
@@ -242,11 +247,11 @@ class _Run:
     def added(self, additions: Sequence[Addition]) -> None:
         """Take what the store has now."""
         self._download.stored(
-            [
-                store_path.store_path(one.kind, one.sri, one.path.name, store.store_dir())
+            {
+                _store_path(one): one.path in self._cached
                 for one in additions
                 if one.path in self._files or one.path in self._trees
-            ]
+            }
         )
         for one in additions:
             if tree := self._trees.get(one.path):
@@ -270,11 +275,10 @@ class _Tree:
         addition: what the store is to take.
     """
 
-    def __init__(self, model: LockedModel, output: Path, targets: TreeTargets) -> None:
-        size = model.pin.size
-        self.name = model.name
+    def __init__(self, name: str, pin: TreePin, output: Path, targets: TreeTargets) -> None:
+        self.name = name
         self.targets = targets
-        self.addition = Addition(output, model.pin.hash, size, "recursive", self.check)  # type: ignore[union-attr]
+        self.addition = Addition(output, pin.hash, pin.size, "recursive", self.check)
 
     def check(self) -> None:
         """Compare it with its pin.
@@ -290,6 +294,10 @@ class _Tree:
                 f"pin what the source has now, delete {self.name} from models of the lock, and run "
                 "`aimodels-gen lock`",
             )
+
+
+def _store_path(one: Addition) -> str:
+    return store_path.store_path(one.kind, one.sri, one.path.name, store.store_dir())
 
 
 def _probe(directory: Path) -> Addition:

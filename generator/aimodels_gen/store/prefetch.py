@@ -138,12 +138,14 @@ class _Run:
     roots: Roots
     failures: Failures = field(default_factory=Failures)
     reused: set[str] = field(default_factory=set)
+    cached: set[str] = field(default_factory=set)
     downloaded: set[str] = field(default_factory=set)
 
-    def stored(self, paths: Collection[str]) -> None:
-        """Keep paths that have been downloaded."""
-        self.downloaded.update(paths)
-        self.roots.keep(paths)
+    def stored(self, paths: Mapping[str, bool]) -> None:
+        """Keep paths that have been downloaded, or whose content the user's cache had."""
+        for path, was_cached in paths.items():
+            (self.cached if was_cached else self.downloaded).add(path)
+        self.roots.keep(paths.keys())
 
 
 def prefetch(  # noqa: PLR0913 (what to prefetch, and who is told)
@@ -205,7 +207,8 @@ def prefetch(  # noqa: PLR0913 (what to prefetch, and who is told)
         run.roots.keep(bundles.add(report))
     downloaded = run.downloaded | bundles.downloaded
     reused = run.reused | bundles.reused
-    lacking = absent - downloaded - reused - bundles.cached
+    cached = run.cached | bundles.cached
+    lacking = absent - downloaded - reused - cached
     run.roots.finish(lacking)
     return Prefetched(
         {
@@ -213,7 +216,7 @@ def prefetch(  # noqa: PLR0913 (what to prefetch, and who is told)
             for model in models
         },
         reused,
-        bundles.cached,
+        cached,
         downloaded,
         lacking,
         run.failures.together([model.name for model in models]),
@@ -301,10 +304,11 @@ def _download(
             if wanted or able:
                 download.run(wanted, able)
                 able = []
-                come = {f.pin.hash: path for path, f in files.items() if path in run.downloaded}
+                here = run.downloaded | run.cached
+                come = {f.pin.hash: path for path, f in files.items() if path in here}
         if able:
             download.run([], able)
-        others = {p: f for p, f in files.items() if f.pin.hash in come and p not in run.downloaded}
+        others = {p: f for p, f in files.items() if come.get(f.pin.hash, p) != p}
         _take({path: (Path(come[f.pin.hash]), f) for path, f in others.items()}, run)
 
 

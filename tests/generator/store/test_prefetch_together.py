@@ -85,6 +85,19 @@ def test_trees_and_files_come_in_one_run(hub: Hub, hub_project: Project, nix_sto
     assert found["present"] == {"paths": 2, "bytes": 3 * MIB + 900}
 
 
+def test_small_files_come_from_the_cache(
+    hub: Hub, hub_project: Project, host_store: NixEnv
+) -> None:
+    """Those that have a path of their own, too: a killed run may not have added them."""
+    lock(hub, hub_project, host_store)
+    hub_project.ok("prefetch")
+    collect_garbage(host_store)
+    content(hub)
+    found = report(hub_project.ok("prefetch", "--json", "b"))
+    assert found["cached"] == {"paths": 1, "bytes": 900}
+    assert content(hub) == 3 * MIB
+
+
 def test_the_others_go_on(hub: Hub, hub_project: Project, host_store: NixEnv) -> None:
     lock(hub, hub_project, host_store)
 
