@@ -70,6 +70,7 @@ def command(  # noqa: PLR0913 (click passes each option)
     console = Console(quiet=quiet)
     chosen = choose(manifest, names, console, lock=True)
     locked = read_locked(chosen, console)
+    locked.warn_of_changes(console)
     found = [place.absolute() for place in places] or [_default()]
 
     from aimodels_gen.store.import_files import import_files  # noqa: PLC0415 - slow to import
@@ -94,6 +95,8 @@ def command(  # noqa: PLR0913 (click passes each option)
         console.note(f"replaced {_amount(len(report.replaced), size)} by links to the store")
     if report.missing.files:
         console.note(f"to download the rest, run `{chosen.command('prefetch', chosen.names)}`")
+    if done.error:
+        raise done.error
 
 
 def _default() -> Path:

@@ -39,6 +39,7 @@ def command(
     console = Console(quiet=quiet)
     chosen = choose(manifest, names, console, lock=True)
     locked = read_locked(chosen, console)
+    locked.warn_of_changes(console)
     models = [one for one in locked.models if chosen.names or one.integration.enable]
 
     from aimodels_gen.store.link import entry_name  # noqa: PLC0415 - slow to import

@@ -68,6 +68,15 @@ class Locked:
         """Return the wanted models that manifest and lock have differently, or only one of them."""
         return sorted((name for name in self.names if self.state(name) != "locked"), key=natural)
 
+    def warn_of_changes(self, console: Console) -> None:
+        """Warn of wanted models that the manifest declares differently by now."""
+        if changed := self.changed():
+            console.warn(
+                f"{self.chosen.manifest.name} has changed since it was locked "
+                f"({', '.join(changed)}): this goes by what {self.path.name} pins; run "
+                f"`{self.chosen.command('lock')}` to pin what is new"
+            )
+
 
 def read_locked(chosen: Chosen, console: Console, *, waiting: bool = False) -> Locked:
     """Return the lock that a command line names. A manifest that is broken is only warned of.

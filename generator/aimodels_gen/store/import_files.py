@@ -26,6 +26,7 @@ from aimodels_gen.store.replace import Replacer, recover
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import LockedModel
 
     Report = Callable[[str], None]
@@ -48,6 +49,7 @@ class Imported:
             taken them; the others have to be downloaded.
         replaced: the files that are links now, with their size and what they lead to.
         kept: those that could not be replaced, with the reason.
+        error: bundles that are not what their hashes say.
     """
 
     paths: Mapping[str, Items]
@@ -56,6 +58,7 @@ class Imported:
     small: dict[str, bool] = field(default_factory=dict)
     replaced: list[tuple[Path, int, str]] = field(default_factory=list)
     kept: list[tuple[Path, int, str]] = field(default_factory=list)
+    error: CombinedError | None = None
 
 
 def import_files(  # noqa: PLR0913 (who is told)
@@ -79,7 +82,6 @@ def import_files(  # noqa: PLR0913 (who is told)
 
     Raises:
         StoreError: there is no Nix, or the store is full.
-        CombinedError: the lock of some models was edited; the others are there.
     """
     if not store.have_nix():
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
@@ -118,8 +120,7 @@ def import_files(  # noqa: PLR0913 (who is told)
         trees = (model for model in models if model.pin_kind == "tree")
         lacking = [model for model in trees if absent.issuperset(done.paths[model.name])]
         done.taken |= import_trees(lacking, places, report, warn)
-    if error := failures.together(done.paths):
-        raise error
+    done.error = failures.together(done.paths)
     return done
 
 

@@ -225,6 +225,35 @@ def test_without_a_cache(
     assert hub_project.run("import", "--from", "nowhere").status == 2
 
 
+@cures(
+    "… has changed since it was locked (…): this goes by what … pins; run `…` to pin what is new"
+)
+@pytest.mark.usefixtures("host_store", "repo")
+def test_a_manifest_has_changed(hub_project: Project, tmp_path: Path, remedy: Remedy) -> None:
+    hub_project.ok("lock")
+    hub_project.write(MANIFEST + 'include = ["*.json"]\n')
+    command = ["import", "--from", str(flat(tmp_path / "place"))]
+    warned = hub_project.run(*command).err
+    remedy(warned)
+    hub_project.follow(warned.partition("\n")[0])
+    assert "has changed" not in hub_project.run(*command).err
+
+
+@pytest.mark.usefixtures("host_store", "repo")
+def test_a_lock_that_was_edited(hub_project: Project, cache: Path, host_store: NixEnv) -> None:
+    """The files are there, and are not what the bundle's hash says; the rest is taken."""
+    assert cache
+    hub_project.ok("lock")
+    forget(host_store)
+    lock = json.loads(hub_project.lock_file.read_text())
+    lock["models"]["m"]["bundle"]["hash"] = f"sha256-{'A' * 43}="
+    hub_project.lock_file.write_text(json.dumps(lock))
+    done = hub_project.run("import")
+    assert done.status == 1
+    assert "error: m: its bundle is pinned to sha256-AAA" in done.err
+    assert "3.0 MiB" in done.out
+
+
 @pytest.mark.parametrize(
     "variables",
     [

@@ -11,10 +11,9 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import Mock
 
 import pytest
-from huggingface_hub import scan_cache_dir, snapshot_download
+from huggingface_hub import HfApi, scan_cache_dir, snapshot_download
 
 from aimodels_gen.errors import StoreError
 from aimodels_gen.nix import store
@@ -71,6 +70,8 @@ def test_a_cache_of_hugging_face(
     assert (found / "model.safetensors").read_bytes() == CONTENT
     assert Path(snapshot_download(repo.id, endpoint=hub.url, cache_dir=cache)) == found
     assert blob.readlink() == target
+    checked = HfApi(endpoint=hub.url).verify_repo_checksums(repo.id, cache_dir=cache)
+    assert (checked.mismatches, checked.missing_paths, checked.extra_paths) == ([], [], [])
     info = scan_cache_dir(cache)
     assert info.warnings == []
     # Once more: there is nothing to do, and what has been done stays.
@@ -84,6 +85,30 @@ def test_a_cache_of_hugging_face(
     host_store.run("nix-store", "--verify-path", target)
     collect_garbage(host_store)
     assert not target.exists()
+
+
+def test_the_blobs_that_repositories_share(
+    hub: Hub, hub_project: Project, host_store: NixEnv, repo: Repo, tmp_path: Path
+) -> None:
+    """As newer releases of huggingface_hub lay them out: a blob is a link to a payload."""
+    cache = tmp_path / "cache"
+    snapshot_download(repo.id, endpoint=hub.url, cache_dir=cache)
+    hub_project.ok("lock")
+    xet = "ab" * 32
+    payload = cache / "blobs" / "ab" / xet
+    payload.parent.mkdir(parents=True)
+    blob = cache / "models--org--name" / "blobs" / sha256(WEIGHTS)
+    blob.rename(payload)
+    blob.symlink_to(f"../../blobs/ab/{xet}")
+    hub_project.ok("import", "--replace", "--from", str(cache))
+    assert payload.is_symlink()
+    collect_garbage(host_store)
+    found = Path(snapshot_download(repo.id, cache_dir=cache, local_files_only=True))
+    assert (found / "model.safetensors").read_bytes() == CONTENT
+    assert blob.readlink() == Path(f"../../blobs/ab/{xet}")
+    scan_cache_dir(cache).delete_revisions(repo.sha).execute()
+    target = payload.readlink()
+    host_store.run("nix-store", "--verify-path", target)
 
 
 def test_all_copies_are_replaced_and_no_other_files(
@@ -219,7 +244,6 @@ def test_stopped_at_each_step(
 import os
 from pathlib import Path
 from aimodels_gen import cli
-from aimodels_gen.errors import StoreError
 from aimodels_gen.nix import store
 def stop(*_, **__):
     os._exit(9)
@@ -231,7 +255,8 @@ elif step == "rename":
     after = Path.rename
     Path.rename = lambda *a: (after(*a), stop())
 else:
-    store.add_root = stop
+    made = store.add_root
+    store.add_root = lambda link, paths: stop() if link.name == {file.name!r} else made(link, paths)
 cli.run(["import", "--replace", "--from", {str(file.parent)!r}])
 """
     environment = hub_project.environment()
@@ -258,8 +283,15 @@ def test_a_link_that_is_no_root_yet(
     remedy: Remedy,
 ) -> None:
     """It is kept nevertheless."""
+    add_root = store.add_root
+
+    def failing(link: Path, paths: Any) -> None:
+        if link == file:
+            raise StoreError("nix-store failed")
+        add_root(link, paths)
+
     with monkeypatch.context() as patch:
-        patch.setattr(store, "add_root", Mock(side_effect=StoreError("nix-store failed")))
+        patch.setattr(store, "add_root", failing)
         done = hub_project.run("import", "--replace", "--from", str(file.parent))
     assert remedy(done.err) == ("warning: nix-store failed",)
     collect_garbage(host_store)
