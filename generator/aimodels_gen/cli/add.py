@@ -135,7 +135,7 @@ def command(  # noqa: PLR0913 - one for each option
     options = None if no_lock else Options(jobs=jobs)
     target = Target(output, output_format)
     edit_and_lock(
-        path, lambda path: adding(path, models, name), target, console, options, prefetch=prefetch
+        path, lambda path: adding(path, models, name), options, target, console, prefetch=prefetch
     )
 
 

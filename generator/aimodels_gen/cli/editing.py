@@ -8,8 +8,8 @@ import click
 
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.locking import lock_and_write
+from aimodels_gen.cli.turns import end_turn, take_turn
 from aimodels_gen.lock import file as lock_file
-from aimodels_gen.lock.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aimodels_gen.cli.console import Console
     from aimodels_gen.cli.outputs import Target
+    from aimodels_gen.lock.options import Options
     from aimodels_gen.manifest.edited import Edit
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -40,19 +41,30 @@ def edit_options(function: F) -> F:
 def edit_and_lock(  # noqa: PLR0913 - as `lock_and_write`
     path: Path,
     change: Callable[[Path], Edit],
+    options: Options | None,
     target: Target,
     console: Console,
-    options: Options | None = None,
     *,
     prefetch: bool = False,
+    keeps_pins: bool = False,
 ) -> None:
     """Edit the manifest at `path`, and bring lock and renderings up to date with it.
 
-    All of them change together, or none does. Without `options` only the manifest changes.
+    All of them change together, or none does. Without `options` only the manifest changes. So it
+    does where there is no lock, after an edit that `keeps_pins`: it makes no new ones.
     """
-    if options is not None:
-        lock_and_write(path, options, target, console, prefetch=prefetch, change=change)
-        return
+    taken = take_turn(path, console)
+    try:
+        if options is None or (keeps_pins and not lock_file.path_for(path).exists()):
+            _edit(path, change, console)
+        else:
+            lock_and_write(path, options, target, console, prefetch=prefetch, change=change)
+    finally:
+        if taken:
+            end_turn(path)
+
+
+def _edit(path: Path, change: Callable[[Path], Edit], console: Console) -> None:
     edit = change(path)
     edit.check()
     with Transaction() as files:
@@ -60,8 +72,3 @@ def edit_and_lock(  # noqa: PLR0913 - as `lock_and_write`
     for note in edit.notes:
         console.note(note)
     console.note(f"wrote {path}" if changed else "unchanged")
-
-
-def offline_options(path: Path, *, no_lock: bool) -> Options | None:
-    """Return the options for edits that no server is asked about; None where there is no lock."""
-    return None if no_lock or not lock_file.path_for(path).exists() else Options()

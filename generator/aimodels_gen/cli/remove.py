@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from aimodels_gen.cli.console import Console
-from aimodels_gen.cli.editing import edit_and_lock, edit_options, offline_options
+from aimodels_gen.cli.editing import edit_and_lock, edit_options
 from aimodels_gen.cli.locking import output_options
 from aimodels_gen.cli.manifests import choose, complete_name, manifest_option
 from aimodels_gen.cli.outputs import Target
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.model import Lock
+from aimodels_gen.lock.options import Options
 from aimodels_gen.manifest.changes import removing
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ def command(  # noqa: PLR0913 - one for each option
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     console = Console(quiet=quiet, verbose=verbose)
     path = choose(manifest, (), console).manifest
-    options = offline_options(path, no_lock=no_lock)
+    options = None if no_lock else Options()
+    target = Target(output, output_format)
 
     def change(path: Path) -> Edit:
         lock = (lock_file.read(lock_file.path_for(path)) if options else None) or Lock()
         return removing(path, names, lock.models)
 
-    edit_and_lock(path, change, Target(output, output_format), console, options)
+    edit_and_lock(path, change, options, target, console, keeps_pins=True)

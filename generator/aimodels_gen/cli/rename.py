@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from aimodels_gen.cli.console import Console
-from aimodels_gen.cli.editing import edit_and_lock, edit_options, offline_options
+from aimodels_gen.cli.editing import edit_and_lock, edit_options
 from aimodels_gen.cli.locking import output_options
 from aimodels_gen.cli.manifests import choose, complete_name, manifest_option
 from aimodels_gen.cli.outputs import Target
 from aimodels_gen.lock import file as lock_file
+from aimodels_gen.lock.options import Options
 from aimodels_gen.manifest.changes import renaming
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ def command(  # noqa: PLR0913 - one for each option
     console = Console(quiet=quiet, verbose=verbose)
     chosen = choose(manifest, (), console)
     path = chosen.manifest
-    options = offline_options(path, no_lock=no_lock)
+    options = None if no_lock else Options()
     target = Target(output, output_format)
-    edit_and_lock(path, lambda path: renaming(path, old, new), target, console, options)
+    edit_and_lock(
+        path, lambda path: renaming(path, old, new), options, target, console, keeps_pins=True
+    )
     lock = lock_file.read(lock_file.path_for(path)) if options and new != old else None
     if lock and new in lock.models and lock.models[new].pin_kind == "tree":
         prefetch = chosen.command("prefetch")
