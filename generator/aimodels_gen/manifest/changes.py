@@ -69,6 +69,11 @@ def _add(edit: Edit, model: NewModel, given: str | None, had: dict[str, Entry]) 
             f"{edit.file} has {entry.source.label} already, as {same.name}",
             f"run `aimodels-gen rename {same.name} {given}` to give it another name",
         )
+    if model.pin not in {None, same.pin or "files"}:
+        raise ManifestError(
+            f"{edit.file} has {entry.source.label} already, as {same.name}, with another pin",
+            f'write `pin = "{model.pin}"` for {same.name}, and run `aimodels-gen lock`',
+        )
     edit.revert(before)
     edit.names += (same.name,)
     edit.notes += (f"{edit.file} has {entry.source.label} already, as {same.name}",)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen.manifest import edit
+from aimodels_gen.manifest.parse import load
 from generator.helpers import names_in
 from support.loopback import LoopbackServer, Response
 from support.remedies import cures
@@ -303,6 +304,30 @@ def test_another_name(ours: Project, remedy: Remedy, manifest: str) -> None:
     remedy(said)
     ours.follow(said)
     ours.ok("add", "org/b", "--name", "b", *option)
+
+
+@cures('write `pin = "…"` for …, and run `aimodels-gen lock`')
+def test_another_pin(hub: Hub, hub_project: Project, remedy: Remedy) -> None:
+    hub.add_repo("org/a", FILES)
+    hub_project.write(TEXT.replace("# the first", 'pin = "tree"').replace(" pin", "\npin"))
+    said = hub_project.fails("add", "org/a", "--pin", "files")
+    pin, name = remedy(said)
+    assert name == "a"
+    hub_project.write(text(hub_project).replace('pin = "tree"', f'pin = "{pin}"'))
+    hub_project.follow(said)
+    hub_project.ok("add", "org/a", "--pin", "files")
+
+
+def test_two_at_once(hub: Hub, ours: Project) -> None:
+    hub.add_repo("org/c", FILES)
+    command = [sys.executable, "-m", "aimodels_gen", "add", "-q"]
+    both = [
+        subprocess.Popen([*command, repo], cwd=ours.dir, env=ours.environment())
+        for repo in ("org/b", "org/c")
+    ]
+    assert [one.wait(60) for one in both] == [0, 0]
+    assert sorted(ours.lock) == ["a", "b", "c"]
+    assert {one.name for one in load(ours.dir / "models.toml").entries} == set("abc")
 
 
 @cures("add them one by one: files that are added together are one model")
