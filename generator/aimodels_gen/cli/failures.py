@@ -25,6 +25,7 @@ _COMMAND = re.compile(
     r"`(aimodels-gen (?:(?:lock|prefetch|update)(?: NAME)?|(?:remove|rename) [^`]+))`"
 )
 _VALUES = {"-o", "--output", "--format"}
+_EDITS = {"add", "remove", "rename"}  # whose arguments are never manifests
 
 
 def report(error: BaseException, args: Sequence[str]) -> int:
@@ -55,7 +56,7 @@ def _on_manifest(hint: str, args: Sequence[str]) -> str:
             named = word.partition("=")[2]
         elif word.startswith("-m"):
             named = word[2:]
-        elif word.endswith(".toml") and args[place - 1] not in _VALUES:
+        elif word.endswith(".toml") and args[place - 1] not in _VALUES and args[0] not in _EDITS:
             named = word
     if named is None:
         return hint

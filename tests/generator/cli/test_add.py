@@ -293,9 +293,14 @@ def test_no_address(ours: Project, remedy: Remedy) -> None:
     "run `aimodels-gen rename … …` to give it another name",
 )
 @pytest.mark.parametrize("manifest", ["models.toml", "other.toml"])
-def test_another_name(ours: Project, remedy: Remedy, manifest: str) -> None:
+def test_another_name(hub: Hub, ours: Project, remedy: Remedy, manifest: str) -> None:
     option = [] if manifest == "models.toml" else ["-m", manifest]
     (ours.dir / "models.toml").rename(ours.dir / manifest)
+    hub.add_repo("org/toml", {"x.toml": b""})
+    ours.ok("add", "org/toml", "--name", "c", "--include", "x.toml", *option)
+    said = ours.fails("add", "org/toml/x.toml", "--name", "d", *option)
+    assert "`aimodels-gen rename c d" in said
+    assert "x.toml`" not in said
     said = ours.fails("add", "org/a", "--name", "b", *option)
     remedy(said)
     ours.follow(said)
