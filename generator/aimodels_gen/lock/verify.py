@@ -130,7 +130,7 @@ class _Run:
                 tree = {path: Expected.like(file) for path, file in there.items()}
                 expected = {path: Expected(etag=pinned.etags.get(path)) for path in there}
             one.expected = tree if expected is None else expected
-            compare_names(found, one.expected, there, one.hint)
+            compare_names(found, one.expected, there, one.next_step())
             self._compare(one, there, contents)
             yield one
 
@@ -163,7 +163,7 @@ class _Run:
                 continue
             known = cached(described, contents)
             one.files[file.path] = known
-            compare(one.found, one.expected[file.path], known, one.hint)
+            compare(one.found, one.expected[file.path], known, one.next_step())
 
     def _described(self, one: Checked, file: RemoteFile) -> RemoteFile:
         """Return a listed file with what its source says of it alone."""
@@ -194,7 +194,7 @@ def _check_tree(one: Checked, there: Mapping[str, RemoteFile]) -> None:
                 f"it has {found}, and {pinned} are pinned",
                 pinned=pinned,
                 found=found,
-                hint=one.hint,
+                hint=one.next_step(),
             )
 
 

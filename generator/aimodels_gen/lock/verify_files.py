@@ -134,8 +134,7 @@ class Checked:
         """Return the source, at its revision."""
         return self.pinned.source
 
-    @property
-    def hint(self) -> str:
+    def next_step(self) -> str:
         """Return the next step where something is not as pinned."""
         name = self.model.name
         if self.found.kind == "fallback":

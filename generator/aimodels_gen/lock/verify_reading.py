@@ -53,7 +53,7 @@ def check_bundle(one: Checked, contents: Contents) -> None:
             f"the bundle of its small files is {found}, and {pin.bundle.hash} is pinned",
             pinned=pin.bundle.hash,
             found=found,
-            hint=one.hint,
+            hint=one.next_step(),
         )
 
 
@@ -109,7 +109,7 @@ class Reader:
                 one.fail(client.explain(one.source, one.files[path], result), path)
             elif not any(d.file == path for d in one.found.differences):
                 # Where something differs by what is published, that has been said.
-                compare(one.found, one.expected[path], result, one.hint)
+                compare(one.found, one.expected[path], result, one.next_step())
             else:
                 one.found.proofs[path] = "sha256"
 
@@ -145,7 +145,7 @@ class Reader:
                 f"its content is {found}, and {pin.hash} is pinned",
                 pinned=pin.hash,
                 found=found,
-                hint=one.hint,
+                hint=one.next_step(),
             )
 
 

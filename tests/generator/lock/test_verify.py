@@ -98,13 +98,14 @@ EDITS: dict[str, tuple[Callable[[Any], object], tuple[str, str | None]]] = {
 }
 
 
-@pytest.mark.parametrize("name", EDITS)
-def test_what_was_edited_in_the_lock(hub_project: Project, repo: Repo, name: str) -> None:
+def test_what_was_edited_in_the_lock(hub_project: Project, repo: Repo) -> None:
     assert repo
     hub_project.ok("lock")
-    change, expected = EDITS[name]
-    edit(hub_project, change)
-    assert differences(report(hub_project)) == [expected]
+    whole = hub_project.lock_file.read_bytes()
+    for name, (change, expected) in EDITS.items():
+        hub_project.lock_file.write_bytes(whole)
+        edit(hub_project, change)
+        assert differences(report(hub_project)) == [expected], name
 
 
 def test_small_files_are_read_where_only_that_tells(
@@ -264,7 +265,8 @@ def test_urls(project: Project) -> None:
         assert differences(report(project)) == [("changed", "a.gguf"), ("gone", "b.gguf")]
 
 
-def test_what_nobody_publishes_is_counted(project: Project) -> None:
+@cures("not compared: the content of …, of which no checksum is published; `--download` reads …")
+def test_what_nobody_publishes_is_counted(project: Project, remedy: Remedy) -> None:
     """Neither an ETag nor a checksum: only reading the file shows that it was replaced."""
     contents = [b"GGUF old"]
     with serving(lambda _: Response(200, {}, contents[0])) as url:
@@ -276,10 +278,7 @@ def test_what_nobody_publishes_is_counted(project: Project) -> None:
         done = project.run("verify")
         assert done.status == 0
         assert "only the size of 1 file: no difference" in done.err
-        assert (
-            "not compared: the content of 1 file, of which no checksum is published; `--download` "
-            "reads it\n"
-        ) in done.err
+        assert remedy(done.err) == ("1 file", "it")
         done = project.run("verify", "--download")
         assert done.status == 1
         assert "not compared" not in done.err

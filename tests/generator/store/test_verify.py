@@ -57,7 +57,7 @@ def test_what_is_missing(
     assert place["kind"] == "store"
 
 
-@cures("delete it and fetch it again: `…`")
+@cures("delete it and fetch it again: `… && aimodels-gen prefetch …`")
 def test_what_is_damaged(
     hub_project: Project,
     repo: Repo,
@@ -77,12 +77,11 @@ def test_what_is_damaged(
     assert differences(found)[1][0] == "damaged"
     assert len(differences(found)) == 2
     done = hub_project.run("verify", "--store")
-    (commands,) = remedy(done.err)
-    delete, fetch = commands.split(" && ")
+    delete, name = remedy(done.err)
     subprocess.run(shlex.split(delete), check=True, capture_output=True)
     assert not file.exists()
     monkeypatch.setenv("XDG_CACHE_HOME", str(hub_project.dir / "empty"))
-    hub_project.ok(*shlex.split(fetch)[1:])
+    hub_project.ok("prefetch", name)
     assert report(hub_project, "--store")["ok"]
 
 
