@@ -25,6 +25,7 @@ _ENVIRONMENT = {
     "HF_TOKEN, HF_TOKEN_PATH": "The token for the Hugging Face Hub, or a file with it.",
     "HF_ENDPOINT": "The Hub and its mirrors.",
     "HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE": "1: fail instead of asking the Hub.",
+    "NO_COLOR": "If set: no bold text.",
     "AIMODELS_DEBUG": "1: print a traceback with each error.",
 }
 
