@@ -165,6 +165,7 @@ def test_the_packaged_program_works(host_nix: NixEnv, options: list[str], tmp_pa
     assert "#compdef aimodels-gen" in (share / "zsh/site-functions/_aimodels-gen").read_text()
     assert (share / "fish/vendor_completions.d/aimodels-gen.fish").is_file()
     assert (share / "man/man1/aimodels-gen.1").read_text().startswith(".TH AIMODELS-GEN 1")
+    assert (share / "man/man1/aimodels-gen-lock.1").is_file()
 
 
 def test_the_cases_as_a_check(host_nix: NixEnv, options: list[str], tmp_path: Path) -> None:
