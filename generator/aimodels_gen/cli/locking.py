@@ -153,7 +153,7 @@ def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
         resolved = resolve(wanted, old, options, console.progress, console.warn)
     finally:
         console.done()
-    lock_file.check_secrets(resolved.lock)
+    lock_file.check_secrets(resolved.lock, old)
     after = lock_file.dumps(resolved.lock).encode("utf-8")
     known.add(_fingerprint(after))
 

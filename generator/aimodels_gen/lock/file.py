@@ -129,23 +129,27 @@ def existing(path: Path, manifest: Path) -> Lock:
     return lock
 
 
-def check_secrets(lock: Lock) -> None:
+def check_secrets(lock: Lock, old: Lock) -> None:
     """Refuse a lock with a secret that this process knows: a server has repeated what it was sent.
+
+    Models that are in the old lock as they are come from no server.
 
     Raises:
         LockError: naming where.
     """
-    for name, model in lock.models.items():
-        for texts in _in_batches(_texts(to_json(model))):
-            # Together, because there may be a million.
-            if not holds_secret("\n".join(text for text, _ in texts)):
-                continue
-            where = next((".".join(keys) for text, keys in texts if holds_secret(text)), "a key")
-            raise LockError(
-                f"{name}: {where} would hold your token or password, which the server has repeated",
-                "do not trust this server: remove its address from models.toml or the environment, "
-                "and replace the token",
-            )
+    new = [model for name, model in lock.models.items() if model != old.models.get(name)]
+    found = (one for model in new for one in _texts(to_json(model), (model.name,)))
+    for texts in _in_batches(found):
+        # Together, because there may be a million.
+        if not holds_secret("\n".join(text for text, _ in texts)):
+            continue
+        name, *keys = next((keys for text, keys in texts if holds_secret(text)), texts[0][1])
+        where = ".".join(keys) or "a key"
+        raise LockError(
+            f"{name}: {where} would hold your token or password, which the server has repeated",
+            "do not trust this server: remove its address from models.toml or the environment, "
+            "and replace the token",
+        )
 
 
 _Text = tuple[str, tuple[str, ...]]

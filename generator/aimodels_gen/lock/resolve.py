@@ -65,10 +65,11 @@ def resolve(
         warn(conflict)
     models = {name: old.models[name] for name in known if name in old.models}
     stale = _stale(manifest, old, options)
+    names = {entry.name for entry in stale}  # there may be 1,000
     for entry in manifest.entries:
-        if entry not in stale:
+        if entry.name not in names:
             models[entry.name] = models[entry.name].refreshed(entry)
-    wanted = pending(manifest, old, options)
+    wanted = tuple(entry for entry in stale if options.is_about(entry.name))
     if options.offline and wanted:
         return _offline(wanted, models, known, options)
     made = _locked(wanted, old, options, report, warn) if wanted else None
@@ -79,7 +80,7 @@ def resolve(
         made.warnings if made else (),
         made.failed if made else (),
         made.error if made else None,
-        tuple(entry.name for entry in stale if entry not in wanted),
+        tuple(entry.name for entry in stale if not options.is_about(entry.name)),
     )
 
 
