@@ -168,8 +168,8 @@ def _lines(path: Path, key: Path, item: object) -> list[str]:
 
 def _insert(text: str, at: int, lines: list[str], *, gap: bool = False) -> str:
     """Return a text with more lines behind those that end at `at`, in its style."""
-    newline = "\r\n" if "\r\n" in text else "\n"
     before, behind = text[:at], text[at:]
+    newline = "\r\n" if before[: before.rfind("\n") + 1].endswith("\r\n") else "\n"
     written = newline.join([*([""] if gap else []), *lines])
     if before and not before.endswith("\n"):  # of the last line; the file still has no end of line
         return f"{before}{newline}{written}"
