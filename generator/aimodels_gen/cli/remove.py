@@ -12,11 +12,11 @@ from aimodels_gen.cli.locking import output_options
 from aimodels_gen.cli.manifests import choose, complete_name, manifest_option
 from aimodels_gen.cli.outputs import Target
 from aimodels_gen.lock import file as lock_file
-from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.options import Options
 from aimodels_gen.manifest.changes import removing
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from aimodels_gen.manifest.edited import Edit
@@ -52,8 +52,11 @@ def command(  # noqa: PLR0913 - one for each option
     options = None if no_lock else Options()
     target = Target(output, output_format)
 
+    def pinned() -> Collection[str]:
+        lock = lock_file.read(lock_file.path_for(path)) if options else None
+        return lock.models if lock else ()
+
     def change(path: Path) -> Edit:
-        lock = (lock_file.read(lock_file.path_for(path)) if options else None) or Lock()
-        return removing(path, names, lock.models)
+        return removing(path, names, pinned)
 
     edit_and_lock(path, change, options, target, console, keeps_pins=True)

@@ -14,7 +14,7 @@ from aimodels_gen.manifest.names import check_names, refusal
 from aimodels_gen.manifest.new_model import unique
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from aimodels_gen.manifest.model import Entry
@@ -79,13 +79,13 @@ def _add(edit: Edit, model: NewModel, given: str | None, had: dict[str, Entry]) 
     edit.notes += (f"{edit.file} has {entry.source.label} already, as {same.name}",)
 
 
-def removing(path: Path, names: Sequence[str], pinned: Collection[str]) -> Edit:
+def removing(path: Path, names: Sequence[str], pinned: Callable[[], Collection[str]]) -> Edit:
     """Return a manifest without models.
 
     Args:
         path: of the manifest.
         names: of the models.
-        pinned: the names in the lock, which may have models that the manifest has lost already.
+        pinned: returns the names in the lock, which may have models that the manifest has lost.
 
     Raises:
         ManifestError: the manifest is wrong, apart from these models.
@@ -93,7 +93,7 @@ def removing(path: Path, names: Sequence[str], pinned: Collection[str]) -> Edit:
     """
     edit = Edit.of(path)
     had = edit.models
-    check_names(names, {*had, *pinned}, edit.file)
+    check_names(names, {*had, *pinned()}, edit.file)
     there = [name for name in dict.fromkeys(names) if name in had]
 
     def expect(models: dict[str, Any]) -> None:
