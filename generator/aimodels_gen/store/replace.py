@@ -71,6 +71,8 @@ class Replacer(contextlib.ExitStack):
             )
             return
         for file, path in files:
+            if all(_leads_to(name, path) for name in file.names):
+                continue  # another run was faster
             if reason := self._refusal(file):
                 yield file, path, reason
             else:
@@ -84,7 +86,10 @@ class Replacer(contextlib.ExitStack):
                 yield file, path, f"its store path cannot be kept: {error}"
             return
         for file, path in allowed:
-            yield file, path, _replaced(file, path)
+            reason = _replaced(file, path)
+            if reason and all(_leads_to(name, path) for name in file.names):
+                continue
+            yield file, path, reason
         self._finish(directory)
 
     def _finish(self, directory: Path) -> None:
@@ -196,13 +201,10 @@ def _finish(directory: Path, warn: Report) -> bool:
         link = Path(name)
         leftovers = [_temporary(link), *_of_nix(link)]
         for leftover in leftovers:
-            with contextlib.suppress(OSError):
-                if str(leftover.readlink()) == path:
+            if _leads_to(leftover, path):
+                with contextlib.suppress(OSError):
                     leftover.unlink()
-        try:
-            if str(link.readlink()) != path:
-                continue
-        except OSError:  # it is a file still, or gone
+        if not _leads_to(link, path):  # it is a file still, or gone
             continue
         try:
             store.add_root(link, [path])
@@ -220,6 +222,13 @@ def _journal(path: Path) -> Mapping[str, str]:
     if not isinstance(data, dict):
         return {}
     return {str(name): str(target) for name, target in data.items()}
+
+
+def _leads_to(link: Path, path: str) -> bool:
+    try:
+        return str(link.readlink()) == path
+    except OSError:
+        return False
 
 
 def _temporary(name: Path) -> Path:
