@@ -181,6 +181,9 @@ def _replaced(file: Candidate, path: str) -> str:
         if not file.is_unchanged:
             return "it was changed meanwhile"
         for name in file.names:
+            status = name.lstat()
+            if (status.st_dev, status.st_ino) != file.identity[:2]:
+                return f"{name} was replaced meanwhile"
             temporary = _temporary(name)
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(path)
