@@ -85,7 +85,9 @@ class Download:
             groups: list[Downloads] = [*run.files(files), *run.trees(trees)]
             if not groups:
                 return
-            check_space([(run.place(), max(0, run.total - run.present))])
+            stored = Path(store.store_dir())
+            place = stored if stored.is_dir() else directory
+            check_space([(place, max(0, run.total - run.present))])
             with (
                 Adder(run.added, run.refused) as run.adder,
                 _Counter(run.total, run.counts, self.progress, run.model) as counter,
@@ -193,11 +195,6 @@ class _Run:
             self.adder.put(self._trees[output].addition)
 
         return TreeDownload(spec, output, self._most, targets.target, done)
-
-    def place(self) -> Path:
-        """Return a directory of the file system that has to have room."""
-        place = Path(store.store_dir())
-        return place if place.is_dir() else self._directory
 
     def model(self, path: Path) -> str:
         """Return whose a file is."""

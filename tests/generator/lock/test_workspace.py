@@ -54,14 +54,12 @@ def test_what_a_killed_run_left_goes(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_what_may_be_of_others_stays(temporary: Path) -> None:
-    fresh, old, file = (temporary / f".aimodels-gen-{name}" for name in ("new", "old", "file"))
-    fresh.mkdir()  # its lock is about to be made
-    old.mkdir()
-    os.utime(old, (0, 0))
+def test_what_is_not_ours_stays(temporary: Path) -> None:
+    file, link = (temporary / f".aimodels-gen.tmp-{name}" for name in ("file", "link"))
+    target = temporary / "theirs"
+    target.mkdir()
     file.touch()
-    link = temporary / ".aimodels-gen-link"
-    link.symlink_to(fresh)
+    link.symlink_to(target)
     with workspace():
         pass
-    assert set(temporary.iterdir()) == {fresh, file, link}
+    assert set(temporary.iterdir()) == {target, file, link}

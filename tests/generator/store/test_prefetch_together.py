@@ -246,7 +246,8 @@ def test_kills_cost_little(hub: Hub, hub_project: Project, host_store: NixEnv) -
     content(hub)
     hub_project.ok("prefetch")
     sent = content(hub)
-    assert sent <= total - there + MIB
+    # What was killed after it was added, and before its part was removed, is there twice.
+    assert sent <= max(0, total - there) + MIB
     assert there + cached > 2 * MIB
     assert left(host_store) == []
 

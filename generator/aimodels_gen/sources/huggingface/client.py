@@ -175,8 +175,7 @@ class HubClient(SourceClient[HuggingFace]):
                 lambda repo, error: explain(error, self._request(source, repo)),
             )
         except SourceError as error:
-            better = self._revisions.better_hint(source, error)
-            if better is error:
+            if (better := self._revisions.better_hint(source, error)) is error:
                 raise  # with its cause
             raise better from error
 
