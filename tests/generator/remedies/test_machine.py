@@ -235,6 +235,25 @@ def test_a_directory_for_roots_that_takes_none(
 
 
 @pytest.mark.usefixtures("store")
+@cures("run `…` again when no garbage is being collected")
+def test_a_collection_between_a_path_and_its_root(
+    project: Project, remedy: Remedy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    collect = '[ "$1" != --add-root ] || nix-store --gc >/dev/null 2>&1'
+    code = f'#!/bin/sh\nPATH=${{PATH#*:}}\n{collect}\nexec nix-store "$@"\n'
+    (programs / "nix-store").write_text(code)
+    (programs / "nix-store").chmod(0o755)
+    with monkeypatch.context() as other:
+        other.setenv("PATH", str(programs), prepend=os.pathsep)
+        said = project.run("prefetch", "--root", "kept").err
+        assert "was removed from the store before a root could keep it" in said
+        remedy(said)
+    project.ok("prefetch", "--root", "kept")
+
+
+@pytest.mark.usefixtures("store")
 @cures("report this to the project with both paths")
 def test_another_store_path(
     project: Project, remedy: Remedy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
