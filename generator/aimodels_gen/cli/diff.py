@@ -25,7 +25,7 @@ from aimodels_gen.lock.summary import summary
 
 
 @click.command("diff")
-@click.argument("old", required=False)
+@click.argument("old", required=False, type=click.Path())
 @manifest_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the body of a pull request.")
 @json_option

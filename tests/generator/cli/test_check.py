@@ -67,6 +67,8 @@ def test_all_agree(hub: Hub, hub_project: Project, repo: Repo) -> None:
     assert check(hub_project) == []
     done = hub_project.run("lock", "--check")
     assert (done.status, done.out, done.err) == (0, "", "up to date: models.lock, models.nix\n")
+    assert hub_project.run("lock", "--check", "-o", "models.nix").status == 0
+    assert hub_project.run("lock", "--check", "-o", "other.nix").status == 3
     assert hub.log == []
 
 
