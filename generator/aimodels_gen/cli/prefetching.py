@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.wording import counted
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -39,7 +37,6 @@ def prefetch_models(
         console.done()
     if done.error and not done.added:
         return done  # the errors say it all
-    for line in done.summary():
+    for line in done.summary(console.width):
         console.note(line)
-    console.note(f"{counted(len(done.added), 'path')} added to the store")
     return done

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
 from aimodels_fetcher.digests import sri_to_hex
-from aimodels_fetcher.wording import counted
+from aimodels_fetcher.wording import bytes_text, counted
+from aimodels_gen.columns import aligned
 from aimodels_gen.errors import AimodelsError, SourceError, StoreError
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.contents import Contents
@@ -64,9 +65,12 @@ class Prefetched:
         new = {*self.reused, *self.cached, *self.downloaded}
         return tuple(dict.fromkeys(p for paths in self.paths.values() for p in paths if p in new))
 
-    def summary(self) -> list[str]:
-        """Return a line for each model: how many of its paths came from where."""
-        lines = []
+    def summary(self, width: int | None = None) -> list[str]:
+        """Return how many paths of each model came from where, and what was added in all.
+
+        A model has a line, or two on a terminal of a width that is too small for that.
+        """
+        rows = []
         for name, paths in self.paths.items():
             counts = [
                 (sum(path in self.downloaded for path in paths), "downloaded"),
@@ -76,8 +80,13 @@ class Prefetched:
                 (sum(path in self.lacking for path in paths), "missing"),
             ]
             words = ", ".join(f"{count} {what}" for count, what in counts if count)
-            lines.append(f"{name}  {counted(len(paths), 'path')}: {words or 'nothing to do'}")
-        return lines
+            rows.append((name, f"{counted(len(paths), 'path')}: {words or 'nothing to do'}"))
+        added = self.added
+        sizes = {path: size for paths in self.paths.values() for path, size in paths.items()}
+        total = f"{counted(len(added), 'path')} added to the store"
+        if added:
+            total += f", {bytes_text(sum(sizes[path] for path in added))}"
+        return [*(line for lines in aligned(rows, width=width) for line in lines), total]
 
     def check(self) -> None:
         """Raise what failed.

@@ -111,7 +111,7 @@ def test_the_others_go_on(hub: Hub, hub_project: Project, host_store: NixEnv) ->
     assert done.status == 1
     errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert [error.split(":")[1].strip() for error in errors] in (["a, wood"], ["a", "wood"])
-    assert "b  2 paths: 2 downloaded" in done.err
+    assert "b     2 paths: 2 downloaded" in done.err
     assert "2 missing" in done.err
     found = report(done.out)
     assert found["downloaded"] == {"paths": 2, "bytes": 3 * MIB + 900}
@@ -146,7 +146,7 @@ def test_offline_the_hub_fails_and_the_others_go_on(
     forget(host_store)
     done = hub_project.spawn("prefetch", HF_HUB_OFFLINE="1")
     assert done.returncode == 1
-    assert "u  1 path: 1 downloaded" in done.stderr
+    assert "u     1 path: 1 downloaded" in done.stderr
     assert "error: a, b, wood: they must be looked up on the Hub, but HF_HUB_OFFLINE" in done.stderr
     hub_project.ok("prefetch")
     done = hub_project.spawn("prefetch", HF_HUB_OFFLINE="1")
