@@ -190,10 +190,10 @@ def test_the_users_cache_is_not_asked(hub_project: Project, repo: Repo) -> None:
     assert differences(report(hub_project)) == [("extra", "new.json")]
 
 
+@cures("bring … up to date, or remove it from the fallbacks")
 def test_fallbacks_are_compared(
-    hub: Hub, hub_project: Project, moto: Moto, bucket: str, recording_proxy: RecordingProxy
+    hub: Hub, hub_project: Project, moto: Moto, bucket: str, remedy: Remedy
 ) -> None:
-    assert recording_proxy.url
     hub.add_repo("org/name", {"a.bin": b"a" * 9, "b.json": b"{}"}, lfs=["*.bin"])
     files = {"a.bin": b"a" * 9, "b.json": b"{}", "more": b""}
     moto.put(bucket, files)
@@ -206,6 +206,9 @@ def test_fallbacks_are_compared(
     assert differences(found) == [("missing", "b.json"), ("changed", "a.bin")]
     first, fallback = found["models"][0]["places"]
     assert (first["differences"], fallback["kind"]) == ([], "fallback")
+    assert remedy(hub_project.run("verify").err) == (f"s3://{bucket}/",)
+    moto.put(bucket, files)
+    assert report(hub_project)["ok"]
 
 
 @pytest.mark.parametrize("checksum", [None, "SHA256"])
