@@ -25,8 +25,10 @@ from aimodels_gen.store.reading import Hashed, Hasher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from aimodels_gen.lock.model import LockedModel
+    from aimodels_gen.reports.verify import Kind
 
     Report = Callable[[str], None]
 
@@ -138,23 +140,27 @@ class _ModelCheck:
 
     def _bundle(self, path: str, item: PinnedBundle) -> None:
         """Compare the files of a bundle with their names, and the whole with its hash."""
-        there = set(_names(path))
-        before = len(self._waiting)
-        for file, pin in item.bundle.files.items():
-            digest = sri_to_hex(pin.hash)
-            if digest in there:
+        there, files = set(_names(path)), item.bundle.files
+        for file, pin in files.items():
+            if (digest := sri_to_hex(pin.hash)) in there:
                 self._file(f"{path}/{digest}", file, digest, path)
-            else:
-                self.found.add("damaged", f"is missing in {path}", file=file, path=path)
-        pinned = {sri_to_hex(pin.hash) for pin in item.bundle.files.values()}
-        for name in sorted(there - pinned):
-            self.found.add("damaged", f"has {name}, which is not in the bundle", path=path)
-        if before < len(self._waiting) or not item.bundle.files:
-            self._whole(path, item.bundle.hash)
-
-    def _whole(self, path: str, sri: str) -> None:
-        """Compare the Nix archive of a path with its hash."""
         future = self.hasher.call(partial(nar_sri, Path(path)))
+
+        def compare() -> None:
+            # Where the bundle is right, it is the lock that has other files than it had.
+            kind: Kind = "changed" if _result(future) == item.bundle.hash else "damaged"
+            for file, pin in files.items():
+                if sri_to_hex(pin.hash) not in there:
+                    self.found.add(kind, f"is not in {path}", file=file, path=path)
+            for name in sorted(there - {sri_to_hex(pin.hash) for pin in files.values()}):
+                self.found.add(kind, f"has {name}, which is not pinned", path=path)
+
+        self._waiting.append(compare)
+        self._whole(path, item.bundle.hash, future)
+
+    def _whole(self, path: str, sri: str, future: Future[str] | None = None) -> None:
+        """Compare the Nix archive of a path with its hash; it may be being read already."""
+        future = future or self.hasher.call(partial(nar_sri, Path(path)))
         # Names of blobs show which files are damaged.
         blobs = {name: self.hasher.file(f"{path}/blobs/{name}") for name in _blobs(path)}
 
@@ -219,6 +225,13 @@ def _add_hints(checks: Sequence[_ModelCheck]) -> None:
 
 def _damaged(found: Found) -> list[str]:
     return list(dict.fromkeys(d.path for d in found.differences if d.kind == "damaged" and d.path))
+
+
+def _result(future: Future[str]) -> str | None:
+    try:
+        return future.result()
+    except OSError:
+        return None
 
 
 def _store_path(path: str) -> str:

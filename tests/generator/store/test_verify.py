@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from aimodels_gen.store.paths import PinnedBundle, store_paths
 from generator.stores import LFS, MANIFEST, PATH, build
 from generator.verified import differences, report
 from support.remedies import cures
+from support.specs import sri
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,9 +88,18 @@ def test_what_is_damaged(
 
 
 def test_bundles_with_other_files(hub_project: Project, repo: Repo, host_store: NixEnv) -> None:
+    """The bundle has changed, or else the lock."""
     assert repo
     hub_project.ok("lock")
     hub_project.ok("prefetch")
+    whole = hub_project.lock_file.read_text()
+    data = json.loads(whole)
+    data["models"]["m"]["bundle"]["files"]["config.json"]["hash"] = sri(b"something else")
+    hub_project.lock_file.write_text(json.dumps(data))
+    found = differences(report(hub_project, "--store"))
+    assert found == [("changed", "config.json"), ("changed", None)]
+
+    hub_project.lock_file.write_text(whole)
     _, bundle = of_store(hub_project, host_store)
     bundle.chmod(0o755)
     member = min(bundle.iterdir())
