@@ -220,20 +220,20 @@ def test_update_opens_a_pull_request_and_keeps_it(checkout: Checkout) -> None:
     assert checkout.origin("aimodels/update^") == before
 
 
-@pytest.mark.parametrize(
-    ("inputs", "said"),
-    [
-        ({"mode": "lock; touch owned"}, "the input mode is lock; touch owned"),
-        ({"mode": "update", "branch": "-f"}, "the input branch is not a name of a branch: -f"),
-        ({"mode": "update", "branch": "main"}, "is the branch that is checked out"),
-        ({"mode": "outdated", "models": "--json $(touch owned)"}, "error: "),
-        ({"mode": "check", "manifest": "$(touch owned).toml"}, "error: "),
-    ],
-)
-def test_inputs_are_no_code(checkout: Checkout, inputs: dict[str, str], said: str) -> None:
-    done = checkout.action(**inputs)
-    assert done.status not in {0, 3}
-    assert said in done.said
+HOSTILE: list[tuple[dict[str, str], str]] = [
+    ({"mode": "lock; touch owned"}, "the input mode is lock; touch owned"),
+    ({"mode": "update", "branch": "-f"}, "the input branch is not a name of a branch: -f"),
+    ({"mode": "update", "branch": "main"}, "is the branch that is checked out"),
+    ({"mode": "outdated", "models": "--json $(touch owned)"}, "error: "),
+    ({"mode": "check", "manifest": "$(touch owned).toml"}, "error: "),
+]
+
+
+def test_inputs_are_no_code(checkout: Checkout) -> None:
+    for inputs, said in HOSTILE:
+        done = checkout.action(**inputs)
+        assert done.status not in {0, 3}
+        assert said in done.said
     assert not (checkout.dir / "owned").exists()
     assert checkout.gh == []
 
