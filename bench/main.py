@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+import daily
 import download
 import fetcher
 import huge
@@ -36,6 +37,7 @@ QUESTIONS = {
         second,
         modules,
         many,
+        daily,
         prefetch,
         imports,
         links,

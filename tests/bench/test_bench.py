@@ -29,6 +29,10 @@ ROWS = {
     "huge": ["2,048 files listed: lock, memory", "2,048 files listed: our fetcher, memory"],
     "second": ["link: a shard of 30", "copy: another model with the same files"],
     "many": ["2 models of 12 files: lock, requests", "2 models of 12 files: nix-build, time"],
+    "daily": [
+        "2 models of 12 files: lock, requests a model",
+        "2 models of 12 files: outdated, time",
+    ],
     "prefetch": ["5 repositories, 36 small files, 3.1 MiB: prefetch, time"],
     "imports": [],  # there may be no such command yet
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
