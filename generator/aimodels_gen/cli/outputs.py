@@ -140,8 +140,11 @@ def format_of(path: Path) -> Format | None:
     if special or not status or not stat.S_ISREG(status.st_mode):
         hint = "write `-o -` and redirect standard output, or name a file"
         raise AimodelsError(f"{path} is not a regular file", hint)
-    content = path.read_bytes()
-    found = recognised(content.decode("utf-8-sig", "replace"))
+    content = path.read_bytes().decode("utf-8-sig", "replace")
+    found = recognised(content)
+    if content.startswith("<<<<<<< ") and recognised(content.partition("\n")[2]):
+        hint = "remove it and run this again: all of it is made from the lock"
+        raise AimodelsError(f"{path} has a merge conflict", hint)
     if found is None and content.strip():
         raise AimodelsError(
             f"{path} was not written by aimodels-gen, and stays as it is",

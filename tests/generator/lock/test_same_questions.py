@@ -229,3 +229,33 @@ def test_a_cache_that_cannot_be_written(
     asked(hub)
     hub_project.ok("lock")
     assert asked(hub) == ["revision", "tree"]
+
+
+def test_windows_line_ends(hub: Hub, hub_project: Project, repo: Repo) -> None:
+    """They are read in all files; what is written has those of Unix."""
+    assert repo
+    hub_project.write(f'[output]\nfile = "models.nix"\n{model("a")}')
+    hub_project.ok("lock")
+    files = [hub_project.dir / name for name in ("models.lock", "models.nix", "models.toml")]
+    before = [file.read_bytes() for file in files]
+    for file, content in zip(files, before, strict=True):
+        file.write_bytes(content.replace(b"\n", b"\r\n"))
+    hub.clear()
+    hub_project.ok("lock")
+    assert [file.read_bytes() for file in files[:2]] == before[:2]
+    assert b"\r\n" in files[2].read_bytes()
+    assert hub.log == []
+
+
+def test_a_commit_that_is_gone(hub_project: Project, repo: Repo) -> None:
+    """After a force push the pin stays until an update."""
+    hub_project.write(model("a"))
+    hub_project.ok("lock")
+    lock = hub_project.lock
+    old = repo.sha
+    repo.commit({**FILES, "README.md": b"# Pushed\n"})
+    del repo.commits[old]
+    hub_project.ok("lock")
+    assert hub_project.lock == lock
+    hub_project.ok("update")
+    assert hub_project.lock["a"]["source"]["huggingface"]["rev"] == repo.sha

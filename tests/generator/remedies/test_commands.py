@@ -109,6 +109,12 @@ TWO = '[[output]]\nfile = "a.nix"\n[[output]]\nfile = "b/a.nix"\n'
             "mv out away",
         ),
         cure(
+            "remove it and run this again: all of it is made from the lock",
+            lambda p: (p.dir / "out").write_text(f"<<<<<<< HEAD\n{p.ok('lock')}=======\n>>>>>>> b"),
+            OUT,
+            "rm out",
+        ),
+        cure(
             "remove one of them, or name another file",
             lambda p: ((p.dir / "b").symlink_to("."), p.write(TWO + MODEL)),
             ["lock"],
