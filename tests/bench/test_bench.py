@@ -34,7 +34,7 @@ ROWS = {
         "2 models of 12 files: outdated, time",
     ],
     "prefetch": ["5 repositories, 36 small files, 3.1 MiB: prefetch, time"],
-    "imports": [],  # there may be no such command yet
+    "imports": ["import of 46 files", "requests"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
     "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
     "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],
