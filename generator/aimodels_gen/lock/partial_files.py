@@ -19,6 +19,7 @@ from aimodels_gen.cache import cache_directory
 from aimodels_gen.lock.model import MOST_BUNDLED
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from typing_extensions import Self
@@ -90,6 +91,13 @@ class PartialFiles(ExitStack):
         if directory in self._held:
             shutil.rmtree(directory, ignore_errors=True)
             self._release(directory)
+
+    def forget(self, digests: Collection[str]) -> None:
+        """Remove what the store has by now: a run that was killed may have added it."""
+        with suppress(OSError):
+            for directory in self._root.iterdir():
+                if directory.name in digests:
+                    self._remove_unused(directory)
 
     def _trim(self) -> None:
         """Remove what has not been gone on with for longest; what a process has stays."""

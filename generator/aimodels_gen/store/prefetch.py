@@ -17,6 +17,7 @@ from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.contents import Contents
 from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.model import TreePin
+from aimodels_gen.lock.partial_files import PartialFiles
 from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.store import StoredFile
@@ -219,6 +220,9 @@ def prefetch(  # noqa: PLR0913 (what to prefetch, and who is told)
     cached = run.cached | bundles.cached
     lacking = absent - downloaded - reused - cached
     run.roots.finish(lacking)
+    with PartialFiles() as partials:
+        pinned = (i for p, i in items.items() if isinstance(i, PinnedFile) and p not in lacking)
+        partials.forget({sri_to_hex(item.pin.hash) for item in pinned})
     return Prefetched(
         {
             model.name: {p: _size(model, i) for p, i in found[model.name].items()}

@@ -18,7 +18,7 @@ from aimodels_gen.cache import cache_directory
 from generator.sources.buckets import INTEGRATION
 from generator.stores import LFS, MIB, collect_garbage, content
 from support.environment import CHECKOUT
-from support.fake_repo import BigFile
+from support.fake_repo import BigFile, sha256
 from support.hub import Response
 
 if TYPE_CHECKING:
@@ -226,7 +226,11 @@ def test_kills_cost_little(hub: Hub, hub_project: Project, host_store: NixEnv) -
     files |= {f"small-{n}.safetensors": b"%d" % n * 50_000 for n in range(8)}
     files |= {"large.safetensors": BigFile(24 * MIB, seed=99)}
     hub.add_repo("org/name", files, lfs=LFS)
-    hub.add_repo("org/wood", {"t.safetensors": BigFile(9 * MIB, seed=98), "c.json": b"{}"}, lfs=LFS)
+    files_of_tree: dict[str, Content] = {
+        "t.safetensors": BigFile(9 * MIB, seed=98),
+        "c.json": b"{}",
+    }
+    hub.add_repo("org/wood", files_of_tree, lfs=LFS)
     hub_project.write(
         '[models.m]\nsource.huggingface.repo = "org/name"\n'
         '[models.t]\nsource.huggingface.repo = "org/wood"\npin = "tree"\n'
@@ -249,7 +253,8 @@ def test_kills_cost_little(hub: Hub, hub_project: Project, host_store: NixEnv) -
     # What was killed after it was added, and before its part was removed, is there twice.
     assert sent <= max(0, total - there) + MIB
     assert there + cached > 2 * MIB
-    assert left(host_store) == []
+    # Of a tree that was added in the moment of a kill, nobody knows the files.
+    assert set(left(host_store)) <= {sha256(files_of_tree["t.safetensors"])}
 
 
 def killed(hub: Hub, project: Project, most: int) -> None:
