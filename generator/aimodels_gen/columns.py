@@ -56,7 +56,7 @@ def aligned(
         width: Of the terminal; None if there is none.
         widest: The width of cells that do not push the columns of other rows, if they are wider.
     """
-    columns = max(map(len, rows), default=0)
+    columns = max(map(len, [titles, *rows]))
     numbers = [number for number in range(1, columns) if number in right] if titles else []
     for heads in (list(range(columns)), [0, *numbers], [0]):
         heading = [[titles[number].upper() for number in heads]] if titles and heads != [0] else []

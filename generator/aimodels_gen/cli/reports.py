@@ -97,12 +97,11 @@ def table_lines(
     """Return the lines of a table; see `print_table`."""
     cells = plain_cells([*rows, *([footer] if footer else [])])
     shown = [n for n in range(len(columns)) if any(row[n] for row in cells)]
-    width = shutil.get_terminal_size().columns if is_terminal() else None
     groups = aligned(
         [[row[n] for n in shown] for row in cells],
         right={at for at, n in enumerate(shown) if columns[n].right},
         titles=[columns[n].title for n in shown],
-        width=width,
+        width=stdout_width(),
     )
     has_titles = len(groups) > len(cells)
     last = len(groups) - 1
