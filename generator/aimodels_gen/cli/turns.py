@@ -39,7 +39,10 @@ _held: dict[Path, int] = {}
 def in_turn(
     function: Callable[Concatenate[Path, Options, Target, Console, P], None],
 ) -> Callable[Concatenate[Path, Options, Target, Console, P], None]:
-    """Make a function that locks a manifest wait for other runs that lock it."""
+    """Make a function that locks a manifest wait for other runs that lock it.
+
+    Runs that ask nobody are over at once, and do not wait.
+    """
 
     @functools.wraps(function)
     def waiting(
@@ -51,7 +54,7 @@ def in_turn(
         *args: P.args,
         **named: P.kwargs,
     ) -> None:
-        taken = take_turn(path, console)
+        taken = not options.offline and take_turn(path, console)
         try:
             function(path, options, target, console, *args, **named)
         finally:

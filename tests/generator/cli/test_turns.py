@@ -127,7 +127,7 @@ def test_whoever_waits_can_be_interrupted(gate: Gate, start: Start) -> None:
 def test_other_manifests_and_commands_do_not_wait(
     hub_project: Project, gate: Gate, start: Start
 ) -> None:
-    """`render` and the lock of another manifest in the same directory."""
+    """`render`, what asks nobody, and the lock of another manifest in the same directory."""
     gate.opened.set()
     hub_project.ok("lock", "-o", "models.nix")
     gate.opened.clear()
@@ -138,6 +138,8 @@ def test_other_manifests_and_commands_do_not_wait(
     (hub_project.dir / "other.toml").write_text("")
     assert "waiting" not in hub_project.run("lock", "other.toml", "-o", "other.nix").err
     assert "waiting" not in hub_project.run("render", "-o", "models.nix").err
+    for option in ("--check", "--offline"):
+        assert "waiting" not in hub_project.run("lock", option, "-o", "models.nix").err
     gate.opened.set()
     first.communicate()
     assert first.returncode == 0
