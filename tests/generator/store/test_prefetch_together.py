@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from aimodels_fetcher.resumable import ResumableTarget
 from aimodels_gen.cache import cache_directory
 from generator.sources.buckets import INTEGRATION
-from generator.stores import LFS, MIB, collect_garbage, content
+from generator.stores import LFS, MIB, PATH, collect_garbage, content
 from support.environment import CHECKOUT
 from support.fake_repo import BigFile, sha256
 from support.hub import Response
@@ -79,7 +79,7 @@ def test_trees_and_files_come_in_one_run(hub: Hub, hub_project: Project, nix_sto
     assert found["downloaded"] == {"paths": 5, "bytes": TOTAL}
     assert found["missing"] == found["reused"] == {"paths": 0, "bytes": 0}
     paths = [path["path"] for model in found["models"] for path in model["paths"]]
-    nix_store.run("nix-store", "--verify-path", *paths)
+    nix_store.run("nix-store", "--verify-path", *paths, env={"PATH": PATH})
     assert left(nix_store) == []
     found = report(hub_project.ok("prefetch", "--json", "b"))
     assert found["present"] == {"paths": 2, "bytes": 3 * MIB + 900}
