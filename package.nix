@@ -48,7 +48,6 @@ python3Packages.buildPythonApplication {
     python3Packages.msgspec
     python3Packages.requests
     python3Packages.rich
-    python3Packages.tomlkit
   ];
 
   nativeBuildInputs = [ installShellFiles ];

@@ -22,7 +22,6 @@ in
   msgspec = library "msgspec";
   requests = library "requests";
   rich = library "rich";
-  tomlkit = library "tomlkit";
 
   # Builds the wheel with the backend that pyproject.toml names, and installs it.
   buildPythonApplication =
