@@ -133,7 +133,7 @@ def command(  # noqa: PLR0913 - one for each option
         )
     path = choose(manifest, (), console).manifest
     options = None if no_lock else Options(jobs=jobs)
-    target = Target(output, output_format)
+    target = Target(output, output_format, copies=False)
     edit_and_lock(
         path, lambda path: adding(path, models, name), options, target, console, prefetch=prefetch
     )

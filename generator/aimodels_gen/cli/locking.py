@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -24,7 +25,7 @@ from aimodels_gen.lock.markdown import markdown
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.nix_arguments import render
 from aimodels_gen.lock.options import DEFAULT_JOBS, Options
-from aimodels_gen.lock.resolve import pending, resolve
+from aimodels_gen.lock.resolve import pending, renamed_by_hand, resolve
 from aimodels_gen.lock.summary import summary
 from aimodels_gen.manifest.model import PinKind
 from aimodels_gen.manifest.parse import load
@@ -145,7 +146,10 @@ def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
     del before
     if writes.kept:
         stdout.keep(render(old, writes.kept, wanted.file))
-    old = old.renamed(edit.renamed) if edit else old
+    renamed = dict(edit.renamed) if edit else {}
+    old = old.renamed(renamed)
+    by_hand = renamed_by_hand(wanted, old, options)
+    old = old.renamed(by_hand)
     if pending(wanted, old, options):
         writes.probe()
         probe(lock_path)
@@ -178,10 +182,12 @@ def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
     changes = compare(old, resolved.lock)
     lines = [
         *(edit.notes if edit else ()),
+        *(f"renamed {name} to {new}" for name, new in by_hand.items()),
         *summary(changes, width=console.width, verbose=console.verbose),
     ]
     _tell(lines, changed, writes, console, path if to_terminal else None)
     _tell_more(resolved, old, wanted, console)
+    _tell_trees((*renamed.values(), *by_hand.values()), resolved.lock, path, console)
     if target.as_markdown:
         result(markdown(changes.changes))
     if prefetch:
@@ -223,6 +229,18 @@ def _tell_more(resolved: Resolved, old: Lock, wanted: Manifest, console: Console
         console.warn(f"{named(new)} failed: {are} left out")
     if costs := advice(wanted, old, resolved.lock):
         console.note(costs)
+
+
+def _tell_trees(renamed: Sequence[str], lock: Lock, manifest: Path, console: Console) -> None:
+    """Say how trees that have new names get into the store."""
+    for name in renamed:
+        if name in lock.models and lock.models[name].pin_kind == "tree":
+            chosen = Chosen(manifest, named=str(manifest) != MANIFEST)
+            prefetch = f"{chosen.command('prefetch')} {shlex.quote(name)}"
+            console.note(
+                f"{name} is one tree, whose store path has its name: `{prefetch}` makes the new "
+                "path without a download"
+            )
 
 
 def _tell(

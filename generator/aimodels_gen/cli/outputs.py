@@ -32,11 +32,13 @@ class Target:
 
     Attributes:
         as_markdown: whether stdout is for the body of a pull request, and for no rendering.
+        copies: whether stdout, where it is a file, gets the rendering of declared outputs, too.
     """
 
     output: Path | None
     output_format: Format | None
     as_markdown: bool = False
+    copies: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def plan(
         files = listed
     elif listed:
         files = listed
-        printing = stdout.is_file and not any(stdout.is_same(path) for path, _ in listed)
+        is_output = any(stdout.is_same(path) for path, _ in listed)
+        printing = target.copies and stdout.is_file and not is_output
     else:
         printing = True
     _spare(files, (manifest, lock), stdout, named=target.output is not None)

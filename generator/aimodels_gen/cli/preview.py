@@ -32,6 +32,8 @@ def print_preview(
         found = preview(wanted, old, options, console.progress, console.warn)
     finally:
         console.done()
+    for name, new in found.renamed.items():
+        console.note(f"would rename {name} to {new}")
     for line in summary(found.report, width=console.width, verbose=console.verbose, details=True):
         console.note(line)
     console.note("nothing was written: this was a dry run")

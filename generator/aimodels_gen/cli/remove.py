@@ -50,7 +50,7 @@ def command(  # noqa: PLR0913 - one for each option
     console = Console(quiet=quiet, verbose=verbose)
     path = choose(manifest, (), console).manifest
     options = None if no_lock else Options()
-    target = Target(output, output_format)
+    target = Target(output, output_format, copies=False)
 
     def pinned() -> Collection[str]:
         lock = lock_file.read(lock_file.path_for(path)) if options else None

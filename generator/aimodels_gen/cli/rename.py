@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +11,6 @@ from aimodels_gen.cli.editing import edit_and_lock, edit_options
 from aimodels_gen.cli.locking import output_options
 from aimodels_gen.cli.manifests import choose, complete_name, manifest_option
 from aimodels_gen.cli.outputs import Target
-from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.options import Options
 from aimodels_gen.manifest.changes import renaming
 
@@ -48,17 +46,9 @@ def command(  # noqa: PLR0913 - one for each option
       aimodels-gen rename llama-2-7b llama
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     console = Console(quiet=quiet, verbose=verbose)
-    chosen = choose(manifest, (), console)
-    path = chosen.manifest
+    path = choose(manifest, (), console).manifest
     options = None if no_lock else Options()
-    target = Target(output, output_format)
+    target = Target(output, output_format, copies=False)
     edit_and_lock(
         path, lambda path: renaming(path, old, new), options, target, console, keeps_pins=True
     )
-    lock = lock_file.read(lock_file.path_for(path)) if options and new != old else None
-    if lock and new in lock.models and lock.models[new].pin_kind == "tree":
-        prefetch = chosen.command("prefetch")
-        console.note(
-            f"{new} is one tree, whose store path has its name: `{prefetch} {shlex.quote(new)}` "
-            "makes the new path without a download"
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aimodels_gen.lock.resolve import renamed_by_hand
 from aimodels_gen.lock.upstream import look
 from aimodels_gen.manifest.names import natural
 from aimodels_gen.reports.outdated import Model, Report
@@ -29,6 +30,7 @@ def outdated(
 
     Models at an exact revision are not asked for, nor are those that the next `lock` pins anew.
     """
+    old = old.renamed(renamed_by_hand(manifest, old, options))
     entries = [entry for entry in manifest.entries if options.is_about(entry.name)]
     told = {
         entry.name: model for entry in entries if (model := _without_request(entry, old, options))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aimodels_gen.lock.diff import compare
-from aimodels_gen.lock.resolve import pending, resolve
+from aimodels_gen.lock.resolve import pending, renamed_by_hand, resolve
 from aimodels_gen.manifest.names import natural
 from aimodels_gen.reports.diff import Report, Total
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import Lock
@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would change, and why that is not known of some models."""
+    """What would change, and why that is not known of some models.
+
+    Attributes:
+        renamed: new names by old ones; the report knows the models by the new ones.
+    """
 
     report: Report
     error: CombinedError | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def preview(manifest: Manifest, old: Lock, options: Options, report: Tell, warn: Tell) -> Preview:
@@ -36,9 +41,11 @@ def preview(manifest: Manifest, old: Lock, options: Options, report: Tell, warn:
     Raises:
         AimodelsError: as `resolve`.
     """
+    renamed = renamed_by_hand(manifest, old, options)
+    old = old.renamed(renamed)
     if options.offline:
         known = resolve(manifest, old, options, report, warn)
-        return Preview(compare(old, known.lock), known.error)
+        return Preview(compare(old, known.lock), known.error, renamed)
     # What changes without a request; the pins that have to be made stay for the moment.
     settled = resolve(
         manifest, old, replace(options, offline=True, keep_going=True), report, warn
@@ -46,7 +53,7 @@ def preview(manifest: Manifest, old: Lock, options: Options, report: Tell, warn:
     before = compare(old, settled)
     entries = pending(manifest, old, options)
     if not entries:
-        return Preview(before)
+        return Preview(before, renamed=renamed)
     from aimodels_gen.lock.upstream import look  # noqa: PLC0415 - slow to import
 
     upstream = look(entries, old, options, report, warn)
@@ -58,7 +65,7 @@ def preview(manifest: Manifest, old: Lock, options: Options, report: Tell, warn:
         for note in one.notes:
             warn(f"{one.name}: {note}")
     merged = _merged(before, changes, {one.name for one in changes})
-    return Preview(merged, upstream.failures.together(names))
+    return Preview(merged, upstream.failures.together(names), renamed)
 
 
 def _merged(before: Report, changes: list[ModelChange], names: Collection[str]) -> Report:

@@ -52,7 +52,7 @@ def resolve(
     A pin holds until its model is to be upgraded, or the manifest asks for something else. If all
     hold, no client is made, nothing is imported and nobody is contacted. `report` receives short
     lines about what is under way, `warn` at once what the reader should know even if a model fails
-    later.
+    later. `old` has the names that models have now: see `renamed_by_hand`.
 
     Raises:
         AimodelsError: an unknown name to upgrade or to lock.
@@ -82,6 +82,30 @@ def resolve(
         made.error if made else None,
         tuple(entry.name for entry in stale if not options.is_about(entry.name)),
     )
+
+
+def renamed_by_hand(manifest: Manifest, old: Lock, options: Options) -> dict[str, str]:
+    """Return new names, by old ones, of models that have got them in the manifest.
+
+    A model that is not locked under its name takes over a pin that no model has under its own, if
+    there is exactly one that holds: nothing of what is pinned depends on the name.
+    """
+    digests = {entry.name: entry.digest() for entry in manifest.entries}
+    free: dict[str, list[LockedModel]] = {}
+    for name, model in old.models.items():
+        if digests.get(name) != model.digest and not model.edited:
+            free.setdefault(model.digest, []).append(model)
+    renamed = {}
+    for entry in manifest.entries if free else ():
+        locked = old.models.get(entry.name)
+        if locked and locked.digest == digests[entry.name]:
+            continue
+        having = free.get(digests[entry.name], [])
+        found = [model for model in having if options.holds(entry, model)]
+        if len(found) == 1:
+            renamed[found[0].name] = entry.name
+            having.remove(found[0])
+    return renamed
 
 
 def pending(manifest: Manifest, old: Lock, options: Options) -> tuple[Entry, ...]:

@@ -310,3 +310,20 @@ def test_a_manifest_elsewhere(hub_project: Project, good: str, tmp_path: Path) -
     done = shell(hub_project, "cd below && aimodels-gen lock ../models.toml > models.nix")
     assert done.returncode == 1
     assert (below / "models.nix").read_text() == good
+
+
+def test_edits_print_no_copy_of_the_outputs(repo: Repo, hub_project: Project) -> None:
+    """`add x > log`: only without outputs is the rendering for stdout."""
+    assert repo.sha
+    hub_project.write(OUTPUT)
+    added = "aimodels-gen add org/name --name x"
+    for command in (added, "aimodels-gen rename x y", "aimodels-gen remove y"):
+        done = shell(hub_project, f"{command} > log")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.endswith("wrote models.toml, models.lock, models.nix\n")
+        assert not (hub_project.dir / "log").read_text()
+    assert shell(hub_project, f"{added} > models.nix").returncode == 0
+    assert "x = fetchModel" in rendering(hub_project)
+    hub_project.write(MODEL)
+    assert shell(hub_project, "aimodels-gen remove m > log").returncode == 0
+    assert (hub_project.dir / "log").read_text().endswith(EMPTY)
