@@ -11,7 +11,7 @@ import difflib
 import json
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import msgspec
@@ -131,7 +131,8 @@ class Place:
     def child(self, key: str, number: int | None = None) -> Place:
         """Return the place of a key in this one, or of one of the tables in its list."""
         dotted = f"{self.key}.{_quoted(key)}" if self.key else _quoted(key)
-        return replace(self, key=dotted if number is None else f"{dotted}[{number}]")
+        whole = dotted if number is None else f"{dotted}[{number}]"
+        return Place(self.file, whole, self.error, self.repair)
 
     def fail(self, key: str | None, reason: str, hint: str | None = None) -> NoReturn:
         """Raise the error about `key` (None: the place itself); the default hint is `repair`."""

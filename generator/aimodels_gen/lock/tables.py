@@ -134,7 +134,7 @@ def to_json(model: LockedModel) -> dict[str, Any]:
         unbundled=files_pin.unbundled,
         tree=pin if isinstance(pin, TreePin) else None,
     )
-    data: dict[str, Any] = _without_nulls(msgspec.to_builtins(table))
+    data = _without_nulls(msgspec.to_builtins(table))
     data = {key: value for key, value in data.items() if value or key not in _LEFT_OUT}
     # What was edited by hand stays recognisable until it is locked again.
     return {**data, "integrity": model.edited or integrity(data)}
@@ -151,7 +151,7 @@ def integrity(data: Mapping[str, Any]) -> str:
 
 def _compact(value: object, encoder: msgspec.json.Encoder, levels: int) -> Iterator[bytes]:
     """Yield the parts of compact JSON with sorted keys: as a whole it may be large."""
-    if not isinstance(value, dict) or (levels <= 0 and len(value) < _LARGE):
+    if not isinstance(value, dict) or not _is_large(value, levels):
         yield encoder.encode(value)
         return
     start = b"{"
@@ -160,6 +160,14 @@ def _compact(value: object, encoder: msgspec.json.Encoder, levels: int) -> Itera
         yield from _compact(value[key], encoder, levels - 1)
         start = b","
     yield b"}" if value else b"{}"
+
+
+def _is_large(value: object, levels: int) -> bool:
+    """Return whether a table, or one of those in it, has many keys."""
+    return isinstance(value, dict) and (
+        len(value) >= _LARGE
+        or (levels > 0 and any(_is_large(item, levels - 1) for item in value.values()))
+    )
 
 
 _LARGE = 100  # keys
@@ -173,12 +181,13 @@ def _kind_table(pinned: PinnedSource) -> KindTable:
     return KindTable({source.kind: {**source.to_lock(), **present}})
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return JSON from which nulls have been removed, in place: it may be large."""
-    if isinstance(value, dict):
+def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a table of JSON from which nulls have been removed, in place: it may be large."""
+    if None in value.values():
         for key in [key for key, item in value.items() if item is None]:
             del value[key]
-        for item in value.values():
+    for item in value.values():
+        if isinstance(item, dict):
             _without_nulls(item)
     return value
 

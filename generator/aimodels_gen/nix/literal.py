@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 _INDENT = "  "
@@ -34,6 +35,7 @@ def string(text: str) -> str:
     return '"' + _ESCAPABLE.sub(lambda match: _ESCAPES[match[0]], text) + '"'
 
 
+@lru_cache(maxsize=1024)  # the same few names are in every model
 def attribute(name: str) -> str:
     """Return `name` as an attribute name: quoted unless it is an identifier and no keyword.
 
@@ -63,7 +65,7 @@ def literal(value: Any, depth: int = 0) -> str:  # noqa: ANN401 - the domain is 
         return _integer(value)
     if isinstance(value, str):
         return string(value)
-    if isinstance(value, Mapping):
+    if _is_set(value):
         return _set(value, depth)
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return _list(value, depth)
@@ -72,8 +74,14 @@ def literal(value: Any, depth: int = 0) -> str:  # noqa: ANN401 - the domain is 
 
 def bindings(values: Mapping[str, Any], depth: int = 0) -> str:
     """Return a mapping as lines `name = value;` at `depth` levels, without the braces."""
-    return "\n".join(
-        _INDENT * depth + _binding(name, value, depth) for name, value in values.items()
+    indent = _INDENT * depth
+    return "\n".join([indent + _binding(name, value, depth) for name, value in values.items()])
+
+
+def _is_set(value: object) -> bool:
+    # Asking an abstract class takes much longer, and there are many values.
+    return isinstance(value, dict) or (
+        not isinstance(value, (str, int)) and isinstance(value, Mapping)
     )
 
 
@@ -86,7 +94,7 @@ def _integer(value: int) -> str:
 
 def _binding(name: str, value: Any, depth: int) -> str:  # noqa: ANN401 - see literal
     path = [attribute(name)]
-    while isinstance(value, Mapping) and len(value) == 1:
+    while _is_set(value) and len(value) == 1:
         ((name, value),) = value.items()
         path.append(attribute(name))
     return f"{'.'.join(path)} = {literal(value, depth)};"

@@ -14,6 +14,7 @@ HOSTILE = "leave it out with exclude, or report it to whoever runs the server"
 """The next step where a listing cannot be right."""
 
 _LONGEST_PART = 255  # bytes: NAME_MAX of Linux's file systems
+_SHORT = _LONGEST_PART // 4  # characters: UTF-8 has four bytes for one at most
 _LONGEST_PATH = 3072  # bytes: PATH_MAX is 4,096, and the path of the entry comes before it
 
 
@@ -34,6 +35,8 @@ def check_path(path: str) -> str:
             f"the path {path!r} would leave the output: it could be written outside of the model",
             HOSTILE,
         )
+    if len(path) <= _SHORT:
+        return path
     if len(path.encode()) > _LONGEST_PATH or any(
         len(part.encode()) > _LONGEST_PART for part in parts
     ):

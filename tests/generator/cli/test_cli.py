@@ -110,9 +110,11 @@ def test_an_unchanged_lock_imports_no_client(hub: Hub, hub_project: Project) -> 
     hub.add_repo("org/name", {"a": b""})
     hub_project.write(MANIFEST)
     hub_project.ok("lock")
-    ours = imported("-m", "aimodels_gen", "lock", cwd=hub_project.dir)
-    assert "aimodels_gen.lock.resolve" in ours
-    assert not {"huggingface_hub", "httpx", "httpx2", "requests"} & ours
+    heavy = {"aimodels_gen.lock.upstream", "huggingface_hub", "httpx", "httpx2", "rich", "tomlkit"}
+    for command in (["lock"], ["lock", "--check"], ["lock", "--dry-run"]):
+        ours = imported("-m", "aimodels_gen", *command, cwd=hub_project.dir)
+        assert "aimodels_gen.lock.resolve" in ours
+        assert not {*heavy, "requests", "urllib3"} & ours
 
 
 def test_a_list_imports_neither_clients_nor_templates(project: Project) -> None:
