@@ -43,6 +43,7 @@ _COLUMNS = (
 )
 _STATES: dict[State, str] = {
     "locked": "",
+    "edited": "edited by hand",
     "changed": "changed",
     "unlocked": "not locked",
     "removed": "not in the manifest",

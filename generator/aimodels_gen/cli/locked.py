@@ -55,27 +55,46 @@ class Locked:
 
     def state(self, name: str) -> State:
         """Return whether the pin of a model is what the manifest asks for."""
+        pinned = self.lock.models.get(name)
+        held: State = "edited" if pinned and pinned.edited else "locked"
         if self.entries is None:
-            return "locked"
-        entry, pinned = self.entries.get(name), self.lock.models.get(name)
+            return held
+        entry = self.entries.get(name)
         if entry is None:
             return "removed"
         if pinned is None:
             return "unlocked"
-        return "locked" if Options().holds(entry, pinned) else "changed"
+        return held if Options().holds(entry, pinned) else "changed"
 
     def changed(self) -> list[str]:
         """Return the wanted models that manifest and lock have differently, or only one of them."""
-        return sorted((name for name in self.names if self.state(name) != "locked"), key=natural)
+        return self._in_state("changed", "unlocked", "removed")
 
-    def warn_of_changes(self, console: Console) -> None:
-        """Warn of wanted models that the manifest declares differently by now."""
+    def warn_of_changes(self, console: Console, does: str = "goes by") -> None:
+        """Warn of wanted models whose pins are not those of the manifest, or were edited by hand.
+
+        Args:
+            console: where to warn.
+            does: what the command does with the pins.
+        """
+        lock, command = self.path.name, self.chosen.command("lock")
         if changed := self.changed():
             console.warn(
                 f"{self.chosen.manifest.name} has changed since it was locked "
-                f"({', '.join(changed)}): this goes by what {self.path.name} pins; run "
-                f"`{self.chosen.command('lock')}` to pin what is new"
+                f"({', '.join(changed)}): this {does} what {lock} pins; run `{command}` to pin "
+                "what is new"
             )
+        if edited := self._in_state("edited"):
+            what = f"{', '.join(edited)}: what is locked was edited by hand"
+            if self.entries is None:
+                console.warn(f"{what}: restore {lock} from version control")
+            else:
+                console.warn(
+                    f"{what}: this {does} what {lock} has; run `{command}` to pin it again"
+                )
+
+    def _in_state(self, *states: State) -> list[str]:
+        return sorted((name for name in self.names if self.state(name) in states), key=natural)
 
 
 def read_locked(chosen: Chosen, console: Console, *, waiting: bool = False) -> Locked:

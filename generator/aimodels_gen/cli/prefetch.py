@@ -46,12 +46,7 @@ def command(
     console = Console(quiet=quiet)
     chosen = choose(manifest, names, console, lock=True)
     locked = read_locked(chosen, console)
-    if changed := locked.changed():
-        console.warn(
-            f"{chosen.manifest.name} has changed since it was locked ({', '.join(changed)}): this "
-            f"downloads what {locked.path.name} pins; run `{chosen.command('lock')}` to pin what "
-            "is new"
-        )
+    locked.warn_of_changes(console, "downloads")
     done = prefetch_models(locked.models, console, tuple(locked.lock.models.values()), root)
     if as_json:
         print_json(done.report())

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from aimodels_gen.reports import BaseReport, Fact
 
-State = Literal["locked", "changed", "unlocked", "removed"]
+State = Literal["locked", "edited", "changed", "unlocked", "removed"]
 Stored = Literal["yes", "partly", "no"]
 
 
@@ -14,8 +14,8 @@ class Model(Fact, frozen=True, kw_only=True, rename="camel", omit_defaults=True)
     """A model: what is pinned, or what the manifest declares where it is not locked yet.
 
     Attributes:
-        state: `changed`: its entry in the manifest has changed since; `unlocked`: it has no pin;
-            `removed`: the manifest no longer has it.
+        state: `edited`: its pin was edited by hand; `changed`: its entry in the manifest has
+            changed since; `unlocked`: it has no pin; `removed`: the manifest no longer has it.
         kind: of its source.
         source: such as `org/name`.
         ref: the branch or tag that an update follows.

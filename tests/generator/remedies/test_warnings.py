@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 from typing import TYPE_CHECKING
@@ -67,9 +68,7 @@ def test_a_terminal(followed: Project, remedy: Remedy, how: str) -> None:
     os.close(theirs)
 
 
-@cures(
-    "… has changed since it was locked (…): this downloads what … pins; run `…` to pin what is new"
-)
+@cures("… has changed since it was locked (…): this … what … pins; run `…` to pin what is new")
 @pytest.mark.parametrize("option", [[], ["-m", "models.toml"]])
 def test_a_manifest_has_changed(
     followed: Project, remedy: Remedy, option: list[str], monkeypatch: pytest.MonkeyPatch
@@ -81,6 +80,30 @@ def test_a_manifest_has_changed(
     remedy(warned)
     followed.follow(warned)
     assert "has changed" not in followed.run("prefetch", *option).err
+
+
+@cures("…: this … what … has; run `…` to pin it again")
+@pytest.mark.parametrize("command", ["prefetch", "import", "link"])
+def test_a_lock_was_edited_by_hand(
+    followed: Project, remedy: Remedy, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(followed, "lock")
+    right = followed.lock_file.read_text()
+    followed.lock_file.write_text(right.replace('"card": {', '"card": {"license": "mit",'))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    options = ["--from", "."] if command == "import" else []
+    warned = followed.run(command, *options).err.partition("\n")[0]
+    remedy(warned)
+    shown = json.loads(followed.ok("list", "--json"))
+    assert [model["state"] for model in shown["models"]] == ["edited"]
+    assert "edited by hand" in followed.ok("list")
+    assert "what is locked was edited by hand" in followed.ok("show")
+    (followed.dir / "models.toml").unlink()
+    assert "restore models.lock from" in followed.run(command, *options).err
+    followed.write(MODEL)
+    followed.follow(warned)
+    assert "edited" not in followed.run(command, *options).err
+    assert "edited" not in followed.ok("list") + followed.ok("show")
 
 
 @cures(

@@ -225,9 +225,7 @@ def test_without_a_cache(
     assert hub_project.run("import", "--from", "nowhere").status == 2
 
 
-@cures(
-    "… has changed since it was locked (…): this goes by what … pins; run `…` to pin what is new"
-)
+@cures("… has changed since it was locked (…): this … what … pins; run `…` to pin what is new")
 @pytest.mark.usefixtures("host_store", "repo")
 def test_a_manifest_has_changed(hub_project: Project, tmp_path: Path, remedy: Remedy) -> None:
     hub_project.ok("lock")
