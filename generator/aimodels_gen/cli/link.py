@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from aimodels_gen.cli.console import Console, result
-from aimodels_gen.cli.linking import cache_option, linked_models, run_linker
+from aimodels_gen.cli.linking import cache_option, linked_models, raise_all, run_linker
 from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
-from aimodels_gen.errors import AimodelsError, CombinedError
+from aimodels_gen.errors import AimodelsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,8 @@ def command(
 
     Without NAME: every model. The files must be in the store: `prefetch` and `import` put them
     there. Programs can add downloads to what is linked. Files that this command has not made are
-    left alone. Run it again after an update. Prints the directories in the cache.
+    left alone, and the other models are linked. Run it again after an update. Prints what is
+    linked: the directories in the cache.
 
     \b
       aimodels-gen link
@@ -56,20 +57,18 @@ def command(
     with linked.alone():
         before = linked.all
         new: dict[str, LinkedModel] = {}
+        errors: list[AimodelsError] = []
         try:
-            failures = []
             for model in models:
                 try:
                     one = linked.keep(model, chosen.command("prefetch", [model.name]))
                     new[one.entry] = one
                 except AimodelsError as error:  # noqa: PERF203 - all are reported
-                    failures.append(error)
-            if failures:
-                raise CombinedError(failures)
-            run_linker(linked, {**before, **new}, new, console)
-        except AimodelsError:
-            for entry in new.keys() - before.keys():
-                if not linked.has(entry):
-                    linked.drop(entry)
-            raise
-    result("".join(f"{linked.hub / entry}\n" for entry in new))
+                    errors.append(error)
+            if new:
+                others = {entry: one for entry, one in before.items() if linked.is_free(one)}
+                errors += run_linker(linked, {**others, **new}, new, console)
+        finally:
+            done = [entry for entry, one in new.items() if linked.settle(one, before.get(entry))]
+    result("".join(f"{linked.hub / entry}\n" for entry in done))
+    raise_all(errors)

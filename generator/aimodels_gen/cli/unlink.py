@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
 from aimodels_gen.cli.console import Console
-from aimodels_gen.cli.linking import cache_option, linked_models, run_linker
+from aimodels_gen.cli.linking import cache_option, linked_models, raise_all, run_linker
 from aimodels_gen.cli.manifests import names_argument
 from aimodels_gen.manifest.names import check_names
 
@@ -37,6 +38,13 @@ def command(*, names: tuple[str, ...], cache_dir: Path | None, quiet: bool) -> N
         check_names([name for name in names if name not in there], there, str(linked.hub))
         gone = {entry for entry, one in before.items() if not names or one.name in names}
         kept = {entry: one for entry, one in before.items() if entry not in gone}
-        run_linker(linked, kept, (), console)
-        for entry in gone:
+        errors = run_linker(linked, kept, gone, console)
+        for entry in sorted(gone):
+            one = before[entry]
+            if linked.has(one):
+                continue
             linked.drop(entry)
+            path = linked.hub / entry
+            rest = " (what is left there was not made by `link`)" if os.path.lexists(path) else ""
+            console.note(f"unlinked {one.name}: {path}{rest}")
+    raise_all(errors)

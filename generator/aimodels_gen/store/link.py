@@ -43,11 +43,13 @@ class LinkedModel:
     Attributes:
         entry: the name of its directory in the cache.
         path: its entry in the store.
+        roots: what is kept for it: its entry, and others.
     """
 
     name: str
     entry: str
     path: str
+    roots: tuple[str, ...]
 
 
 class LinkedModels:
@@ -83,11 +85,15 @@ class LinkedModels:
                     path = str((roots / _FIRST).readlink())
                     name = (self.directory / "names" / roots.name).read_text(encoding="utf-8")
                     if os.path.lexists(path):
-                        found[roots.name] = LinkedModel(name, roots.name, path)
+                        others = {str(link.readlink()) for link in roots.iterdir()} - {path}
+                        kept = (path, *sorted(others))
+                        found[roots.name] = LinkedModel(name, roots.name, path, kept)
         return found
 
     def keep(self, model: LockedModel, prefetch: str) -> LinkedModel:
         """Make the entry of a model in the store, and keep it and its files.
+
+        What is kept of its former entry stays until `settle`.
 
         Args:
             model: The model.
@@ -97,21 +103,44 @@ class LinkedModels:
             AimodelsError: it has no place in a cache, or the store lacks files of it.
         """
         entry, path = entry_name(model), _entry(model, prefetch)
+        files = (one for one in store_paths(model) if one != path)
+        new = LinkedModel(model.name, entry, path, (path, *files))
+        self._keep(new, self.all.get(entry))
+        return new
+
+    def settle(self, new: LinkedModel, former: LinkedModel | None) -> bool:
+        """Keep only what the cache has links to, after the linker; return whether it is the new."""
+        if self.has(new):
+            if former and not set(former.roots).issubset(new.roots):
+                self._keep(new)
+            return True
+        if former and self.has(former):
+            self._keep(former)
+        else:
+            self.drop(new.entry)
+        return False
+
+    def _keep(self, one: LinkedModel, former: LinkedModel | None = None) -> None:
         names = self.directory / "names"
         names.mkdir(exist_ok=True)
-        (names / entry).write_text(model.name, encoding="utf-8")
-        files = (one for one in store_paths(model) if one != path)
-        store.add_roots(self.directory / "roots" / entry, [path, *files])
-        return LinkedModel(model.name, entry, path)
+        (names / one.entry).write_text(one.name, encoding="utf-8")
+        others = set(former.roots if former else ()).difference(one.roots)
+        there = sorted(path for path in others if os.path.lexists(path))
+        store.add_roots(self.directory / "roots" / one.entry, [*one.roots, *there])
 
-    def has(self, entry: str) -> bool:
-        """Return whether the cache has links to a model that is kept."""
-        one, directory = self.all.get(entry), self.hub / entry
+    def has(self, one: LinkedModel) -> bool:
+        """Return whether the cache has links to the entry of a model."""
+        directory = self.hub / one.entry
         blobs = directory / "blobs"
-        if one is None or directory.is_symlink() or not blobs.is_dir():
+        if directory.is_symlink() or not blobs.is_dir():
             return False
         links = (str(blob.readlink()) for blob in blobs.iterdir() if blob.is_symlink())
         return any(link.startswith(f"{one.path}/") for link in links)
+
+    def is_free(self, one: LinkedModel) -> bool:
+        """Return whether the place of a model has its links, or nothing that is not ours."""
+        path = self.hub / one.entry
+        return self.has(one) or not os.path.lexists(path)
 
     def drop(self, entry: str) -> None:
         """Keep an entry no more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,76 @@ def test_what_a_user_has_is_left_alone(
     subprocess.run(shlex.split(remedy(said)[0]), check=True)
     hub_project.ok("link", "--cache-dir", str(cache))
     assert (load(cache) / "model.safetensors").read_bytes() == CONTENT
+
+
+def test_nothing_is_said_of_models_that_are_not_named(
+    hub: Hub, hub_project: Project, host_store: NixEnv, cache: Path
+) -> None:
+    """Neither of one that could not be linked, nor of one that is not linked any more."""
+    hub.add_repo("org/other", {"other.safetensors": BigFile(MIB, seed=2)}, lfs=LFS)
+    hub_project.write(MANIFEST + OTHER)
+    hub_project.ok("lock", "--prefetch")
+    mine = cache / "models--org--other" / "blobs"
+    mine.mkdir(parents=True)
+    to_cache = ("--cache-dir", str(cache))
+    done = hub_project.run("link", *to_cache)
+    assert (done.status, done.out) == (1, f"{cache / ENTRY}\n")
+    assert done.err.count("error: ") == 1
+    assert f"error: {mine.parent} is a directory, and was not made by `link`" in done.err
+    assert "activate" not in done.err
+    assert "mode =" not in done.err
+    done = hub_project.run("link", "m", *to_cache)
+    assert (done.status, done.err) == (0, "")
+    mine.rmdir()
+    mine.parent.rmdir()
+    hub_project.ok("link", "other", *to_cache)
+    shutil.rmtree(mine.parent)
+    mine.mkdir(parents=True)
+    (mine / "mine").touch()
+    done = hub_project.run("link", "m", *to_cache)
+    assert (done.status, done.err) == (0, "")
+    done = hub_project.run("unlink", "m", *to_cache)
+    assert done.err == f"unlinked m: {cache / ENTRY}\n"
+    done = hub_project.run("unlink", *to_cache)
+    rest = "what is left there was not made by `link`"
+    assert done.err == f"unlinked other: {mine.parent} ({rest})\n"
+    assert [path for path in mine.parent.rglob("*") if path.is_file()] == [mine / "mine"]
+    collect_garbage(host_store)
+    assert list(host_store.store.glob("*-m*")) == []
+
+
+def test_an_update_that_cannot_be_linked(
+    hub_project: Project,
+    host_store: NixEnv,
+    repo: Repo,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the cache leads to is kept."""
+    hub_project.ok("link", "--cache-dir", str(cache))
+    repo.commit({**FILES, "model.safetensors": BigFile(MIB, seed=3)})
+    hub_project.ok("update", "--prefetch")
+    with monkeypatch.context() as patch:
+        patch.setattr("aimodels_linker.cli.main", lambda _: 1)
+        hub_project.fails("link", "--cache-dir", str(cache))
+    collect_garbage(host_store)
+    assert (load(cache) / "model.safetensors").read_bytes() == CONTENT
+    hub_project.ok("unlink", "--cache-dir", str(cache))
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.usefixtures("host_store")
+def test_a_directory_with_characters_of_all_kinds(hub_project: Project, cache: Path) -> None:
+    odd = cache.with_name("J\u00fcrgen's\ncache")
+    assert hub_project.ok("link", "--cache-dir", str(odd)) == f"{odd / ENTRY}\n"
+    hub_project.ok("unlink", "--cache-dir", str(odd))
+    (odd / ENTRY).mkdir()
+    (odd / f"{ENTRY}.old").mkdir()
+    said = hub_project.fails("link", "--cache-dir", str(odd))
+    assert len(said.splitlines()) == 2
+    subprocess.run(["sh", "-c", said.partition("link again: ")[2]], check=True)
+    hub_project.ok("link", "--cache-dir", str(odd))
+    assert (load(odd) / "model.safetensors").read_bytes() == CONTENT
 
 
 @cures("run `…`, which adds them")
