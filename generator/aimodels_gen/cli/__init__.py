@@ -27,17 +27,17 @@ COMMANDS = {
     "rename": "Rename a model in models.toml, the lock and the outputs.",
     "lock": "Pin the models of a manifest and write them as Nix.",
     "update": "Update pins to the newest commit of their ref.",
-    "outdated": "Show what has moved upstream since it was locked.",
+    "outdated": "Show which models have moved upstream since they were locked.",
     "list": "List what is pinned, and whether the Nix store has it.",
-    "show": "Show all that is known of models, and their files.",
-    "diff": "Show how models.lock differs from the one that is committed, or from another one.",
+    "show": "Show everything about models, and their files.",
+    "diff": "Compare models.lock with the committed one, or another lock.",
     "du": "Show disk usage of models, and what garbage collection frees.",
     "verify": "Compare a lock with its sources, the Nix store or a cache.",
-    "import": "Take the files of models that are on this machine into the Nix store.",
-    "prefetch": "Download what a lock pins into the Nix store: building then downloads nothing.",
-    "link": "Link models into the Hugging Face cache, and keep them in the store.",
-    "unlink": "Remove from the Hugging Face cache what `link` has made.",
-    "render": "Write what a lock pins as Nix again, offline.",
+    "import": "Add model files that this machine has to the Nix store.",
+    "prefetch": "Download what a lock pins into the Nix store.",
+    "link": "Link models into the Hugging Face cache.",
+    "unlink": "Remove the links of `link` from the Hugging Face cache.",
+    "render": "Write the outputs again from the lock, offline.",
     "schema": "Print the JSON Schema of models.toml, models.lock or a report.",
     "completion": "Print the completion script of a shell.",
     "man": "Print the manual page of the program or of a command.",
@@ -46,7 +46,7 @@ COMMANDS = {
 GROUPS = {
     "Start, and change models.toml": ("init", "add", "remove", "rename"),
     "Pin models": ("lock", "update", "outdated"),
-    "Look at what is pinned": ("list", "show", "diff", "du", "verify"),
+    "See what is pinned": ("list", "show", "diff", "du", "verify"),
     "Fill the store and caches": ("import", "prefetch", "link", "unlink"),
     "Other": ("render", "schema", "completion", "man"),
 }
@@ -114,6 +114,7 @@ def cli(context: click.Context) -> None:
 
     \b
       aimodels-gen init
+      aimodels-gen add ORG/NAME
       aimodels-gen lock
       nix build .#NAME
     """  # noqa: D301 - \b is the character that keeps click from filling the lines

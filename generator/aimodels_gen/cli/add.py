@@ -56,7 +56,9 @@ class _Add(click.Command):
 
 @click.command("add", cls=_Add)
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
-@click.option("-n", "--name", help="The model's name.  [default: after its source]")
+@click.option(
+    "-n", "--name", metavar="NAME", help="The model's name.  [default: that of its source]"
+)
 @click.option(
     "--include", multiple=True, metavar="PATTERN", help="Take only these files; may be repeated."
 )
@@ -66,7 +68,7 @@ class _Add(click.Command):
 @click.option("--ref", metavar="REF", help="The branch, tag or refs/pr/N to follow.")
 @click.option("--rev", metavar="COMMIT", help="The exact commit, 40 hexadecimal digits.")
 @click.option(
-    "--type", "repo_type", type=click.Choice(get_args(RepoType)), help="What the repository holds."
+    "--type", "repo_type", type=click.Choice(get_args(RepoType)), help="The kind of repository."
 )
 @click.option(
     "--pin", type=click.Choice(get_args(PinKind)), help="The kind of pin to set in models.toml."
@@ -77,12 +79,13 @@ class _Add(click.Command):
     "-j",
     "--jobs",
     type=click.IntRange(1, 64),
+    metavar="N",
     help=f"Maximum number of concurrent requests.  [default: {DEFAULT_JOBS}]",
 )
 @click.option(
     "--prefetch",
     is_flag=True,
-    help="Then put the models into the Nix store, as `aimodels-gen prefetch` does.",
+    help="Then add the models to the Nix store, as `aimodels-gen prefetch` does.",
 )
 @edit_options
 def command(  # noqa: PLR0913 - one for each option

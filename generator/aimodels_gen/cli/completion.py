@@ -25,7 +25,7 @@ def command(*, shell: str) -> None:
     """Print the completion script of a shell.
 
     It completes commands, options, files and the names of models in models.toml. The Nix package
-    installs it. Elsewhere add one of these lines:
+    installs it. Elsewhere, add one of these lines:
 
     \b
       eval "$(aimodels-gen completion bash)"   # to ~/.bashrc

@@ -39,10 +39,10 @@ def command(  # noqa: PLR0913 - one for each option
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Show how models.lock differs from the one that is committed, or from another one.
+    """Compare models.lock with the committed one, or another lock.
 
-    OLD is a commit, branch or tag of the git repository (HEAD if left out), or a lock file. git
-    does not have to be installed.
+    OLD is a commit, branch or tag of the git repository, HEAD by default, or a lock file. git does
+    not have to be installed.
 
     \b
       aimodels-gen diff                       # what is not committed

@@ -48,12 +48,12 @@ def command(
 
     \b
       size       of the files that are pinned
-      shared     of them, in store paths of other models, too
+      shared     of these, in store paths that other models have, too
       stored     on disk, in the Nix store
-      duplicate  of these, content that is there several times: in copied entries
-      freeable   of these, what `nix-collect-garbage` would remove: no root keeps it
+      duplicate  of these, content that the store has several times, in copies
+      freeable   of these, what `nix-collect-garbage` would remove now
 
-    What models share is counted once in the total.
+    The total counts once what models share.
 
     \b
       aimodels-gen du

@@ -26,7 +26,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 def edit_options(function: F) -> F:
     """Add `--no-lock`, `-q` and `-v`."""
     for option in (
-        click.option("-q", "--quiet", is_flag=True, help="Do not print the summary of changes."),
+        click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings."),
         click.option(
             "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
         ),

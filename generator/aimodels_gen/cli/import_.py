@@ -36,7 +36,7 @@ _COLUMNS = (
     multiple=True,
     type=click.Path(path_type=Path, exists=True),
     metavar="DIR",
-    help="Where to look, with all directories below; may be repeated.  [default: the cache of "
+    help="Search this directory and all below it; may be repeated.  [default: the cache of "
     "huggingface_hub]",
 )
 @click.option(
@@ -46,7 +46,7 @@ _COLUMNS = (
     "garbage collection.",
 )
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Do not print progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
 def command(  # noqa: PLR0913 (click passes each option)
     *,
     names: tuple[str, ...],
@@ -56,10 +56,10 @@ def command(  # noqa: PLR0913 (click passes each option)
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Take the files of models that are on this machine into the Nix store.
+    """Add model files that this machine has to the Nix store.
 
-    Without NAME: every model. Looks for files of the sizes that the lock pins, and takes those that
-    have the right SHA-256, whatever their names: from a cache of Hugging Face, Ollama or LM Studio,
+    Without NAME: every model. Searches for files of the sizes that the lock pins, and takes those
+    with the right sha256, whatever their names: from a cache of Hugging Face, Ollama or LM Studio,
     any other directory, and other paths of the store. Downloads nothing.
 
     \b

@@ -22,13 +22,13 @@ from aimodels_gen.manifest import scaffold
 def command(*, directory: Path, quiet: bool) -> None:
     """Write a starter models.toml and flake.nix.
 
-    An empty models.nix completes them. They work together as they are, and are the files of
-    `nix flake init` with the template. Existing files are never overwritten: for a flake.nix that
-    is there, the lines to add to it are printed.
+    An empty models.nix completes them. They are the files of `nix flake init` with the template,
+    and work without changes. Existing files are never overwritten. If there is a flake.nix, prints
+    the lines to add to it.
 
     \b
       aimodels-gen init            # in this directory
-      aimodels-gen init my-models  # in another one, which is made if need be
+      aimodels-gen init my-models  # in another one, created if needed
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     console = Console(quiet=quiet)
     written = scaffold.write(directory)

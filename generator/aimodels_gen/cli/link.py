@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 @names_argument
 @manifest_option
 @cache_option
-@click.option("-q", "--quiet", is_flag=True, help="Do not print what was done.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
 def command(
     *, names: tuple[str, ...], manifest: Path | None, cache_dir: Path | None, quiet: bool
 ) -> None:
-    """Link models into the Hugging Face cache, and keep them in the store.
+    """Link models into the Hugging Face cache.
 
-    Without NAME: every model. The files must be in the store: `prefetch` and `import` put them
-    there. Programs can add downloads to what is linked. Files that this command has not made are
-    left alone, and the other models are linked. Run it again after an update. Prints what is
-    linked: the directories in the cache.
+    Without NAME: every model. The files must be in the store: `prefetch` and `import` add them.
+    Garbage collection keeps linked models. Programs can add downloads to them. Files that this
+    command did not make are left alone, and the other models are linked. Run it again after an
+    update. Prints the directories in the cache.
 
     \b
       aimodels-gen link

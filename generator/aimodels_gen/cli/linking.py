@@ -35,7 +35,7 @@ def cache_option(function: F) -> F:
         "--cache-dir",
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
-        help="The cache.  [default: that of huggingface_hub]",
+        help="The Hugging Face cache.  [default: that of huggingface_hub]",
     )(function)
 
 

@@ -62,8 +62,8 @@ def command(
 ) -> None:
     """List what is pinned, and whether the Nix store has it.
 
-    Reads models.lock and models.toml, and asks no server. Models of models.toml that are not locked
-    yet are listed as well, and those are marked whose entry has changed since they were locked.
+    Reads models.lock and models.toml, and sends no requests. Marks models that are not locked yet,
+    and models whose entry in models.toml has changed since they were locked.
 
     \b
       aimodels-gen list

@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 @click.option(
     "--check",
     is_flag=True,
-    help="Write nothing and send no request: exit with 3 if manifest, lock and outputs disagree, "
-    "and name the commands that mend it.",
+    help="Write nothing and send no requests: exit with 3 if manifest, lock and outputs disagree, "
+    "and print the commands to run.",
 )
 @click.option(
     "--offline",
     is_flag=True,
-    help="Send no request: fail if a model is not pinned as the manifest asks.",
+    help="Send no requests: fail if a model is not pinned as the manifest asks.",
 )
 @json_option
 @lock_options
@@ -76,17 +76,17 @@ def command(  # noqa: PLR0913 - one for each option
     """Pin the models of a manifest and write them as Nix.
 
     Reads models.toml, and writes the pins to models.lock next to it and their rendering to the
-    outputs that the manifest sets, else to stdout. Existing pins stay, and no server is contacted
-    for them, until --upgrade, or until the model's entry in the manifest changes.
+    outputs that the manifest sets, else to stdout. Existing pins stay, without requests, until you
+    use --upgrade or change the model's entry in the manifest.
 
-    With NAME, only these models are locked; the others keep their pins. A manifest can be named as
-    well: `lock FILE` is `lock -m FILE`.
+    With NAME, only these models are locked; the others keep their pins. You can also name a
+    manifest: `lock FILE` is `lock -m FILE`.
 
-    If a model fails, all that fail are reported, and neither lock nor outputs change, unless
+    If models fail, all of them are reported. Neither lock nor outputs change then, unless you use
     --keep-going.
 
-    With --check or --dry-run, nothing is written: --check compares the files that are there,
-    --dry-run asks the sources and prints what would change.
+    --check and --dry-run write nothing: --check compares the files that exist, --dry-run asks the
+    sources and prints what would change.
 
     \b
       aimodels-gen lock                           # pin what is new or has changed

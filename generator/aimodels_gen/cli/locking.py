@@ -71,14 +71,14 @@ def output_options(function: F) -> F:
 def lock_options(function: F) -> F:
     """Add the options that `lock` and `update` share, apart from the output's."""
     for option in (
-        click.option("-q", "--quiet", is_flag=True, help="Do not print the summary of changes."),
+        click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings."),
         click.option(
             "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
         ),
         click.option(
             "--prefetch",
             is_flag=True,
-            help="Then put the models whose pins have changed into the Nix store, as "
+            help="Then add the models whose pins have changed to the Nix store, as "
             "`aimodels-gen prefetch` does.",
         ),
         click.option(
@@ -92,6 +92,7 @@ def lock_options(function: F) -> F:
             "-j",
             "--jobs",
             type=click.IntRange(1, 64),
+            metavar="N",
             help="Maximum number of concurrent requests.  "
             f"[default: {DEFAULT_JOBS}; for downloads AIMODELS_MAX_CONNECTIONS, else 32]",
         ),

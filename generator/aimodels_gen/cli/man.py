@@ -44,7 +44,7 @@ _NAME = "aimodels-gen"
 def command(*, command: str | None, directory: Path | None) -> None:
     """Print the manual page of the program or of a command.
 
-    The Nix package installs all pages. Elsewhere read them with:
+    The Nix package installs all pages. Elsewhere, read them with:
 
     \b
       aimodels-gen man | man -l -

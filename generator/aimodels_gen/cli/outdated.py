@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     "-j",
     "--jobs",
     type=click.IntRange(1, 64),
+    metavar="N",
     help=f"Maximum number of concurrent requests.  [default: {DEFAULT_JOBS}]",
 )
 @verbosity_options("Name all files that would change.")
@@ -54,11 +55,11 @@ def command(  # noqa: PLR0913 - one for each option
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Show what has moved upstream since it was locked.
+    """Show which models have moved upstream since they were locked.
 
-    For each model that `update` would change: the commits with their dates, the files, how much
-    would be downloaded, changes of licence and access, and a page that compares. One request is
-    sent for each model that has not moved. Nothing is written.
+    For each model that `update` would change, prints the commits with their dates, the files, how
+    much would be downloaded, changes of licence and access, and a page that compares the commits.
+    Sends one request for each model that has not moved. Writes nothing.
 
     \b
       aimodels-gen outdated              # all models

@@ -23,7 +23,7 @@ from aimodels_gen.cli.reports import json_option, print_json
     help="Keep the store paths from garbage collection, with links in DIR/NAME.",
 )
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Do not print progress and summary.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
 def command(
     *,
     names: tuple[str, ...],
@@ -32,12 +32,12 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Download what a lock pins into the Nix store: building then downloads nothing.
+    """Download what a lock pins into the Nix store.
 
-    Without NAME: every model. Uses your own token and proxy, where a build has only those of the
-    Nix daemon. Takes files from models that are in the store already, and goes on with downloads
-    that were interrupted. If something fails, the rest is fetched, and the exit status is 1. Prints
-    the store paths that were added.
+    Without NAME: every model. A build then downloads nothing. Uses your own token and proxy, while
+    a build has only those of the Nix daemon. Takes files from models that are in the store already,
+    and continues interrupted downloads. If a model fails, the others are fetched, and the exit
+    status is 1. Prints the store paths that were added.
 
     \b
       aimodels-gen prefetch            # all models

@@ -40,9 +40,9 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Remove models from models.toml, the lock and the outputs.
 
-    No server is contacted, and the other models stay as they are. What is in the Nix store stays
-    there until garbage collection. In models.toml, the comments within a model and directly above
-    it go with it.
+    Sends no requests. The other models stay as they are. The Nix store keeps the files until
+    garbage collection. In models.toml, the comments within a model and directly above it are
+    removed, too.
 
     \b
       aimodels-gen remove whisper llama-2-7b

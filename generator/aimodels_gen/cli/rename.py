@@ -39,8 +39,8 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Rename a model in models.toml, the lock and the outputs.
 
-    The pin stays, and no server is contacted. The name in a cache does not change: it is that of
-    the repository, or of integration.huggingface.
+    Sends no requests, and keeps the pin. The name in a cache does not change: it is that of the
+    repository, or of integration.huggingface.
 
     \b
       aimodels-gen rename llama-2-7b llama

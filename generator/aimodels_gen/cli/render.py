@@ -38,10 +38,10 @@ def command(
     output_format: Format | None,
     quiet: bool,
 ) -> None:
-    """Write what a lock pins as Nix again, offline.
+    """Write the outputs again from the lock, offline.
 
-    Writes what `lock` wrote, to the same places: the outputs of models.toml, else stdout. LOCK
-    (models.lock) may also be named by its manifest.
+    Writes the files that `lock` wrote: the outputs of models.toml, else stdout. LOCK (models.lock)
+    may also be named by its manifest.
 
     \b
       aimodels-gen render --format nixos -o ai-models.nix

@@ -28,7 +28,7 @@ def json_option(function: F) -> F:
         "--json",
         "as_json",
         is_flag=True,
-        help="Print JSON; `aimodels-gen schema` has its schema.",
+        help="Print JSON; `aimodels-gen schema` prints its schema.",
     )(function)
 
 

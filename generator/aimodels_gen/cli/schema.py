@@ -22,7 +22,8 @@ def command(*, document: str) -> None:
 
     Reports are what commands print with --json; the name of one is that of its command.
 
-    Editors check and complete models.toml with it; the starter file names it in its first line.
+    Editors check and complete models.toml with its schema. The first line of the starter file names
+    it.
 
     \b
       aimodels-gen schema > models.schema.json    # of models.toml

@@ -54,9 +54,9 @@ _STATES: dict[State, str] = {
 def command(
     *, names: tuple[str, ...], manifest: Path | None, quiet: bool, verbose: bool, as_json: bool
 ) -> None:
-    """Show all that is known of models, and their files.
+    """Show everything about models, and their files.
 
-    Reads models.lock, and asks no server. Without NAME: every model.
+    Without NAME: every model. Reads models.lock, and sends no requests.
 
     \b
       aimodels-gen show llama-2-7b

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 @click.command("unlink")
 @names_argument
 @cache_option
-@click.option("-q", "--quiet", is_flag=True, help="Do not print what was done.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
 def command(*, names: tuple[str, ...], cache_dir: Path | None, quiet: bool) -> None:
-    """Remove from the Hugging Face cache what `link` has made.
+    """Remove the links of `link` from the Hugging Face cache.
 
-    Without NAME: every model. What programs have downloaded stays. Needs no manifest: models that
-    have left it are removed, too.
+    Without NAME: every model. Downloads of programs stay. Needs no manifest: models that are no
+    longer in it are removed, too.
 
     \b
       aimodels-gen unlink

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--markdown",
     "as_markdown",
     is_flag=True,
-    help="Print the body of a pull request to stdout; nothing if nothing changed.",
+    help="Print the body of a pull request; print nothing if nothing changed.",
 )
 @lock_options
 def command(  # noqa: PLR0913 - one for each option
@@ -60,10 +60,10 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Update pins to the newest commit of their ref.
 
-    With NAME, only the pins of these models; the others stay. Only what changed is transferred.
+    With NAME, only the pins of these models; the others stay. Only what changed is downloaded.
 
-    With --to, they are pinned at a commit, branch or tag of your choice. `lock` keeps such a pin;
-    the next `update` of the model follows the ref of models.toml again.
+    With --to, the models are pinned at a commit, branch or tag of your choice. `lock` keeps such a
+    pin; the next `update` of the model follows the ref of models.toml again.
 
     \b
       aimodels-gen update                    # all models

@@ -13,6 +13,7 @@ from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
 from aimodels_gen.cli.reports import Column, json_option, print_json, print_table
 from aimodels_gen.errors import AimodelsError, CombinedError
+from aimodels_gen.lock.options import DEFAULT_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +34,14 @@ _PROOFS = {
 @click.command("verify")
 @names_argument
 @manifest_option
-@click.option("--store", "in_store", is_flag=True, help="Compare what the Nix store has.")
+@click.option(
+    "--store", "in_store", is_flag=True, help="Compare what the Nix store has of the pins."
+)
 @click.option(
     "--cache-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Compare a Hugging Face cache: a directory with entries models--ORG--NAME.",
+    help="Compare the entries of this Hugging Face cache.",
 )
 @click.option(
     "--sources",
@@ -48,17 +51,17 @@ _PROOFS = {
 @click.option(
     "--download",
     is_flag=True,
-    help="Also read the files of sources that publish no sha256 of them.",
+    help="Also download and hash files without a published sha256.",
 )
 @click.option(
     "-j",
     "--jobs",
     type=click.IntRange(1, _MOST_JOBS),
     metavar="N",
-    help="Maximum number of concurrent requests.",
+    help=f"Maximum number of concurrent requests.  [default: {DEFAULT_JOBS}]",
 )
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Do not print progress and summary.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
 def command(  # noqa: PLR0913 - the options
     *,
     names: tuple[str, ...],
@@ -73,15 +76,15 @@ def command(  # noqa: PLR0913 - the options
 ) -> None:
     """Compare a lock with its sources, the Nix store or a cache.
 
-    Names every difference, and files that are missing or extra. Without NAME: every model. Sources
-    are asked for what they publish of the pinned commit: sizes, checksums, git ids. With --store or
-    --cache-dir, files on this machine are read and hashed instead.
+    Without NAME: every model. Names every difference, and files that are missing or extra. Compares
+    what the sources publish of the pinned commit: sizes, checksums, git ids. With --store or
+    --cache-dir, reads and hashes files on this machine instead.
 
-    Exits with 1 if there is a difference, or something could not be compared.
+    Exits with 1 if anything differs or cannot be compared.
 
     \b
-      aimodels-gen verify              # all models, at their sources
-      aimodels-gen verify --store      # what the store has of them
+      aimodels-gen verify              # all models against their sources
+      aimodels-gen verify --store      # what the Nix store has of them
       aimodels-gen verify llama-2-7b --cache-dir ~/.cache/huggingface/hub
     """  # noqa: D301 - \b is the character that keeps click from filling the lines
     console = Console(quiet=quiet)

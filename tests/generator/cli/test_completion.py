@@ -194,7 +194,7 @@ def test_the_manual_page(project: Project) -> None:
     for name, sentence in cli.COMMANDS.items():
         assert f"aimodels-gen-{name}(1)" in text
         assert sentence in text
-    for words in ("EXIT STATUS", "130", "Look at what is pinned", "HF_TOKEN"):
+    for words in ("EXIT STATUS", "130", "See what is pinned", "HF_TOKEN"):
         assert words in text
 
 
