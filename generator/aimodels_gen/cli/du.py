@@ -66,7 +66,7 @@ def command(
     try:
         report = usage.report(str(locked.path), locked.models, every, found)
     except StoreError as error:
-        console.warn(f"{error.message}; what the store has is not known")
+        console.warn(f"{error.message}; it is not known what the store has")
         report = usage.report(str(locked.path), locked.models, every, None)
     if as_json:
         print_json(report)

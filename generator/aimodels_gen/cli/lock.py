@@ -137,7 +137,9 @@ def _check_combination(flags: dict[str, bool], *, upgrade: bool, as_json: bool) 
     for one in ("--check", "--dry-run"):
         others = [name for name in given if name not in {one, "--offline"}]
         if flags[one] and others and not (one == "--dry-run" and others == ["--upgrade"]):
-            raise click.UsageError(f"{one} does not go with {others[0]}", context)
+            raise click.UsageError(f"{one} and {others[0]} cannot be used together", context)
     if flags["--offline"] and (flags["--prefetch"] or upgrade):
         other = "--prefetch" if flags["--prefetch"] else "--upgrade"
-        raise click.UsageError(f"--offline does not go with {other}, which sends requests", context)
+        raise click.UsageError(
+            f"--offline and {other} cannot be used together: {other} sends requests", context
+        )

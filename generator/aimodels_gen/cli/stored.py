@@ -25,5 +25,5 @@ def inventory_of(
     try:
         return inventory(models, copies=copies)
     except StoreError as error:
-        console.warn(f"{error.message}; what the store has is not known")
+        console.warn(f"{error.message}; it is not known what the store has")
         return None

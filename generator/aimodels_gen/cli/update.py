@@ -75,7 +75,7 @@ def command(  # noqa: PLR0913 - one for each option
     if as_markdown and output is not None and str(output) == "-":
         raise click.UsageError("--markdown and `-o -` would both print to stdout", context)
     if dry_run and prefetch:
-        raise click.UsageError("--dry-run does not go with --prefetch", context)
+        raise click.UsageError("--dry-run and --prefetch cannot be used together", context)
     console = Console(quiet=quiet, verbose=verbose)
     chosen = choose(manifest, names, console)
     only = frozenset(chosen.names) or None

@@ -152,8 +152,8 @@ def _print(report: Report, console: Console, *, download: bool) -> None:
             )
     if unread and not download:
         console.note(
-            f"not compared: the content of {counted(unread, 'file')}, of which no checksum is "
-            f"published; `--download` reads {'it' if unread == 1 else 'them'}"
+            f"not compared: the content of {counted(unread, 'file')} without a published checksum; "
+            f"`--download` reads {'it' if unread == 1 else 'them'}"
         )
     if rows:
         print_table([Column("MODEL"), Column("PLACE"), Column("WHAT"), Column("DIFFERENCE")], rows)

@@ -61,13 +61,13 @@ def _of_model(
     entry: Entry | None, pinned: LockedModel | None, options: Options
 ) -> tuple[Kind, str] | None:
     if entry is None:
-        return "removed", "it is locked, but the manifest does not have it"
+        return "removed", "it is locked, but not in the manifest"
     if pinned is None:
         return "unlocked", "it is not locked yet"
     if not options.holds(entry, pinned):
-        return "changed", "the manifest asks for something else than what is locked"
+        return "changed", "its entry in the manifest has changed since it was locked"
     if pinned.edited:
-        return "edited", "what is locked was edited by hand"
+        return "edited", "its pin was edited by hand"
     refreshed = pinned.refreshed(entry)
     if refreshed == pinned:
         return None

@@ -115,7 +115,7 @@ def _look_at(client: Client, model: Wanted, pinned: _Pinned, options: Options) -
     revision = client.revision(source)
     notes = []
     if revision and revision.name:
-        notes.append(f"{source.label} is called {revision.name} by its server now")
+        notes.append(f"{source.label} is called {revision.name} on its server now")
     if revision and old and pinned.holds and is_at(revision, old):
         return Found(model.name, _of_card(old, revision.card), tuple(notes))
     listing = client.list(source, model.entry.filters)
@@ -143,7 +143,7 @@ def _with_date(client: Client, old: LockedModel) -> tuple[LockedModel, str | Non
         if not any(isinstance(one, MissingRevisionError) for one in causes(error)):
             return old, None
         return old, (
-            f"the pinned commit {before.version} is not there any more, because the history was "
+            f"the pinned commit {before.version} is gone, because the history was "
             "rewritten: builds need a copy of the files"
         )
     if revision and not old.card.modified:

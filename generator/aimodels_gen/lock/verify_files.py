@@ -222,7 +222,7 @@ def compare_names(
         found.add("missing", "is not there", file=path, hint=hint)
     if found.kind == "source":
         for path in sorted(there.keys() - expected.keys()):
-            found.add("extra", "is taken by the filters, and is not pinned", file=path, hint=hint)
+            found.add("extra", "matches the filters, but is not pinned", file=path, hint=hint)
 
 
 def _blob_id(file: RemoteFile) -> str | None:

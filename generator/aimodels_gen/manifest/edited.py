@@ -137,6 +137,6 @@ class Edit:
     def _check_unchanged(self) -> None:
         if read_text(self.path, keep_mark=True) != self.before:
             raise ManifestError(
-                f"{self.path} was changed by another program while this one was at work",
+                f"{self.path} was changed by another program while this one was running",
                 "run this again: the change of the other one stays",
             )

@@ -33,7 +33,7 @@ class Problem(Fact, frozen=True):
         ),
     ]
     message: Annotated[str, about("What is wrong, in words.")]
-    command: Annotated[str, about("The command that mends it.")]
+    command: Annotated[str, about("The command that fixes it.")]
     model: Annotated[str | None, about("The model that it is about.")] = None
     file: Annotated[str | None, about("The file that it is about.")] = None
 

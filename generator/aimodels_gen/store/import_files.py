@@ -271,7 +271,7 @@ class _Run:
                 self._report(f"verifying {path}")
                 sound[path] = store.is_sound(path)
                 if not sound[path]:
-                    self._warn(f"{path} is damaged: nothing is replaced by it")
+                    self._warn(f"{path} is damaged: files are not replaced by it")
             if sound[path]:
                 self._replace([(file, path)])
 

@@ -173,7 +173,7 @@ def entry_name(model: LockedModel) -> str:
     """
     if model.cache_name is None:
         raise AimodelsError(
-            f"{model.name} is not for a cache: its integration.huggingface.enable is false",
+            f"{model.name} has no cache entry: its integration.huggingface.enable is false",
             f"name the models to link, without {model.name}, or remove that key",
         )
     return model.cache_name

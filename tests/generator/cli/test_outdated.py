@@ -158,8 +158,8 @@ def test_what_became_of_repositories(hub: Hub, hub_project: Project, repo: Repo)
         "private": "failed",
         "renamed": "current",
     }
-    assert models["renamed"]["notes"] == ["org/renamed is called org/other by its server now"]
-    assert f"the pinned commit {forced[:7]} is not there any more" in models["forced"]["notes"][0]
+    assert models["renamed"]["notes"] == ["org/renamed is called org/other on its server now"]
+    assert f"the pinned commit {forced[:7]} is gone" in models["forced"]["notes"][0]
     done = hub_project.run("outdated", "--exit-code")
     assert done.status == 1
     assert "! private: the pin stays: " in done.out

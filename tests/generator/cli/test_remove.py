@@ -178,7 +178,9 @@ def test_a_renamed_model_is_not_downloaded_again(hub: Hub, built: Project) -> No
     assert content(hub) == 0
 
 
-@cures("… is one tree, whose store path has its name: `… …` makes the new path without a download")
+@cures(
+    "the store path of the tree … contains its name: `… …` creates the new path without a download"
+)
 @pytest.mark.parametrize("built", ["tree"], indirect=True)
 def test_a_renamed_tree(hub: Hub, built: Project, remedy: Remedy) -> None:
     said = built.run("rename", "m", "n").err

@@ -268,7 +268,7 @@ def test_urls(project: Project) -> None:
         assert differences(report(project)) == [("changed", "a.gguf"), ("gone", "b.gguf")]
 
 
-@cures("not compared: the content of …, of which no checksum is published; `--download` reads …")
+@cures("not compared: the content of … without a published checksum; `--download` reads …")
 def test_what_nobody_publishes_is_counted(project: Project, remedy: Remedy) -> None:
     """Neither an ETag nor a checksum: only reading the file shows that it was replaced."""
     contents = [b"GGUF old"]

@@ -91,7 +91,7 @@ def test_a_nix_that_does_not_answer_is_warned_of(
         done = hub_project.run(command)
         assert done.status == 0
         assert done.err == (
-            "warning: nix-store does not answer: no luck; what the store has is not known\n"
+            "warning: nix-store does not answer: no luck; it is not known what the store has\n"
         )
 
 

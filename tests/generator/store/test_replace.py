@@ -137,7 +137,7 @@ def test_a_damaged_store_replaces_nothing(
     path.chmod(0o644)
     path.write_bytes(bytes(len(CONTENT)))
     done = hub_project.run("import", "--replace", "--from", str(file.parent))
-    assert f"{path} is damaged: nothing is replaced by it" in done.err
+    assert f"{path} is damaged: files are not replaced by it" in done.err
     assert file.read_bytes() == CONTENT
 
 
