@@ -51,6 +51,7 @@ FLOORS = (
         "documents",
         "reports",
         "columns",
+        "amounts",
     ),
 )
 LONGEST_FILE = 400  # lines

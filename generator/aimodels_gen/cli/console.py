@@ -7,14 +7,18 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.redaction import redacted
-from aimodels_gen.cli.live import ERASE, Live, Rates, can_write_over, write
+from aimodels_gen.cli.stderr import ERASE, can_write_over, is_terminal, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from aimodels_gen.amounts import Amount
+    from aimodels_gen.cli.live import Live
 
 _LINE_SECONDS = 10.0
 # What the fetcher says before it waits for a server.
@@ -37,33 +41,29 @@ class Console:
         """Look at stderr once."""
         self.verbose = verbose
         self._quiet = quiet
-        self._live = Live() if not quiet and can_write_over() else None
-        self._rates = Rates()
+        self._draws = not quiet and can_write_over()
+        self._live: Live | None = None
+        self._lock = threading.Lock()
         self._next_line: float | None = None
 
     @property
     def width(self) -> int | None:
         """Return the width of the terminal, None if nothing is written to one."""
-        return shutil.get_terminal_size().columns if _is_terminal() else None
+        return shutil.get_terminal_size().columns if is_terminal() else None
 
-    def status(self, text: str) -> None:
+    def status(self, what: str | Amount) -> None:
         """Show what is under way."""
-        if self._live:
-            self._live.show(plain(text))
+        if self._draws:
+            self._opened().show(what)
 
-    def progress(self, text: str) -> None:
-        """Show how far it is; without a terminal, as a line every few seconds.
-
-        Where the text tells how many bytes there are, as `share_text` writes it, there is a bar,
-        and rate and time left are added if it lacks them.
-        """
-        text = self._rates.added(text)
-        if self._live:
-            self.status(text)
+    def progress(self, what: str | Amount) -> None:
+        """Show how far it is; without a terminal, as a line every few seconds."""
+        if self._draws:
+            self.status(what)
             return
         now = time.monotonic()
         if self._next_line is not None and now >= self._next_line:
-            self.note(text)
+            self.note(str(what))
         if self._next_line is None or now >= self._next_line:
             self._next_line = now + _LINE_SECONDS
 
@@ -75,11 +75,11 @@ class Console:
     def note(self, text: str) -> None:
         """Print a line that a quiet run leaves out."""
         if not self._quiet:
-            self._print(plain(text) + "\n")
+            self._print(text)
 
     def warn(self, text: str) -> None:
         """Print a line that the reader should act on, or that tells why nothing happens."""
-        self._print(f"warning: {plain(text)}\n")
+        self._print(f"warning: {text}")
         if self._live and (wait := _WAIT.match(text)):
             self._live.count_down(sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(wait[1])))
 
@@ -87,7 +87,14 @@ class Console:
         if self._live:
             self._live.print(line)
         else:
-            write(line)
+            write(f"{plain(line)}\n")
+
+    def _opened(self) -> Live:
+        from aimodels_gen.cli.live import Live  # noqa: PLC0415 - rich is slow to import
+
+        with self._lock:
+            self._live = self._live or Live(plain)
+            return self._live
 
 
 def complain(kind: str, text: str) -> None:
@@ -133,7 +140,3 @@ def plain_cells(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def _printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _is_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()

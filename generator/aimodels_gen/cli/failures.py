@@ -13,8 +13,8 @@ import click
 from aimodels_fetcher.machine_errors import explained
 from aimodels_fetcher.redaction import redacted
 from aimodels_gen.cli.console import complain
-from aimodels_gen.cli.live import write
 from aimodels_gen.cli.statuses import FAILED, INTERRUPTED, USAGE
+from aimodels_gen.cli.stderr import write
 from aimodels_gen.errors import THIS_COMMAND, AimodelsError, CombinedError
 
 if TYPE_CHECKING:

@@ -1,185 +1,169 @@
-"""What is written over on a terminal: how far a command is, with a bar where bytes are counted."""
+"""What rich writes over at the end of a terminal: how far a command is, and why it waits.
+
+Of rich.progress, nothing is used: its columns cut numbers where a terminal is narrow. Only
+`Console` imports this module, when there is something to show: rich takes its time.
+"""
 
 from __future__ import annotations
 
 import math
-import os
-import re
-import shutil
 import sys
 import threading
 import time
-from contextlib import suppress
+from typing import IO, TYPE_CHECKING, cast
 
-from aimodels_fetcher.wording import bytes_text, duration_text
-from aimodels_gen.columns import cut, width_of
-from aimodels_gen.lock.progress import clock_text
+import rich.console
+import rich.live
+from rich.cells import cell_len
+from rich.console import Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-ERASE = "\r\x1b[K"
-_UP = "\x1b[A\x1b[K"
-# As `share_text` and others write it: `1.1 of 1.2 GiB`, `609 B of 2.0 KiB`.
-_UNITS = {unit: 1 << 10 * number for number, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB"))}
-_UNIT = "|".join(_UNITS)
-_SHARE = re.compile(
-    rf"(?<!\S)([0-9]+(?:\.[0-9])?)(?: ({_UNIT}))? of ([0-9]+(?:\.[0-9])?) ({_UNIT})\b"
-)
+from aimodels_fetcher.wording import duration_text
+from aimodels_gen.amounts import Amount
+from aimodels_gen.cli.stderr import write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+
 _SHORTEST, _LONGEST = 8, 40  # columns of a bar
-_TICK = 1.0  # seconds
-_PAUSE = 0.05  # seconds between two drawings of what counts bytes
-_FIRST_RATE = 1.0  # seconds after which a rate says something
-
-
-def can_write_over() -> bool:
-    """Return whether messages go to a terminal on which a line can be written over."""
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def write(text: str) -> None:
-    """Write to stderr, if there is one that anybody reads."""
-    # Python has none where the shell has closed it.
-    with suppress(OSError, AttributeError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
-
-
-class Share:
-    """How many bytes of how many there are, as a text tells.
-
-    Attributes:
-        match: where in the text.
-    """
-
-    def __init__(self, match: re.Match[str]) -> None:
-        """Read the numbers."""
-        self.match = match
-        self.total = float(match[3]) * _UNITS[match[4]]
-        self.done = float(match[1]) * _UNITS[match[2] or match[4]]
-
-    @classmethod
-    def of(cls, text: str) -> Share | None:
-        """Return what a text tells, None if it tells nothing."""
-        match = _SHARE.search(text)
-        return cls(match) if match else None
-
-
-class Rates:
-    """Adds rate and time left to texts that tell how many bytes there are, and lack these."""
-
-    def __init__(self) -> None:
-        """Begin with the first text."""
-        self._first: tuple[float, float, float] | None = None
-        self._last = 0.0
-
-    def added(self, text: str) -> str:
-        """Return the text with them, as soon as they mean something."""
-        share = Share.of(text)
-        if share is None or "/s" in text:
-            self._first = None
-            return text
-        now = time.monotonic()
-        if self._first is None or share.total != self._first[2] or share.done < self._last:
-            self._first = now, share.done, share.total
-        self._last = share.done
-        seconds, arrived = now - self._first[0], share.done - self._first[1]
-        if seconds < _FIRST_RATE or not arrived:
-            return text
-        rate = arrived / seconds
-        return f"{text} {bytes_text(rate)}/s {clock_text((share.total - share.done) / rate)}"
+_REFRESHES = 10  # a second, where nothing new is said
+_PAUSE = 0.05  # seconds between two drawings
 
 
 class Live:
-    """The lines at the end of a terminal that show what is under way. Threads may share it."""
+    """The lines that show what is under way. Threads may share it."""
 
-    def __init__(self) -> None:
-        """Show nothing yet."""
+    def __init__(self, clean: Callable[[str], str]) -> None:
+        """Show nothing yet.
+
+        Args:
+            clean: Makes a text harmless for terminals.
+        """
+        self._clean = clean
+        # Whether it is a terminal has been decided.
+        self._console = _Console(file=cast("IO[str]", _Stderr()), force_terminal=True)
         self._lock = threading.RLock()
-        self._text = ""
-        self._height = 0
-        self._drawn = 0.0
+        self._live: rich.live.Live | None = None
+        self._shown: str | Amount = ""
         self._until = 0.0
-        self._ticking = False
+        self._drawn = 0.0
 
-    def show(self, text: str) -> None:
-        """Show a text in the place of the last one."""
-        share = Share.of(text)
+    def show(self, what: str | Amount) -> None:
+        """Show something in the place of the last one."""
+        self._shown = what
         with self._lock:
-            self._text = text
-            is_on_the_way = share is not None and share.done < share.total
-            if not is_on_the_way or time.monotonic() - self._drawn >= _PAUSE:
-                self._draw()
+            if self._live is None:
+                self._live = rich.live.Live(
+                    console=self._console,
+                    get_renderable=self._lines,
+                    refresh_per_second=_REFRESHES,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                self._live.start(refresh=True)
+            elif time.monotonic() - self._drawn >= _PAUSE:
+                self._live.refresh()
 
     def clear(self) -> None:
         """Remove what is shown."""
         with self._lock:
-            self._text, self._until = "", 0.0
-            self._erase()
+            if self._live:
+                self._live.stop()
+            self._live, self._until = None, 0.0
 
     def print(self, line: str) -> None:
         """Write a line that stays, above what is shown."""
-        with self._lock:
-            self._erase()
-            write(line)
+        self._console.print(Text(self._writable(line)), soft_wrap=True)
 
     def count_down(self, seconds: float) -> None:
         """Show for how long servers have asked to wait, besides what is shown."""
-        with self._lock:
-            self._until = time.monotonic() + seconds
-            self._draw()
-            if not self._ticking:
-                self._ticking = True
-                threading.Thread(target=self._tick, daemon=True).start()
+        self._until = time.monotonic() + seconds
 
-    def _tick(self) -> None:
-        while True:
-            time.sleep(_TICK)
-            with self._lock:
-                self._ticking = self._left() > 0
-                if self._until:
-                    self._draw()
-                if not self._ticking:
-                    return
+    def _lines(self) -> Group:
+        now = time.monotonic()
+        self._drawn = now
+        what = self._shown
+        if isinstance(what, str):
+            what = self._writable(what)
+        else:
+            what = Amount(self._writable(what.label), what.done, what.total, what.rate)
+        lines = layout(what, self._console.width)
+        if self._until > now:
+            left = duration_text(math.ceil(self._until - now))
+            lines.append(_line(f"waiting {left}: the server's rate limit"))
+        return Group(*lines)
 
-    def _left(self) -> float:
-        return self._until - time.monotonic()
-
-    def _draw(self) -> None:
-        width = shutil.get_terminal_size().columns - 1
-        lines = layout(self._text, width)
-        if (left := self._left()) > 0:
-            waiting = f"waiting {duration_text(math.ceil(left))}: the server's rate limit"
-            lines = [*filter(None, lines), cut(waiting, width)]
-        self._erase()
-        write("\n".join(lines))
-        self._height = len(lines)
-        self._drawn = time.monotonic()
-
-    def _erase(self) -> None:
-        write(ERASE + _UP * (self._height - 1))
-        self._height = 0
+    def _writable(self, text: str) -> str:
+        """Return a text with nothing that steers the terminal, or that has no bytes there."""
+        encoding = self._console.encoding
+        return self._clean(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def layout(text: str, width: int) -> list[str]:
-    """Return a text as lines of a terminal, with a bar where it tells how many bytes there are.
-
-    The numbers are never cut.
-    """
-    found = Share.of(text)
-    if found is None:
-        return [cut(text, width)]
-    at = found.match.start()
-    label, numbers = text[:at].rstrip(), text[at:]
-    share = found.done / found.total if found.total else 1.0
-    room = width - width_of(label) - width_of(numbers) - 2
-    if room >= _SHORTEST and label:
-        return [f"{label} {_bar(share, min(room, _LONGEST))} {numbers}"]
+def layout(what: str | Amount, width: int) -> list[RenderableType]:
+    """Return the lines that show something on a terminal of some width. Numbers are never cut."""
+    if isinstance(what, str):
+        return [_line(what)]
+    room = width - cell_len(what.label) - len(what.numbers) - 2
+    if room >= _SHORTEST:
+        return [_row(_line(what.label), _bar(what, room), _line(what.numbers))]
     if room >= -1:
-        return [f"{label} {numbers}".strip()]
-    room = width - width_of(numbers) - 1
-    bar = f"{_bar(share, min(room, _LONGEST))} " if room >= _SHORTEST else ""
-    return [cut(label, width), cut(f"{bar}{numbers}", width)]
+        return [_line(str(what))]
+    room = width - len(what.numbers) - 1
+    numbers = Text(what.numbers, no_wrap=False, overflow="fold")
+    return [_line(what.label), _row(_bar(what, room), numbers) if room >= _SHORTEST else numbers]
 
 
-def _bar(share: float, width: int) -> str:
-    whole, rest = "━─" if "utf" in (sys.stderr.encoding or "").lower() else "#."
-    done = min(width, int(share * width))
-    return whole * done + rest * (width - done)
+def _line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="crop")
+
+
+def _row(*cells: RenderableType) -> Table:
+    row = Table.grid(padding=(0, 1))
+    row.add_row(*cells)
+    return row
+
+
+def _bar(amount: Amount, room: int) -> ProgressBar:
+    return ProgressBar(
+        amount.total,
+        amount.done,
+        width=min(room, _LONGEST),
+        style="bright_black",
+        complete_style="cyan",
+        finished_style="green",
+    )
+
+
+class _Console(rich.console.Console):
+    """A console that leaves the cursor as it is: whoever kills us would have none."""
+
+    def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - of rich
+        """Do nothing."""
+        return False
+
+
+class _Stderr:
+    """Stderr for rich, which ends programs where it cannot write."""
+
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        """Write what can be."""
+        write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: `write` has."""
+
+    def isatty(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def fileno(self) -> int:
+        """Return what rich asks for its size."""
+        return sys.stderr.fileno()

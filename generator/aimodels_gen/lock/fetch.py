@@ -20,15 +20,14 @@ from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.hashes import nar_sri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from aimodels_fetcher.sources.base import RemoteFile, Source
+    from aimodels_gen.amounts import Show
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.contents import Contents
     from aimodels_gen.lock.model import PinnedSource, Tree
-
-    Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def fetch_tree(  # noqa: PLR0913 (what comes from where, and who is told)
     published: Mapping[str, str],
     clients: Clients,
     contents: Contents,
-    report: Report,
+    report: Show,
     *,
     jobs: int | None = None,
 ) -> FetchedTree:

@@ -16,6 +16,7 @@ from aimodels_fetcher.digests import BEGINNING, hex_to_sri
 from aimodels_fetcher.fetch import max_connections
 from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.wording import bytes_text, counted
+from aimodels_gen.amounts import Amount, Speed
 from aimodels_gen.errors import AimodelsError, SourceError
 from aimodels_gen.lock import costs
 from aimodels_gen.lock.distinct_files import DistinctFiles
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.upstreams import Upstreams
+    from aimodels_gen.amounts import Show
     from aimodels_gen.lock.bundles import Bundles
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.failures import Failures
@@ -175,7 +177,7 @@ class HashCompleter:
     jobs: int | None
     failures: Failures
     bundles: Bundles
-    report: Report
+    report: Show
     warn: Report
     keeps_all: bool = False
 
@@ -306,12 +308,13 @@ class HashCompleter:
 class _Progress:
     """Reports how far the reading is, from many threads, and not too often."""
 
-    def __init__(self, report: Report, unread: Sequence[_Wanted]) -> None:
+    def __init__(self, report: Show, unread: Sequence[_Wanted]) -> None:
         self._report = report
         self._files = sum(model.count for model in unread)
         self._size = sum(file.size or 0 for model in unread for file in model.files)
         self._done = self._arrived = 0
         self._reported = 0.0
+        self._speed = Speed()
         self._lock = threading.Lock()
 
     def arrived(self, count: int) -> None:
@@ -336,8 +339,11 @@ class _Progress:
         self._show()
 
     def _show(self) -> None:
-        size = f"{bytes_text(self._arrived)} of {bytes_text(self._size)}"
-        self._report(f"hashed {self._done} of {counted(self._files, 'file')}, {size}")
+        with self._lock:
+            label = f"hashed {self._done} of {counted(self._files, 'file')},"
+            rate = self._speed.at(self._arrived)
+            amount = Amount(label, self._arrived, max(self._size, self._arrived), rate)
+        self._report(amount)
 
 
 def _lacking(model: Selected, bundles: Bundles) -> frozenset[str]:

@@ -18,16 +18,15 @@ from aimodels_gen.lock.model import (
 from aimodels_gen.net.contents import warning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.amounts import Show
     from aimodels_gen.lock.bundles import Bundles
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.model import Lock, Pin
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.selection import Selected
-
-    Report = Callable[[str], None]
 
 
 class Pinning:
@@ -38,7 +37,7 @@ class Pinning:
     """
 
     def __init__(
-        self, old: Lock, options: Options, clients: Clients, bundles: Bundles, report: Report
+        self, old: Lock, options: Options, clients: Clients, bundles: Bundles, report: Show
     ) -> None:
         """Keep pins of `old` where they are the same; `report` is told what is under way."""
         self.warnings: list[str] = []

@@ -13,6 +13,7 @@ from aimodels_gen.reports.diff import Report, Total
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import Lock
     from aimodels_gen.lock.options import Options
@@ -35,7 +36,7 @@ class Preview:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
 
-def preview(manifest: Manifest, old: Lock, options: Options, report: Tell, warn: Tell) -> Preview:
+def preview(manifest: Manifest, old: Lock, options: Options, report: Show, warn: Tell) -> Preview:
     """Return what `resolve` would change.
 
     Raises:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.progress import Progress
+from aimodels_gen.amounts import Amount, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,11 +14,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    Report = Callable[[str], None]
+    from aimodels_gen.amounts import Show
 
 _INTERVAL = 0.5  # seconds
-_SPEED_SECONDS = 5.0  # over which the speed is measured
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class RunProgress(Progress):
@@ -29,7 +26,7 @@ class RunProgress(Progress):
         self,
         total: int,
         files: Mapping[str, int],
-        report: Report,
+        report: Show,
         model: Callable[[Path], str] | None = None,
     ) -> None:
         """Report a run of so many bytes.
@@ -37,7 +34,7 @@ class RunProgress(Progress):
         Args:
             total: Bytes in all.
             files: Their number, by model.
-            report: Takes the line.
+            report: Takes how far it is.
             model: Returns whose a file is; None where there is one model.
         """
         super().__init__("", total)
@@ -46,7 +43,7 @@ class RunProgress(Progress):
         self._left = dict(files)
         self._say = report
         self._model = model
-        self._speeds: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._speed = Speed()
 
     def complete(self, path: Path) -> None:
         """Count a file that is whole."""
@@ -54,7 +51,7 @@ class RunProgress(Progress):
 
     def __enter__(self) -> Self:
         """Report at once."""
-        self._say(self.line())
+        self._say(self.amount())
         return super().__enter__()
 
     def __exit__(
@@ -67,9 +64,9 @@ class RunProgress(Progress):
         self._stop.set()
         self._thread.join()
         if kind is None:
-            self._say(self.line())
+            self._say(self.amount())
 
-    def line(self) -> str:
+    def amount(self) -> Amount:
         """Return how far the run is: for several models, which one is under way."""
         count = sum(self._files.values())
         done = count - sum(self._left.values())
@@ -77,39 +74,9 @@ class RunProgress(Progress):
         current = next((n for n, name in enumerate(names) if self._left[name]), len(names) - 1)
         which = f" (model {current + 1} of {len(names)})" if len(names) > 1 else ""
         kept = min(self.kept + self.skipped, self._bytes)
-        line = f"{names[current]}{which} {done}/{count} {share_text(kept, self._bytes)}"
-        speed = self._speed()
-        if speed:
-            left = clock_text((self._bytes - kept) / speed)
-            line += f" {share_text(None, int(speed))}/s {left}"
-        return line
-
-    def _speed(self) -> float:
-        """Return the bytes a second of the last seconds."""
-        now = time.monotonic()
-        self._speeds.append((now, self.received))
-        while len(self._speeds) > 2 and now - self._speeds[1][0] >= _SPEED_SECONDS:  # noqa: PLR2004
-            self._speeds.popleft()
-        then, before = self._speeds[0]
-        return (self.received - before) / (now - then) if now > then else 0.0
+        label = f"{names[current]}{which} {done}/{count}"
+        return Amount(label, kept, self._bytes, self._speed.at(self.received))
 
     def _report(self) -> None:
         while not self._stop.wait(_INTERVAL):
-            self._say(self.line())
-
-
-def share_text(done: int | None, total: int) -> str:
-    """Return how much of a number of bytes is there, in one unit: `1.1 of 1.2 GiB`."""
-    unit = 0
-    while total >> (10 * (unit + 1)) and unit < len(_UNITS) - 1:
-        unit += 1
-    digits = 1 if unit else 0
-    texts = [f"{one / (1 << 10 * unit):.{digits}f}" for one in (done, total) if one is not None]
-    return f"{' of '.join(texts)} {_UNITS[unit]}"
-
-
-def clock_text(seconds: float) -> str:
-    """Return a duration as clocks show it: `0:03`, `1:02:03`."""
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+            self._say(self.amount())

@@ -14,6 +14,7 @@ from aimodels_gen.manifest.names import check_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.lock.options import Options
@@ -44,7 +45,7 @@ def resolve(
     manifest: Manifest,
     old: Lock,
     options: Options,
-    report: Report = lambda _: None,
+    report: Show = lambda _: None,
     warn: Report = lambda _: None,
 ) -> Resolved:
     """Return the lock of a manifest, keeping the pins of `old` wherever they still hold.
@@ -148,7 +149,7 @@ def _offline(
 
 
 def _locked(
-    entries: Sequence[Entry], old: Lock, options: Options, report: Report, warn: Report
+    entries: Sequence[Entry], old: Lock, options: Options, report: Show, warn: Report
 ) -> Locked:
     from aimodels_gen.lock.stages import lock_models  # noqa: PLC0415 - slow to import
 

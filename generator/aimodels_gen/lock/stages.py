@@ -38,6 +38,7 @@ from aimodels_gen.net.pool import RequestPool
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.lock.options import Options
@@ -59,7 +60,7 @@ class Locked:
 
 
 def lock_models(
-    entries: Sequence[Entry], old: Lock, options: Options, report: Report, warn: Report
+    entries: Sequence[Entry], old: Lock, options: Options, report: Show, warn: Report
 ) -> Locked:
     """Return new pins of models.
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.lock.model import LockedModel, PinnedSource
     from aimodels_gen.sources.base import Listing, Source
 
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 
 def verify_sources(  # noqa: PLR0913 - what to compare how, and who is told
     models: Sequence[LockedModel],
-    report: Report = lambda _: None,
+    report: Show = lambda _: None,
     warn: Report = lambda _: None,
-    progress: Report = lambda _: None,
+    progress: Show = lambda _: None,
     *,
     download: bool = False,
     jobs: int | None = None,
@@ -92,7 +93,7 @@ def verify_sources(  # noqa: PLR0913 - what to compare how, and who is told
 class _Run:
     clients: Clients
     pool: RequestPool
-    report: Report
+    report: Show
 
     def list(self, models: Sequence[LockedModel]) -> dict[str, Future[Listing]]:
         """Return the listing to be of each source: one for all models that share it."""

@@ -11,24 +11,24 @@ from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.fetch import max_connections
 from aimodels_fetcher.spec import TreeSpec
 from aimodels_fetcher.targets import FileTarget
+from aimodels_gen.amounts import Amount, Speed
 from aimodels_gen.lock.bundles import digests, nar_hash
 from aimodels_gen.lock.model import MOST_BUNDLED, FilesPin, TreePin
-from aimodels_gen.lock.progress import RunProgress, share_text
+from aimodels_gen.lock.progress import RunProgress
 from aimodels_gen.lock.verify_files import compare
 from aimodels_gen.lock.workspace import workspace
 from aimodels_gen.nix.hashes import nar_sri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.targets import Target
+    from aimodels_gen.amounts import Show
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.contents import Contents
     from aimodels_gen.lock.verify_files import Checked
-
-    Report = Callable[[str], None]
 
 
 def cached(file: RemoteFile, contents: Contents) -> RemoteFile:
@@ -68,7 +68,7 @@ class Reader:
     clients: Clients
     contents: Contents
     jobs: int | None
-    progress: Report
+    progress: Show
 
     def read(self, checked: Sequence[Checked]) -> None:
         """Compare the content of files that have no published sha256, and of trees."""
@@ -89,11 +89,12 @@ class Reader:
     def _read_files(self, files: Sequence[tuple[Checked, str]]) -> None:
         total = sum(one.files[path].size or 0 for one, path in files)
         arrived = 0
+        speed = Speed()
 
         def count(number: int) -> None:
             nonlocal arrived
             arrived += number
-            self.progress(f"reading {share_text(arrived, max(total, arrived))}")
+            self.progress(Amount("reading", arrived, max(total, arrived), speed.at(arrived)))
 
         with workspace() as scratch:
             results = hash_contents(

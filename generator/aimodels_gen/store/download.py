@@ -31,13 +31,12 @@ if TYPE_CHECKING:
 
     from aimodels_fetcher.downloads import Downloads
     from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.amounts import Show
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.contents import Contents
     from aimodels_gen.lock.failures import Failures
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.lock.pinned import PinnedFile
-
-    Report = Callable[[str], None]
 
 # Files of a model that may fail before the others are given up, where none has come.
 _MOST_FAILURES = 8
@@ -63,8 +62,8 @@ class Download:
     contents: Contents
     failures: Failures
     stored: Callable[[Mapping[str, bool]], None]
-    report: Report
-    progress: Report
+    report: Show
+    progress: Show
 
     def run(self, files: Sequence[PinnedFile], trees: Sequence[LockedModel]) -> None:
         """Download files and trees, each into the store under the name of its derivation.

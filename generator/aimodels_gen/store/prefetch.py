@@ -30,6 +30,7 @@ from aimodels_gen.store.roots import Roots
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import LockedModel, PinnedSource
 
@@ -140,9 +141,9 @@ class Prefetched:
 class _Run:
     """Who is told, and what has been done so far."""
 
-    report: Report
+    report: Show
     warn: Report
-    progress: Report
+    progress: Show
     known: Sequence[LockedModel]
     contents: Contents
     roots: Roots
@@ -160,9 +161,9 @@ class _Run:
 
 def prefetch(  # noqa: PLR0913 (what to prefetch, and who is told)
     models: Sequence[LockedModel],
-    report: Report = lambda _: None,
+    report: Show = lambda _: None,
     warn: Report = lambda _: None,
-    progress: Report = lambda _: None,
+    progress: Show = lambda _: None,
     *,
     known: Sequence[LockedModel] = (),
     root: Path | None = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from aimodels_fetcher.digests import Verifier
-from aimodels_gen.lock.progress import share_text
+from aimodels_gen.amounts import Amount, Speed
 from aimodels_gen.net.pool import RequestPool
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    Report = Callable[[str], None]
+    from aimodels_gen.amounts import Show
 
 T = TypeVar("T")
 
@@ -47,12 +47,13 @@ class Hashed:
 class Hasher:
     """Reads files until the end of the block."""
 
-    def __init__(self, progress: Report = lambda _: None) -> None:
-        """Start no thread yet; `progress` receives lines that say how far it is."""
+    def __init__(self, progress: Show = lambda _: None) -> None:
+        """Start no thread yet; `progress` receives how far it is."""
         self._pool = RequestPool(min(os.cpu_count() or 1, _MOST_THREADS))
         self._progress = progress
         self._files: dict[tuple[str, bool], Future[Hashed]] = {}
         self._done = self._total = 0
+        self._speed = Speed()
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -100,4 +101,5 @@ class Hasher:
     def _count(self, number: int) -> None:
         with self._lock:
             self._done += number
-            self._progress(f"hashed {share_text(self._done, max(self._total, self._done))}")
+            total = max(self._total, self._done)
+            self._progress(Amount("hashed", self._done, total, self._speed.at(self._done)))

@@ -27,16 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.reports.verify import Kind
-
-    Report = Callable[[str], None]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def verify_store(
-    models: Sequence[LockedModel], progress: Report = lambda _: None
+    models: Sequence[LockedModel], progress: Show = lambda _: None
 ) -> dict[str, list[Found]]:
     """Return by model's name how what the store has of it differs from its pin.
 

@@ -23,11 +23,10 @@ from aimodels_gen.store.reading import Hasher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.reports.verify import Difference, Kind
     from aimodels_gen.store.reading import Hashed
-
-    Report = Callable[[str], None]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _BLOB = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -42,7 +41,7 @@ def verify_cache(
     directory: Path,
     models: Sequence[LockedModel],
     known: Sequence[LockedModel],
-    progress: Report = lambda _: None,
+    progress: Show = lambda _: None,
 ) -> dict[str, list[Found]]:
     """Return by model's name how its entry in a cache differs from its pin.
 

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import rich.console
+from rich.console import Group
 
+from aimodels_gen.amounts import Amount, Speed, clock_text, share_text
 from aimodels_gen.cli.console import Console
-from aimodels_gen.cli.live import Rates, layout
+from aimodels_gen.cli.live import layout
 from aimodels_gen.columns import width_of
-from aimodels_gen.lock.progress import RunProgress, clock_text, share_text
+from aimodels_gen.lock.progress import RunProgress
 from generator.cli.terminals import shown
 from support.fake_repo import BigFile
 from support.hub import Response
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     from support.project import Project
 
 GIB = 1 << 30
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def amount(label: str, done: int = GIB, total: int = 4 * GIB, rate: float = 0) -> Amount:
+    return Amount(label, done, total, rate)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,7 @@ def test_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     said: list[str] = []
-    progress = RunProgress(12 * GIB // 10, {"big": 4}, said.append)
+    progress = RunProgress(12 * GIB // 10, {"big": 4}, lambda one: said.append(str(one)))
     with progress:
         assert said == ["big 0/4 0.0 of 1.2 GiB"]
         progress.skip(GIB)
@@ -61,20 +69,20 @@ def test_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
         progress.complete(Path("a"))
         progress.complete(Path("b"))
         now += 1
-        assert progress.line() == "big 2/4 1.1 of 1.2 GiB 82.0 MiB/s 0:01"
+        assert str(progress.amount()) == "big 2/4 1.1 of 1.2 GiB 82.0 MiB/s 0:01"
     assert said[-1].startswith("big 2/4 1.1 of 1.2 GiB")
 
 
 def test_several_models() -> None:
     names = {Path("1"): "a", Path("2"): "b", Path("3"): "b"}
     progress = RunProgress(9, {"a": 1, "b": 2}, lambda _: None, names.__getitem__)
-    assert progress.line() == "a (model 1 of 2) 0/3 0 of 9 B"
+    assert str(progress.amount()) == "a (model 1 of 2) 0/3 0 of 9 B"
     progress.complete(Path("3"))
-    assert progress.line() == "a (model 1 of 2) 1/3 0 of 9 B"
+    assert str(progress.amount()) == "a (model 1 of 2) 1/3 0 of 9 B"
     progress.complete(Path("1"))
-    assert progress.line() == "b (model 2 of 2) 2/3 0 of 9 B"
+    assert str(progress.amount()) == "b (model 2 of 2) 2/3 0 of 9 B"
     progress.complete(Path("2"))
-    assert progress.line() == "b (model 2 of 2) 3/3 0 of 9 B"
+    assert str(progress.amount()) == "b (model 2 of 2) 3/3 0 of 9 B"
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -91,40 +99,53 @@ def test_lines_without_a_terminal(
 
 
 @pytest.mark.parametrize(
-    ("text", "width", "lines"),
+    ("what", "width", "lines"),
     [
         ("locking m", 80, ["locking m"]),
+        ("locking [bold]:smile: a-long-name", 20, ["locking [bold]:smile"]),
+        ("模型模型", 5, ["模型"]),
+        (amount("hashed 0/1", 512, 1 << 10), 33, ["hashed 0/1 ━━━━╺─── 0.5 of 1.0 KiB"]),
+        (amount("m 1/2"), 39, ["m 1/2 ━━━━╸───────────── 1.0 of 4.0 GiB"]),
+        (amount("m 1/2", rate=9 << 20), 39, ["m 1/2 1.0 of 4.0 GiB 9.0 MiB/s 5:41"]),
         (
-            "hashed 0 of 1 file, 512 B of 1.0 KiB",
-            45,
-            ["hashed 0 of 1 file, ━━━━──── 512 B of 1.0 KiB"],
-        ),
-        ("locking a-long-name", 9, ["locking a"]),
-        ("m 1/2 1.0 of 4.0 GiB", 39, ["m 1/2 ━━━━────────────── 1.0 of 4.0 GiB"]),
-        ("m 1/2 1.0 of 4.0 GiB 9.0 MiB/s 0:09", 39, ["m 1/2 1.0 of 4.0 GiB 9.0 MiB/s 0:09"]),
-        (
-            "a-model-with-a-long-name 1/2 1.0 of 4.0 GiB 9.0 MiB/s 0:09",
+            amount("a-model-with-a-long-name 1/2", rate=9 << 20),
             39,
-            ["a-model-with-a-long-name 1/2", "━━─────── 1.0 of 4.0 GiB 9.0 MiB/s 0:09"],
+            ["a-model-with-a-long-name 1/2", "━━╺────── 1.0 of 4.0 GiB 9.0 MiB/s 5:41"],
         ),
-        ("模型 1/2 0 of 0 B", 30, ["模型 1/2 ━━━━━━━━━━━━ 0 of 0 B"]),
+        (
+            amount("a-long-name", rate=9 << 20),
+            20,
+            ["a-long-name", "1.0 of 4.0 GiB 9.0", "MiB/s 5:41"],
+        ),
+        (amount("模型 1/2", 0, 0), 30, ["模型 1/2 ━━━━━━━━━━━━ 0 of 0 B"]),
     ],
 )
-def test_numbers_and_bars_fit(text: str, width: int, lines: list[str]) -> None:
-    assert layout(text, width) == lines
+def test_numbers_and_bars_fit(what: str | Amount, width: int, lines: list[str]) -> None:
+    assert drawn(what, width) == lines
     assert all(width_of(line) <= width for line in lines)
 
 
-def test_rates_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+def drawn(what: str | Amount, width: int) -> list[str]:
+    """Return the lines of a terminal, with `─` where a bar is not full yet."""
+    terminal = rich.console.Console(width=width, force_terminal=True, color_system="standard")
+    with terminal.capture() as captured:
+        terminal.print(Group(*layout(what, width)))
+    text = re.sub("\x1b\\[90m(━+)", lambda rest: "─" * len(rest[1]), captured.get())
+    return [line.rstrip() for line in _STYLE.sub("", text).splitlines()]
+
+
+def test_speeds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("aimodels_gen.cli.live.time.monotonic", lambda: now)
-    rates = Rates()
-    assert rates.added("hashed 0.0 of 4.0 GiB") == "hashed 0.0 of 4.0 GiB"
+    monkeypatch.setattr("aimodels_gen.amounts.time.monotonic", lambda: now)
+    speed = Speed()
+    assert speed.at(0) == 0
     now += 2
-    assert rates.added("hashed 1.0 of 4.0 GiB") == "hashed 1.0 of 4.0 GiB 512.0 MiB/s 0:06"
-    assert rates.added("hashed 0.1 of 4.0 GiB") == "hashed 0.1 of 4.0 GiB"  # of other files
-    for text in ("locking", "m 1/2 1.0 of 4.0 GiB 9.0 MiB/s 0:09"):
-        assert rates.added(text) == text
+    assert speed.at(GIB) == GIB / 2
+    now += 8
+    assert speed.at(GIB) == 0  # nothing in the last seconds
+    now += 1
+    assert speed.at(2 * GIB) == GIB / 9
+    assert str(Amount("hashed", GIB, 4 * GIB, GIB / 2)) == "hashed 1.0 of 4.0 GiB 512.0 MiB/s 0:06"
 
 
 def test_nothing_is_written_over_on_a_dumb_terminal(hub: Hub, hub_project: Project) -> None:
@@ -173,8 +194,14 @@ def test_a_terminal(
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 0
-    states = shown.decode().replace("\r\n", "\n").split("\r\x1b[K")
-    assert f"big 0/1 {'─' * 40} 0.0 of 40.0 MiB" in states
-    whole = r"big 1/1 ━{20,40} 40\.0 of 40\.0 MiB \d+\.\d MiB/s 0:00"
+    states = states_of(shown.decode())
+    assert f"big 0/1 {'━' * 40} 0.0 of 40.0 MiB" in states
+    whole = r"big 1/1 ━{20,40} 40\.0 of 40\.0 MiB \d+\.\d MiB/s 0:00\n"
     assert any(re.match(whole, one) for one in states)
     assert "big  1 path: 1 downloaded\n" in states
+
+
+def states_of(seen: str) -> list[str]:
+    """Return what a terminal showed, without styles, from one line that was erased to the next."""
+    text = _STYLE.sub("", seen.replace("\r\n", "\n"))
+    return re.split(r"\r(?:\x1b\[2K)?(?:\x1b\[1A\x1b\[2K)*", text)
