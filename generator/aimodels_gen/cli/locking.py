@@ -237,10 +237,10 @@ def _tell_trees(renamed: Sequence[str], lock: Lock, manifest: Path, console: Con
     for name in renamed:
         if name in lock.models and lock.models[name].pin_kind == "tree":
             chosen = Chosen(manifest, named=str(manifest) != MANIFEST)
-            prefetch = f"{chosen.command('prefetch')} {shlex.quote(name)}"
             console.note(
-                f"{name} is one tree, whose store path has its name: `{prefetch}` makes the new "
-                "path without a download"
+                f"the store path of the tree {name} contains its name: "
+                f"`{chosen.command('prefetch')} {shlex.quote(name)}` creates the new path without "
+                "a download"
             )
 
 
