@@ -17,6 +17,7 @@ let
     "deadlines"
     "documents"
     "download"
+    "downloads"
     "fetch"
     "framing"
     "http_client"
