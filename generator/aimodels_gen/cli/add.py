@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING, get_args
 
@@ -125,6 +126,16 @@ def command(  # noqa: PLR0913 - one for each option
     console = Console(quiet=quiet, verbose=verbose)
     if "" in {*include, *exclude, ref}:
         raise click.UsageError("a pattern or --ref is empty", click.get_current_context())
+    if no_lock and prefetch:
+        raise click.UsageError(
+            "--prefetch needs a lock: leave out --no-lock", click.get_current_context()
+        )
+    for address in addresses:
+        if _is_manifest(address):
+            raise click.UsageError(
+                f"{address} is a manifest, not an address: write `-m {shlex.quote(address)}`",
+                click.get_current_context(),
+            )
     filters = [[one for text in given for one in patterns(text)] for given in (include, exclude)]
     models = [
         NewModel(with_filters(_of_hub(meant, ref, rev, repo_type), *filters), pin)
@@ -140,6 +151,13 @@ def command(  # noqa: PLR0913 - one for each option
     edit_and_lock(
         path, lambda path: adding(path, models, name), options, target, console, prefetch=prefetch
     )
+
+
+def _is_manifest(address: str) -> bool:
+    """Return whether this is what other commands take for the manifest."""
+    if not address.endswith(".toml") or "://" in address:
+        return False
+    return "/" not in address or os.path.exists(address)  # noqa: PTH110 - any text
 
 
 def _of_hub(meant: Meant, ref: str | None, rev: str | None, repo_type: str | None) -> Meant:

@@ -9,6 +9,7 @@ import click
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.locking import lock_and_write
 from aimodels_gen.cli.turns import end_turn, take_turn
+from aimodels_gen.errors import CombinedError
 from aimodels_gen.lock import file as lock_file
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def edit_and_lock(  # noqa: PLR0913 - as `lock_and_write`
             _edit(path, change, console)
         else:
             lock_and_write(path, options, target, console, prefetch=prefetch, change=change)
+    except CombinedError as error:
+        error.hint = None  # these commands have no --keep-going
+        raise
     finally:
         if taken:
             end_turn(path)

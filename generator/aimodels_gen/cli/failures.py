@@ -22,8 +22,18 @@ if TYPE_CHECKING:
 
 # Those of ours in hints that do not name a manifest.
 _COMMAND = re.compile(
-    r"`(aimodels-gen (?:(?:lock|prefetch|update)(?: NAME)?|(?:remove|rename) [^`]+))`"
+    r"`(aimodels-gen (?:(?:lock|prefetch|update)(?: NAME)?|(?:remove|rename) (?!--help)[^`]+))`"
 )
+_SYNONYMS = {
+    **dict.fromkeys(("get", "install", "pull"), "add"),
+    **dict.fromkeys(("del", "delete", "rm", "uninstall"), "remove"),
+    **dict.fromkeys(("move", "mv"), "rename"),
+    **dict.fromkeys(("download", "fetch", "sync"), "prefetch"),
+    **dict.fromkeys(("info", "inspect"), "show"),
+    "check": "lock --check",
+    "ls": "list",
+    "status": "outdated",
+}
 _VALUES = {"-o", "--output", "--format"}
 _EDITS = {"add", "remove", "rename"}  # whose arguments are never manifests
 
@@ -99,7 +109,9 @@ def _nearest_command(error: BaseException) -> str | None:
     from aimodels_gen.tables import nearest  # noqa: PLC0415 - only now needed
 
     found = re.match("No such command '([^']+)'", _click(error)[0][0])
-    return nearest(found[1], context.command.list_commands(context)) if found else None
+    if not found:
+        return None
+    return _SYNONYMS.get(found[1]) or nearest(found[1], context.command.list_commands(context))
 
 
 def _click(error: BaseException) -> Words:

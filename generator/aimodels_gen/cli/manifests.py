@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ F = TypeVar("F", bound="Callable[..., Any]")
 MANIFEST = "models.toml"
 LOCK = "models.lock"
 FILE = click.Path(path_type=Path, dir_okay=False)
+# Not a path of a manifest, most likely.
+_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w.-]+(?<!\.toml)(?<!\.lock)")
 _NO_NAMES = ("", ".", "-", "~")  # how no model's name begins
 
 
@@ -90,6 +93,11 @@ def choose(
         raise click.UsageError(f"name one manifest, not {' and '.join(paths)}", context)
     if paths:
         context = click.get_current_context(silent=True)
+        if _REPOSITORY.fullmatch(paths[0]) and not os.path.lexists(os.path.dirname(paths[0])):  # noqa: PTH120
+            raise ManifestError(
+                f"{paths[0]} is not the name of a model, and there is no such file",
+                f"write its name in {MANIFEST}, or run `aimodels-gen add {paths[0]}` to add it",
+            )
         path = Path(FILE.convert(paths[0], None, context))
         return Chosen(path.with_suffix(".toml") if lock and path.suffix == ".lock" else path, names)
     found = find([MANIFEST, LOCK] if lock else [MANIFEST])

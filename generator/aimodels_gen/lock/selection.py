@@ -210,7 +210,10 @@ def select(model: Listed) -> Selected:
     if not selection.taken:
         reason = f"with {entry.filters} takes none of its {counted(selection.seen, 'file')}"
         sample = ", ".join(map(repr, selection.sample)) or "no files at all"
-        raise SourceError(f"{label} {reason}", f"it holds {sample}, for example")
+        hint = f"it holds {sample}, for example"
+        if entry.filters.differs_in_case(selection.sample):
+            hint += "; case counts"
+        raise SourceError(f"{label} {reason}", hint)
     first = SourceFiles(listing.source, selection.taken)
     others = (
         SourceFiles(fallback.source, counterparts(listing.source, selection.taken, fallback))

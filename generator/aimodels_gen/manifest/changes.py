@@ -12,6 +12,7 @@ from aimodels_gen.manifest import edit as text_edit
 from aimodels_gen.manifest.edited import Edit
 from aimodels_gen.manifest.names import check_names, refusal
 from aimodels_gen.manifest.new_model import unique
+from aimodels_gen.sources import meant_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from aimodels_gen.manifest.model import Entry
     from aimodels_gen.manifest.new_model import NewModel
+    from aimodels_gen.pasted import Meant
 
 
 def adding(path: Path, models: Sequence[NewModel], name: str | None = None) -> Edit:
@@ -93,7 +95,7 @@ def removing(path: Path, names: Sequence[str], pinned: Callable[[], Collection[s
     """
     edit = Edit.of(path)
     had = edit.models
-    check_names(names, {*had, *pinned()}, edit.file)
+    _check_there(names, {*had, *pinned()}, edit)
     there = [name for name in dict.fromkeys(names) if name in had]
 
     def expect(models: dict[str, Any]) -> None:
@@ -112,7 +114,7 @@ def renaming(path: Path, old: str, new: str) -> Edit:
         AimodelsError: it has none of the old name, or none can have the new one.
     """
     edit = Edit.of(path)
-    check_names([old], edit.models, edit.file)
+    _check_there([old], edit.models, edit)
     if new == old:
         return edit
     _check_name(new)
@@ -129,6 +131,29 @@ def renaming(path: Path, old: str, new: str) -> Edit:
     edit.renamed = {old: new}
     edit.notes += (f"renamed {old} to {new}",)
     return edit
+
+
+def _check_there(names: Sequence[str], known: Collection[str], edit: Edit) -> None:
+    """Refuse names that are not among the known ones; say so where they name sources.
+
+    Raises:
+        AimodelsError: naming them.
+    """
+    for address in (name for name in names if name not in known):
+        meant = meant_by(address) if "/" in address else None
+        models = [name for name, model in edit.models.items() if meant and _is_from(model, meant)]
+        if models:
+            raise AimodelsError(
+                f"{edit.file} has no model named {address}",
+                f"write the name of the model that is from there: {' or '.join(models)}",
+            )
+    check_names(names, known, edit.file)
+
+
+def _is_from(model: object, meant: Meant) -> bool:
+    source = model.get("source") if isinstance(model, dict) else None
+    table = source.get(meant.kind) if isinstance(source, dict) else None
+    return isinstance(table, dict) and all(table.get(k) == v for k, v in meant.table.items())
 
 
 def _check_name(name: str) -> None:

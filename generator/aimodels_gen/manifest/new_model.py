@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from aimodels_gen.pasted import Meant
 
 _NO_NAME = "my-model"
+_ON_THIS_MACHINE = re.compile(r"file:|\.{0,2}/|~|[A-Za-z]:[\\/]")
+_COLLECTION = re.compile(r"(?:https?://)?(?:huggingface|hf)\.co/collections/")
+_OLLAMA = re.compile(r"(?:\S+ )*ollama (?:pull|run) |(?:https?://)?(?:www\.)?ollama\.com/")
+_HAS_OWNER = re.compile(r"[^/]+/[^/]+|[a-z0-9]+://")
 _PART = re.compile(r"[-_.][0-9]{3,}-of-[0-9]{3,}\Z")
 # Files that have the same name in all models.
 _COMMON = re.compile(r"(?:.*_)?(?:config|index|model|tokenizer|weights)\Z", re.IGNORECASE)
@@ -118,19 +122,39 @@ def read(addresses: Iterable[str]) -> list[Meant]:
         AimodelsError: an address names nothing, or two files have one name.
     """
     found: list[Meant] = []
-    for address in addresses:
-        meant = sources.meant_by(address)
-        if meant is None:
-            raise AimodelsError(
-                f"{quoted(address)} names no model",
-                "write ORG/NAME, the URL of a page or a file, or s3://BUCKET/PREFIX",
-            )
+    for meant in (meant for address in addresses for meant in _read(address)):
         same = next((n for n, other in enumerate(found) if _are_one(other, meant)), None)
         if same is None:
             found.append(meant)
         else:
             found[same] = _together(found[same], meant)
     return found
+
+
+def _read(address: str) -> list[Meant]:
+    """Return the source that an address names, or those of a list that was pasted.
+
+    Raises:
+        AimodelsError: it names nothing.
+    """
+    if meant := sources.meant_by(address):
+        return [meant]
+    words = [word for word in re.split(r"[\s,;]+", address) if word]
+    if len(words) > 1 and all(map(_HAS_OWNER.match, words)):
+        listed = [sources.meant_by(word) for word in words]
+        if all(listed):
+            return list(filter(None, listed))
+    text = address.strip()
+    hint = "write ORG/NAME, the URL of a page or a file, or s3://BUCKET/PREFIX"
+    if _ON_THIS_MACHINE.match(text):
+        hint = (
+            "add the repository or URL that it is from; `aimodels-gen import` then takes the files"
+        )
+    elif _COLLECTION.match(text):
+        hint = "add the models of the collection, each as ORG/NAME"
+    elif _OLLAMA.match(text):
+        hint = "add the model's repository on the Hub instead, such as ORG/NAME-GGUF:Q4_K_M"
+    raise AimodelsError(f"{quoted(address)} names no model", hint)
 
 
 def _are_one(one: Meant, other: Meant) -> bool:

@@ -37,7 +37,7 @@ class Selection(Generic[Taken]):
     Attributes:
         taken: The items, at most `most`.
         seen: Number of items in the listing, or of those read so far if `too_many`.
-        sample: Paths of the first few items.
+        sample: Paths of a few items: those that match but for upper and lower case, then the first.
         extensions: How many items end in `.json` and so on; the first 1,000 such endings.
         unused: Include patterns that match nothing: most likely misspelt.
         most: How many files a model may have.
@@ -122,7 +122,7 @@ class Filters:
         return Selection(
             taken,
             tally.seen,
-            tuple(tally.sample),
+            tuple(dict.fromkeys([*tally.near, *tally.sample]))[:_SAMPLE],
             tally.extensions,
             tuple(tally.unused),
             most,
@@ -139,6 +139,11 @@ class Filters:
         selection = self._select(files, lambda file: file.path, taken, taken.append)
         check_paths(file.path for file in taken)
         return selection
+
+    def differs_in_case(self, paths: Iterable[str]) -> bool:
+        """Return whether one of some paths would be taken if case did not count."""
+        patterns = [_normal(pattern).lower() for pattern in self.include or ()]
+        return any(_matches(path.replace("\\", "/").lower(), patterns) for path in paths)
 
     def with_pattern(self, pattern: str) -> str:
         """Return the lines of a manifest that take the same, and what a pattern `*.x` matches."""
@@ -168,6 +173,7 @@ class _Tally:
     def __init__(self, include: Iterable[str]) -> None:
         self.seen = 0
         self.sample: list[str] = []
+        self.near: list[str] = []
         self.extensions: Counter[str] = Counter()
         self.unused = {pattern: _normal(pattern) for pattern in include}
 
@@ -182,6 +188,10 @@ class _Tally:
             len(self.extensions) < _MOST_EXTENSIONS and len(extension) <= _LONGEST_EXTENSION
         ):
             self.extensions[extension] += 1
+        if len(self.near) < _SAMPLE and any(
+            fnmatchcase(normal.lower(), made.lower()) for made in self.unused.values()
+        ):
+            self.near.append(path)
         for pattern in [given for given, made in self.unused.items() if fnmatchcase(normal, made)]:
             del self.unused[pattern]
 

@@ -78,6 +78,7 @@ _OPTIONS = {
     ),
 }
 _LISTS = frozenset(("exclude", "include"))
+_OF_A_FILE = frozenset(("hf_hub_download", "hf_hub_url", "try_to_load_from_cache"))
 _DATASETS = frozenset(("load_dataset", "load_dataset_builder"))
 
 
@@ -156,15 +157,16 @@ def in_call(text: str) -> dict[str, Any] | None:
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
-        found = {"repo": call.args[0]} if call.args else {}
+        function = call.func.attr if isinstance(call.func, ast.Attribute) else None
+        function = call.func.id if isinstance(call.func, ast.Name) else function
+        names = ("repo", "filename") if function in _OF_A_FILE else ("repo",)
+        found = dict(zip(names, call.args, strict=False))
         found |= {one.arg: one.value for one in call.keywords if one.arg}
         keys: dict[str, Any] = {
             _name(key): value for key, node in found.items() if (value := _constant(node))
         }
         keys = {key: value for key, value in keys.items() if key in _KEYS}
         if "repo" in keys:
-            function = call.func.attr if isinstance(call.func, ast.Attribute) else None
-            function = call.func.id if isinstance(call.func, ast.Name) else function
             return {"repo_type": "dataset", **keys} if function in _DATASETS else keys
     return None
 

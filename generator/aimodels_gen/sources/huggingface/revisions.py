@@ -88,6 +88,7 @@ class Revisions:
         if other is None:
             return error
         hint = f'there is a {other} of that name: set repo_type = "{other}"'
+        hint += f", or add it with --type {other}"
         return SourceError(error.message, hint)
 
     def _other_type(self, source: HuggingFace) -> str | None:
