@@ -9,9 +9,10 @@ from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.manifest.toml_lines import Changes, Written, dotted, value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from aimodels_gen.manifest.model import Entry, Manifest
+    from aimodels_gen.manifest.toml_lines import Path
 
 
 def conflicts(manifest: Manifest) -> list[str]:
@@ -24,19 +25,28 @@ def conflicts(manifest: Manifest) -> list[str]:
     for entry in manifest.entries:
         if name := entry.cache_name:
             by_name.setdefault(name, []).append(entry)
-    taken = set(by_name)
-    return [
-        _warning(name, entries, taken, manifest)
-        for name, entries in by_name.items()
-        if len(entries) > 1
-    ]
+    shared = {name: entries for name, entries in by_name.items() if len(entries) > 1}
+    if not shared:
+        return []
+    taken = {name[name.index("--") :] for name in by_name}
+    # Once for all: there may be 1,000 models.
+    headers: dict[Path, set[Path]] = {}
+    for key, header in Written.of(manifest.text).keys.items():
+        headers.setdefault(key[:2], set()).add(header[:2])
+    return [_warning(name, entries, taken, manifest, headers) for name, entries in shared.items()]
 
 
-def _warning(name: str, entries: Sequence[Entry], taken: set[str], manifest: Manifest) -> str:
+def _warning(
+    name: str,
+    entries: Sequence[Entry],
+    taken: set[str],
+    manifest: Manifest,
+    headers: Mapping[Path, Collection[Path]],
+) -> str:
     # Those that have been given this name keep it.
     first, *others = sorted(entries, key=lambda entry: not _is_named(entry))
     both = "both" if len(others) == 1 else "all"
-    lines = [_line(entry, _other_name(entry, taken), manifest) for entry in others]
+    lines = [_line(entry, _other_name(entry, taken), manifest, headers) for entry in others]
     them, these = ("it", "this name") if len(others) == 1 else ("them", "these names")
     remedy = f"write {joined(lines)} and load {them} by {these}"
     together = _together(first, others)
@@ -47,13 +57,17 @@ def _warning(name: str, entries: Sequence[Entry], taken: set[str], manifest: Man
     )
 
 
-def _line(entry: Entry, name: dict[str, str], manifest: Manifest) -> str:
+def _line(
+    entry: Entry,
+    name: dict[str, str],
+    manifest: Manifest,
+    headers: Mapping[Path, Collection[Path]],
+) -> str:
     """Return the line that gives an entry a name, as fits the form of the manifest."""
     path = ("models", entry.name)
     written = Written.of(manifest.text)
     instead = " instead of its own" if _is_named(entry) else ""
-    lines = (header for key, header in written.keys.items() if key[:2] == path)
-    if not written.holder_of(path) and all(header[:2] == path for header in lines):
+    if not written.holder_of(path) and {*headers.get(path, ())} <= {path}:
         return f"`integration.huggingface = {value(name)}` below [{dotted(path)}]{instead}"
     before = dict(manifest.tables[entry.name])
     after = {**before, "integration": {"huggingface": name}}
@@ -74,9 +88,9 @@ def _other_name(entry: Entry, taken: set[str]) -> dict[str, str]:
     model = entry.name if is_repo_part(entry.name) else "my-model"
     for number in range(1, len(taken) + 2):
         name = model if number == 1 else f"{model}-{number}"
-        if f"--{org}--{name}" not in {one[one.index("--") :] for one in taken}:
+        if f"--{org}--{name}" not in taken:
             break
-    taken.add(f"models--{org}--{name}")
+    taken.add(f"--{org}--{name}")
     return {"org": org, "model": name}
 
 

@@ -8,6 +8,7 @@ mean to change, they do not touch: comments, order, quotes, indentation, line en
 from __future__ import annotations
 
 import re
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from aimodels_gen.manifest.statements import Statement, pairs, statements
@@ -60,10 +61,12 @@ def remove(text: str, *names: str) -> str:
     """
     found = statements(text)
     last = found[-1:]
-    for name in names:
-        keep = [not _is_about(one, name) for one in found]
+    tables = [one.path[:2] for one in found]
+    # One after the other: comments between two of them that are about neither stay.
+    for path in ((_MODELS, name) for name in names):
+        keep = [table != path for table in tables]
         _drop_trivia(found, keep)
-        found = [one for one, stays in zip(found, keep, strict=True) if stays]
+        found, tables = list(compress(found, keep)), list(compress(tables, keep))
     rest = "".join(text[one.start : one.end] for one in found)
     if not text.endswith("\n") and found[-1:] != last:
         rest = re.sub(r"\r?\n\Z", "", rest)

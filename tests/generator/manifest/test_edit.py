@@ -130,6 +130,10 @@ def test_comments_belong_to_what_they_are_about() -> None:
     assert edit.remove(f"# File\n[models.a]\n{A}\n# B\n[models.b]\n{A}\n", "a") == (
         f"# File\n# B\n[models.b]\n{A}\n"
     )
+    # One between two is about neither, whether both go together or not.
+    both = f"[models.a]\n{A}\n\n# More:\n\n# B\n[models.b]\n{A}\n\n[models.c]\n{A}\n"
+    assert edit.remove(both, "a", "b") == f"# More:\n\n[models.c]\n{A}\n"
+    assert edit.remove(both, "b", "a") == f"# More:\n\n[models.c]\n{A}\n"
 
 
 @pytest.mark.parametrize(
