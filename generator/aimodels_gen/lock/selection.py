@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimodels_fetcher.remote_files import RemoteFiles
 from aimodels_fetcher.wording import counted
@@ -15,7 +15,7 @@ from aimodels_gen.net.contents import is_weights, weights_rank
 from aimodels_gen.net.pool import following, results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from aimodels_fetcher.filters import Selection
     from aimodels_fetcher.sources.base import RemoteFile
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aimodels_gen.lock.failures import Failures
     from aimodels_gen.manifest.model import Entry
     from aimodels_gen.net.pool import RequestPool
-    from aimodels_gen.sources.base import Card, Listing, Source
+    from aimodels_gen.sources.base import Card, Listing, Source, SourceClient
 
     Report = Callable[[str], None]
 
@@ -242,11 +242,18 @@ def _weights_warnings(entry: Entry, selection: Selection[RemoteFiles]) -> tuple[
     return (warning,)
 
 
+def access_refused(
+    client: SourceClient[Any], source: Source, files: Iterable[RemoteFile]
+) -> SourceError | None:
+    """Return why files of a gated source may not be read, with one request; None if they may."""
+    # Servers may give small files, such as the licence, to everybody.
+    largest = max(files, key=lambda file: file.size or 0, default=None)
+    return client.check_access(source, largest) if largest else None
+
+
 def _gate_warnings(model: Selected, clients: Clients) -> tuple[str, ...]:
     first = model.sources[0]
-    # Servers may give small files, such as the licence, to everybody.
-    file = max(first.files, key=lambda file: file.size or 0)
-    refusal = clients.of(first.source).check_access(first.source, file)
+    refusal = access_refused(clients.of(first.source), first.source, first.files)
     if refusal is None:
         return ()
     return (f"{model.name}: {refusal.message}, so building it will fail; {refusal.hint}",)

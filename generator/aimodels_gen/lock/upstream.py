@@ -11,13 +11,14 @@ from msgspec import structs
 from aimodels_fetcher import log
 from aimodels_fetcher.digests import hex_to_sri
 from aimodels_fetcher.remote_files import RemoteFiles
+from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_gen.errors import AimodelsError, MissingRevisionError
 from aimodels_gen.lock.clients import Clients
 from aimodels_gen.lock.diff import compare_url, contents, described, file_changes, side
 from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.model import FilesPin, LockedModel
 from aimodels_gen.lock.options import DEFAULT_JOBS
-from aimodels_gen.lock.selection import as_declared, select
+from aimodels_gen.lock.selection import access_refused, as_declared, select
 from aimodels_gen.lock.stages import to_list
 from aimodels_gen.lock.unmoved import is_at
 from aimodels_gen.net.faults import causes
@@ -25,15 +26,14 @@ from aimodels_gen.net.pool import RequestPool
 from aimodels_gen.reports.diff import ModelChange, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_gen.lock.model import Lock
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.selection import Selected, Wanted
     from aimodels_gen.manifest.model import Entry
     from aimodels_gen.reports.diff import FileChange
-    from aimodels_gen.sources.base import Card, SourceClient
+    from aimodels_gen.sources.base import Card, Source, SourceClient
 
     Client = SourceClient[Any]
     Report = Callable[[str], None]
@@ -117,7 +117,9 @@ def _look_at(client: Client, model: Wanted, pinned: _Pinned, options: Options) -
     if revision and revision.name:
         notes.append(f"{source.label} is called {revision.name} on its server now")
     if revision and old and pinned.holds and is_at(revision, old):
-        return Found(model.name, _of_card(old, revision.card), tuple(notes))
+        change = _of_card(old, revision.card)
+        notes += _of_gate(client, revision.source, change, _pinned_files(old))
+        return Found(model.name, change, tuple(notes))
     listing = client.list(source, model.entry.filters)
     selected = select(as_declared(model.entry, [listing]))
     if client.describes and not source.is_exact:
@@ -131,7 +133,25 @@ def _look_at(client: Client, model: Wanted, pinned: _Pinned, options: Options) -
         files = _files_of(client if same_kind else None, selected, old)
         told = None if files is not None else "its tree is one hash: no file can be compared"
         notes += filter(None, (note, told))
-    return Found(model.name, _change(selected, old, pinned, options, files), tuple(notes))
+    change = _change(selected, old, pinned, options, files)
+    first = selected.sources[0]
+    notes += _of_gate(client, first.source, change, first.files)
+    return Found(model.name, change, tuple(notes))
+
+
+def _of_gate(
+    client: Client, source: Source, change: ModelChange | None, files: Iterable[RemoteFile]
+) -> list[str]:
+    """Return a note where the new pin would be of files that may not be read."""
+    if change is None or change.new is None or change.new.gated is None:
+        return []
+    refused = access_refused(client, source, files)
+    return [f"{refused.message}; {refused.hint}"] if refused else []
+
+
+def _pinned_files(old: LockedModel) -> list[RemoteFile]:
+    files = old.pin.all_files if isinstance(old.pin, FilesPin) else {}
+    return [RemoteFile(path, size=file.size) for path, file in files.items()]
 
 
 def _with_date(client: Client, old: LockedModel) -> tuple[LockedModel, str | None]:

@@ -97,11 +97,16 @@ def test_what_moved(hub: Hub, hub_project: Project, repo: Repo) -> None:
         "    licence: mit -> apache-2.0",
         "    access: became gated (manual): ask for access on its page",
         f"    {hub.url}/org/name/compare/{old}..{repo.sha}",
+        (
+            "    org/name is gated, and access to its files is refused; ask for access at "
+            f"{hub.url}/org/name, then set HF_TOKEN or run `hf auth login`"
+        ),
         "    - README.md  4 B",
         "    + new.txt  3 B",
         "    ~ w.safetensors  4.0 KiB",
     ]
-    assert all("/resolve/" not in request.path for request in hub.log), "nothing is read"
+    read = [request.method for request in hub.log if "/resolve/" in request.path]
+    assert read == ["HEAD"], "nothing is read"
     assert hub_project.run("outdated", "--exit-code").status == 3
     change = outdated(hub_project, "--exit-code", status=3)["m"]["change"]
     assert (change["old"]["commit"], change["new"]["commit"]) == (old, repo.sha)
@@ -112,7 +117,10 @@ def test_what_moved(hub: Hub, hub_project: Project, repo: Repo) -> None:
 
 def test_only_the_gate_changed(hub_project: Project, repo: Repo) -> None:
     repo.gated = "auto"
-    assert "access: became gated (auto)" in hub_project.ok("outdated")
+    said = hub_project.ok("outdated")
+    assert "access: became gated (auto)" in said
+    assert "access to its files is refused; ask for access at " in said
+    assert "access to its files is refused" in hub_project.run("update", "--dry-run").err
     assert hub_project.run("outdated", "--exit-code").status == 3
     repo.gated = False
     assert hub_project.ok("outdated") == "= 1 up to date\n"
