@@ -41,8 +41,9 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Compare models.lock with the committed one, or another lock.
 
-    OLD is a commit, branch or tag of the git repository, HEAD by default, or a lock file. git does
-    not have to be installed.
+    OLD is a commit, branch or tag of the git repository, HEAD by default, or a lock file. As in git,
+    `main...` is where this branch began, and HEAD:old.lock a file of another name. git does not have
+    to be installed.
 
     \b
       aimodels-gen diff                       # what is not committed
@@ -71,7 +72,8 @@ def _old(named: str | None, path: Path, console: Console) -> Lock:
     Raises:
         LockError: there is none of that name, or it cannot be read.
     """
-    if named is not None and (Path(named).is_file() or Path(named).suffix in {".lock", ".toml"}):
+    is_file = named is not None and ":" not in named and Path(named).suffix in {".lock", ".toml"}
+    if named is not None and (is_file or Path(named).is_file()):
         file = Path(named)
         file = lock_file.path_for(file) if file.suffix == ".toml" else file
         found = lock_file.read(file)
@@ -80,11 +82,14 @@ def _old(named: str | None, path: Path, console: Console) -> Lock:
         return found
     revision = HEAD if named is None else named
     content = text_at(path, revision)
+    if content is None and ":" in revision:
+        raise LockError(f"there is no {revision}", "name a lock file, or a revision of git")
     if content is None:
         console.note(f"{revision} has no {path}: all models are new")
         return Lock()
     try:
-        return lock_file.parse(content, Path(f"{revision}:{path}"))
+        where = revision if ":" in revision else f"{revision}:{path}"
+        return lock_file.parse(content, Path(where))
     except LockError as error:
         raise LockError(
             error.message, "compare with another commit, or with a lock file"

@@ -18,7 +18,8 @@ _NAME_A_FILE = "name a lock file to compare with: `aimodels-gen diff FILE`"
 def text_at(path: Path, revision: str = HEAD) -> str | None:
     """Return the text of a file at a commit, branch or tag, None if it was not there.
 
-    A repository without commits has no file at HEAD.
+    As in git, `main...` is where HEAD has left main, and `HEAD:old.lock` is another file. A
+    repository without commits has no file at HEAD.
 
     Raises:
         LockError: the file is not in a repository, or that has no such revision.
@@ -37,11 +38,15 @@ def text_at(path: Path, revision: str = HEAD) -> str | None:
         ) from error
     with closing(repo):
         root = Path(os.path.realpath(repo.path))
+        revision, _, other = revision.partition(":")
         commit = _commit(repo, path, revision)
         if commit is None:
             return None
+        file = root / other if other else directory / path.name
+        if other.startswith(("./", "../")):
+            file = Path(os.path.normpath(directory / other))
         try:
-            return _text_in(repo, commit, (directory / path.name).relative_to(root).as_posix())
+            return _text_in(repo, commit, os.path.relpath(file, root))
         except _MissingObjectError as error:
             raise LockError(
                 f"the git repository of {path} lacks a part of the commit {revision!r}",
@@ -57,6 +62,9 @@ def _commit(repo: Any, path: Path, revision: str) -> Any:  # noqa: ANN401 - type
     """Return a commit, None for the HEAD of a repository that has no commits."""
     from dulwich.objectspec import parse_commit  # noqa: PLC0415
 
+    branch, dots, other = revision.partition("...")
+    if dots:
+        return _merge_base(repo, path, branch or HEAD, other or HEAD)
     ancestors = _ANCESTORS.search(revision)
     steps = ancestors[0] if ancestors else ""
     name = revision.removesuffix(steps) if steps else revision
@@ -72,11 +80,26 @@ def _commit(repo: Any, path: Path, revision: str) -> Any:  # noqa: ANN401 - type
     except Exception as error:  # dulwich has many kinds, for names that no repository has
         if revision == HEAD and not _has_commits(repo):
             return None
+        hint = "name a lock file, or a commit, branch or tag that `git log` shows here"
+        if repo.get_shallow():
+            hint = "this clone has a part of the history: get the rest with `git fetch --unshallow`"
         raise LockError(
-            f"{revision!r} is neither a file nor a revision of the git repository of {path}",
-            "name a lock file, or a commit, branch or tag that `git log` shows here",
+            f"{revision!r} is neither a file nor a revision of the git repository of {path}", hint
         ) from error
     return commit
+
+
+def _merge_base(repo: Any, path: Path, one: str, other: str) -> Any:  # noqa: ANN401 - as above
+    from dulwich.graph import find_merge_base  # noqa: PLC0415
+
+    ends = [commit.id for name in (one, other) if (commit := _commit(repo, path, name))]
+    try:
+        return repo[find_merge_base(repo, ends)[0]]
+    except (IndexError, KeyError) as error:
+        raise LockError(
+            f"{one} and {other} have no commit in common here",
+            f"get the history with `git fetch --unshallow` if it is a part, or {_NAME_A_FILE}",
+        ) from error
 
 
 def _text_in(repo: Any, commit: Any, path: str) -> str | None:  # noqa: ANN401 - as above

@@ -11,7 +11,7 @@ from aimodels_gen.manifest.names import natural
 from aimodels_gen.reports.outdated import Model, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import Lock
@@ -39,7 +39,8 @@ def outdated(
     follow = replace(options, upgrade=None)
     upstream = look(asked, old, follow, report, warn) if asked else None
     if upstream:
-        told |= {found.name: _model(found) for found in upstream.found}
+        labels = {entry.name: entry.source.label for entry in asked}
+        told |= {found.name: _model(found, labels[found.name]) for found in upstream.found}
         for entry in asked:
             if error := upstream.failures.first(entry.name):
                 notes = (error.message, *([error.hint] if error.hint else []))
@@ -61,12 +62,13 @@ def _without_request(entry: Entry, old: Lock, options: Options) -> Model | None:
     return None
 
 
-def _model(found: Found) -> Model:
+def _model(found: Found, source: str) -> Model:
     change = found.change
     status: Status = "current"
     if change is not None:
         files = any(file.change != "unknown" for file in change.files)
         told = change.moved or change.new_license or change.new_gate or files
         status = "outdated" if told else "unknown"
-    notes: Sequence[str] = found.notes
-    return Model(name=found.name, status=status, change=change, notes=tuple(notes))
+    called = f"{source} is called {found.renamed} by its server now"
+    notes = (*([called] if found.renamed else []), *found.notes)
+    return Model(name=found.name, status=status, change=change, notes=notes)

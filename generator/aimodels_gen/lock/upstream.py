@@ -46,11 +46,13 @@ class Found:
     Attributes:
         change: what locking it would change, None for nothing.
         notes: what else there is to know, in words.
+        renamed: what the server calls the source by now, None for what the manifest calls it.
     """
 
     name: str
     change: ModelChange | None = None
     notes: tuple[str, ...] = ()
+    renamed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,11 @@ def _known(old: Lock) -> frozenset[str]:
 def _look_at(client: Client, model: Wanted, pinned: _Pinned, options: Options) -> Found:
     source, old = model.sources[0], pinned.model
     revision = client.revision(source)
-    notes = []
-    if revision and revision.name:
-        notes.append(f"{source.label} is called {revision.name} on its server now")
+    renamed = revision.name if revision else None
     if revision and old and pinned.holds and is_at(revision, old):
         change = _of_card(old, revision.card)
-        notes += _of_gate(client, revision.source, change, _pinned_files(old))
-        return Found(model.name, change, tuple(notes))
+        notes = _of_gate(client, revision.source, change, _pinned_files(old))
+        return Found(model.name, change, tuple(notes), renamed)
     listing = client.list(source, model.entry.filters)
     selected = select(as_declared(model.entry, [listing]))
     if client.describes and not source.is_exact:
@@ -127,6 +127,7 @@ def _look_at(client: Client, model: Wanted, pinned: _Pinned, options: Options) -
     if revision:
         selected = replace(selected, card=revision.card)
     files: tuple[FileChange, ...] | None = ()
+    notes = []
     if old is not None:
         same_kind = old.source.source.kind == source.kind
         old, note = _with_date(client, old) if revision and same_kind else (old, None)
@@ -136,7 +137,7 @@ def _look_at(client: Client, model: Wanted, pinned: _Pinned, options: Options) -
     change = _change(selected, old, pinned, options, files)
     first = selected.sources[0]
     notes += _of_gate(client, first.source, change, first.files)
-    return Found(model.name, change, tuple(notes))
+    return Found(model.name, change, tuple(notes), renamed)
 
 
 def _of_gate(

@@ -257,12 +257,16 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _run(*command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-    )
+    try:
+        return subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+        )
+    except FileNotFoundError:
+        hint = "install Nix, or add it to PATH"
+        raise StoreError(f"there is no {command[0]} on PATH", hint) from None

@@ -187,7 +187,7 @@ def test_what_cannot_be_compared(hub_project: Project, repo: Repo, remedy: Remed
     said = hub_project.fails("diff", "nothing")
     assert "'nothing' is neither a file nor a revision of the git repository" in said
     remedy(said)
-    for revision in ("HEAD~1", "HEAD^2", "", "main~9", "0" * 40, "HEAD:models.lock", "a b", "ü"):
+    for revision in ("HEAD~1", "HEAD^2", "", "main~9", "0" * 40, "HEAD:other.lock", "a b", "ü"):
         hub_project.fails("diff", revision)
     assert hub_project.ok("diff", "main") == "= 1 unchanged\n"
     now = hub_project.lock_file.read_text()
@@ -199,6 +199,54 @@ def test_what_cannot_be_compared(hub_project: Project, repo: Repo, remedy: Remed
     remedy(said)
     assert hub_project.ok("diff", "HEAD~1") == "= 1 unchanged\n"
     assert hub_project.run("diff", "--json", "--markdown").status == 2
+
+
+def test_another_name_and_where_a_branch_began(hub_project: Project, repo: Repo) -> None:
+    git(hub_project.dir, "init", "-b", "main")
+    commit(hub_project.dir)
+    old = repo.sha
+    git(hub_project.dir, "switch", "-c", "work")
+    repo.commit({**FILES, "new.txt": b"new"})
+    hub_project.ok("update", "-o", "models.nix")
+    commit(hub_project.dir)
+    new = repo.sha
+    git(hub_project.dir, "switch", "main")
+    repo.commit({**FILES, "other.txt": b"other"})
+    hub_project.ok("update", "-o", "models.nix")
+    commit(hub_project.dir)
+    git(hub_project.dir, "switch", "work")
+    assert f"main {old[:7]} -> {new[:7]}" in hub_project.ok("diff", "main...")
+    assert f"main {old[:7]} -> {new[:7]}" in hub_project.ok("diff", "main...HEAD")
+    assert f"main {repo.sha[:7]} -> {new[:7]}" in hub_project.ok("diff", "main")
+    (hub_project.dir / "models.toml").rename(hub_project.dir / "ai.toml")
+    hub_project.lock_file.rename(hub_project.dir / "ai.lock")
+    named = ("-m", "ai.toml")
+    assert hub_project.ok("diff", "HEAD:models.lock", *named) == "= 1 unchanged\n"
+    assert hub_project.ok("diff", "work:./models.lock", *named) == "= 1 unchanged\n"
+    assert "there is no HEAD:no.lock" in hub_project.fails("diff", "HEAD:no.lock", *named)
+
+
+@cures(
+    "this clone has a part of the history: get the rest with `git fetch --unshallow`",
+    "get the history with `git fetch --unshallow` if it is a part, or …",
+)
+def test_a_clone_with_a_part_of_the_history(
+    hub_project: Project, repo: Repo, home: Path, remedy: Remedy
+) -> None:
+    assert repo
+    git(hub_project.dir, "init", "-b", "main")
+    commit(hub_project.dir)
+    git(hub_project.dir, "commit", "--allow-empty", "-m", "more")
+    git(hub_project.dir, "switch", "-c", "work", "HEAD~1")
+    git(hub_project.dir, "commit", "--allow-empty", "-m", "else")
+    url, options = hub_project.dir.as_uri(), ("--no-single-branch", "--depth", "1")
+    git(home, "clone", *options, url, "shallow")
+    clone = ("-m", str(home / "shallow" / "models.toml"))
+    for revision in ("HEAD~1", "origin/main..."):
+        remedy(hub_project.fails("diff", revision, *clone))
+    git(home / "shallow", "fetch", "--unshallow")
+    for revision in ("HEAD~1", "origin/main..."):
+        assert hub_project.ok("diff", revision, *clone) == "= 1 unchanged\n"
 
 
 @cures("fetch it with `git fetch --refetch`, or …")

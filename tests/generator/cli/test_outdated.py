@@ -294,6 +294,7 @@ def test_a_pin_of_ones_own_choice(hub: Hub, hub_project: Project, repo: Repo) ->
 @cures(
     "change it in … of models.toml, or set ref there instead, and lock again",
     "leave out --to: an update takes what is there now",
+    "write all 40 digits of a commit: …/commits/main has them",
 )
 def test_what_cannot_be_pinned_so(
     hub: Hub, hub_project: Project, repo: Repo, remedy: Remedy
@@ -312,6 +313,10 @@ def test_what_cannot_be_pinned_so(
     remedy(said)
     hub_project.ok("update", "u")
     assert "no branch or tag 'nope'" in hub_project.fails("update", "m", "--to", "nope")
+    said = hub_project.fails("update", "m", "--to", repo.sha[:9])
+    remedy(said)
+    assert "/org/name/commits/main has them" in said
+    hub_project.ok("update", "m", "--to", repo.sha)
     assert f"no commit {'0' * 40}" in hub_project.fails("update", "m", "--to", "0" * 40)
     assert hub_project.lock == before
     hub_project.write(OUTPUT + MODEL + model("f", "org/name", ', ref = "main"') + url)

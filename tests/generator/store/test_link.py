@@ -256,6 +256,14 @@ def test_two_models_of_one_name(hub_project: Project, cache: Path, remedy: Remed
     hub_project.ok("link", "n", "--cache-dir", str(cache))
 
 
+def test_without_nix(hub_project: Project, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in (["link", "--cache-dir", str(cache)], ["prefetch"]):
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", "/nowhere")
+            said = hub_project.fails(*command)
+        assert said.startswith("error: there is no nix-store on PATH\nhint: install Nix")
+
+
 def test_a_cache_that_is_no_directory(hub_project: Project, cache: Path) -> None:
     cache.write_text("")
     assert hub_project.run("link", "--cache-dir", str(cache)).status == 2

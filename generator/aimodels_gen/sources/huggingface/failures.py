@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from aimodels_gen.net.faults import Fault
     from aimodels_gen.sources.huggingface import HuggingFace
 
+_SHORT_COMMIT = re.compile("[0-9a-f]{7,39}")
 _LOG_IN = "set HF_TOKEN or run `hf auth login`"
 # Where huggingface_hub looks before the file that `hf auth login` writes (its utils/_auth.py).
 _TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -147,7 +149,9 @@ def _no_revision(request: Request) -> SourceError:
     known = sorted(request.refs())
     plain = unquote(source.ref)  # as in addresses of the Hub's pages
     close = [plain] if plain != source.ref else difflib.get_close_matches(source.ref, known, n=3)
-    if close:
+    if _SHORT_COMMIT.fullmatch(source.ref):
+        hint = f"write all 40 digits of a commit: {request.page}/commits/main has them"
+    elif close:
         hint = f"did you mean {' or '.join(close)}?"
     else:
         hint = f"there are {', '.join(known[:8])}" if known else "check its branches and tags"
