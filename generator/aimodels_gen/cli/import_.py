@@ -93,6 +93,12 @@ def command(  # noqa: PLR0913 (click passes each option)
     if report.replaced:
         size = sum(file.bytes for file in report.replaced)
         console.note(f"replaced {_amount(len(report.replaced), size)} by links to the store")
+    trees = [one.name for one in locked.models if one.pin_kind == "tree"] if replace else []
+    if trees:
+        console.warn(
+            f"the files of {', '.join(trees)} are not replaced: a tree is one store path; "
+            'to replace them, set pin = "files", lock and import again'
+        )
     if report.missing.files:
         console.note(f"to download the rest, run `{chosen.command('prefetch', chosen.names)}`")
     if done.error:

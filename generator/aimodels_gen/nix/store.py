@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _FULL = ("No space left on device", "Disk quota exceeded")
 _SPACE = "free some space (nix-collect-garbage -d), then try again"
+_MAY_ADD = "check that you may add to the store: `nix-store --add models.toml` has to succeed"
 _STATE_DIR = "/nix/var/nix"
 # Of one command: the system bounds the length of its line.
 _ARGUMENTS = 1000
@@ -106,9 +107,7 @@ def _add_fixed(kind: Kind, files: Sequence[tuple[Path, str]]) -> None:
     names = files[0][0].name if len(files) == 1 else f"{len(files)} files"
     if done.returncode != 0:
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-        hint = "check that you may add to the store: `nix-store --add models.toml` has to succeed"
-        if any(words in reason for words in _FULL):
-            hint = _SPACE
+        hint = _SPACE if any(words in reason for words in _FULL) else _MAY_ADD
         raise StoreError(f"nix-store could not add {names}: {reason}", hint)
     for (path, sri), added in zip(files, done.stdout.splitlines(), strict=True):
         expected = store_path.store_path(kind, sri, path.name, str(Path(added).parent))
@@ -128,11 +127,7 @@ def add_stored(files: Sequence[StoredFile]) -> set[str]:
     """
     if not files:
         return set()
-    paths = [
-        {"name": one.name, "path": str(one.file), "recursive": False, "sha256": one.sri}
-        for one in files
-    ]
-    done = _evaluate(paths)
+    done = _add_where_they_are(files)
     if done.returncode == 0:
         return set(json.loads(done.stdout))
     if any(words in done.stderr for words in _FULL):
@@ -141,6 +136,28 @@ def add_stored(files: Sequence[StoredFile]) -> set[str]:
         return set()
     middle = len(files) // 2
     return add_stored(files[:middle]) | add_stored(files[middle:])
+
+
+def check_addable(file: StoredFile) -> None:
+    """Raise why the store does not take a file whose content is right.
+
+    Raises:
+        StoreError: with what Nix says.
+    """
+    done = _add_where_they_are([file])
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split()).rpartition("error: ")[2]
+        reason = reason or f"exit status {done.returncode}"
+        raise StoreError(f"Nix could not add {file.file}: {reason}", _MAY_ADD)
+
+
+def _add_where_they_are(files: Sequence[StoredFile]) -> subprocess.CompletedProcess[str]:
+    return _evaluate(
+        [
+            {"name": one.name, "path": str(one.file), "recursive": False, "sha256": one.sri}
+            for one in files
+        ]
+    )
 
 
 def missing(paths: Sequence[str]) -> set[str]:

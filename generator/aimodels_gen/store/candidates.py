@@ -65,6 +65,14 @@ class Candidate:
         except OSError:
             return False
 
+    @property
+    def is_replaced(self) -> bool:
+        """Return whether it is a link to the store by now."""
+        try:
+            return str(self.path.readlink()).startswith(f"{store.store_dir()}/")
+        except OSError:
+            return False
+
     def digest(self, stop: threading.Event | None = None) -> str:
         """Return the sha256 in hex of what is in it.
 
@@ -217,4 +225,6 @@ class Scan:
         if len(self._unreadable) > _SHOWN:
             warn(f"cannot read {counted(len(self._unreadable) - _SHOWN, 'more path')}")
         for path in self._odd[:_SHOWN]:
-            warn(f"{path} is left out: its name is not UTF-8")
+            warn(f"{path} is left out: its name is not UTF-8; rename it")
+        if len(self._odd) > _SHOWN:
+            warn(f"{counted(len(self._odd) - _SHOWN, 'more file')} with such names are left out")

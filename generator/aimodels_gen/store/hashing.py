@@ -58,6 +58,8 @@ class Hasher:
         except ChangedError:
             self.complain(file, "was changed while it was read, and is not taken")
         except OSError as error:
+            if file.is_replaced:  # by another run
+                return None
             self.complain(file, f"cannot be read: {error.strerror}")
         return None
 

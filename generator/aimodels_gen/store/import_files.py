@@ -81,7 +81,7 @@ def import_files(  # noqa: PLR0913 (who is told)
         replace: Whether to make links to the store of the files that it has by then.
 
     Raises:
-        StoreError: there is no Nix, or the store is full.
+        StoreError: there is no Nix, or the store is full or takes nothing.
     """
     if not store.have_nix():
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
@@ -245,6 +245,7 @@ class _Run:
                 if found in self._left and all(found != other for _, other in self._batch):
                     self._add(file, found)
         self._flush()
+        self._note_others()
 
     def replace_rest(self) -> None:
         """Make links of all other files whose content the store has."""
@@ -274,6 +275,11 @@ class _Run:
                     self._warn(f"{path} is damaged: files are not replaced by it")
             if sound[path]:
                 self._replace([(file, path)])
+
+    def _note_others(self) -> None:
+        """Note what another run has added meanwhile."""
+        if left := {path for paths in self._left.values() for path in paths}:
+            self._done.present |= left - store.missing(sorted(left))
 
     def _add(self, file: Candidate, digest: str) -> None:
         self._batch.append((file, digest))
@@ -313,7 +319,11 @@ class _Run:
         if found is None:
             return
         if found == digest:
-            self._hasher.complain(file, "could not be added to the store")
+            pin = next(iter(self._wanted.files[digest].values()))
+            store.check_addable(
+                StoredFile(file.path, store_path.file_name(pin.path), hex_to_sri(digest))
+            )
+            self._hasher.complain(file, "could not be added to the store: import it again")
             return
         self._hasher.complain(
             file, f"is damaged: its sha256 is {found}, not the {digest} of its name"

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _JOURNAL = "links.json"
 _LOCK = ".lock"
 _ROOTS = "roots"
+_CHANGED = "it was changed meanwhile: import again"
 
 
 class Replacer(contextlib.ExitStack):
@@ -82,8 +83,8 @@ class Replacer(contextlib.ExitStack):
         try:
             directory = self._prepared(allowed)
         except (OSError, StoreError) as error:
-            for file, path in allowed:
-                yield file, path, f"its store path cannot be kept: {error}"
+            reason = f"its store path cannot be kept: {_reason(error)}, and import again"
+            yield from ((file, path, reason) for file, path in allowed)
             return
         for file, path in allowed:
             reason = _replaced(file, path)
@@ -105,14 +106,14 @@ class Replacer(contextlib.ExitStack):
 
     def _refusal(self, file: Candidate) -> str:
         if not file.is_unchanged:
-            return "it was changed meanwhile"
+            return _CHANGED
         status = file.path.lstat()
         if status.st_uid != os.geteuid():
-            return "it belongs to another user"
+            return "it belongs to another user, who can import it"
         if status.st_nlink != len(file.names):
             return (
                 f"it has {counted(status.st_nlink, 'hard link')}, of which "
-                f"{len(file.names)} is in these directories"
+                f"{len(file.names)} is in these directories: name those of the others, too"
             )
         if status.st_dev not in self._devices:
             return (
@@ -121,7 +122,7 @@ class Replacer(contextlib.ExitStack):
             )
         for name in file.names:
             if not os.access(name.parent, os.W_OK | os.X_OK, effective_ids=True):
-                return f"{name.parent} is read-only for you"
+                return f"{name.parent} is read-only for you: make it writable, and import again"
         return ""
 
     def _prepared(self, files: Sequence[tuple[Candidate, str]]) -> Path:
@@ -179,11 +180,11 @@ def _replaced(file: Candidate, path: str) -> str:
     temporary = None
     try:
         if not file.is_unchanged:
-            return "it was changed meanwhile"
+            return _CHANGED
         for name in file.names:
             status = name.lstat()
             if (status.st_dev, status.st_ino) != file.identity[:2]:
-                return f"{name} was replaced meanwhile"
+                return f"{name} was replaced meanwhile: import again"
             temporary = _temporary(name)
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(path)
@@ -225,6 +226,13 @@ def _journal(path: Path) -> Mapping[str, str]:
     if not isinstance(data, dict):
         return {}
     return {str(name): str(target) for name, target in data.items()}
+
+
+def _reason(error: OSError | StoreError) -> str:
+    if isinstance(error, StoreError):
+        return f"{error.message}: check the Nix installation"
+    place = error.filename or cache_directory()
+    return f"{place}: {error.strerror}: set XDG_CACHE_HOME to a directory that has room"
 
 
 def _leads_to(link: Path, path: str) -> bool:

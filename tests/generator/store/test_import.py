@@ -211,6 +211,64 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     assert f"{place / 'x'} cannot be read: Permission denied" in said
 
 
+@pytest.mark.usefixtures("host_store", "repo")
+def test_a_store_that_refuses(
+    hub_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Nix says is said; a download would not be taken either."""
+    hub_project.ok("lock")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    refusing = programs / "nix-instantiate"
+    refusing.write_text("#!/bin/sh\necho 'error: you may not add to the store' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    place = flat(tmp_path / "place", x=CONTENT)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(programs), prepend=os.pathsep)
+        said = hub_project.fails("import", "--replace", "--from", str(place))
+    assert said.startswith(
+        f"error: Nix could not add {place / 'x'}: you may not add to the store\nhint: check that "
+    )
+    assert (place / "x").read_bytes() == CONTENT
+    hub_project.ok("import", "--from", str(place))
+
+
+@pytest.mark.usefixtures("host_store", "repo")
+def test_another_run_is_faster(
+    hub_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has replaced the file when this one reads it."""
+    hub_project.ok("lock")
+    place = flat(tmp_path / "place", x=CONTENT)
+    digest = candidates.Candidate.digest
+
+    def slow(file: candidates.Candidate, *args: Any) -> str:
+        with monkeypatch.context() as patch:
+            patch.setattr(candidates.Candidate, "digest", digest)
+            done = hub_project.spawn("import", "--replace", "--from", str(place))
+            assert done.returncode == 0
+        return digest(file, *args)
+
+    monkeypatch.setattr(candidates.Candidate, "digest", slow)
+    done = hub_project.run("import", "--replace", "--json", "--from", str(place))
+    assert (done.status, done.err) == (0, "")
+    found = json.loads(done.out)
+    assert (found["present"]["files"], found["missing"]["files"]) == (COUNT, 0)
+    assert (place / "x").is_symlink()
+
+
+@pytest.mark.usefixtures("host_store", "repo")
+def test_names_that_are_not_utf_8(hub_project: Project, tmp_path: Path) -> None:
+    hub_project.ok("lock")
+    place = flat(tmp_path / "place", **{"two\nlines": CONTENT})
+    for n in range(5):
+        (place / os.fsdecode(b"\xff%d" % n)).write_bytes(CONTENT)
+    done = hub_project.run("import", "--replace", "--from", str(place))
+    assert done.err.count("is left out: its name is not UTF-8; rename it\n") == 3
+    assert "warning: 2 more files with such names are left out\n" in done.err
+    assert (place / "two\nlines").is_symlink()
+
+
 @cures("name the directories that have the files: --from DIR")
 def test_without_a_cache(
     hub_project: Project, host_store: NixEnv, repo: Repo, tmp_path: Path, remedy: Remedy

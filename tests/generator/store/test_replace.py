@@ -129,6 +129,25 @@ def test_all_copies_are_replaced_and_no_other_files(
     assert not (file.parent / "config.json").is_symlink()
 
 
+@cures(
+    "the files of … are not replaced: a tree is one store path; "
+    'to replace them, set pin = "files", lock and import again'
+)
+def test_the_files_of_a_tree_are_left(hub_project: Project, file: Path, remedy: Remedy) -> None:
+    """It is said, with what to do."""
+    hub_project.write(MANIFEST + 'pin = "tree"\n')
+    hub_project.ok("lock", "--prefetch")
+    done = hub_project.run("import", "--replace", "--from", str(file.parent))
+    assert remedy(done.err) == ("m",)
+    assert not file.is_symlink()
+    hub_project.write(MANIFEST + 'pin = "files"\n')
+    hub_project.ok("lock")
+    done = hub_project.run("import", "--replace", "--from", str(file.parent))
+    assert "warning" not in done.err
+    assert file.is_symlink()
+    assert file.read_bytes() == CONTENT
+
+
 def test_a_damaged_store_replaces_nothing(
     hub_project: Project, host_store: NixEnv, file: Path
 ) -> None:
@@ -144,7 +163,7 @@ def test_a_damaged_store_replaces_nothing(
 def test_what_is_refused(hub_project: Project, file: Path, tmp_path: Path) -> None:
     os.link(file, tmp_path / "outside")
     assert kept(hub_project, file.parent) == [
-        "it has 2 hard links, of which 1 is in these directories"
+        "it has 2 hard links, of which 1 is in these directories: name those of the others, too"
     ]
     assert file.read_bytes() == CONTENT
 
@@ -152,8 +171,23 @@ def test_what_is_refused(hub_project: Project, file: Path, tmp_path: Path) -> No
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
 def test_files_of_others_are_refused(hub_project: Project, file: Path) -> None:
     os.chown(file, 65534, 65534)
-    assert kept(hub_project, file.parent) == ["it belongs to another user"]
+    assert kept(hub_project, file.parent) == ["it belongs to another user, who can import it"]
     assert not file.is_symlink()
+
+
+def test_a_journal_that_cannot_be_written(
+    hub_project: Project, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file.parent / "cache").touch()
+    with monkeypatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(file.parent / "cache"))
+        done = hub_project.run("import", "--replace", "--from", str(file.parent))
+    assert f"{file} is left as it is: its store path cannot be kept: " in done.err
+    cause = "Not a directory: set XDG_CACHE_HOME to a directory that has room, and import again"
+    assert f"{file.parent / 'cache'}/aimodels-gen/replacing: {cause}\n" in done.err
+    assert file.read_bytes() == CONTENT
+    hub_project.ok("import", "--replace", "--from", str(file.parent))
+    assert file.is_symlink()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a file system")
@@ -195,7 +229,7 @@ def test_a_file_that_changes_before_it_is_replaced(
         file.write_bytes(b"mine")
 
     monkeypatch.setattr(store, "add_roots", changing)
-    assert kept(hub_project, file.parent) == ["it was changed meanwhile"]
+    assert kept(hub_project, file.parent) == ["it was changed meanwhile: import again"]
     assert file.read_bytes() == b"mine"
 
 
