@@ -71,24 +71,38 @@ class Session:
 
     def attempt(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command, with these variables beside what the person has."""
-        # huggingface_hub's cache is to be where the documents say, below the home.
-        nix = {k: v for k, v in self.nix.variables().items() if k != "XDG_CACHE_HOME"}
         return subprocess.run(
             command,
             check=False,
             cwd=self.directory,
             capture_output=True,
             text=True,
-            env={
-                **os.environ,
-                **nix,
-                "HOME": str(self.home),
-                "HF_ENDPOINT": self.endpoint,
-                "PATH": f"{self.home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "DOCKER_ENV": "\n".join(f"{k}={v}" for k, v in self.container.items()),
-                **variables,
-            },
+            env={**self.environment(), **variables},
         )
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command whose messages are read while it runs."""
+        return subprocess.Popen(
+            command,
+            cwd=self.directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment(),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return what the person has."""
+        # huggingface_hub's cache is to be where the documents say, below the home.
+        nix = {k: v for k, v in self.nix.variables().items() if k != "XDG_CACHE_HOME"}
+        return {
+            **os.environ,
+            **nix,
+            "HOME": str(self.home),
+            "HF_ENDPOINT": self.endpoint,
+            "PATH": f"{self.home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "DOCKER_ENV": "\n".join(f"{k}={v}" for k, v in self.container.items()),
+        }
 
     def evaluate(self, expression: str) -> object:
         """Evaluate with everything that a flake's author has at hand."""
