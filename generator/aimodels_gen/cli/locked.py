@@ -70,7 +70,7 @@ class Locked:
         """Return the wanted models that manifest and lock have differently, or only one of them."""
         return self._in_state("changed", "unlocked", "removed")
 
-    def warn_of_changes(self, console: Console, does: str = "goes by") -> None:
+    def warn_of_changes(self, console: Console, does: str = "uses") -> None:
         """Warn of wanted models whose pins are not those of the manifest, or were edited by hand.
 
         Args:
@@ -85,12 +85,12 @@ class Locked:
                 "what is new"
             )
         if edited := self._in_state("edited"):
-            what = f"{', '.join(edited)}: what is locked was edited by hand"
+            what = f"{', '.join(edited)}: the pin was edited by hand"
             if self.entries is None:
                 console.warn(f"{what}: restore {lock} from version control")
             else:
                 console.warn(
-                    f"{what}: this {does} what {lock} has; run `{command}` to pin it again"
+                    f"{what}: this {does} what {lock} pins; run `{command}` to pin it again"
                 )
 
     def _in_state(self, *states: State) -> list[str]:
@@ -132,5 +132,5 @@ def _declared(chosen: Chosen, console: Console) -> dict[str, Entry] | None:
     try:
         return {entry.name: entry for entry in load(chosen.manifest).entries}
     except AimodelsError as error:
-        console.warn(f"{error.message}; this goes by what is locked")
+        console.warn(f"{error.message}; this uses what is locked")
         return None

@@ -39,7 +39,7 @@ _COLUMNS = (
 )
 _STATES: dict[State, str] = {
     "locked": "",
-    "edited": "what is locked was edited by hand",
+    "edited": "the pin was edited by hand",
     "changed": "its entry in the manifest has changed since it was locked",
     "unlocked": "not locked yet",
     "removed": "the manifest no longer has it",

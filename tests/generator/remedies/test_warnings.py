@@ -82,7 +82,7 @@ def test_a_manifest_has_changed(
     assert "has changed" not in followed.run("prefetch", *option).err
 
 
-@cures("…: this … what … has; run `…` to pin it again")
+@cures("…: this … what … pins; run `…` to pin it again")
 @pytest.mark.parametrize("command", ["prefetch", "import", "link"])
 def test_a_lock_was_edited_by_hand(
     followed: Project, remedy: Remedy, command: str, monkeypatch: pytest.MonkeyPatch
@@ -97,7 +97,7 @@ def test_a_lock_was_edited_by_hand(
     shown = json.loads(followed.ok("list", "--json"))
     assert [model["state"] for model in shown["models"]] == ["edited"]
     assert "edited by hand" in followed.ok("list")
-    assert "what is locked was edited by hand" in followed.ok("show")
+    assert "the pin was edited by hand" in followed.ok("show")
     (followed.dir / "models.toml").unlink()
     assert "restore models.lock from" in followed.run(command, *options).err
     followed.write(MODEL)
