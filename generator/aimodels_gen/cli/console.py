@@ -9,13 +9,14 @@ import shutil
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.redaction import redacted
 from aimodels_gen.cli.stderr import ERASE, can_write_over, is_terminal, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from aimodels_gen.amounts import Amount
     from aimodels_gen.cli.live import Live
@@ -43,6 +44,7 @@ class Console:
         self._quiet = quiet
         self._draws = not quiet and can_write_over()
         self._live: Live | None = None
+        self._shows = False
         self._lock = threading.Lock()
         self._next_line: float | None = None
 
@@ -51,10 +53,26 @@ class Console:
         """Return the width of the terminal, None if nothing is written to one."""
         return shutil.get_terminal_size().columns if is_terminal() else None
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Show what is under way in the meantime; what threads say later is not shown."""
+        self._shows = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._shows = False
+                if self._live:
+                    self._live.clear()
+
     def status(self, what: str | Amount) -> None:
         """Show what is under way."""
-        if self._draws:
-            self._opened().show(what)
+        if not self._draws:
+            return
+        with self._lock:
+            if self._shows:
+                self._live = self._live or _live()
+                self._live.show(what)
 
     def progress(self, what: str | Amount) -> None:
         """Show how far it is; without a terminal, as a line every few seconds."""
@@ -66,11 +84,6 @@ class Console:
             self.note(str(what))
         if self._next_line is None or now >= self._next_line:
             self._next_line = now + _LINE_SECONDS
-
-    def done(self) -> None:
-        """Remove the status."""
-        if self._live:
-            self._live.clear()
 
     def note(self, text: str) -> None:
         """Print a line that a quiet run leaves out."""
@@ -89,12 +102,11 @@ class Console:
         else:
             write(f"{plain(line)}\n")
 
-    def _opened(self) -> Live:
-        from aimodels_gen.cli.live import Live  # noqa: PLC0415 - rich is slow to import
 
-        with self._lock:
-            self._live = self._live or Live(plain)
-            return self._live
+def _live() -> Live:
+    from aimodels_gen.cli.live import Live  # noqa: PLC0415 - rich is slow to import
+
+    return Live(plain)
 
 
 def complain(kind: str, text: str) -> None:

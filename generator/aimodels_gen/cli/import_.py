@@ -77,12 +77,10 @@ def command(  # noqa: PLR0913 (click passes each option)
     from aimodels_gen.store.import_report import import_report  # noqa: PLC0415
 
     known = tuple(locked.lock.models.values())
-    try:
+    with console.under_way():
         done = import_files(
             locked.models, found, console.progress, console.warn, known, replace=replace
         )
-    finally:
-        console.done()
     report = import_report(locked.models, found, done)
     if as_json:
         print_json(report)

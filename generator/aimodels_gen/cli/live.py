@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 import time
 from typing import IO, TYPE_CHECKING, cast
 
@@ -35,7 +34,7 @@ _PAUSE = 0.05  # seconds between two drawings
 
 
 class Live:
-    """The lines that show what is under way. Threads may share it."""
+    """The lines that show what is under way. Threads may print meanwhile."""
 
     def __init__(self, clean: Callable[[str], str]) -> None:
         """Show nothing yet.
@@ -46,7 +45,6 @@ class Live:
         self._clean = clean
         # Whether it is a terminal has been decided.
         self._console = _Console(file=cast("IO[str]", _Stderr()), force_terminal=True)
-        self._lock = threading.RLock()
         self._live: rich.live.Live | None = None
         self._shown: str | Amount = ""
         self._until = 0.0
@@ -55,26 +53,24 @@ class Live:
     def show(self, what: str | Amount) -> None:
         """Show something in the place of the last one."""
         self._shown = what
-        with self._lock:
-            if self._live is None:
-                self._live = rich.live.Live(
-                    console=self._console,
-                    get_renderable=self._lines,
-                    refresh_per_second=_REFRESHES,
-                    transient=True,
-                    redirect_stdout=False,
-                    redirect_stderr=False,
-                )
-                self._live.start(refresh=True)
-            elif time.monotonic() - self._drawn >= _PAUSE:
-                self._live.refresh()
+        if self._live is None:
+            self._live = rich.live.Live(
+                console=self._console,
+                get_renderable=self._lines,
+                refresh_per_second=_REFRESHES,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start(refresh=True)
+        elif time.monotonic() - self._drawn >= _PAUSE:
+            self._live.refresh()
 
     def clear(self) -> None:
         """Remove what is shown."""
-        with self._lock:
-            if self._live:
-                self._live.stop()
-            self._live, self._until = None, 0.0
+        if self._live:
+            self._live.stop()
+        self._live, self._until = None, 0.0
 
     def print(self, line: str) -> None:
         """Write a line that stays, above what is shown."""
@@ -159,11 +155,3 @@ class _Stderr:
 
     def flush(self) -> None:
         """Do nothing: `write` has."""
-
-    def isatty(self) -> bool:
-        """Return that it is."""
-        return True
-
-    def fileno(self) -> int:
-        """Return what rich asks for its size."""
-        return sys.stderr.fileno()

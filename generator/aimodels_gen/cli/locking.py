@@ -154,10 +154,8 @@ def lock_and_write(  # noqa: PLR0913 - what a run of `add` has
     if pending(wanted, old, options):
         writes.probe()
         probe(lock_path)
-    try:
+    with console.under_way():
         resolved = resolve(wanted, old, options, console.progress, console.warn)
-    finally:
-        console.done()
     lock_file.check_secrets(resolved.lock, old)
     after = lock_file.dumps(resolved.lock).encode("utf-8")
     known.add(_fingerprint(after))

@@ -72,10 +72,8 @@ def command(  # noqa: PLR0913 - one for each option
     check_names(chosen.names, [entry.name for entry in wanted.entries], wanted.file)
     lock = lock_file.existing(lock_file.path_for(chosen.manifest), chosen.manifest)
     options = Options(only=frozenset(chosen.names) or None, jobs=jobs)
-    try:
+    with console.under_way():
         report, error = outdated(wanted, lock, options, console.progress, console.warn)
-    finally:
-        console.done()
     if as_json:
         print_json(report)
     else:

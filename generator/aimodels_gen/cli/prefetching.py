@@ -29,12 +29,10 @@ def prefetch_models(
     """
     from aimodels_gen.store.prefetch import prefetch  # noqa: PLC0415 - slow to import
 
-    try:
+    with console.under_way():
         done = prefetch(
             models, console.status, console.warn, console.progress, known=known, root=root
         )
-    finally:
-        console.done()
     if done.error and not done.added:
         return done  # the errors say it all
     for line in done.summary(console.width):

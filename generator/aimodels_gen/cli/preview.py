@@ -28,10 +28,8 @@ def print_preview(
     """
     wanted = load(chosen.manifest)
     old = lock_file.read(lock_file.path_for(chosen.manifest)) or Lock()
-    try:
+    with console.under_way():
         found = preview(wanted, old, options, console.progress, console.warn)
-    finally:
-        console.done()
     for name, new in found.renamed.items():
         console.note(f"would rename {name} to {new}")
     for line in summary(found.report, width=console.width, verbose=console.verbose, details=True):

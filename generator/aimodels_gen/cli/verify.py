@@ -91,7 +91,7 @@ def command(  # noqa: PLR0913 - the options
     locked = read_locked(choose(manifest, names, console, lock=True), console)
     at_sources = sources or download or not (in_store or cache_dir)
     found: list[dict[str, list[Found]]] = []
-    try:
+    with console.under_way():
         if at_sources:
             from aimodels_gen.lock.verify import verify_sources  # noqa: PLC0415 - slow to import
 
@@ -114,8 +114,6 @@ def command(  # noqa: PLR0913 - the options
 
             known = tuple(locked.lock.models.values())
             found.append(verify_cache(cache_dir, locked.models, known, console.progress))
-    finally:
-        console.done()
     report = _report(locked, found)
     if as_json:
         print_json(report)

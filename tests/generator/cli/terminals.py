@@ -1,10 +1,11 @@
-"""What commands show in terminals of any size."""
+"""What commands show in terminals of any size, and what is left on the screen."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from support.project import Project
+
+_PARTS = re.compile(r"[\r\n]|\x1b\[[0-9?]*[A-Za-z]|[^\r\n\x1b]+")
 
 
 def shown(
@@ -47,6 +50,26 @@ def shown(
         process.wait()
     assert process.returncode == 0, written
     return written.decode().replace("\r\n", "\n")
+
+
+def screen(seen: str) -> list[str]:
+    """Return the lines that are left of what was written to a terminal with room for each line."""
+    lines, row, column = [""], 0, 0
+    for part in _PARTS.findall(re.sub(r"\x1b\[[0-9;]*m", "", seen)):
+        if part == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part in {"\x1b[2K", "\x1b[K"}:
+            lines[row] = lines[row][:column] if part == "\x1b[K" else ""
+        else:
+            assert "\x1b" not in part, seen
+            lines[row] = lines[row][:column].ljust(column) + part
+            column += len(part)
+    return lines
 
 
 def _read(terminal: int) -> bytes:

@@ -17,7 +17,6 @@ import pytest
 
 import aimodels_fetcher
 from aimodels_gen import __version__, cli
-from aimodels_gen.cli import console, live
 from aimodels_gen.manifest.parse import load
 from aimodels_gen.resources import templates
 from generator.helpers import names_in
@@ -39,6 +38,7 @@ HEAVY = {
     "jinja2",
     "msgspec",
     "requests",
+    "rich",
     "subprocess",
     "tomllib",
 }
@@ -367,24 +367,3 @@ def test_an_interrupt_is_prompt_with_requests_under_way(hub: Hub, hub_project: P
         process.kill()
     assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
     assert names_in(hub_project.dir) == ["models.toml"]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("model.gguf", "model.gg"),
-        ("模型.gguf", "模型.ggu"),
-        ("aa模型模型", "aa模型模"),
-        ("e\u0301" * 9, "e\u0301" * 8),
-    ],
-)
-def test_a_status_fits_whatever_its_characters(
-    monkeypatch: pytest.MonkeyPatch, text: str, shown: str
-) -> None:
-    """A line that is broken could not be written over."""
-    written: list[str] = []
-    monkeypatch.setattr(console, "can_write_over", lambda: True)
-    monkeypatch.setattr(live, "write", written.append)
-    monkeypatch.setenv("COLUMNS", "9")
-    console.Console().status(text)
-    assert "".join(written) == f"\r\x1b[K{shown}"
