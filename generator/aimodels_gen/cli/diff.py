@@ -42,8 +42,8 @@ def command(  # noqa: PLR0913 - one for each option
     """Compare models.lock with the committed one, or another lock.
 
     OLD is a commit, branch or tag of the git repository, HEAD by default, or a lock file. As in
-    git, `main...` is where this branch began, and HEAD:old.lock a file of another name. git does
-    not have to be installed.
+    git, `main...` is the commit where this branch began, and HEAD:old.lock a file of another name.
+    git does not have to be installed.
 
     \b
       aimodels-gen diff                       # what is not committed

@@ -69,6 +69,6 @@ def _model(found: Found, source: str) -> Model:
         files = any(file.change != "unknown" for file in change.files)
         told = change.moved or change.new_license or change.new_gate or files
         status = "outdated" if told else "unknown"
-    called = f"{source} is called {found.renamed} by its server now"
+    called = f"{source} is called {found.renamed} on its server now"
     notes = (*([called] if found.renamed else []), *found.notes)
     return Model(name=found.name, status=status, change=change, notes=notes)
