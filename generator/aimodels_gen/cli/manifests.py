@@ -99,7 +99,7 @@ def choose(
                 f"write its name in {MANIFEST}, or run `aimodels-gen add {paths[0]}` to add it",
             )
         path = Path(FILE.convert(paths[0], None, context))
-        return Chosen(path.with_suffix(".toml") if lock and path.suffix == ".lock" else path, names)
+        return Chosen(path.with_suffix(".toml") if path.suffix == ".lock" else path, names)
     found = find([MANIFEST, LOCK] if lock else [MANIFEST])
     if found is None:
         files = f"{MANIFEST} or {LOCK}" if lock else MANIFEST

@@ -23,6 +23,8 @@ _NO_NAME = "my-model"
 _ON_THIS_MACHINE = re.compile(r"file:|\.{0,2}/|~|[A-Za-z]:[\\/]")
 _COLLECTION = re.compile(r"(?:https?://)?(?:huggingface|hf)\.co/collections/")
 _OLLAMA = re.compile(r"(?:\S+ )*ollama (?:pull|run) |(?:https?://)?(?:www\.)?ollama\.com/")
+# Of the Hub; they have 34 characters after the prefix.
+_TOKEN = re.compile(r"(?<![^\W_])(?:hf|api_org)_[A-Za-z0-9]{30,}(?![\w-])")
 _HAS_OWNER = re.compile(r"[^/]+/[^/]+|[a-z0-9]+://")
 _PART = re.compile(r"[-_.][0-9]{3,}-of-[0-9]{3,}\Z")
 # Files that have the same name in all models.
@@ -138,6 +140,11 @@ def _read(address: str) -> list[Meant]:
         AimodelsError: it names nothing.
     """
     if meant := sources.meant_by(address):
+        if _TOKEN.search(str(meant.table.get("repo"))):
+            raise AimodelsError(
+                "a token is not an address, and was not used",
+                "leave it out, and set HF_TOKEN or run `hf auth login`",
+            )
         return [meant]
     words = [word for word in re.split(r"[\s,;]+", address) if word]
     if len(words) > 1 and all(map(_HAS_OWNER.match, words)):

@@ -125,3 +125,25 @@ def test_a_command_of_other_programs(project: Project, typed: str, meant: str) -
 
 def test_the_hint_of_a_wrong_option_names_no_manifest(project: Project) -> None:
     assert "see `aimodels-gen remove --help`\n" in project.run("remove", "x", "-m", "sub", "-z").err
+
+
+def test_a_lock_in_the_place_of_its_manifest(ours: Project) -> None:
+    for command in ("update", "outdated", "lock", "list"):
+        ours.ok(command, "models.lock")
+    assert "there is no other.toml" in ours.fails("update", "./other.lock")
+
+
+@cures("leave it out, and set HF_TOKEN or run `hf auth login`")
+def test_a_token_in_the_place_of_an_address(hub: Hub, ours: Project, remedy: Remedy) -> None:
+    token = f"hf_{'aB3' * 11}a"
+    hub.clear()
+    for address in (token, f"{token}/", f"hf://{token}"):
+        for more in ((), ("--no-lock",)):
+            said = ours.fails("add", address, *more)
+            remedy(said)
+            assert token not in said
+    assert hub.log == []
+    assert token not in ours.fails("add", f'login(token="{token}")')
+    assert text(ours) == TEXT
+    ours.ok("add", f"hf download org/other --token {token}")
+    assert token not in text(ours)
