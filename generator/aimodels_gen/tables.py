@@ -212,6 +212,8 @@ def check_keys(given: Iterable[str], known: Collection[str], place: Place) -> No
     """
     for key in given:
         if key not in known:
+            if place.repair:  # a newer version may have written it
+                place.fail(key, "is not a known key", f"upgrade aimodels-gen, or {place.repair}")
             meant = nearest(key, known)
             valid = f"valid keys: {', '.join(sorted(known))}"
             place.fail(key, "is not a known key", f"did you mean {meant}?" if meant else valid)

@@ -175,4 +175,6 @@ def test_a_broken_lock_is_refused(path: Path, text: str, expected: str) -> None:
     assert expected in caught.value.message
     assert "models.lock" in caught.value.message
     assert caught.value.hint
+    if "is not a known key" in expected:
+        assert caught.value.hint.startswith("upgrade aimodels-gen, or restore it from")
     assert path.read_text() == text
