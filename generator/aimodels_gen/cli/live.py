@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _SHORTEST, _LONGEST = 8, 40  # columns of a bar
-_REFRESHES = 10  # a second, where nothing new is said
-_PAUSE = 0.05  # seconds between two drawings
+_REFRESHES = 10  # a second
 
 
 class Live:
@@ -48,10 +47,12 @@ class Live:
         self._live: rich.live.Live | None = None
         self._shown: str | Amount = ""
         self._until = 0.0
-        self._drawn = 0.0
 
     def show(self, what: str | Amount) -> None:
-        """Show something in the place of the last one."""
+        """Show something in the place of the last one.
+
+        A thread draws it: an interrupt of what rich does would leave rich unable to erase.
+        """
         self._shown = what
         if self._live is None:
             self._live = rich.live.Live(
@@ -62,9 +63,7 @@ class Live:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._live.start(refresh=True)
-        elif time.monotonic() - self._drawn >= _PAUSE:
-            self._live.refresh()
+            self._live.start()
 
     def clear(self) -> None:
         """Remove what is shown."""
@@ -81,17 +80,15 @@ class Live:
         self._until = time.monotonic() + seconds
 
     def _lines(self) -> Group:
-        now = time.monotonic()
-        self._drawn = now
         what = self._shown
         if isinstance(what, str):
             what = self._writable(what)
         else:
             what = Amount(self._writable(what.label), what.done, what.total, what.rate)
         lines = layout(what, self._console.width)
-        if self._until > now:
-            left = duration_text(math.ceil(self._until - now))
-            lines.append(_line(f"waiting {left}: the server's rate limit"))
+        if (left := self._until - time.monotonic()) > 0:
+            waiting = f"waiting {duration_text(math.ceil(left))}: the server's rate limit"
+            lines.append(_line(waiting))
         return Group(*lines)
 
     def _writable(self, text: str) -> str:

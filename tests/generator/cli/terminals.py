@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -26,8 +27,12 @@ def shown(
     *args: str,
     columns: int = 80,
     environment: Mapping[str, str] = MappingProxyType({}),
+    interrupt: str | None = None,
 ) -> str:
-    """Run `aimodels-gen ARGS…` in a terminal; return all that it writes there, as it is."""
+    """Run `aimodels-gen ARGS…` in a terminal; return all that it writes there, as it is.
+
+    With `interrupt`, it is interrupted as soon as it has written this.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     variables = {"TERM": "xterm", **project.environment(), **environment}
@@ -41,14 +46,17 @@ def shown(
         env=variables,
     )
     os.close(theirs)
-    written = b""
+    written, expected = b"", 0
     try:
         while part := _read(ours):
             written += part
+            if interrupt and interrupt.encode() in written:
+                process.send_signal(signal.SIGINT)
+                expected, interrupt = 130, None
     finally:
         os.close(ours)
         process.wait()
-    assert process.returncode == 0, written
+    assert process.returncode == expected, written
     return written.decode().replace("\r\n", "\n")
 
 
