@@ -1,4 +1,8 @@
-"""Rows of text in columns, for terminals of any width and for files."""
+"""Rows of text in columns, for terminals of any width and for files.
+
+Tables of rich are not used: where a terminal is narrow, they break cells or cut them. Here, a name
+keeps its numbers on one line, and the other cells follow below it.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +20,6 @@ _NO_WIDTH = {"Mn", "Me", "Cf"}  # accents, joiners
 def width_of(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     return len(text) if text.isascii() else sum(map(_width, text))
-
-
-def cut(text: str, width: int) -> str:
-    """Return as much of a text as fits into so many columns."""
-    if text.isascii():
-        return text[:width]
-    for at, char in enumerate(text):
-        width -= _width(char)
-        if width < 0:
-            return text[:at]
-    return text
 
 
 def _width(char: str) -> int:

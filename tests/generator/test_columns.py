@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aimodels_gen.columns import aligned, cut, width_of
+from aimodels_gen.columns import aligned, width_of
 
 TITLES = ("Name", "Size", "Store path")
 ROWS = [("模型", "1.0 KiB", "/nix/store/a"), ("b", "9 B", "")]
@@ -37,5 +37,3 @@ def test_without_titles() -> None:
 )
 def test_widths(text: str, width: int) -> None:
     assert width_of(text) == width
-    assert cut(text, width) == text
-    assert width_of(cut(text, width - 1)) < width

@@ -117,7 +117,11 @@ def table_lines(
 def bold(text: str) -> str:
     """Return a text in bold, for terminals that have it and readers that want it."""
     plainly = os.environ.get("NO_COLOR") or os.environ.get("TERM") in {None, "", "dumb"}
-    return text if plainly or not is_terminal() else f"\x1b[1m{text}\x1b[m"
+    if plainly or not is_terminal():
+        return text
+    from rich.style import Style  # noqa: PLC0415 - slow to import
+
+    return Style(bold=True).render(text)
 
 
 def is_terminal() -> bool:

@@ -73,15 +73,24 @@ class Candidate:
         except OSError:
             return False
 
-    def digest(self, stop: threading.Event | None = None) -> str:
-        """Return the sha256 in hex of what is in it.
+    def digest(
+        self,
+        stop: threading.Event | None = None,
+        arrived: Callable[[int], None] = lambda _: None,
+    ) -> str:
+        """Return the sha256 in hex of what is in it; count its bytes as they are read.
 
         Raises:
             ChangedError: it was changed since it was found.
             OSError: it cannot be read.
         """
         hasher = hashlib.sha256()
-        self.read(hasher.update, stop)
+
+        def take(part: bytes | memoryview) -> None:
+            hasher.update(part)
+            arrived(len(part))
+
+        self.read(take, stop)
         return hasher.hexdigest()
 
     def content(self) -> bytes:

@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from aimodels_fetcher.wording import bytes_text
+from aimodels_gen.amounts import Amount, Speed
 from aimodels_gen.net.pool import RequestPool
 from aimodels_gen.store.candidates import ChangedError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.store.candidates import Candidate
 
     Report = Callable[[str], None]
@@ -28,7 +29,7 @@ class Hasher:
         warn: receives what the reader should know.
     """
 
-    def __init__(self, report: Report, warn: Report) -> None:
+    def __init__(self, report: Show, warn: Report) -> None:
         """Hash nothing yet."""
         self.report = report
         self.warn = warn
@@ -36,6 +37,10 @@ class Hasher:
         self._stop = threading.Event()
         self._begun: dict[Candidate, Future[str]] = {}
         self._told: set[Path] = set()
+        self._lock = threading.Lock()
+        self._label = ""  # of what is waited for
+        self._done = self._total = 0
+        self._speed = Speed()
 
     def close(self) -> None:
         """Hash no more."""
@@ -45,14 +50,16 @@ class Hasher:
     def begin(self, file: Candidate) -> Future[str]:
         """Hash a file in the background."""
         if file not in self._begun:
-            self._begun[file] = self._pool.submit(file.digest, self._stop)
+            self._total += file.size
+            self._begun[file] = self._pool.submit(file.digest, self._stop, self._count)
         return self._begun[file]
 
     def digest(self, file: Candidate) -> str | None:
         """Return the sha256 of a file in hex; None if it cannot be read, which is warned of."""
         future = self.begin(file)
         if not future.done():
-            self.report(f"hashing {file.path} ({bytes_text(file.size)})")
+            self._label = f"hashing {file.path.name}"
+            self._count(0)
         try:
             return future.result()
         except ChangedError:
@@ -61,6 +68,8 @@ class Hasher:
             if file.is_replaced:  # by another run
                 return None
             self.complain(file, f"cannot be read: {error.strerror}")
+        finally:
+            self._label = ""
         return None
 
     def complain(self, file: Candidate, what: str) -> None:
@@ -68,3 +77,11 @@ class Hasher:
         if file.path not in self._told:
             self._told.add(file.path)
             self.warn(f"{file.path} {what}")
+
+    def _count(self, number: int) -> None:
+        with self._lock:
+            self._done += number
+            total = max(self._total, self._done)
+            amount = Amount(self._label, self._done, total, self._speed.at(self._done))
+        if amount.label:
+            self.report(amount)

@@ -26,6 +26,7 @@ from aimodels_gen.store.replace import Replacer, recover
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from aimodels_gen.amounts import Show
     from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import LockedModel
 
@@ -64,7 +65,7 @@ class Imported:
 def import_files(  # noqa: PLR0913 (who is told)
     models: Sequence[LockedModel],
     places: Sequence[Path],
-    report: Report = lambda _: None,
+    report: Show = lambda _: None,
     warn: Report = lambda _: None,
     known: Sequence[LockedModel] = (),
     *,
@@ -75,7 +76,7 @@ def import_files(  # noqa: PLR0913 (who is told)
     Args:
         models: The models.
         places: Directories, or files, where to look, beside the store itself.
-        report: Receives short lines about what is under way.
+        report: Receives what is under way.
         warn: Receives what the reader should know.
         known: Other pins, whose files the store may have under other names.
         replace: Whether to make links to the store of the files that it has by then.
