@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     Report = Callable[[str], None]
     Items = Mapping[str, PinnedFile | PinnedBundle | None]
 
-# Of files that Nix is asked to take at a time; with --replace, they are on disk twice meanwhile.
-_BATCH_BYTES = 128 << 20
+# Of files that Nix is asked to take at a time: each time costs what an evaluation does.
+_BATCH_BYTES = 1 << 30
+_REPLACED_BYTES = 128 << 20  # with --replace, when they are on disk twice meanwhile
 _BATCH_FILES = 100
 
 
@@ -283,10 +284,11 @@ class _Run:
             self._done.present |= left - store.missing(sorted(left))
 
     def _add(self, file: Candidate, digest: str) -> None:
-        self._batch.append((file, digest))
+        most = _BATCH_BYTES if self.replacer is None else _REPLACED_BYTES
         size = sum(file.size for file, _ in self._batch)
-        if size >= _BATCH_BYTES or len(self._batch) >= _BATCH_FILES:
+        if size + file.size > most or len(self._batch) >= _BATCH_FILES:
             self._flush()
+        self._batch.append((file, digest))
 
     def _flush(self) -> None:
         """Let Nix take what waits, which compares it with its hash; and make links of it."""
