@@ -130,6 +130,6 @@ def _in_the_way(path: Path) -> AimodelsError:
     if path.is_symlink():
         what = f"a link to {path.readlink()}"
     return AimodelsError(
-        f"{path} is {what}, and was not made by `link`: it is left alone",
+        f"{path} is {what} that `link` did not make: it is left alone",
         f"move it away and link again: {move_away(str(path))}",
     )

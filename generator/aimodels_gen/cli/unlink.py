@@ -45,6 +45,6 @@ def command(*, names: tuple[str, ...], cache_dir: Path | None, quiet: bool) -> N
                 continue
             linked.drop(entry)
             path = linked.hub / entry
-            rest = " (what is left there was not made by `link`)" if os.path.lexists(path) else ""
+            rest = " (`link` did not make what is left there)" if os.path.lexists(path) else ""
             console.note(f"unlinked {one.name}: {path}{rest}")
     raise_all(errors)

@@ -166,7 +166,7 @@ def test_nothing_is_said_of_models_that_are_not_named(
     done = hub_project.run("link", *to_cache)
     assert (done.status, done.out) == (1, f"{cache / ENTRY}\n")
     assert done.err.count("error: ") == 1
-    assert f"error: {mine.parent} is a directory, and was not made by `link`" in done.err
+    assert f"error: {mine.parent} is a directory that `link` did not make" in done.err
     assert "activate" not in done.err
     assert "mode =" not in done.err
     done = hub_project.run("link", "m", *to_cache)
@@ -182,7 +182,7 @@ def test_nothing_is_said_of_models_that_are_not_named(
     done = hub_project.run("unlink", "m", *to_cache)
     assert done.err == f"unlinked m: {cache / ENTRY}\n"
     done = hub_project.run("unlink", *to_cache)
-    rest = "what is left there was not made by `link`"
+    rest = "`link` did not make what is left there"
     assert done.err == f"unlinked other: {mine.parent} ({rest})\n"
     assert [path for path in mine.parent.rglob("*") if path.is_file()] == [mine / "mine"]
     collect_garbage(host_store)
