@@ -247,13 +247,16 @@ def test_what_decides_no_file_moves_no_pin(hub: Hub, hub_project: Project, repo:
     assert 'integration.huggingface.org = "x";' in printed
 
 
-def test_models_that_leave_the_manifest_leave_the_lock(hub_project: Project, repo: Repo) -> None:
+def test_models_that_leave_the_manifest_leave_the_lock(
+    hub: Hub, hub_project: Project, repo: Repo
+) -> None:
+    other = hub.add_repo("org/other", FILES, lfs=LFS)
     hub_project.ok("lock")
-    hub_project.write(MANIFEST.replace("models.m", "models.n"))
+    hub_project.write(MANIFEST.replace("models.m", "models.n").replace("org/name", "org/other"))
     result = hub_project.run("lock")
     assert result.err.splitlines() == [
         f"- m  org/name main {repo.sha[:7]}",
-        f"+ n  org/name main {repo.sha[:7]}  4 files  6.9 KiB  mit",
+        f"+ n  org/other main {other.sha[:7]}  4 files  6.9 KiB",
         "1 model, 4 files, 6.9 KiB, 0 B to fetch",
     ]
     assert list(hub_project.lock) == ["n"]
