@@ -281,7 +281,7 @@ def test_there_is_no_manifest(hub_project: Project) -> None:
 
 @cures("write ORG/NAME, the URL of a page or a file, or s3://BUCKET/PREFIX")
 def test_no_address(ours: Project, remedy: Remedy) -> None:
-    for address in ("./b", "https://example.org/", "a b", "https://me:hunter2/x@example.org"):
+    for address in ("b:", "https://example.org/", "a b", "https://me:hunter2/x@example.org"):
         said = ours.fails("add", address)
         remedy(said)
         assert "hunter2" not in said
