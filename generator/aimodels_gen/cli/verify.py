@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,17 +176,34 @@ def _summary(place: Place) -> str:
 
 
 def _failure(report: Report) -> CombinedError:
-    """Return what differs of each model, with each next step once."""
+    """Return what differs of each model, with each next step once; one for all that is missing."""
     failures = []
+    lacking = [model.name for model in report.models if any(map(_lacks, model.places))]
+    together = len(lacking) > 1
     for model in report.models:
         by_hint: dict[str | None, list[Difference]] = {}
         for place in model.places:
             for one in place.differences:
-                by_hint.setdefault(one.hint, []).append(one)
+                if not (together and _is_missing(place, one)):
+                    by_hint.setdefault(one.hint, []).append(one)
         failures += [
             AimodelsError(f"{model.name}: {_kinds(some)}", hint) for hint, some in by_hint.items()
         ]
+    if together:
+        names = "".join(f" {shlex.quote(name)}" for name in lacking)
+        hint = f"run `aimodels-gen prefetch{names if len(lacking) <= _MOST_NAMES else ''}`"
+        message = f"{counted(len(lacking), 'model')}: not all files are in the store"
+        failures.append(AimodelsError(message, hint))
     return CombinedError(failures)
+
+
+def _lacks(place: Place) -> bool:
+    return any(_is_missing(place, one) for one in place.differences)
+
+
+def _is_missing(place: Place, one: Difference) -> bool:
+    """Return whether it is something that the store lacks, and `prefetch` adds."""
+    return place.kind == "store" and one.kind == "missing"
 
 
 def _kinds(differences: Sequence[Difference]) -> str:

@@ -59,6 +59,31 @@ def test_what_is_missing(
     assert place["kind"] == "store"
 
 
+@cures("run `aimodels-gen prefetch…`")
+@pytest.mark.parametrize("count", [2, 6])
+def test_what_several_models_miss_is_one_step(
+    hub: Hub, hub_project: Project, host_store: NixEnv, remedy: Remedy, count: int
+) -> None:
+    """Whose names it has, if they are few."""
+    assert host_store
+    names = [f"m{number}" for number in range(count)]
+    for name in names:
+        hub.add_repo(f"org/{name}", {"a.safetensors": name.encode() * 99}, lfs=LFS)
+    hub_project.write(
+        "".join(f'[models.{name}]\nsource.huggingface.repo = "org/{name}"\n' for name in names)
+    )
+    hub_project.ok("lock")
+    done = hub_project.run("verify", "--store")
+    named = " m0 m1" if count == 2 else ""
+    assert [line for line in done.err.splitlines() if line.startswith(("error:", "hint:"))] == [
+        f"error: {count} models: not all files are in the store",
+        f"hint: run `aimodels-gen prefetch{named}`",
+    ]
+    remedy(done.err)
+    hub_project.follow(done.err)
+    assert hub_project.run("verify", "--store").status == 0
+
+
 @cures("delete it and fetch it again: `… && aimodels-gen prefetch …`")
 def test_what_is_damaged(
     hub_project: Project,
