@@ -31,8 +31,11 @@ def small_disk(at: Path, size: int) -> Iterator[Path]:
 
 def fill(directory: Path) -> None:
     """Write until nothing fits any more; what another thread has filled stays full."""
-    with (directory / "filler").open("ab", buffering=0) as file, contextlib.suppress(OSError):
+    with (directory / "filler").open("ab", buffering=0) as file:
         free = os.statvfs(directory)
-        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize)
-        while True:
-            file.write(bytes(1 << 16))
+        # It allocates nothing where others write meanwhile.
+        with contextlib.suppress(OSError):
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize)
+        with contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(1 << 16))
