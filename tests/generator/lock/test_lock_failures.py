@@ -75,7 +75,10 @@ def test_a_repository_of_another_type(  # noqa: PLR0913, PLR0917 - fixtures
         hub_project.ok("lock")
         return
     error = hub_project.fails("lock")
-    assert f'hint: there is a {there} of that name: set repo_type = "{there}", or add it with ' in error
+    assert (
+        f'hint: there is a {there} of that name: set repo_type = "{there}", or add it with '
+        in error
+    )
     assert len(hub.log) <= 4
     hub_project.write(line.replace(f'"{wanted}"', f'"{there}"'))
     hub_project.ok("lock")
