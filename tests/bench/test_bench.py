@@ -105,5 +105,5 @@ def test_usage() -> None:
     assert done.returncode == 2
     assert (
         "no question 'loc'; there is lock, startup, fetcher, huge, store, second, modules, many,"
-        " links, s3, download" in done.stderr
+        " daily, prefetch, imports, links, s3, download" in done.stderr
     )
