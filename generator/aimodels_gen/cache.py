@@ -1,8 +1,8 @@
 """Facts that never change, in the user's cache: they are not asked for again.
 
-Each is a file, written under another name and renamed, so that several threads and processes may
-use the cache at a time. Only the user may read it: facts may be of private repositories. Where the
-cache cannot be read or written, there is none.
+Each fact is a file. It is written under another name and then renamed: several threads and
+processes may use the cache at a time. Only the user may read it: facts may be of private
+repositories. Where the cache cannot be read or written, there is none.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class CacheDirectory:
         return NewFact(self, name, self._make(name))
 
     def grown(self, *, full: bool = False) -> None:
-        """Remember that a fact has been added, or that there is no room for one."""
+        """Note that a fact was added, or that the disk is full."""
         self._grew = self._grew or not full
         self._writable = self._writable and not full
 

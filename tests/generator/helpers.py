@@ -11,6 +11,9 @@ from aimodels_gen.atomic import Transaction
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.hub import Hub
+    from support.project import Project
+
 
 def names_in(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
@@ -33,3 +36,14 @@ def write_atomic(path: Path, content: bytes) -> bool:
     """Write one file in a transaction; return whether it changed."""
     with Transaction() as files:
         return files.write(path, content)
+
+
+def locked_and_moved(hub: Hub, project: Project, manifest: str) -> Project:
+    """A project whose models `a` and `b` are as a manifest has them, locked, and have moved since."""
+    project.write(manifest)
+    repos = [hub.add_repo(f"org/{name}", {"config.json": b"{}"}) for name in "ab"]
+    project.ok("lock")
+    for repo in repos:
+        repo.commit({"config.json": b"[]"})
+    hub.clear()
+    return project

@@ -14,7 +14,8 @@ from aimodels_gen.cli.editing import edit_and_lock, edit_options
 from aimodels_gen.cli.locking import output_options
 from aimodels_gen.cli.manifests import choose, manifest_option
 from aimodels_gen.cli.outputs import Target
-from aimodels_gen.lock.options import DEFAULT_JOBS, Options
+from aimodels_gen.cli.reports import jobs_option
+from aimodels_gen.lock.options import Options
 from aimodels_gen.manifest.changes import adding
 from aimodels_gen.manifest.model import PinKind
 from aimodels_gen.manifest.new_model import NewModel, read, with_filters
@@ -76,13 +77,7 @@ class _Add(click.Command):
 )
 @manifest_option
 @output_options
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1, 64),
-    metavar="N",
-    help=f"Maximum number of concurrent requests.  [default: {DEFAULT_JOBS}]",
-)
+@jobs_option()
 @click.option(
     "--prefetch",
     is_flag=True,

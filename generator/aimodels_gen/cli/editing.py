@@ -8,6 +8,7 @@ import click
 
 from aimodels_gen.atomic import Transaction
 from aimodels_gen.cli.locking import lock_and_write
+from aimodels_gen.cli.reports import quiet_option
 from aimodels_gen.cli.turns import end_turn, take_turn
 from aimodels_gen.errors import CombinedError
 from aimodels_gen.lock import file as lock_file
@@ -27,7 +28,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 def edit_options(function: F) -> F:
     """Add `--no-lock`, `-q` and `-v`."""
     for option in (
-        click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings."),
+        quiet_option,
         click.option(
             "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
         ),
@@ -51,8 +52,8 @@ def edit_and_lock(  # noqa: PLR0913 - as `lock_and_write`
 ) -> None:
     """Edit the manifest at `path`, and bring lock and renderings up to date with it.
 
-    All of them change together, or none does. Without `options` only the manifest changes. So it
-    does where there is no lock, after an edit that `keeps_pins`: it makes no new ones.
+    All of them change together, or none does. Only the manifest changes without
+    `options`, and where an edit that `keeps_pins` finds no lock: such an edit pins nothing.
     """
     taken = take_turn(path, console)
     try:

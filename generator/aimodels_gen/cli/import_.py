@@ -10,7 +10,7 @@ import click
 from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
-from aimodels_gen.cli.reports import Column, json_option, print_json, print_table
+from aimodels_gen.cli.reports import Column, json_option, print_json, print_table, quiet_option
 from aimodels_gen.engines.huggingface import hub_cache
 from aimodels_gen.errors import AimodelsError
 
@@ -46,7 +46,7 @@ _COLUMNS = (
     "garbage collection.",
 )
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
+@quiet_option
 def command(  # noqa: PLR0913 (click passes each option)
     *,
     names: tuple[str, ...],
@@ -107,7 +107,7 @@ def _default() -> Path:
     cache = hub_cache().absolute()
     if not cache.is_dir():
         raise AimodelsError(
-            f"there is no cache of huggingface_hub: {cache} is not a directory",
+            f"the cache of huggingface_hub, {cache}, is not a directory",
             "name the directories that have the files: --from DIR",
         )
     return cache

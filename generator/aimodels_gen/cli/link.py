@@ -10,6 +10,7 @@ from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.linking import cache_option, linked_models, raise_all, run_linker
 from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
+from aimodels_gen.cli.reports import quiet_option
 from aimodels_gen.errors import AimodelsError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @names_argument
 @manifest_option
 @cache_option
-@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
+@quiet_option
 def command(
     *, names: tuple[str, ...], manifest: Path | None, cache_dir: Path | None, quiet: bool
 ) -> None:

@@ -106,7 +106,7 @@ def read_locked(chosen: Chosen, console: Console, *, waiting: bool = False) -> L
         waiting: whether models may be named that have no pin yet, and the lock may not exist.
 
     Raises:
-        AimodelsError: there is no lock, or it does not have one of the names; with the next step:
+        AimodelsError: the lock is missing, or lacks one of the names; with the next step:
             to lock them, or to spell them otherwise.
     """
     path = lock_file.path_for(chosen.manifest)

@@ -14,6 +14,7 @@ from aimodels_gen.cli.console import result
 from aimodels_gen.cli.manifests import FILE, MANIFEST, Chosen
 from aimodels_gen.cli.outputs import plan
 from aimodels_gen.cli.prefetching import prefetch_models
+from aimodels_gen.cli.reports import jobs_option, quiet_option
 from aimodels_gen.cli.stdout import Stdout
 from aimodels_gen.cli.turns import end_turn, in_turn
 from aimodels_gen.errors import LockError
@@ -24,7 +25,6 @@ from aimodels_gen.lock.layouts import advice
 from aimodels_gen.lock.markdown import markdown
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.nix_arguments import render
-from aimodels_gen.lock.options import DEFAULT_JOBS, Options
 from aimodels_gen.lock.resolve import pending, renamed_by_hand, resolve
 from aimodels_gen.lock.summary import summary
 from aimodels_gen.manifest.model import PinKind
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from aimodels_gen.cli.console import Console
     from aimodels_gen.cli.outputs import Plan, Target
+    from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.resolve import Resolved
     from aimodels_gen.manifest.edited import Edit
     from aimodels_gen.manifest.model import Manifest
@@ -71,7 +72,7 @@ def output_options(function: F) -> F:
 def lock_options(function: F) -> F:
     """Add the options that `lock` and `update` share, apart from the output's."""
     for option in (
-        click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings."),
+        quiet_option,
         click.option(
             "-v", "--verbose", is_flag=True, help="Name the files that changed in the summary."
         ),
@@ -88,14 +89,7 @@ def lock_options(function: F) -> F:
             help="If models fail, lock the others. Those that fail keep the pins that they have; "
             "the exit status is 1.",
         ),
-        click.option(
-            "-j",
-            "--jobs",
-            type=click.IntRange(1, 64),
-            metavar="N",
-            help="Maximum number of concurrent requests.  "
-            f"[default: {DEFAULT_JOBS}; for downloads AIMODELS_MAX_CONNECTIONS, else 32]",
-        ),
+        jobs_option("; for downloads AIMODELS_MAX_CONNECTIONS, else 32"),
         click.option(
             "--pin",
             type=click.Choice(get_args(PinKind)),

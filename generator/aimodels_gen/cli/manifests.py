@@ -95,7 +95,7 @@ def choose(
         context = click.get_current_context(silent=True)
         if _REPOSITORY.fullmatch(paths[0]) and not os.path.lexists(os.path.dirname(paths[0])):  # noqa: PTH120
             raise ManifestError(
-                f"{paths[0]} is not the name of a model, and there is no such file",
+                f"{paths[0]} is neither the name of a model nor a file",
                 f"write its name in {MANIFEST}, or run `aimodels-gen add {paths[0]}` to add it",
             )
         path = Path(FILE.convert(paths[0], None, context))

@@ -9,6 +9,7 @@ import click
 from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
 from aimodels_gen.cli.reports import (
+    jobs_option,
     json_option,
     print_json,
     print_lines,
@@ -18,7 +19,7 @@ from aimodels_gen.cli.reports import (
 from aimodels_gen.cli.statuses import TO_DO
 from aimodels_gen.lock import file as lock_file
 from aimodels_gen.lock.failures import named
-from aimodels_gen.lock.options import DEFAULT_JOBS, Options
+from aimodels_gen.lock.options import Options
 from aimodels_gen.lock.outdated import outdated
 from aimodels_gen.lock.summary import change_lines
 from aimodels_gen.manifest.names import check_names
@@ -37,13 +38,7 @@ if TYPE_CHECKING:
 @manifest_option
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if a model is outdated.")
 @json_option
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1, 64),
-    metavar="N",
-    help=f"Maximum number of concurrent requests.  [default: {DEFAULT_JOBS}]",
-)
+@jobs_option()
 @verbosity_options("Name all files that would change.")
 def command(  # noqa: PLR0913 - one for each option
     *,

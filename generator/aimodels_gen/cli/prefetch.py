@@ -10,7 +10,7 @@ from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
 from aimodels_gen.cli.prefetching import prefetch_models
-from aimodels_gen.cli.reports import json_option, print_json
+from aimodels_gen.cli.reports import json_option, print_json, quiet_option
 
 
 @click.command("prefetch")
@@ -23,7 +23,7 @@ from aimodels_gen.cli.reports import json_option, print_json
     help="Keep the store paths from garbage collection, with links in DIR/NAME.",
 )
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
+@quiet_option
 def command(
     *,
     names: tuple[str, ...],

@@ -13,6 +13,7 @@ import click
 from aimodels_gen import reports
 from aimodels_gen.cli.console import plain, plain_cells, result
 from aimodels_gen.columns import aligned
+from aimodels_gen.lock.options import DEFAULT_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from aimodels_gen.reports import BaseReport
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+_MOST_JOBS = 64
 
 
 def json_option(function: F) -> F:
@@ -46,6 +49,17 @@ def verbosity_options(verbose: str) -> Callable[[F], F]:
         return quiet_option(option(function))
 
     return add
+
+
+def jobs_option(more: str = "") -> Callable[[F], F]:
+    """Add `-j`; `more` is what else its default depends on."""
+    return click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(1, _MOST_JOBS),
+        metavar="N",
+        help=f"Maximum number of concurrent requests.  [default: {DEFAULT_JOBS}{more}]",
+    )
 
 
 def print_json(report: BaseReport) -> None:

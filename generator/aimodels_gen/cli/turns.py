@@ -1,4 +1,4 @@
-"""Runs that lock one manifest: one after the other, so that nothing is locked twice.
+"""Runs that lock one manifest take turns: nothing is locked twice.
 
 The lock is a file in the user's cache, named after the real path of models.lock, and held with
 `flock`: it ends with the process that holds it. In the directory of the manifest it would be
@@ -68,7 +68,8 @@ def take_turn(manifest: Path, console: Console) -> bool:
     """Wait until no other process locks a manifest, and keep the others waiting.
 
     Returns:
-        Whether it is our turn now that was not before; not where there are no locks.
+        Whether this call took the turn: False if this process had it already, or if the file system
+        has no locks.
     """
     path = _path(manifest)
     if path in _held:

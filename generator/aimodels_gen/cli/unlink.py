@@ -10,6 +10,7 @@ import click
 from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.linking import cache_option, linked_models, raise_all, run_linker
 from aimodels_gen.cli.manifests import names_argument
+from aimodels_gen.cli.reports import quiet_option
 from aimodels_gen.manifest.names import check_names
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("unlink")
 @names_argument
 @cache_option
-@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
+@quiet_option
 def command(*, names: tuple[str, ...], cache_dir: Path | None, quiet: bool) -> None:
     """Remove the links of `link` from the Hugging Face cache.
 

@@ -12,9 +12,15 @@ from aimodels_fetcher.wording import counted
 from aimodels_gen.cli.console import Console
 from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
-from aimodels_gen.cli.reports import Column, json_option, print_json, print_table
+from aimodels_gen.cli.reports import (
+    Column,
+    jobs_option,
+    json_option,
+    print_json,
+    print_table,
+    quiet_option,
+)
 from aimodels_gen.errors import AimodelsError, CombinedError
-from aimodels_gen.lock.options import DEFAULT_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
     from aimodels_gen.lock.verify_files import Found
     from aimodels_gen.reports.verify import Difference, Place, Report
 
-_MOST_JOBS = 64
 _MOST_NAMES = 5
 _PROOFS = {
     "sha256": "by sha256",
@@ -54,15 +59,9 @@ _PROOFS = {
     is_flag=True,
     help="Also download and hash files without a published sha256.",
 )
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1, _MOST_JOBS),
-    metavar="N",
-    help=f"Maximum number of concurrent requests.  [default: {DEFAULT_JOBS}]",
-)
+@jobs_option()
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Print only results and warnings.")
+@quiet_option
 def command(  # noqa: PLR0913 - the options
     *,
     names: tuple[str, ...],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from generator.helpers import names_in
+from generator.helpers import locked_and_moved, names_in
 from generator.stores import FILES, LFS, MANIFEST, build, content
 from support.remedies import cures
 
@@ -33,13 +33,7 @@ source.huggingface = { repo = "org/b" }
 @pytest.fixture
 def ours(hub: Hub, hub_project: Project) -> Project:
     """A project with two models that are locked, and have moved since."""
-    hub_project.write(TEXT)
-    repos = [hub.add_repo(f"org/{name}", {"config.json": b"{}"}) for name in "ab"]
-    hub_project.ok("lock")
-    for repo in repos:
-        repo.commit({"config.json": b"[]"})
-    hub.clear()
-    return hub_project
+    return locked_and_moved(hub, hub_project, TEXT)
 
 
 def text(project: Project) -> str:

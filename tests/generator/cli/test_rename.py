@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from generator.helpers import locked_and_moved
+
 if TYPE_CHECKING:
     from support.hub import Hub
     from support.project import Project
@@ -41,13 +43,7 @@ main()
 @pytest.fixture
 def ours(hub: Hub, hub_project: Project) -> Project:
     """A project with two models that are locked, and have moved since."""
-    hub_project.write(TEXT)
-    repos = [hub.add_repo(f"org/{name}", {"config.json": b"{}"}) for name in "ab"]
-    hub_project.ok("lock")
-    for repo in repos:
-        repo.commit({"config.json": b"[]"})
-    hub.clear()
-    return hub_project
+    return locked_and_moved(hub, hub_project, TEXT)
 
 
 def renamed(text: str, **names: str) -> str:

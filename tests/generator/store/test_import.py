@@ -277,7 +277,7 @@ def test_without_a_cache(
     assert repo
     hub_project.ok("lock")
     said = hub_project.fails("import")
-    assert "there is no cache of huggingface_hub: " in said
+    assert "the cache of huggingface_hub, " in said
     remedy(said)
     assert report(hub_project, "--from", str(flat(tmp_path / "place", x=CONTENT)))["taken"]["files"]
     assert hub_project.run("import", "--from", "nowhere").status == 2
