@@ -39,7 +39,7 @@ def write_atomic(path: Path, content: bytes) -> bool:
 
 
 def locked_and_moved(hub: Hub, project: Project, manifest: str) -> Project:
-    """A project whose models `a` and `b` are as a manifest has them, locked, and have moved since."""
+    """Return a project whose models `a` and `b` are locked, and have moved since."""
     project.write(manifest)
     repos = [hub.add_repo(f"org/{name}", {"config.json": b"{}"}) for name in "ab"]
     project.ok("lock")
