@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from aimodels_fetcher import concurrency, peer_connections
+from aimodels_fetcher import concurrency
 from aimodels_fetcher.concurrency import ConcurrencyController
 from aimodels_fetcher.errors import FetchError, TransientError
 from aimodels_fetcher.progress import ByteCounter
@@ -92,21 +92,32 @@ print(flush=True)
 sys.stdin.read()
 """
 
+# In a process of its own: this one may have connections from other tests.
+COUNT = """
+import socket, sys
+from aimodels_fetcher import peer_connections
+for port in map(int, sys.argv[1:]):
+    with socket.create_connection(("127.0.0.1", port)):
+        print(peer_connections.count())
+"""
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux has a table of connections to read")
 def test_others_on_this_machine_are_counted() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert peer_connections.count() == 0
-        command = [sys.executable, "-c", CONNECT, str(port)]
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("127.0.0.1", 0)) as ours,
+    ):
+        port = str(server.getsockname()[1])
+        command = [sys.executable, "-c", CONNECT, port]
         with subprocess.Popen(command, stdin=-1, stdout=-1) as other:
             assert other.stdin
             assert other.stdout
             other.stdout.readline()
-            assert peer_connections.count() == 0, "we have nothing to do with that server"
-            with socket.create_connection(("127.0.0.1", port)):
-                assert peer_connections.count() == 5
+            count = [sys.executable, "-c", COUNT, str(ours.getsockname()[1]), port]
+            counts = subprocess.run(count, stdout=-1, text=True, check=True).stdout.split()
             other.stdin.close()
+    assert counts == ["0", "5"], "those that have nothing to do with a server do not count"
 
 
 def test_the_user_decides_how_many_at_most(hub: Hub, fetch: Fetch) -> None:
@@ -238,7 +249,8 @@ def test_nothing_to_do_is_soon_done() -> None:
 def test_the_first_failure_ends_the_run() -> None:
     workers = pool()
     bad = FakeJob(workers, 3, FetchError("bad"))
-    jobs = [FakeJob(workers, 1000), bad, *[FakeJob(workers, 1000) for _ in range(5)]]
+    # More steps than are done before the failure, however slow the machine is.
+    jobs = [FakeJob(workers, 10**6), bad, *[FakeJob(workers, 10**6) for _ in range(5)]]
     # It still has a step to come back from when it fails.
     bad.running = 1
     with pytest.raises(FetchError, match="bad"):
