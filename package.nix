@@ -11,6 +11,7 @@ let
   # What the wheel is built from: an edit to the tests rebuilds nothing.
   parts = map toString [
     ./generator
+    ./nix/engines/aimodels_engines
     ./nix/fetcher/aimodels_fetcher
     ./nix/linker/aimodels_linker
     ./templates

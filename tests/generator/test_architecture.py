@@ -20,15 +20,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GENERATOR, FETCHER, LINKER = "aimodels_gen", "aimodels_fetcher", "aimodels_linker"
+ENGINES = "aimodels_engines"
 PACKAGES = {
     GENERATOR: CHECKOUT / "generator" / GENERATOR,
+    ENGINES: CHECKOUT / "nix/engines" / ENGINES,
     FETCHER: CHECKOUT / "nix/fetcher" / FETCHER,
     LINKER: CHECKOUT / "nix/linker" / LINKER,
 }
 # Who may import whom, and what of others the programs that run in builds may need.
 # `link` is the linker with another spec: its rules on files of users exist once.
-OUR_IMPORTS = {GENERATOR: {FETCHER, LINKER}, FETCHER: set[str](), LINKER: set[str]()}
-THIRD_PARTY = {FETCHER: {"botocore", "certifi", "requests", "urllib3"}, LINKER: set[str]()}
+OUR_IMPORTS = {
+    GENERATOR: {ENGINES, FETCHER, LINKER},
+    ENGINES: set[str](),
+    FETCHER: set[str](),
+    LINKER: set[str](),
+}
+THIRD_PARTY = {
+    ENGINES: set[str](),
+    FETCHER: {"botocore", "certifi", "requests", "urllib3"},
+    LINKER: set[str](),
+}
 # The generator from top to bottom. A module imports from its own floor and from those below.
 FLOORS = (
     ("__main__",),

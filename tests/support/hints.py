@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = (
     "generator/aimodels_gen",
+    "nix/engines/aimodels_engines",
     "nix/fetcher/aimodels_fetcher",
     "nix/linker/aimodels_linker",
 )
