@@ -8,6 +8,7 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -234,19 +235,26 @@ def test_a_directory_for_roots_that_takes_none(
     project.ok("prefetch", "--root", "other")
 
 
+@contextmanager
+def programs(directory: Path, **codes: str) -> Iterator[None]:
+    """Scripts that are found before the programs of their names, which they can run."""
+    directory.mkdir()
+    for name, code in codes.items():
+        program = directory / name.replace("_", "-")
+        program.write_text(f"#!/bin/sh\nPATH=${{PATH#*:}}\n{code}\n")
+        program.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(directory), prepend=os.pathsep)
+        yield
+
+
 @pytest.mark.usefixtures("store")
 @cures("run `…` again when no garbage is being collected")
 def test_a_collection_between_a_path_and_its_root(
-    project: Project, remedy: Remedy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: Project, remedy: Remedy, tmp_path: Path
 ) -> None:
-    programs = tmp_path / "bin"
-    programs.mkdir()
     collect = '[ "$1" != --add-root ] || nix-store --gc >/dev/null 2>&1'
-    code = f'#!/bin/sh\nPATH=${{PATH#*:}}\n{collect}\nexec nix-store "$@"\n'
-    (programs / "nix-store").write_text(code)
-    (programs / "nix-store").chmod(0o755)
-    with monkeypatch.context() as other:
-        other.setenv("PATH", str(programs), prepend=os.pathsep)
+    with programs(tmp_path / "bin", nix_store=f'{collect}\nexec nix-store "$@"'):
         said = project.run("prefetch", "--root", "kept").err
         assert "was removed from the store before a root could keep it" in said
         remedy(said)
@@ -255,20 +263,11 @@ def test_a_collection_between_a_path_and_its_root(
 
 @pytest.mark.usefixtures("store")
 @cures("report this to the project with both paths")
-def test_another_store_path(
-    project: Project, remedy: Remedy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_another_store_path(project: Project, remedy: Remedy, tmp_path: Path) -> None:
     """A Nix that hashes in another way, and then the one that the project was told of."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
     other_name = 'case "$1" in --add*) sed s/..$/xx/;; *) cat;; esac'
-    code = f'#!/bin/sh\nPATH=${{PATH#*:}}\nnix-store "$@" | {other_name}\n'
-    (programs / "nix-store").write_text(code)
-    (programs / "nix-store").chmod(0o755)
-    (programs / "nix-instantiate").write_text("#!/bin/sh\nexit 1\n")
-    (programs / "nix-instantiate").chmod(0o755)
-    with monkeypatch.context() as other:
-        other.setenv("PATH", str(programs), prepend=os.pathsep)
+    code = f'nix-store "$@" | {other_name}'
+    with programs(tmp_path / "bin", nix_store=code, nix_instantiate="exit 1"):
         remedy(project.run("prefetch").err)
     project.ok("prefetch")
 
