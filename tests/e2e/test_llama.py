@@ -1,0 +1,254 @@
+"""llama.cpp on models of ours: offline, as another user, from a read-only store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimodels_linker.cli import main as linker
+from support import llama_models
+from support import nix as nixes
+from support.expressions import fetch_model, files_pin, got
+from support.hub import Hub
+from support.linker import touched
+from support.llama_server import Llama
+from support.specs import sri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from support.hub import Repo
+    from support.nix import NixEnv
+
+QUANTS, SHARDS, VISION = (
+    "Qwen/Qwen3-8B-GGUF",
+    "unsloth/Qwen3-235B-A22B-GGUF",
+    "ggml-org/gemma-3-4b-it-GGUF",
+)
+FILTERED, URL = "org/Filtered-1.5-GGUF", "my-org/llama-gguf"
+SHARD = "UD-Q4_K_XL/Qwen3-235B-A22B-UD-Q4_K_XL-0000{}-of-00002.gguf"
+FILES: Mapping[str, Mapping[str, bytes]] = {
+    QUANTS: {
+        "README.md": b"# Qwen3",
+        "Qwen3-8B-Q4_K_M.gguf": llama_models.llama(),
+        "Qwen3-8B-Q8_0.gguf": llama_models.llama(1),
+    },
+    SHARDS: {
+        SHARD.format(number): content
+        for number, content in enumerate(llama_models.shards(), start=1)
+    },
+    VISION: {
+        "gemma-3-4b-it-Q4_K_M.gguf": llama_models.llama(),
+        "mmproj-model-f16.gguf": llama_models.projector(),
+    },
+    FILTERED: {
+        "Filtered-1.5-IQ4_XS.gguf": llama_models.llama(2),
+        "Filtered-1.5-Q8_0.gguf": llama_models.llama(3),
+    },
+}
+CACHED = {
+    f"{QUANTS}:Q4_K_M",
+    f"{QUANTS}:Q8_0",
+    # The part of the name that llama.cpp takes for the quantisation.
+    f"{SHARDS}:Q4_K_XL",
+    f"{VISION}:Q4_K_M",
+    f"{FILTERED}:IQ4_XS",
+}
+HUBS = ("cache", "home", "link", "directory", "copy")
+
+
+@dataclass(frozen=True)
+class Models:
+    """Entries in a store, and directories in which llama.cpp finds them.
+
+    Args:
+        expressions: The model of each repository, as a Nix expression.
+        hubs: For each kind of directory, the variables that name it.
+    """
+
+    nix: NixEnv
+    expressions: Mapping[str, str]
+    hubs: Mapping[str, Mapping[str, str]]
+
+    def path(self, repo: str, attribute: str) -> str:
+        """Return a path that is an attribute of a model."""
+        value = self.nix.eval(f"({self.expressions[repo]}).{attribute}")
+        assert isinstance(value, str)
+        return value
+
+
+@pytest.fixture(scope="module")
+def llama() -> Iterator[Llama]:
+    with nixes.available("forky") as nix:
+        yield Llama.beside(nix)
+
+
+@pytest.fixture(scope="module")
+def models(llama: Llama) -> Iterator[Models]:
+    """The models, whose Hub is gone; nothing may change in the store meanwhile."""
+    nix = llama.nix
+    with Hub() as hub:
+        repos = {name: hub.add_repo(name, files) for name, files in FILES.items()}
+        expressions = {
+            **{name: files_pin(hub, repos[name]) for name in (QUANTS, SHARDS, VISION)},
+            FILTERED: _filtered(nix, hub, repos[FILTERED]),
+            URL: _url(hub, repos[QUANTS]),
+        }
+        cache = nix.build(
+            "(import ./nix).integration.mkCache"
+            ' (import ./tests/nix/pkgs { system = "x86_64-linux"; })'
+            f" [ {' '.join(f'({each})' for each in expressions.values())} ]"
+        )
+        whole = nix.build(f"({expressions[QUANTS]}).copied")
+    copies = nix.real / "copies"
+    copies.mkdir()
+    (copies / "models--Qwen--Qwen3-8B-GGUF").symlink_to(whole)
+    hubs = {
+        "cache": {"HF_HUB_CACHE": str(cache / "hub")},
+        "home": {"HF_HOME": str(cache)},
+        **{mode: _linked(nix, cache / "hub", mode) for mode in ("link", "directory")},
+        "copy": {"HF_HUB_CACHE": str(copies)},
+    }
+    before = touched(nix.real / "store")
+    yield Models(nix, expressions, hubs)
+    assert touched(nix.real / "store") == before
+
+
+def _filtered(nix: NixEnv, hub: Hub, repo: Repo) -> str:
+    def expression(tree: str) -> str:
+        return fetch_model(hub, repo, f'hash = "{tree}"; include = [ "*IQ4_XS*" ];')
+
+    return expression(got(nix, expression("")))
+
+
+def _url(hub: Hub, repo: Repo) -> str:
+    content = FILES[QUANTS]["Qwen3-8B-Q8_0.gguf"]
+    url = f"{hub.url}/{repo.id}/resolve/{repo.sha}/Qwen3-8B-Q8_0.gguf"
+    return (
+        "(import ./nix).fetchModel"
+        ' (import ./tests/nix/pkgs { system = "x86_64-linux"; }) {'
+        f' name = "m"; source.url.files."model.gguf" = "{url}";'
+        f' files."model.gguf" = {{ hash = "{sri(content)}"; size = {len(content)}; }};'
+        ' integration.huggingface = { org = "my-org"; model = "llama-gguf"; }; }'
+    )
+
+
+def _linked(nix: NixEnv, cache: Path, mode: str) -> dict[str, str]:
+    """Link all models as the modules do."""
+    directory = nix.real / mode
+    directory.mkdir()
+    spec = {
+        "version": 1,
+        "store": str(nix.store),
+        "hub": str(directory / "hub"),
+        "state": str(directory / "state.json"),
+        "mode": mode,
+        "option": "services.ai-models",
+        "offline": True,
+        "entries": {
+            entry.name: {"name": entry.name, "path": str(entry.resolve())}
+            for entry in cache.iterdir()
+        },
+    }
+    (directory / "spec.json").write_text(json.dumps(spec))
+    assert linker(["link", str(directory / "spec.json")]) == 0
+    return {"HF_HUB_CACHE": str(directory / "hub")}
+
+
+@pytest.mark.parametrize("hub", HUBS)
+def test_a_router_over_the_cache(llama: Llama, models: Models, tmp_path: Path, hub: str) -> None:
+    """It has each quantisation of each entry, and so has the list on the command line."""
+    names = {name for name in CACHED if hub != "copy" or name.startswith(QUANTS)}
+    listed = llama.run("llama-server", "--cache-list", env=models.hubs[hub]).stdout
+    assert {line.split()[-1] for line in listed.splitlines()[1:]} == names
+    with llama.serve(tmp_path, "--offline", env=models.hubs[hub]) as server:
+        assert server.models() == names
+        server.complete(f"{QUANTS}:Q8_0")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        (QUANTS, "Qwen3-8B-Q4_K_M.gguf"),
+        (f"{QUANTS}:q8_0", "Qwen3-8B-Q8_0.gguf"),
+        (f"{SHARDS}:UD-Q4_K_XL", SHARD.format(1)),
+        (f"{SHARDS}:Q4_K_XL", SHARD.format(1)),
+        (SHARDS, SHARD.format(1)),
+        (VISION, "gemma-3-4b-it-Q4_K_M.gguf"),
+        (f"{FILTERED}:IQ4_XS", "Filtered-1.5-IQ4_XS.gguf"),
+        # Not in the list: its name has no quantisation.
+        (URL, "model.gguf"),
+    ],
+)
+@pytest.mark.parametrize("hub", ["cache", "directory"])
+def test_names(  # noqa: PLR0913, PLR0917 (two parameters of a case)
+    llama: Llama, models: Models, tmp_path: Path, hub: str, name: str, file: str
+) -> None:
+    """`-hf` picks the file, all of its shards, and the projector beside it."""
+    with llama.serve(tmp_path, "-hf", name, "--offline", env=models.hubs[hub]) as server:
+        properties = server.get("/props")
+        assert properties["model_path"].endswith(f"/{file}")
+        assert properties["modalities"]["vision"] is (name == VISION)
+        server.complete()
+
+
+def test_a_quantisation_that_the_entry_does_not_have(llama: Llama, models: Models) -> None:
+    done = llama.run(
+        "llama-server", "-hf", f"{FILTERED}:Q8_0", "--offline", env=models.hubs["cache"]
+    )
+    assert done.returncode != 0
+    assert f"no GGUF files found in repository {FILTERED}" in done.stderr
+
+
+def test_without_offline(llama: Llama, models: Models, tmp_path: Path) -> None:
+    """It asks the Hub, and falls back to the entry, to which it may not write."""
+    with llama.serve(tmp_path, "-hf", QUANTS, env=models.hubs["cache"]) as server:
+        server.complete()
+
+
+def test_another_cache(llama: Llama, models: Models, tmp_path: Path) -> None:
+    """What the page says of services.llama-cpp: this variable precedes all others."""
+    env = {**models.hubs["cache"], "LLAMA_CACHE": "/nonexistent"}
+    listed = llama.run("llama-server", "-cl", env=env)
+    assert listed.stdout == "number of models in cache: 0\n"
+    env = {"HF_HOME": "/nonexistent", "LLAMA_CACHE": models.hubs["cache"]["HF_HUB_CACHE"]}
+    with llama.serve(tmp_path, "-hf", QUANTS, "--offline", env=env) as server:
+        server.complete()
+
+
+def test_paths(llama: Llama, models: Models, tmp_path: Path) -> None:
+    """Of a file, of a first shard beside the others, and of a projector."""
+    file = models.path(QUANTS, 'blobs."Qwen3-8B-Q8_0.gguf"')
+    shard = f"{models.path(SHARDS, 'linked.snapshotPath')}/{SHARD.format(1)}"
+    model, projector = (models.path(VISION, f'blobs."{name}"') for name in FILES[VISION])
+    for arguments in (["-m", file], ["-m", shard], ["-m", model, "--mmproj", projector]):
+        with llama.serve(tmp_path, *arguments, "--offline") as server:
+            assert server.get("/props")["modalities"]["vision"] is ("--mmproj" in arguments)
+            server.complete()
+
+
+def test_a_shard_alone(llama: Llama, models: Models) -> None:
+    """It looks for the others beside it, where a file's own store path has none."""
+    shard = models.path(SHARDS, f'blobs."{SHARD.format(1)}"')
+    done = llama.run("llama-server", "-m", shard, "--offline", "--port", "0")
+    assert done.returncode != 0
+    assert f"failed to open GGUF file '{shard.replace('00001-of', '00002-of')}'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("llama-cli", "--offline", "-st", "-p", "a", "-n", "4"),
+        ("llama-completion", "--offline", "-no-cnv", "-p", "a", "-n", "4"),
+        ("llama-bench", "--offline", "-p", "4", "-n", "4", "-r", "1"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_other_programs(llama: Llama, models: Models, command: tuple[str, ...]) -> None:
+    program, *options = command
+    done = llama.run(program, "-hf", f"{QUANTS}:Q8_0", *options, env=models.hubs["cache"])
+    assert done.returncode == 0, done.stderr
