@@ -5,6 +5,7 @@ let
   inherit (import ./util.nix) match quote;
   sources = import ./sources;
   huggingfaceSource = sources.kinds.huggingface.arguments;
+  engines = import ./integration/kinds;
   types = import ./types;
 
   optional = type: {
@@ -72,6 +73,23 @@ let
       model = optional types.string;
     };
   };
+
+  # Names of programs, and other names of integrations.
+  otherEngines =
+    let
+      cached = _where: _value: "nothing in its place, because the cache entry serves it";
+    in
+    {
+      comfy = types.use "comfyui";
+      directories = types.use "directory";
+      hf = types.use "huggingface";
+      llamacpp = cached;
+      sglang = cached;
+      tgi = cached;
+      transformers = cached;
+      tritonserver = types.use "triton";
+      vllm = cached;
+    };
 
   license = types.oneOrMore {
     description = "a licence of nixpkgs, the name of one, or a list of these";
@@ -177,9 +195,12 @@ let
       integration = {
         type = types.struct {
           main = "huggingface";
-          fields.huggingface = {
-            type = huggingface;
-            default = { };
+          renamed = otherEngines;
+          fields = engines.fields // {
+            huggingface = {
+              type = huggingface;
+              default = { };
+            };
           };
         };
         default = { };
@@ -222,10 +243,23 @@ in
   huggingfaceFields = huggingface.fields;
 
   /**
+    The declarations of the arguments in `integration` but for `huggingface`, with descriptions and
+    examples for the options of the modules.
+
+    # Type
+
+    ```
+    integrationFields :: AttrSet
+    ```
+  */
+  integrationFields = engines.fields;
+
+  /**
     Checks the arguments of `fetchModel`, and returns them with defaults: `source` as
     ./sources/default.nix describes it, `sources` with the fallbacks after it, and
     `integration.huggingface` as `enable`, `org`, `model` and `hfCachePath` (null without a cache
-    entry). Of hashes only the type is checked: names can be evaluated before the hash is known.
+    entry). The other integrations are as the caller wrote them. Of hashes only the type is checked: names
+    can be evaluated before the hash is known.
 
     # Type
 
@@ -267,6 +301,11 @@ in
         hf = huggingface.defaults // arguments.integration.huggingface or { };
         org = if hf.org != null then hf.org else source.org;
         model = if hf.model != null then hf.model else source.model;
+
+        # Most models have none.
+        given = removeAttrs arguments.integration [ "huggingface" ];
+        engineProblem =
+          if given == { } then null else engines.problem (arguments // { inherit org model; }) given;
       in
       if problems != [ ] then
         builtins.head problems
@@ -290,6 +329,8 @@ in
         fail "`integration.huggingface` names the entry ${quote "${toString org}/${toString model}"}: use letters, digits, . _ and -"
       else if hf.enable && (model == null || (org == null && source.model == null)) then
         fail "`source.${source.type}` has no repository name: set `integration.huggingface = { org = \"…\"; model = \"…\"; }`, or `integration.huggingface.enable = false` for plain files"
+      else if engineProblem != null then
+        fail engineProblem
       else
         arguments
         // {

@@ -10,6 +10,7 @@
 import ./scalars.nix
 // import ./lists.nix
 // import ./structs.nix
+// import ./selections.nix
 // {
   inherit (import ./messages.nix) assign;
 }

@@ -73,6 +73,22 @@ in
   };
 
   /**
+    A pattern of files, or a list of patterns.
+
+    # Type
+
+    ```
+    patterns :: Type
+    ```
+  */
+  patterns = oneOrMore {
+    description = "a pattern of files, or a list of patterns";
+    of = string;
+    line = where: "${where} = [ \"*.safetensors\" ]";
+    option = lib: lib.types.either lib.types.str (lib.types.listOf lib.types.str);
+  };
+
+  /**
     A list with elements of one type. The other attributes are as in every type.
 
     # Type

@@ -14,6 +14,33 @@ let
   use =
     name: where: value:
     assign (join where name) value;
+
+  attrsOf =
+    {
+      description,
+      name,
+      of,
+      place ? join,
+    }:
+    let
+      type = make {
+        inherit description;
+        accepts = value: builtins.isAttrs value && builtins.all of.accepts (builtins.attrValues value);
+        line = where: of.line (place where name);
+        explain =
+          where: value:
+          let
+            wrong = builtins.filter (attribute: !(of.accepts value.${attribute})) (builtins.attrNames value);
+            attribute = builtins.head wrong;
+          in
+          if isSet value then
+            of.explain (place where attribute) value.${attribute}
+          else
+            isOther type where value;
+        option = lib: lib.types.attrsOf (of.option lib);
+      };
+    in
+    type;
 in
 {
   /**
@@ -38,23 +65,37 @@ in
   */
   byPath =
     of:
-    let
+    attrsOf {
+      description = "an attribute set of files by their paths";
+      name = "PATH";
       place = where: path: "${where}.${quote path}";
-      type = make {
-        description = "an attribute set of files by their paths";
-        accepts = value: builtins.isAttrs value && builtins.all of.accepts (builtins.attrValues value);
-        line = where: of.line (place where "PATH");
-        explain =
-          where: value:
-          let
-            wrong = builtins.filter (path: !(of.accepts value.${path})) (builtins.attrNames value);
-            path = builtins.head wrong;
-          in
-          if isSet value then of.explain (place where path) value.${path} else isOther type where value;
-        option = lib: lib.types.attrsOf (of.option lib);
-      };
-    in
-    type;
+      inherit of;
+    };
+
+  /**
+    An attribute set with values of one type, by other names.
+
+    # Type
+
+    ```
+    attrsOf :: { description :: String, name :: String, of :: Type, place ? … } -> Type
+    ```
+
+    # Arguments
+
+    description
+    : What it is, for messages.
+
+    name
+    : What stands for a name in examples.
+
+    of
+    : The type of the values.
+
+    place
+    : A function from the place of the attribute set and a name to the place of a value.
+  */
+  inherit attrsOf;
 
   /**
     An attribute set with a type for each attribute.

@@ -141,7 +141,8 @@ BUNDLE = '{ hash = ""; files.b.hash = ""; }'
                 '"https://user:secret@hub.example"': "is not the http(s) URL of a server",
             }.items()
         ],
-        ({"integration.ollama.enable": "true"}, ["`integration.ollama` is not known"]),
+        ({"integration.ollama.enable": "true"}, ["`integration.ollama.name` is missing"]),
+        ({"integration.vllm.enable": "true"}, ["`integration.vllm` is not known"]),
         ({"integration.huggingface.name": '"x"'}, ["`integration.huggingface.name` is not known"]),
     ],
 )

@@ -42,6 +42,38 @@ in
     };
   };
 
+  "types.attrsOf" = {
+    others = {
+      expr =
+        said
+          (types.attrsOf {
+            description = "an attribute set of sizes";
+            name = "NAME";
+            of = types.size;
+          })
+          [
+            { a = 1; }
+            1
+            { "a b" = "1"; }
+          ];
+      expected = [
+        null
+        "`here` must be an attribute set of sizes, but is an integer: write `here.NAME = 609`"
+        "`here.\"a b\"` must be an integer of at least 0, but is a string: write `here.\"a b\" = 1`"
+      ];
+    };
+    asAnOption = {
+      expr =
+        (types.attrsOf {
+          description = "strings";
+          name = "NAME";
+          of = types.string;
+        }).option
+          lib;
+      expected.attrsOf = "str";
+    };
+  };
+
   "types.assign" = {
     whatIsShown = {
       expr = map (types.assign "here") [

@@ -225,4 +225,79 @@ in
       ];
     };
   };
+
+  "types.patterns" = {
+    others = {
+      expr = said types.patterns [
+        "*"
+        [
+          "*.a"
+          "*.b"
+        ]
+        [ ]
+        [ 1 ]
+        null
+        { }
+      ];
+      expected = [
+        null
+        null
+        null
+        "`here` must be a pattern of files, or a list of patterns, but its element 1 is an integer: write `here = [ \"*.safetensors\" ]`"
+        "`here` must be a pattern of files, or a list of patterns, but is null: write `here = [ \"*.safetensors\" ]`"
+        "`here` must be a pattern of files, or a list of patterns, but is an attribute set: write `here = [ \"*.safetensors\" ]`"
+      ];
+    };
+    asAnOption = {
+      expr = types.patterns.option lib;
+      expected.either = [
+        "str"
+        { listOf = "str"; }
+      ];
+    };
+  };
+
+  "types.renamed" = {
+    others = {
+      expr = said types.renamed [
+        {
+          "a/outPath" = "b";
+          "c/" = [ "*.d" ];
+        }
+        "a"
+        { a = 1; }
+      ];
+      expected = [
+        null
+        "`here` must be an attribute set of files by their paths, but is a string: write `here.\"PATH\" = \"model.safetensors\"`"
+        "`here.\"a\"` must be a pattern of files, or a list of patterns, but is an integer: write `here.\"a\" = [ \"*.safetensors\" ]`"
+      ];
+    };
+  };
+
+  "types.selection" = {
+    others = {
+      expr = said types.selection [
+        "*"
+        [ "*" ]
+        { a = "b"; }
+        true
+        { a = true; }
+      ];
+      expected = [
+        null
+        null
+        null
+        "`here` must be a pattern of files, or a list of patterns, but is a boolean: write `here = [ \"*.safetensors\" ]`"
+        "`here.\"a\"` must be a pattern of files, or a list of patterns, but is a boolean: write `here.\"a\" = [ \"*.safetensors\" ]`"
+      ];
+    };
+    asAnOption = {
+      expr = types.selection.option lib;
+      expected.either = [
+        (types.patterns.option lib)
+        { attrsOf = types.patterns.option lib; }
+      ];
+    };
+  };
 }

@@ -1,0 +1,241 @@
+# Where files of a model are in a directory: the checks that need no build, and the links for the spec of a view
+# (./view.nix). aimodels_engines.directory does the rest, because only a build knows all files.
+let
+  inherit (import ../util.nix) match plainName quote;
+  inherit (import ../types/messages.nix) isSet;
+
+  listOf = value: if builtins.isList value then value else [ value ];
+  firstOf =
+    problems:
+    let
+      found = builtins.filter (problem: problem != null) problems;
+    in
+    if found == [ ] then null else builtins.head found;
+
+  length = builtins.stringLength;
+  endsWithSlash = path: builtins.substring (length path - 1) 1 path == "/";
+
+  # Whether a file is named, and not a pattern.
+  isName = file: file != "" && !(endsWithSlash file) && match "[^*?[]*" file != null;
+
+  partsOf = path: builtins.filter builtins.isString (builtins.split "/" path);
+
+  pathProblem =
+    where: path:
+    let
+      trimmed = if endsWithSlash path then builtins.substring 0 (length path - 1) path else path;
+      parts = partsOf trimmed;
+      wrong = builtins.filter (part: part == "" || part == "." || part == "..") parts;
+    in
+    if builtins.substring 0 1 path == "/" then
+      "${where}: ${quote path} is an absolute path: write it without the first /"
+    else if wrong != [ ] then
+      "${where}: ${quote path} has a part ${quote (builtins.head wrong)}: write a path inside of the directory, such as \"dir/file\""
+    else if match "[^[:cntrl:]]+" path == null then
+      "${where}: ${quote path} is too long or has control characters: write another path"
+    else if builtins.any (part: length part > 255) parts then
+      "${where}: ${quote path} has a part of more than 255 bytes: write a shorter path"
+    else
+      null;
+
+  fileProblem =
+    checked: where: file:
+    let
+      files =
+        (if checked.files == null then { } else checked.files)
+        // (if checked.bundle == null then { } else checked.bundle.files);
+      paths = builtins.attrNames files;
+      plain = plainName (baseNameOf file);
+      extension = match ".*([.][^./]+)" file;
+      endsAlike =
+        path: extension != null && match ".*[.][^./]+" path != null && match ".*([.][^./]+)" path == extension;
+      sameName = builtins.filter (path: plainName (baseNameOf path) == plain) paths;
+      sameKind = builtins.filter endsAlike paths;
+      near =
+        if sameName != [ ] then
+          sameName
+        else if sameKind != [ ] then
+          sameKind
+        else
+          paths;
+      count = builtins.length near;
+      shown = builtins.genList (number: quote (builtins.elemAt near number)) (
+        if count > 5 then 5 else count
+      );
+      more = if count > 5 then " and ${toString (count - 5)} more" else "";
+    in
+    if file == "" then
+      "`${where}` is empty: write the name of a file of the model"
+    else if checked.hash != null || files ? ${file} then
+      null
+    else
+      "`${where}`: the model has no file ${quote file}; write one of: ${builtins.concatStringsSep ", " shown}${more}";
+
+  # Of a pattern only the build can say what it matches.
+  patternProblem =
+    checked: where: pattern:
+    if pattern == "" || isName pattern then fileProblem checked where pattern else null;
+
+  renamedProblem =
+    checked: where: prefix: given:
+    firstOf (
+      builtins.concatMap (
+        name:
+        let
+          path = "${prefix}${name}";
+          value = given.${name};
+          at = "${where}.${quote name}";
+        in
+        [ (pathProblem "`${where}`" path) ]
+        ++ (
+          if endsWithSlash name then
+            map (patternProblem checked at) (listOf value)
+          else if !(builtins.isString value) then
+            [
+              "`${at}` is one file, but has a list: write one file, or the path of a directory that ends in /, as in `${where}.${quote "${name}/"}`"
+            ]
+          else
+            [ (fileProblem checked at value) ]
+        )
+      ) (builtins.attrNames given)
+    );
+
+  renamedLinks =
+    where: prefix: given:
+    builtins.concatMap (
+      name:
+      map (file: {
+        path = "${prefix}${name}";
+        inherit file;
+        option = "${where}.${quote name}";
+        line =
+          if endsWithSlash name then
+            "${where}.\"${name}%NEW%\" = \"%FILE%\""
+          else
+            "${where}.\"${dirOf' name}%NEW%\" = \"%FILE%\"";
+      }) (listOf given.${name})
+    ) (builtins.attrNames given);
+
+  # The directory of a path with its slash.
+  dirOf' =
+    path:
+    let
+      directory = match "(.*/)[^/]*" path;
+    in
+    if directory == null then "" else builtins.head directory;
+in
+{
+  /**
+    What is wrong with a path in a directory, or null. A slash at its end is allowed.
+
+    # Type
+
+    ```
+    pathProblem :: String -> String -> String | Null
+    ```
+  */
+  inherit pathProblem;
+
+  /**
+    The message that the model has no file of this name, or null. Of a tree pin the files are not known.
+
+    # Type
+
+    ```
+    fileProblem :: AttrSet -> String -> String -> String | Null
+    ```
+
+    # Arguments
+
+    checked
+    : The arguments, as ../arguments.nix returns them.
+
+    where
+    : The argument with the name of the file.
+
+    file
+    : Path of the file in the model.
+  */
+  inherit fileProblem;
+
+  /**
+    What is wrong with an attribute set from paths to files, or null. Paths that end in `/` have patterns.
+
+    # Type
+
+    ```
+    renamedProblem :: AttrSet -> String -> String -> AttrSet -> String | Null
+    ```
+
+    # Arguments
+
+    checked
+    : The arguments, as ../arguments.nix returns them.
+
+    where
+    : The argument with the attribute set.
+
+    prefix
+    : What is before each path: "" or a directory with a slash.
+  */
+  inherit renamedProblem;
+
+  /**
+    The links for the same.
+
+    # Type
+
+    ```
+    renamedLinks :: String -> String -> AttrSet -> [AttrSet]
+    ```
+  */
+  inherit renamedLinks;
+
+  /**
+    What is wrong with a selection (../types/selections.nix) for the directory `prefix`, or null.
+
+    # Type
+
+    ```
+    selectionProblem :: AttrSet -> String -> String -> Selection -> String | Null
+    ```
+  */
+  selectionProblem =
+    checked: where: prefix: selection:
+    let
+      problem = pathProblem "`${where}`" prefix;
+    in
+    if problem != null then
+      problem
+    else if isSet selection then
+      renamedProblem checked where prefix selection
+    else
+      firstOf (map (patternProblem checked where) (listOf selection));
+
+  /**
+    The links for the same.
+
+    # Type
+
+    ```
+    selectionLinks :: String -> String -> Selection -> [AttrSet]
+    ```
+  */
+  selectionLinks =
+    where: prefix: selection:
+    if isSet selection then
+      map (
+        link:
+        link
+        // {
+          line = "${where} = { \"%NEW%\" = \"%FILE%\"; }";
+        }
+      ) (renamedLinks where prefix selection)
+    else
+      map (file: {
+        path = prefix;
+        inherit file;
+        option = where;
+        line = "${where} = { \"%NEW%\" = \"%FILE%\"; }";
+      }) (listOf selection);
+}
