@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimodels_linker.cli import main as linker
-from support import llama_models
+from docs.session import blocks, start
+from support import llama_models, modules
 from support import nix as nixes
+from support.environment import CHECKOUT
 from support.expressions import fetch_model, files_pin, got
 from support.hub import Hub
-from support.linker import touched
-from support.llama_server import Llama
+from support.linker import contents
+from support.llama_server import OFFLINE, READY, Llama, LlamaServer
 from support.specs import sri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from docs.session import Block, Session
     from support.hub import Repo
     from support.nix import NixEnv
 
@@ -58,6 +62,8 @@ CACHED = {
     f"{VISION}:Q4_K_M",
     f"{FILTERED}:IQ4_XS",
 }
+# A part of NixOS.
+LLAMA_CPP = f"{CHECKOUT}/tests/modules/nixpkgs/nixos/modules/services/misc/llama-cpp.nix"
 HUBS = ("cache", "home", "link", "directory", "copy")
 
 
@@ -83,13 +89,13 @@ class Models:
 
 @pytest.fixture(scope="module")
 def llama() -> Iterator[Llama]:
-    with nixes.available("forky") as nix:
+    with nixes.available("host") as nix:
         yield Llama.beside(nix)
 
 
 @pytest.fixture(scope="module")
 def models(llama: Llama) -> Iterator[Models]:
-    """The models, whose Hub is gone; nothing may change in the store meanwhile."""
+    """The models, whose Hub is gone; nothing of them may change meanwhile."""
     nix = llama.nix
     with Hub() as hub:
         repos = {name: hub.add_repo(name, files) for name, files in FILES.items()}
@@ -113,9 +119,11 @@ def models(llama: Llama) -> Iterator[Models]:
         **{mode: _linked(nix, cache / "hub", mode) for mode in ("link", "directory")},
         "copy": {"HF_HUB_CACHE": str(copies)},
     }
-    before = touched(nix.real / "store")
+    before = contents(nix.real / "store")
     yield Models(nix, expressions, hubs)
-    assert touched(nix.real / "store") == before
+    there = {path.partition("/")[0] for path in before}
+    after = contents(nix.real / "store").items()
+    assert {path: node for path, node in after if path.partition("/")[0] in there} == before
 
 
 def _filtered(nix: NixEnv, hub: Hub, repo: Repo) -> str:
@@ -252,3 +260,89 @@ def test_other_programs(llama: Llama, models: Models, command: tuple[str, ...]) 
     program, *options = command
     done = llama.run(program, "-hf", f"{QUANTS}:Q8_0", *options, env=models.hubs["cache"])
     assert done.returncode == 0, done.stderr
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Types what the page says, in a home with a shim for llama-server."""
+
+    llama: Llama
+    session: Session
+
+    def serve(self, line: str) -> LlamaServer:
+        """Run a line that starts a server."""
+        directory, environment = self.session.directory, self.session.environment()
+        return LlamaServer(["bash", "-c", line], READY, directory, environment)
+
+    def service(self, configuration: str) -> LlamaServer:
+        """Start the service of a NixOS configuration; this home's cache is the system's."""
+        file = self.session.directory / "configuration.nix"
+        file.write_text(configuration)
+        system = modules.system(self.llama.nix, str(file), LLAMA_CPP)
+        unit = (system / "systemd/system/llama-cpp.service").read_text()
+        settings = [line.partition("=")[::2] for line in unit.splitlines()]
+        (start,) = (value for key, value in settings if key == "ExecStart")
+        env = dict(
+            shlex.split(value)[0].split("=", 1) for key, value in settings if key == "Environment"
+        )
+        hub = str(self.session.home / ".cache/huggingface/hub")
+        env = {key: value.replace(f"{env['HF_HOME']}/hub", hub) for key, value in env.items()}
+        # A unit has no shell.
+        command = self.llama.command(*start.split(), "--port", "0")
+        return LlamaServer(command, READY, self.session.directory, {**OFFLINE, **env})
+
+
+@pytest.fixture(scope="module")
+def page() -> list[Block]:
+    return [block for block in blocks("docs/engines.md") if block.name == "llama.cpp"]
+
+
+@pytest.fixture(scope="module")
+def reader(llama: Llama, page: list[Block]) -> Reader:
+    """Somebody who has locked and linked what the page lists."""
+    person = llama.nix.real / "person"
+    directory, home = person / "project", person / "home"
+    directory.mkdir(parents=True)
+    (home / "bin").mkdir(parents=True)
+    with Hub() as hub:
+        for name in (QUANTS, VISION):
+            hub.add_repo(name, FILES[name], lfs=["*.gguf"])
+        session = start(llama.nix, directory, home, hub.url)
+        (manifest,) = (block.text for block in page if block.language == "toml")
+        (directory / "models.toml").write_text(manifest)
+        for command in ("lock", "prefetch", "link"):
+            session.run("aimodels-gen", command)
+    session.endpoint = OFFLINE["HF_ENDPOINT"]
+    shim = home / "bin/llama-server"
+    program = shlex.join(llama.command("/usr/bin/llama-server"))
+    shim.write_text(f'#!/bin/sh\nexec {program} "$@" --port 0\n')
+    shim.chmod(0o755)
+    return Reader(llama, session)
+
+
+def test_commands_of_the_page(reader: Reader, page: list[Block]) -> None:
+    lines = [line for block in page if block.language == "bash" for line in block.text.splitlines()]
+    prepared = [f"aimodels-gen {command}" for command in ("lock", "prefetch", "link")]
+    assert [line for line in lines if line.startswith("aimodels-gen")] == prepared
+    listing, one, router = (line for line in lines if line.startswith("llama-server"))
+    names = {f"{QUANTS}:Q4_K_M", f"{VISION}:Q4_K_M"}
+    listed = reader.session.run("bash", "-c", listing)
+    assert {line.split()[-1] for line in listed.splitlines()[1:]} == names
+    with reader.serve(one) as server:
+        server.complete()
+    with reader.serve(router) as server:
+        assert server.models() == names
+        server.complete(f"{VISION}:Q4_K_M")
+
+
+def test_services_of_the_page(reader: Reader, page: list[Block]) -> None:
+    paths, presets, cache = (block.text for block in page if block.language == "nix")
+    with reader.service(paths) as server:
+        assert server.get("/props")["modalities"]["vision"]
+        server.complete()
+    with reader.service(presets) as server:
+        assert server.models() == {"qwen3", "gemma-3"}
+        server.complete("gemma-3")
+    with reader.service(cache) as server:
+        assert server.models() == {f"{QUANTS}:Q4_K_M", f"{VISION}:Q4_K_M"}
+        server.complete(f"{QUANTS}:Q4_K_M")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import pytest
 
 from support.environment import CHECKOUT
+from support.nix import UnavailableError, forky_root
 from support.program import Program
 from support.unprivileged import prefix
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # Nobody serves: what is not in the store is missing. A model of these tests needs one thread.
 OFFLINE = {"HF_ENDPOINT": "http://127.0.0.1:9/", "LLAMA_ARG_THREADS": "1"}
 
-_READY = r"listening on (http://\S+)"
+READY = r"listening on (http://\S+)"
 
 
 class LlamaServer(Program):
@@ -54,24 +55,29 @@ class LlamaServer(Program):
 
 @dataclass(frozen=True)
 class Llama:
-    """llama.cpp beside a Nix, whose store it sees."""
+    """llama.cpp of the forky root, which sees the store of the machine's own Nix."""
 
     nix: NixEnv
+    root: Path
 
     @classmethod
     def beside(cls, nix: NixEnv) -> Llama:
-        """Find it in the root of that Nix; without it, the test is skipped."""
-        assert nix.root is not None
-        if not (nix.root / "usr/bin/llama-server").is_file():
+        """Find it; the test is skipped on a machine that does not have it."""
+        try:
+            root = forky_root()
+        except UnavailableError as error:
+            pytest.skip(str(error))
+        if not (root / "usr/bin/llama-server").is_file():
             pytest.skip(
                 "the forky root was made from a mirror without llama.cpp: remove "
-                f"{nix.root} and run script/forky-root"
+                f"{root} and run script/forky-root"
             )
-        return cls(nix)
+        return cls(nix, root)
 
     def command(self, *command: str | Path) -> list[str]:
         """Return the command line that runs a command there as another user."""
-        return [*self.nix.entry(), *prefix(reads_all=False), *map(str, command)]
+        entry = replace(self.nix, kind="forky", root=self.root).entry()
+        return [*entry, *prefix(reads_all=False), *map(str, command)]
 
     def run(
         self, *command: str | Path, env: Mapping[str, str] | None = None
@@ -93,7 +99,7 @@ class Llama:
         """Start llama-server on a free port; its log goes to the directory."""
         return LlamaServer(
             self.command("llama-server", *arguments, "--port", "0"),
-            _READY,
+            READY,
             directory,
             {"HOME": "/nonexistent", **OFFLINE, **(env or {})},
         )

@@ -155,7 +155,7 @@ def check_budget(
 @contextlib.contextmanager
 def environment(kind: str, seen_at: Path | None = None) -> Iterator[NixEnv]:
     """An empty store for that Nix; with `seen_at`, at the path where another Nix sees its own."""
-    root = _forky_root() if kind == "forky" else None
+    root = forky_root() if kind == "forky" else None
     if root is None:
         _check_host()
     # Not a pytest directory: those are closed to other users, who are to read the store too.
@@ -217,7 +217,7 @@ def _check_host() -> None:
         raise UnavailableError("no Nix on this machine; install Debian's nix-bin")
 
 
-def _forky_root() -> Path:
+def forky_root() -> Path:
     """The root with the newer Nix, made if need be (a minute, once)."""
     if os.geteuid() != 0:
         raise UnavailableError("entering the forky root takes root")
