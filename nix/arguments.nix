@@ -5,7 +5,7 @@ let
   inherit (import ./util.nix) match quote;
   sources = import ./sources;
   huggingfaceSource = sources.kinds.huggingface.arguments;
-  engines = import ./integration/kinds;
+  engines = import ./views;
   types = import ./types;
 
   optional = type: {

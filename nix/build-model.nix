@@ -17,6 +17,8 @@
 */
 let
   names = import ./names.nix;
+  engines = import ./views;
+  modelFiles = import ./views/model-files.nix;
 in
 pkgs:
 let
@@ -26,6 +28,7 @@ let
   filesPin = import ./pins/files.nix { inherit stdenvNoCC fetcher; };
   treePin = import ./pins/tree.nix { inherit stdenvNoCC fetcher; };
   licenses = import ./licenses.nix pkgs.lib;
+  view = import ./views/view.nix pkgs;
 in
 fail: checked:
 let
@@ -68,6 +71,7 @@ let
     changes:
     let
       forms = builtins.mapAttrs form builders;
+      linked = forms.link or forms.copy;
 
       form =
         layout: build:
@@ -87,7 +91,10 @@ let
                   sourceType = checked.source.type;
                 };
                 snapshotPath = snapshotPath result;
-                linked = forms.link or forms.copy;
+                inherit linked;
+                modelFiles = modelFiles fail checked (files.blobs or null) linked.snapshotPath;
+                # Nothing goes through a copy of the files.
+                integration = views linked;
                 copied = forms.copy;
                 overrideAttrs = change: (formsAfter (changes ++ [ change ])).${layout};
               };
@@ -119,5 +126,30 @@ let
           ln -s ${result}/snapshots/"$commit" "$out"
         '';
       }}";
+
+  # The view of this model for each integration that is on.
+  views =
+    entry:
+    let
+      make =
+        kind: parts:
+        view (
+          {
+            name = "${name}-${kind}";
+            models.${name} = entry.snapshotPath;
+          }
+          // builtins.mapAttrs (
+            part: value:
+            if part == "texts" then value else map (each: each // { model = name; }) value
+          ) parts
+        );
+      parts = engines.parts checked checked.integration;
+    in
+    if checked.integration == { } then
+      { }
+    else
+      builtins.mapAttrs (
+        kind: parts: if kind == "directory" then builtins.mapAttrs make parts else make kind parts
+      ) parts;
 in
 (formsAfter [ ]).${checked.layout}

@@ -2,6 +2,7 @@
 let
   inherit (import ./sources) kinds;
   bundlePython = import ./bundle-python.nix;
+  runPython = import ./run-python.nix;
 
   fetcher = bundlePython [ ] "fetcher" ./fetcher;
 
@@ -41,21 +42,8 @@ let
     "workers"
   ] "assembler" ./fetcher;
 
-  common = program: {
-    # A listing of thousands of files does not fit into an environment variable. nixpkgs can be configured to
-    # default to structured attributes, which have no passAsFile.
-    passAsFile = [ "spec" ];
-    __structuredAttrs = false;
-    preferLocalBuild = true;
-    dontFixup = true;
-    # With a build command, stdenv runs no phases or hooks; this one is for `overrideAttrs`.
-    buildCommand = ''
-      python3 -B -X utf8 ${program} "$specPath"
-      eval "''${postBuild-}"
-    '';
-  };
-  assembling = common assembler;
-  downloading = common fetcher;
+  assembling = runPython assembler;
+  downloading = runPython fetcher;
 
   # A download of this hash, from sources of one kind: what is not said about the others.
   unnamed = {

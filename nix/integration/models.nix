@@ -120,6 +120,17 @@ in
     };
 
   /**
+    The models with their names, each `{ name; model; }`.
+
+    # Type
+
+    ```
+    listed :: [Derivation] | AttrSet -> [AttrSet]
+    ```
+  */
+  inherit listed;
+
+  /**
     The path of a model's files. Anything but a model is an error.
 
     # Type

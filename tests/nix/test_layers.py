@@ -103,8 +103,14 @@ def test_the_pure_part_needs_no_pkgs() -> None:
     assert found == ["build-model.nix", "fetcher.nix"]
 
 
-# Their attributes are those that sources/default.nix describes.
-KINDS = [file for file in FILES if file.parent.name == "sources" and file.name != "default.nix"]
+# Their attributes are those that sources/default.nix and views/default.nix describe.
+KINDS = [
+    *(file for file in FILES if file.parent.name == "sources" and file.name != "default.nix"),
+    *(
+        LIBRARY / f"views/{kind}.nix"
+        for kind in ("comfyui", "directory", "lmstudio", "ollama", "triton")
+    ),
+]
 INDEXES = [INDEX, LIBRARY / "integration/default.nix", LIBRARY / "types/default.nix"]
 
 

@@ -77,15 +77,16 @@ def write(contents: Mapping[str, Path | bytes], out: Path) -> None:
     Raises:
         EngineError: A path is below another one.
     """
-    out.mkdir()
     for path in sorted(contents):
-        parents = path.split("/")[:-1]
-        above = ["/".join(parents[: number + 1]) for number in range(len(parents))]
+        parts = path.split("/")
+        above = ("/".join(parts[:number]) for number in range(1, len(parts)))
         if clash := next((each for each in above if each in contents), None):
             raise EngineError(
                 f'"{clash}" would be a file, and a directory for "{path}"',
                 "write another path for one of them",
             )
+    out.mkdir()
+    for path in sorted(contents):
         content, place = contents[path], out / path
         place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):

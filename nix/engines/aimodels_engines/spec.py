@@ -1,4 +1,4 @@
-"""What Nix asks a build for; nix/integration/view.nix writes it as JSON."""
+"""What Nix asks a build for; nix/views/view.nix writes it as JSON."""
 
 from __future__ import annotations
 

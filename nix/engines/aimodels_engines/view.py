@@ -20,7 +20,7 @@ def make_view(spec: object, out: Path) -> None:
     """Make the view that a spec describes.
 
     Args:
-        spec: What Nix has written; see nix/integration/view.nix.
+        spec: What Nix has written; see nix/views/view.nix.
         out: The directory to make.
 
     Raises:

@@ -1,8 +1,8 @@
 # `integration.triton`: `MODEL/VERSION/FILE` and `MODEL/config.pbtxt`, a model repository of Triton.
 let
-  inherit (import ../../util.nix) quote match;
-  inherit (import ../placing.nix) selectionLinks selectionProblem;
-  types = import ../../types;
+  inherit (import ../util.nix) quote match;
+  inherit (import ./placing.nix) selectionLinks selectionProblem;
+  types = import ../types;
 
   modelOf = checked: given: if given.model != null then given.model else checked.name;
   selected = given: if given.files != null then given.files else "*";

@@ -1,8 +1,8 @@
 # `integration.ollama`: a directory of models for Ollama (`OLLAMA_MODELS`).
 let
-  inherit (import ../../util.nix) match quote;
-  inherit (import ../placing.nix) fileProblem;
-  types = import ../../types;
+  inherit (import ../util.nix) match quote;
+  inherit (import ./placing.nix) fileProblem;
+  types = import ../types;
 
   # The rules of Ollama's names. aimodels_engines.ollama has the same; a test compares the two.
   part = "[0-9A-Za-z_][0-9A-Za-z_.-]{0,79}";

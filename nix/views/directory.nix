@@ -1,9 +1,9 @@
 # `integration.directory.<name>`: any directory, with links to files of the model.
 let
-  inherit (import ../../util.nix) match quote;
-  inherit (import ../placing.nix) renamedLinks renamedProblem;
-  inherit (import ../../types/messages.nix) join;
-  types = import ../../types;
+  inherit (import ../util.nix) match quote;
+  inherit (import ./placing.nix) renamedLinks renamedProblem;
+  inherit (import ../types/messages.nix) join;
+  types = import ../types;
 
   place = join "integration.directory";
 

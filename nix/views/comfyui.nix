@@ -1,9 +1,9 @@
 # `integration.comfyui`: files in the directories below ComfyUI's `models`.
 let
-  inherit (import ../../util.nix) plainName;
-  inherit (import ../placing.nix) selectionLinks selectionProblem;
-  inherit (import ../../types/messages.nix) isSet join;
-  types = import ../../types;
+  inherit (import ../util.nix) plainName;
+  inherit (import ./placing.nix) selectionLinks selectionProblem;
+  inherit (import ../types/messages.nix) isSet join;
+  types = import ../types;
 
   # Others are allowed, because custom nodes add their own.
   known = [

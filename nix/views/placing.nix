@@ -15,7 +15,6 @@ let
   length = builtins.stringLength;
   endsWithSlash = path: builtins.substring (length path - 1) 1 path == "/";
 
-  # Whether a file is named, and not a pattern.
   isName = file: file != "" && !(endsWithSlash file) && match "[^*?[]*" file != null;
 
   partsOf = path: builtins.filter builtins.isString (builtins.split "/" path);
@@ -112,12 +111,12 @@ let
           if endsWithSlash name then
             "${where}.\"${name}%NEW%\" = \"%FILE%\""
           else
-            "${where}.\"${dirOf' name}%NEW%\" = \"%FILE%\"";
+            "${where}.\"${directoryOf name}%NEW%\" = \"%FILE%\"";
       }) (listOf given.${name})
     ) (builtins.attrNames given);
 
   # The directory of a path with its slash.
-  dirOf' =
+  directoryOf =
     path:
     let
       directory = match "(.*/)[^/]*" path;
@@ -125,6 +124,17 @@ let
     if directory == null then "" else builtins.head directory;
 in
 {
+  /**
+    Whether a string names a file, and is not a pattern.
+
+    # Type
+
+    ```
+    isName :: String -> Bool
+    ```
+  */
+  inherit isName;
+
   /**
     What is wrong with a path in a directory, or null. A slash at its end is allowed.
 

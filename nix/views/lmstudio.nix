@@ -1,8 +1,8 @@
 # `integration.lmstudio`: `ORG/MODEL/FILE.gguf`, below `~/.lmstudio/models`.
 let
-  inherit (import ../../names.nix) isRepoPart;
-  inherit (import ../../util.nix) quote;
-  types = import ../../types;
+  inherit (import ../names.nix) isRepoPart;
+  inherit (import ../util.nix) quote;
+  types = import ../types;
 
   names = checked: given: {
     org = if given.org != null then given.org else checked.org;

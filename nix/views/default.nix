@@ -1,16 +1,16 @@
-# Integrations whose results are views (../view.nix): one file each, named by the attribute under `integration`.
+# Integrations whose results are views (./view.nix): one file each, named by the attribute under `integration`.
 # Each is an attribute set of
 #
 #   description  of the modules' option `models.<name>.integration.<kind>`
 #   example      for that option
-#   arguments    the type of its arguments: see ../../types
+#   arguments    the type of its arguments: see ../types
 #   isOn         a function from the arguments, with their defaults, to whether there is a view
 #   problem      a function from the model's arguments and these to what is wrong, or null
 #   parts        a function from the same to the parts of the view's spec: `links`, `texts`, `ollama`
 #
 # `directory` has a view for each name, and `problem` and `parts` that take the name before the last argument.
 let
-  types = import ../../types;
+  types = import ../types;
 
   kinds = {
     comfyui = import ./comfyui.nix;
@@ -74,7 +74,7 @@ in
     # Arguments
 
     checked
-    : The arguments of the model, as ../../arguments.nix returns them.
+    : The arguments of the model, as ../arguments.nix returns them.
 
     integration
     : What the caller wrote.
