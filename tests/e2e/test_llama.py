@@ -271,8 +271,8 @@ class Reader:
 
     def serve(self, line: str) -> LlamaServer:
         """Run a line that starts a server."""
-        directory, environment = self.session.directory, self.session.environment()
-        return LlamaServer(["bash", "-c", line], READY, directory, environment)
+        env = {**self.session.environment(), **OFFLINE}
+        return LlamaServer(["bash", "-c", line], READY, self.session.directory, env)
 
     def service(self, configuration: str) -> LlamaServer:
         """Start the service of a NixOS configuration; this home's cache is the system's."""
