@@ -128,8 +128,12 @@ class Session:
 
 def start(nix: NixEnv, directory: Path, home: Path, endpoint: str) -> Session:
     shims = Path(__file__).parent / "shims"
-    programs = ("nix", "nix-store", "nix-instantiate", "nix-collect-garbage")
-    for name, shim in {**dict.fromkeys(programs, "nix"), "docker": "docker"}.items():
+    programs = {
+        **dict.fromkeys(("nix", "nix-store", "nix-instantiate", "nix-collect-garbage"), "nix"),
+        **dict.fromkeys(("sglang", "text-generation-launcher", "vllm"), "server"),
+        "docker": "docker",
+    }
+    for name, shim in programs.items():
         shutil.copy(shims / shim, home / "bin" / name)
     # The project of the guide is what the README's first lines are about, too.
     for block in blocks("docs/huggingface.md"):
