@@ -72,6 +72,8 @@ def stocked(linker: Linker) -> Linker:
         other = Repo(f"org/{name}")
         other.commit({"config.json": b"{}"})
         linker.entry(other).rename(linker.store / name)
+    linker.view({"loras/b": b"1", "manifests/m": b"1", "x": b"1", "loras/l": "b"}, "old")
+    linker.view({"loras/c": b"1", "manifests/m": b"2", "x/y": b"1", "loras/l": "c"}, "new")
     return linker
 
 
@@ -90,6 +92,30 @@ def moved(*names: str) -> Act:
         )
 
     return act
+
+
+def view(name: str, mode: str = "directory") -> Act:
+    """Put a view into a directory; in mode "link", as one link."""
+
+    def act(linker: Linker) -> None:
+        place = _models(linker, mode)
+        place.run("link", place.view_spec(linker.store / f"{'0' * 32}-{name}", "manifests"))
+
+    return act
+
+
+def no_view(linker: Linker) -> None:
+    place = _models(linker)
+    place.run("unlink", place.view_spec(linker.store / f"{'0' * 32}-old"))
+
+
+def used(linker: Linker) -> None:
+    """What a program does: it adds a file to a directory of ours."""
+    (linker.hub.parent / "a/models/loras/mine").write_text("mine")
+
+
+def _models(linker: Linker, mode: str = "directory") -> Linker:
+    return linker.but(hub=linker.hub.parent / "a/models", mode=mode)
 
 
 def unlinked(linker: Linker) -> None:
@@ -122,6 +148,10 @@ CHANGES: dict[str, tuple[list[Act], Act]] = {
     "no directories, with downloads": ([directory("old"), online], unlinked),
     "links, with downloads": ([directory("old"), online], links("new")),
     "a moved hub": ([directory("old"), online], moved("new")),
+    "another view, in use": ([view("old"), used], view("new")),
+    "no view, in use": ([view("old"), used], no_view),
+    "a directory for a view": ([view("old", "link")], view("new")),
+    "a link for the directory of a view": ([view("old")], view("new", "link")),
 }
 
 
@@ -155,7 +185,13 @@ def _outcome(linker: Linker, acts: list[Act]) -> dict[str, tuple[object, ...]]:
     for act in acts:
         act(linker)
     there = contents(cache)
-    for place in ("hub", "moved", "moved/hub"):  # may be made before there are entries
+    for place in (
+        "hub",
+        "moved",
+        "moved/hub",
+        "a",
+        "a/models",
+    ):  # may be made before there are entries
         there.pop(place, None)
     if linker.state.exists():
         there[linker.state.name] = _known(json.loads(linker.state.read_text()))
@@ -163,9 +199,16 @@ def _outcome(linker: Linker, acts: list[Act]) -> dict[str, tuple[object, ...]]:
 
 
 def _known(state: dict[str, Any]) -> tuple[object, ...]:
-    """What the state has, except for refs that were in doubt when a directory lost its model."""
+    """What the state has, except for what a run may leave in doubt.
+
+    That are refs when a directory lost its model, and whose directories are in which others have
+    put something.
+    """
     for records in state["hubs"].values():
-        for record in records.values():
+        for name, record in [*records.items()]:
             if not record.get("snapshots"):
                 record.pop("refs", None)
+            if record["mode"] == "made":
+                del records[name]
+    state["hubs"] = {hub: records for hub, records in state["hubs"].items() if records}
     return ("state", state)

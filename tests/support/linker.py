@@ -142,6 +142,46 @@ class Linker:
         file.write_text(json.dumps(data))
         return file
 
+    def view(
+        self, nodes: Mapping[str, str | bytes], name: str = "view", *, links: bool = False
+    ) -> Path:
+        """Put a view into the store: path -> the content of a file, or the target of a link.
+
+        Args:
+            nodes: What is in it.
+            name: The name of the store path.
+            links: Whether contents become files of their own, to which the view has links.
+        """
+        out = self.store / f"{'0' * 32}-{name}"
+        for path, content in nodes.items():
+            place = out / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, str):
+                place.symlink_to(content)
+            elif links:
+                place.symlink_to(self._stored(content))
+            else:
+                place.write_bytes(content)
+        _protect(out)
+        return out
+
+    def view_spec(self, view: Path, *copies: str) -> Path:
+        """Write a spec that puts a view into the directory `hub`."""
+        file = self.root / "view.json"
+        data = {
+            "version": 1,
+            "kind": "directory",
+            "store": str(self.store),
+            "directory": str(self.hub),
+            "state": str(self.state),
+            "mode": self.mode,
+            "option": self.option,
+            "view": str(view),
+            "copies": copies,
+        }
+        file.write_text(json.dumps(data))
+        return file
+
     def link(self, entries: Mapping[str, Path], *options: str, **how: Any) -> Run:
         return self.run("link", self.spec(entries), *options, **how)
 

@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimodels_linker.errors import InTheWayError
@@ -67,16 +68,34 @@ class Directory:
         """Whether nobody but root and the user that we run as can write to this directory."""
         return is_private(os.fstat(self.descriptor))
 
-    def look_up(self, name: str) -> str | Kind | None:
-        """Return what a name stands for: the target of a link, a kind, or None for nothing."""
-        with self.errors_at(name):
-            try:
-                mode = os.lstat(name, dir_fd=self.descriptor).st_mode
+    def look_up(self, path: str) -> str | Kind | None:
+        """Return what is at a path: the target of a link, a kind, or None for nothing.
+
+        Raises:
+            InTheWayError: A part of the path before the last one is not a directory.
+        """
+        parent, _, name = path.rpartition("/")
+        try:
+            with self.open_below(parent) as directory, self.errors_at(path):
+                mode = os.lstat(name, dir_fd=directory).st_mode
                 if stat.S_ISLNK(mode):
-                    return os.readlink(name, dir_fd=self.descriptor)
-            except FileNotFoundError:
-                return None
+                    return os.readlink(name, dir_fd=directory)
+        except FileNotFoundError:
+            return None
         return Kind.DIRECTORY if stat.S_ISDIR(mode) else Kind.FILE
+
+    def is_in(self, path: str) -> bool:
+        """Whether this directory is the one at a path, or below it, whatever links lead here."""
+        with contextlib.suppress(OSError):
+            sought, here = Path(path).stat(), os.fstat(self.descriptor)
+            above = ".."
+            while not os.path.samestat(sought, here):
+                before, here = here, os.stat(above, dir_fd=self.descriptor)
+                if os.path.samestat(before, here):  # the root
+                    return False
+                above = f"{above}/.."
+            return True
+        return False
 
     def open_child(self, name: str, *, create: bool = False) -> Directory:
         """Open a directory in this one, or create it first.

@@ -190,7 +190,7 @@ class _Comparison:
         removals = links | useless | self._ours(listings)
         # A killed run may have left directories empty.
         may_be_empty = withdrawn or removals
-        empty = self._directories - _parents(self._remaining(removals)) if may_be_empty else set()
+        empty = self._directories - parents(*self._remaining(removals)) if may_be_empty else set()
         return Changes(
             [
                 Write(path, self._wanted[path], replace=path in self._nodes)
@@ -334,13 +334,13 @@ def _sorted(paths: Iterable[str], order: Sequence[str]) -> Iterator[str]:
     return chain.from_iterable(map(sorted, below.values()))
 
 
-def _parents(paths: Iterable[str]) -> set[str]:
+def parents(*paths: str) -> set[str]:
     """Return all directories that paths lead through."""
-    parents = set()
+    found = set()
     for path in paths:
         parts = path.split("/")
-        parents |= {"/".join(parts[:count]) for count in range(1, len(parts))}
-    return parents
+        found |= {"/".join(parts[:count]) for count in range(1, len(parts))}
+    return found
 
 
 def _top(path: str) -> str:

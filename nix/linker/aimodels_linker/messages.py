@@ -49,8 +49,23 @@ def store_is_writable(spec: Spec) -> str:
     )
 
 
+def leads_to_store(path: str, spec: Spec) -> LinkError:
+    """Return the error that a directory is inside the store."""
+    return LinkError(
+        f"{path} leads into {spec.store}, where nothing can be changed",
+        f"remove the link on its path, or choose another directory in {spec.option}",
+    )
+
+
 def in_the_way(path: str, entry: Entry | None, spec: Spec) -> str:
     """Return the warning that something else is inside a directory of links."""
+    if spec.view is not None and path == spec.hub and spec.mode == "link":
+        return (
+            f"{path} is {_describe_path(Path(path))} that this program has not made. It is left "
+            f"alone, and the models of {spec.option} are not there. Set `{spec.option}.mode = "
+            f'"directory"` to link them beside what is in it, or move it away and activate again: '
+            f"{move_away(path)}"
+        )
     model = f"the model {entry.name!r} of {spec.option}" if entry else f"a model of {spec.option}"
     return (
         f"{path} is {_describe_path(Path(path))}, where {model} needs something else. It is left "

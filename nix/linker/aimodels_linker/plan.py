@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from aimodels_linker.dirfd import Kind
 from aimodels_linker.errors import InTheWayError, LinkError
@@ -20,45 +18,17 @@ from aimodels_linker.link_tree import (
 from aimodels_linker.log import print_warning
 from aimodels_linker.messages import left_alone, stays_directory
 from aimodels_linker.remove import remove_all, remove_directory, remove_empty, remove_nodes
-from aimodels_linker.state import DirectoryRecord, LinkRecord, merge_records
-from aimodels_linker.write import Scratch, Write, move, write_nodes
+from aimodels_linker.state import DirectoryRecord, LinkRecord
+from aimodels_linker.step import Step
+from aimodels_linker.write import Write, move, write_nodes
 
 if TYPE_CHECKING:
     from aimodels_linker.dirfd import Directory
     from aimodels_linker.link_tree import Changes, Wanted
     from aimodels_linker.spec import Entry, Spec
     from aimodels_linker.state import Record
-
-Action: TypeAlias = Callable[[Scratch], None]
-"""Changes something in the hub directory, which is also where to keep what is not complete yet."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What to do about an entry.
-
-    Args:
-        name: The name of the entry in the hub directory.
-        entry: The model, or None if the configuration has none of that name.
-        before: The record of what we made so far.
-        after: The record of what we made when this is done.
-        result: What to count the step as.
-        summary: For messages; begins with a verb.
-        actions: In this order.
-    """
-
-    name: str
-    entry: Entry | None
-    before: Record | None
-    after: Record | None = None
-    result: Literal["linked", "removed"] = "linked"
-    summary: str = ""
-    actions: tuple[Action, ...] = ()
-
-    @property
-    def during(self) -> Record | None:
-        """The record for the time until this is done."""
-        return merge_records(self.before, self.after) if self.actions else self.after
+    from aimodels_linker.step import Action
+    from aimodels_linker.write import Scratch
 
 
 class Planner:
@@ -95,7 +65,7 @@ class Planner:
         ours = found if isinstance(found, str) and self._spec.in_store(found) else None
         path = f"{self._path}/{name}"
         if entry is None:
-            actions = () if ours is None else (partial(_unlink, name, ours),)
+            actions: tuple[Action, ...] = () if ours is None else (partial(_unlink, name, ours),)
             return Step(name, None, before, None, "removed", f"remove {path}", actions)
         if found is not None and ours is None:
             print_warning(left_alone(path, found, entry, self._spec))

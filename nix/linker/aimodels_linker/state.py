@@ -51,11 +51,39 @@ class DirectoryRecord:
     listing: bool = True
 
 
-Record = LinkRecord | DirectoryRecord
+@dataclass(frozen=True)
+class FileRecord:
+    """A file of a view: a link into the store, or what one of the marks says.
+
+    Args:
+        marks: "-> " and the target of a link in the directory itself, or the sha256 of a copy.
+    """
+
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MadeRecord:
+    """A directory that we made for files of a view, which goes when it is empty.
+
+    Args:
+        levels: How many directories we made: for the directory of the view itself, also parents.
+    """
+
+    levels: int = 1
+
+
+Record = LinkRecord | DirectoryRecord | FileRecord | MadeRecord
 
 
 def merge_records(before: Record | None, after: Record | None) -> Record | None:
     """Return the record for the time of a change, in which an entry may be partly old or new."""
+    levels = [record.levels for record in (before, after) if isinstance(record, MadeRecord)]
+    if levels:
+        return MadeRecord(max(levels))
+    marks = [record.marks for record in (before, after) if isinstance(record, FileRecord)]
+    if marks:
+        return FileRecord(tuple(sorted({mark for each in marks for mark in each})))
     old, new = (
         record if isinstance(record, DirectoryRecord) else DirectoryRecord()
         for record in (before, after)
@@ -202,6 +230,10 @@ def _to_json(hubs: Mapping[str, Mapping[str, Record]]) -> dict[str, Any]:
 def _record_to_json(record: Record) -> dict[str, Any]:
     if isinstance(record, LinkRecord):
         return {"mode": "link"}
+    if isinstance(record, FileRecord):
+        return {"mode": "file", **({"marks": record.marks} if record.marks else {})}
+    if isinstance(record, MadeRecord):
+        return {"mode": "made", "levels": record.levels}
     return {"mode": "directory", **asdict(record)}
 
 
@@ -209,7 +241,7 @@ def _parse(data: dict[str, Any]) -> dict[str, dict[str, Record]]:
     documents.version(data, VERSION)
     return {
         documents.absolute(hub, "a hub"): {
-            check_name(name): _parse_record(documents.table(record, name), name)
+            name: _parse_record(documents.table(record, documents.text(name, "a name")), name)
             for name, record in documents.table(records, hub).items()
         }
         for hub, records in documents.table(data.get("hubs"), "hubs").items()
@@ -218,6 +250,15 @@ def _parse(data: dict[str, Any]) -> dict[str, dict[str, Record]]:
 
 def _parse_record(data: dict[str, Any], name: str) -> Record:
     mode, made = data.get("mode"), data.get("made")
+    if mode == "made":
+        levels = data.get("levels")
+        if type(levels) is not int or (name and _below(name) and levels != 1):
+            raise ValueError(f"the record of {name} has other levels")
+        return MadeRecord(levels)
+    if mode == "file":
+        _below(name)
+        return FileRecord(tuple(documents.strings(data.get("marks", []), f"{name}.marks")))
+    check_name(name)
     if mode == "link":
         return LinkRecord()
     if mode != "directory" or not isinstance(made, bool):

@@ -5,24 +5,30 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimodels_linker import documents
 from aimodels_linker.absolute import open_directory
 from aimodels_linker.errors import InTheWayError, LinkError
 from aimodels_linker.lock import exclusive_run
 from aimodels_linker.log import print_error, print_result, print_warning
-from aimodels_linker.messages import explain, in_the_way, store_is_writable
-from aimodels_linker.plan import Planner, Step
-from aimodels_linker.state import State, read_state
+from aimodels_linker.messages import explain, in_the_way, leads_to_store, store_is_writable
+from aimodels_linker.plan import Planner
+from aimodels_linker.plan_view import ViewPlanner, remove_made
+from aimodels_linker.spec import Entry
+from aimodels_linker.state import FileRecord, MadeRecord, State, merge_records, read_state
+from aimodels_linker.step import Step
+from aimodels_linker.view import FileEntry, FolderEntry, read_view
 from aimodels_linker.write import Scratch, Write, write_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimodels_linker.dirfd import Directory
-    from aimodels_linker.spec import Entry, Spec
+    from aimodels_linker.spec import Spec
     from aimodels_linker.state import Record
+
+    Wanted = Mapping[str, Entry | FileEntry | FolderEntry]
 
 # Errors that every other entry would meet as well.
 _COMMON_TO_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -38,9 +44,10 @@ def link(spec: Spec, *, dry_run: bool) -> bool:
     """
     if spec.entries and spec.mode == "link" and not spec.offline and _can_be_written(spec.store):
         print_warning(store_is_writable(spec))
-    with _alone(spec, create=bool(spec.entries), dry_run=dry_run):
+    place, wanted = _wanted(spec)
+    with _alone(spec, create=bool(wanted), dry_run=dry_run):
         complete = _unlink_former(spec, dry_run=dry_run, current=spec.state)
-        return _sync(spec, spec.state, {spec.hub: spec.entries}, dry_run=dry_run) and complete
+        return _sync(spec, spec.state, {place: wanted}, dry_run=dry_run) and complete
 
 
 def unlink(spec: Spec, *, dry_run: bool) -> bool:
@@ -52,6 +59,16 @@ def unlink(spec: Spec, *, dry_run: bool) -> bool:
     with _alone(spec, create=False, dry_run=dry_run):
         complete = _unlink_former(spec, dry_run=dry_run)
         return _sync(spec, spec.state, {}, dry_run=dry_run) and complete
+
+
+def _wanted(spec: Spec) -> tuple[str, Wanted]:
+    """Return a directory, and what has to be in it."""
+    if spec.view is None:
+        return spec.hub, spec.entries
+    if spec.mode == "directory":
+        return spec.hub, read_view(spec.view, spec)
+    parent, name = os.path.split(spec.hub)
+    return parent, {"": FolderEntry(), name: FileEntry(spec.view.path, spec.view.path)}
 
 
 def _can_be_written(store: str) -> bool:
@@ -99,6 +116,34 @@ def _unlink_former(spec: Spec, *, dry_run: bool, current: str | None = None) -> 
     return complete
 
 
+def _open(path: str, *, create: bool) -> contextlib.AbstractContextManager[Directory | None]:
+    try:
+        return open_directory(path, create=create)
+    except FileNotFoundError:
+        if create:
+            raise
+        return contextlib.nullcontext()
+
+
+def _is_of_view(entry: object, before: Record | None) -> bool:
+    """Whether a name is the path of a file or directory of a view."""
+    if entry is None:
+        return isinstance(before, (FileRecord, MadeRecord))
+    return isinstance(entry, (FileEntry, FolderEntry))
+
+
+def _innermost_first(path: str) -> tuple[int, str]:
+    return (-path.count("/") if path else 1, path)
+
+
+def _count_missing(path: str) -> int:
+    """Return how many directories have to be made for a path."""
+    count = 0
+    while not os.path.lexists(path):
+        path, count = os.path.split(path)[0], count + 1
+    return count
+
+
 def _read_former(directory: Directory) -> str | None:
     content = directory.read(_FORMER_STATE, _MAX_PATH)
     if not content:
@@ -114,15 +159,13 @@ def _read_former(directory: Directory) -> str | None:
         return None
 
 
-def _sync(
-    spec: Spec, path: str, wanted: Mapping[str, Mapping[str, Entry]], *, dry_run: bool
-) -> bool:
-    """Make all hub directories of a state file and of the configuration as they have to be.
+def _sync(spec: Spec, path: str, wanted: Mapping[str, Wanted], *, dry_run: bool) -> bool:
+    """Make all directories of a state file and of the configuration as they have to be.
 
     Args:
         spec: What mode entries have, and what is said in messages.
         path: The path of the state file.
-        wanted: Hub directory -> its entries. In those of the state file alone, none is wanted.
+        wanted: Directory -> its entries. In those of the state file alone, none is wanted.
         dry_run: Whether to print what would be done, and change nothing.
 
     Raises:
@@ -134,17 +177,30 @@ def _sync(
         state.clean_up()
         if path == spec.state:  # another file may be anybody's
             state.remove_damaged()
+    if spec.view is not None and spec.mode == "directory" and wanted:
+        _adopt_link(spec, state)
     hubs = [*sorted(state.hubs.keys() - wanted.keys()), *wanted]
-    done = [_HubSync(spec, hub, state, dry_run=dry_run).run(wanted.get(hub, {})) for hub in hubs]
+    done = [
+        _DirectorySync(spec, hub, state, dry_run=dry_run).run(wanted.get(hub, {})) for hub in hubs
+    ]
     return all(done)
 
 
-class _HubSync:
-    """One run for one hub directory.
+def _adopt_link(spec: Spec, state: State) -> None:
+    """Take over a link into the store where the directory of a view has to be: it is removed."""
+    parent, name = os.path.split(spec.hub)
+    with contextlib.suppress(FileNotFoundError), open_directory(parent) as directory:
+        found = directory.look_up(name)
+        if isinstance(found, str) and spec.in_store(found):
+            state.hubs[parent] = {**state.hubs.get(parent, {}), name: FileRecord()}
+
+
+class _DirectorySync:
+    """One run for one hub directory, or for the directory of a view.
 
     Args:
         spec: What mode entries have, and what is said in messages.
-        path: The path of the hub directory.
+        path: The path of the directory.
         state: The record of what we made there; it is updated.
         dry_run: Whether to print what would be done, and change nothing.
     """
@@ -156,8 +212,9 @@ class _HubSync:
         self._dry_run = dry_run
         self._hub: Directory | None = None
         self._complete = True
+        self._warned: set[str] = set()
 
-    def run(self, wanted: Mapping[str, Entry]) -> bool:
+    def run(self, wanted: Wanted) -> bool:
         """Put these entries there, and remove all others that we have made.
 
         Returns:
@@ -171,15 +228,28 @@ class _HubSync:
             self._fail(explain(error, self._spec))
         return self._complete
 
-    def _run(self, wanted: Mapping[str, Entry]) -> None:
+    def _run(self, wanted: Wanted) -> None:
         known = self._state.hubs.get(self._path, {})
         if not wanted and not known:
             return
-        with self._open(create=bool(wanted) and not self._dry_run) as self._hub:
+        if "" in wanted and not self._dry_run and (levels := _count_missing(self._path)):
+            known = {**known, "": merge_records(known.get(""), MadeRecord(levels)) or MadeRecord()}
+            self._record(known)
+        with _open(self._path, create=bool(wanted) and not self._dry_run) as self._hub:
+            if self._hub is not None and self._hub.is_in(self._spec.store):
+                raise leads_to_store(self._path, self._spec)
             planner = Planner(self._spec, self._path, self._hub)
+            view_planner = ViewPlanner(self._spec, self._path, self._hub)
+            # What is removed makes room, also for its directory.
+            names = [*sorted(known.keys() - wanted.keys(), key=_innermost_first), *sorted(wanted)]
             steps = [
-                self._plan(planner, name, wanted.get(name), known.get(name))
-                for name in sorted({*wanted, *known})
+                self._plan(
+                    view_planner if _is_of_view(wanted.get(name), known.get(name)) else planner,
+                    name,
+                    wanted.get(name),
+                    known.get(name),
+                )
+                for name in names
             ]
             if self._dry_run:
                 for step in steps:
@@ -189,24 +259,25 @@ class _HubSync:
             self._record({step.name: step.during for step in steps})
             if self._hub is not None:
                 self._execute(self._hub, steps)
-
-    def _open(self, *, create: bool) -> contextlib.AbstractContextManager[Directory | None]:
-        try:
-            return open_directory(self._path, create=create)
-        except FileNotFoundError:
-            if create:
-                raise
-            return contextlib.nullcontext()
+        if isinstance(top := known.get(""), MadeRecord) and "" not in wanted:
+            # The record of it may be in it, and has to outlast it, if it is elsewhere.
+            remove_made(self._path, top.levels)
+            self._record({**self._state.hubs[self._path], "": None})
+            remove_made(self._path, top.levels)
 
     def _plan(
-        self, planner: Planner, name: str, entry: Entry | None, before: Record | None
+        self,
+        planner: Planner | ViewPlanner,
+        name: str,
+        entry: Any,  # noqa: ANN401 (what the planner takes)
+        before: Record | None,
     ) -> Step:
         try:
             return planner.step(name, entry, before)
         except InTheWayError as error:
-            print_warning(in_the_way(error.path, entry, self._spec))
+            self._warn(error, entry)
         except LinkError as error:
-            model = f"the model {entry.name!r}: " if entry else ""
+            model = f"the model {entry.name!r}: " if isinstance(entry, Entry) else ""
             self._fail(LinkError(f"{model}{error.message}", error.hint))
         except OSError as error:
             if self._is_common_to_all(error):
@@ -224,7 +295,8 @@ class _HubSync:
                 records[step.name] = step.during
                 if self._execute_step(scratch, step):
                     records[step.name] = step.after
-                    counts[step.result] += bool(step.actions)
+                    if step.result:
+                        counts[step.result] += bool(step.actions)
         except OSError as error:
             self._fail(explain(error, self._spec))
         self._record(records)
@@ -237,7 +309,7 @@ class _HubSync:
             for act in step.actions:
                 act(scratch)
         except InTheWayError as error:
-            print_warning(in_the_way(error.path, step.entry, self._spec))
+            self._warn(error, step.entry)
         except LinkError as error:
             self._fail(error)
         except OSError as error:
@@ -255,6 +327,13 @@ class _HubSync:
     def _is_common_to_all(self, error: OSError) -> bool:
         unwritable = self._hub is not None and not self._hub.writable
         return unwritable or error.errno in _COMMON_TO_ALL
+
+    def _warn(self, error: InTheWayError, entry: Entry | FileEntry | FolderEntry | None) -> None:
+        """Print once what is in the way, perhaps of several files."""
+        if error.path not in self._warned:
+            self._warned.add(error.path)
+            model = entry if isinstance(entry, Entry) else None
+            print_warning(in_the_way(error.path, model, self._spec))
 
     def _fail(self, error: LinkError) -> None:
         print_error(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import re
@@ -10,6 +11,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from aimodels_linker.dirfd import Directory
 from aimodels_linker.errors import LinkError
 from aimodels_linker.log import print_warning
 from aimodels_linker.messages import quote
@@ -17,8 +19,6 @@ from aimodels_linker.remove import remove_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from aimodels_linker.dirfd import Directory
 
 _MAX_NAMES = 1_000_000  # that are looked at for what was left: there may be any number
 
@@ -60,6 +60,12 @@ class Scratch:
     def __init__(self, directory: Directory, state: str) -> None:
         self.directory = directory
         self._prefix = f".nix-ai-models.{zlib.crc32(os.fsencode(state)):08x}."
+
+    def at(self, directory: Directory) -> Scratch:
+        """Return a scratch directory elsewhere, for the same state file."""
+        other = copy.copy(self)
+        other.directory = directory
+        return other
 
     def new_name(self) -> str:
         """Return a name that nothing has."""
@@ -137,9 +143,13 @@ def _replace(
     try:
         _write(scratch.directory, temporary, content, durable=durable)
         move(scratch, temporary, parent, name)
-    except OSError:
+    except OSError as error:
         remove_all(scratch.directory, temporary)
-        raise
+        if error.errno != errno.EXDEV or scratch.directory.descriptor == parent:
+            raise
+        # Somebody has mounted another file system there.
+        place = Directory(parent, scratch.directory.path)
+        _replace(parent, name, content, scratch.at(place), durable=durable)
 
 
 def _sync_names(descriptor: int) -> None:
