@@ -5,6 +5,7 @@ from __future__ import annotations
 from aimodels_fetcher.digests import hex_to_sri
 from aimodels_fetcher.filters import Filters
 from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen.engines.views import Views
 from aimodels_gen.lock.model import (
     Bundle,
     BundledFile,
@@ -20,7 +21,7 @@ from aimodels_gen.sources.huggingface import HuggingFace
 from aimodels_gen.sources.s3 import S3
 from aimodels_gen.sources.url import Url
 from aimodels_gen.sources.url.files import UrlFile
-from aimodels_gen.tables import OneOrMore
+from aimodels_gen.tables import OneOrMore, Place, read
 
 REV = "01c7f73d771dfac7d292323805ebc428287df4f9"
 ENDPOINTS = OneOrMore(("https://mirror.example", "https://huggingface.co"))
@@ -80,8 +81,28 @@ def hostile() -> LockedModel:
         digest="e" * 64,
         layout="link",
         integration=Integration(enable=False, org="my-org"),
+        views=views(),
         card=Card(license=", ".join(LICENSES)),
     )
+
+
+def views() -> Views:
+    """Every integration, with texts that may be hard to write down."""
+    text = "\n".join(("{{ .System }}", *HOSTILE))
+    data = {
+        "ollama": {
+            "name": "hub.example:5000/my-org/m.x:q4",
+            "template": text,
+            "system": text,
+            "license": text,
+            "params": {"temperature": 0.7, "num_ctx": -1, "stop": ["${x}", "\n"], "or": True},
+        },
+        "lmstudio": {},
+        "comfyui": {"checkpoints": ["*.gguf", '"'], "loras": {"${x}.bin": "w.bin"}},
+        "triton": {"config": text, "version": 2},
+        "directory": {"or": {"a/${x}/": ["*''*", "w.bin"], "'": "w.bin"}},
+    }
+    return read(data, Views, Place("models.toml"))
 
 
 def tree() -> LockedModel:

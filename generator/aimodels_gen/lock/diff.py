@@ -145,7 +145,7 @@ def setting_changes(old: LockedModel, new: LockedModel) -> tuple[str, ...]:
         "include": old.filters.include != new.filters.include,
         "exclude": old.filters.exclude != new.filters.exclude,
         "layout": old.layout != new.layout,
-        "integration": old.integration != new.integration,
+        "integration": (old.integration, old.views) != (new.integration, new.views),
         "fallbacks": old.fallbacks != new.fallbacks,
     }
     return tuple(name for name, differs in differ.items() if differs)

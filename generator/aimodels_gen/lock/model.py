@@ -9,6 +9,7 @@ import msgspec
 
 from aimodels_fetcher.sources.base import RemoteFile
 from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen.engines.views import Views
 from aimodels_gen.sources.base import Card
 
 if TYPE_CHECKING:
@@ -208,6 +209,8 @@ class LockedModel:
     Attributes:
         source: with its exact revision.
         digest: of what the manifest said; a pin stays as long as it is the same.
+        integration: of the Hugging Face cache.
+        views: how other engines find it.
         fallbacks: where the same files are, too.
         fallbacks_digest: of what the manifest said about them, None for nothing.
         edited: the checksum that the lock has for the model, where it is not that of the model,
@@ -221,6 +224,7 @@ class LockedModel:
     digest: str
     layout: Layout = "copy"
     integration: Integration = field(default_factory=Integration)
+    views: Views = field(default_factory=Views)
     card: Card = field(default_factory=Card)
     fallbacks: tuple[PinnedSource, ...] = ()
     fallbacks_digest: str | None = None
@@ -240,6 +244,7 @@ class LockedModel:
             filters=entry.filters,
             layout=entry.layout,
             integration=entry.integration,
+            views=entry.views,
             fallbacks=tuple(pinned.refreshed(source) for source, pinned in pairs),
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimodels_gen.engines.huggingface import Integration
 from aimodels_gen.lock.model import TreePin
 from aimodels_gen.nix import render as templates
 
@@ -49,8 +48,8 @@ def arguments(model: LockedModel) -> dict[str, Any]:
             data["bundle"] = {"hash": pin.bundle.hash, "files": files}
         if model.layout != "copy":
             data["layout"] = model.layout
-    if model.integration != Integration():
-        data["integration"] = {"huggingface": _integration(model.integration)}
+    if integration := _integration(model):
+        data["integration"] = integration
     licenses = model.card.licenses
     if licenses:
         data["meta"] = {"license": licenses[0] if len(licenses) == 1 else list(licenses)}
@@ -68,10 +67,12 @@ def _file(file: FilePin) -> dict[str, Any]:
     return {"hash": file.hash, "size": file.size, **({"lfs": True} if file.lfs else {})}
 
 
-def _integration(integration: Integration) -> dict[str, Any]:
+def _integration(model: LockedModel) -> dict[str, Any]:
+    of_cache = model.integration
     values = {
-        "enable": None if integration.enable else False,
-        "org": integration.org,
-        "model": integration.model,
+        "enable": None if of_cache.enable else False,
+        "org": of_cache.org,
+        "model": of_cache.model,
     }
-    return {key: value for key, value in values.items() if value is not None}
+    given = {key: value for key, value in values.items() if value is not None}
+    return {**({"huggingface": given} if given else {}), **model.views.to_nix()}

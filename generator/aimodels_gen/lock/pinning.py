@@ -82,6 +82,7 @@ class Pinning:
             digest=entry.digest(),
             layout=entry.layout,
             integration=entry.integration,
+            views=entry.views,
             card=model.card,
             fallbacks=tuple(fallbacks),
             fallbacks_digest=entry.fallbacks_digest(),

@@ -11,6 +11,8 @@ Version 2:
         "include":     list, absent for everything;  "exclude": list, absent for nothing,
         "layout":      "copy" or "link",
         "integration": { "enable", "org", "model" }, nulls left out,
+        "views":       { "ollama", "lmstudio", "comfyui", "triton", "directory" } as in
+                       `integration` of models.toml; absent for none,
         "card":        { "license", "gated", "library", "pipelineTag", "modified", "baseModels" },
                        what is not known left out,
         "files":       { PATH: { "hash": SRI, "size": bytes, "lfs": bool, "blobId": hex } },
@@ -39,6 +41,7 @@ from aimodels_fetcher.filters import Filters
 from aimodels_fetcher.paths import check_paths
 from aimodels_gen import sources
 from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen.engines.views import Views
 from aimodels_gen.lock.model import (
     Bundle,
     FilePin,
@@ -50,7 +53,7 @@ from aimodels_gen.lock.model import (
 )
 from aimodels_gen.manifest.model import Layout
 from aimodels_gen.sources.base import Card
-from aimodels_gen.tables import KindTable, Place, Text, about
+from aimodels_gen.tables import KindTable, Place, Text, about, plain
 from aimodels_gen.tables import read as read_table
 
 if TYPE_CHECKING:
@@ -69,7 +72,10 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     include: Annotated[tuple[Text, ...] | None, about("As in models.toml.")] = None
     exclude: Annotated[tuple[Text, ...], about("As in models.toml.")] = ()
     layout: Annotated[Layout, about("As in models.toml.")] = "copy"
-    integration: Annotated[Integration, about("As in models.toml.")] = Integration()
+    integration: Annotated[Integration, about("As integration.huggingface in models.toml.")] = (
+        Integration()
+    )
+    views: Annotated[Views, about("As the rest of integration in models.toml.")] = Views()
     card: Annotated[Card, about("What the source says about the model.")] = Card()
     files: Annotated[
         dict[str, FilePin] | None, about("The files pin: what has a store path of its own.")
@@ -128,13 +134,14 @@ def to_json(model: LockedModel) -> dict[str, Any]:
         exclude=model.filters.exclude,
         layout=model.layout,
         integration=model.integration,
+        views=model.views,
         card=model.card,
         files=dict(files_pin.files),
         bundle=files_pin.bundle,
         unbundled=files_pin.unbundled,
         tree=pin if isinstance(pin, TreePin) else None,
     )
-    data = _without_nulls(msgspec.to_builtins(table))
+    data = _without_nulls(msgspec.to_builtins(table, enc_hook=plain))
     data = {key: value for key, value in data.items() if value or key not in _LEFT_OUT}
     # What was edited by hand stays recognisable until it is locked again.
     return {**data, "integrity": model.edited or integrity(data)}
@@ -171,7 +178,7 @@ def _is_large(value: object, levels: int) -> bool:
 
 
 _LARGE = 100  # keys
-_LEFT_OUT = {"exclude", "fallbacks", "files", "unbundled"}  # where they are empty
+_LEFT_OUT = {"exclude", "fallbacks", "files", "unbundled", "views"}  # where they are empty
 
 
 def _kind_table(pinned: PinnedSource) -> KindTable:
@@ -211,6 +218,7 @@ def model_from(name: str, table: ModelTable, place: Place, data: Mapping[str, An
         fallbacks_digest=table.fallbacks_digest,
         layout=table.layout,
         integration=table.integration,
+        views=table.views,
         card=table.card,
         edited=None if table.integrity in {None, integrity(data)} else table.integrity,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from aimodels_gen.engines.huggingface import Integration
+from aimodels_gen.engines.views import Names, ViewDefaults, Views
 from aimodels_gen.manifest.output import Output, OutputTable
 from aimodels_gen.tables import KindTable, Text, about
 
@@ -23,7 +24,13 @@ Layout = Literal["copy", "link"]
 PinKind = Literal["files", "tree"]
 
 
-class IntegrationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class IntegrationDefaults(ViewDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`integration` of `[defaults]`."""
+
+    huggingface: Annotated[Integration | None, about("The Hugging Face cache.")] = None
+
+
+class IntegrationTable(Views, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`integration` of a model: how engines find it."""
 
     huggingface: Annotated[Integration | None, about("The Hugging Face cache.")] = None
@@ -43,7 +50,7 @@ class DefaultsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         Layout | None,
         about("copy: self-contained. link: links to the files' own store paths, stored once."),
     ] = None
-    integration: Annotated[IntegrationTable | None, about("How engines find the model.")] = None
+    integration: Annotated[IntegrationDefaults | None, about("How engines find the model.")] = None
 
 
 class ModelTable(DefaultsTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,6 +63,8 @@ class ModelTable(DefaultsTable, frozen=True, forbid_unknown_fields=True, kw_only
             add='source.huggingface = { repo = "org/name" }',
         ),
     ]
+    # Only a model has all of it.
+    integration: Annotated[IntegrationTable | None, about("How engines find the model.")] = None  # type: ignore[assignment]
     fallbacks: Annotated[
         tuple[KindTable, ...], about("Sources that have the same files, to ask in order.")
     ] = ()
@@ -80,6 +89,8 @@ class Entry:
 
     Attributes:
         pin: None where neither the model nor the defaults set it.
+        integration: of the Hugging Face cache.
+        views: how other engines find it.
         chooses_layout: whether the model or the defaults set the layout.
         fallbacks: where the same files are, too, in the order in which to ask.
     """
@@ -90,13 +101,14 @@ class Entry:
     pin: PinKind | None = None
     layout: Layout = "copy"
     integration: Integration = field(default_factory=Integration)
+    views: Views = field(default_factory=Views)
     fallbacks: tuple[Source, ...] = ()
     chooses_layout: bool = True
 
     def digest(self) -> str:
         """Return the sha256, in hex, of what decides which files a pin holds.
 
-        Neither layout, endpoint, integration nor fallbacks are part of it: changing them moves no
+        Neither layout, endpoint, integrations nor fallbacks are part of it: changing them moves no
         pin.
         """
         include = self.filters.include
@@ -117,6 +129,12 @@ class Entry:
     def cache_name(self) -> str | None:
         """Return the name of its entry in a cache, as `hfCachePath` in Nix; None without one."""
         return self.integration.entry_name(self.source.cache_parts)
+
+    @property
+    def names(self) -> Names:
+        """Return what engines can call it."""
+        org, model, _ = self.source.cache_parts
+        return Names(self.name, self.integration.org or org, self.integration.model or model)
 
     @property
     def sources(self) -> tuple[Source, ...]:

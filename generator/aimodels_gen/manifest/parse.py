@@ -8,16 +8,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
-
 from aimodels_fetcher.filters import Filters
 from aimodels_gen import documents, sources
 from aimodels_gen.engines.huggingface import Integration, is_repo_part
 from aimodels_gen.errors import ManifestError
+from aimodels_gen.manifest import integrations
 from aimodels_gen.manifest.model import (
     DefaultsTable,
     Entry,
-    IntegrationTable,
     Manifest,
     ManifestTable,
 )
@@ -85,12 +83,14 @@ def parse(text: str, file: str = "models.toml") -> Manifest:
 
 def _manifest(data: dict[str, Any], file: str) -> Manifest:
     root = Place(file)
+    integrations.check_defaults(data, root.child("defaults"))
     tables = read(data, ManifestTable, root)
     defaults = tables.defaults or DefaultsTable()
     _check_filters(defaults, root.child("defaults"))
+    integrations.check_shared(defaults, root.child("defaults"))
     models = root.child("models")
     entries = tuple(
-        _entry(name, _with_integration(table, data, name), defaults, models.child(name))
+        _entry(name, table, data, defaults, models.child(name))
         for name, table in tables.models.items()
     )
     for place in documents.unstorable(data, root):
@@ -110,14 +110,6 @@ def load_outputs(path: Path) -> tuple[Output, ...]:
     known = {key: value for key, value in data.items() if key == "output"}
     root = Place(path.name)
     return outputs(read(known, ManifestTable, root).output, root)
-
-
-def _with_integration(table: ModelTable, data: dict[str, Any], name: str) -> ModelTable:
-    """Return a model with the keys of `defaults.integration` that it does not set itself."""
-    keys: dict[str, Any] = {}
-    for one in (data.get("defaults", {}), data["models"][name]):
-        keys.update(one.get("integration", {}).get("huggingface", {}))
-    return structs.replace(table, integration=IntegrationTable(Integration(**keys)))
 
 
 def read_toml(text: str, file: str) -> dict[str, Any]:
@@ -165,7 +157,9 @@ def _line(error: Exception) -> int | None:
     return int(where[1]) if where and where[1] else None
 
 
-def _entry(name: str, table: ModelTable, defaults: DefaultsTable, place: Place) -> Entry:
+def _entry(
+    name: str, table: ModelTable, data: dict[str, Any], defaults: DefaultsTable, place: Place
+) -> Entry:
     if refused := refusal(name):
         place.fail(None, *refused)
     _check_filters(table, place)
@@ -174,19 +168,23 @@ def _entry(name: str, table: ModelTable, defaults: DefaultsTable, place: Place) 
         place.fail("layout", 'is "link", which a tree pin cannot have', hint)
     exclude = table.exclude if table.exclude is not None else defaults.exclude
     source = _source(table.source, place.child("source"))
-    return Entry(
+    integration = integrations.merged(data, name, place)
+    entry = Entry(
         name=name,
         source=source,
         filters=Filters(table.include or defaults.include, exclude or ()),
         pin=table.pin or defaults.pin,
         layout=table.layout or defaults.layout or "copy",
-        integration=_integration(table, source, place),
+        integration=_integration(integration.huggingface, source, place),
+        views=integrations.views(integration),
         fallbacks=tuple(
             _source(fallback, place.child("fallbacks", number))
             for number, fallback in enumerate(table.fallbacks, 1)
         ),
         chooses_layout=(table.layout or defaults.layout) is not None,
     )
+    entry.views.check(entry.names, place.child("integration"))
+    return entry
 
 
 def _check_filters(table: DefaultsTable, place: Place) -> None:
@@ -209,8 +207,7 @@ def _source(table: KindTable, place: Place) -> Source:
     return read(declared, sources.kind(name), inner).checked(inner, declared)
 
 
-def _integration(table: ModelTable, source: Source, place: Place) -> Integration:
-    given = table.integration.huggingface if table.integration else None
+def _integration(given: Integration | None, source: Source, place: Place) -> Integration:
     integration = given or Integration()
     for key in ("org", "model"):
         value = getattr(integration, key)

@@ -7,6 +7,7 @@ element a line.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -48,21 +49,21 @@ def attribute(name: str) -> str:
 
 
 def literal(value: Any, depth: int = 0) -> str:  # noqa: ANN401 - the domain is checked here
-    """Return a value as Nix text: None, bool, int, str, sequences and mappings of these.
+    """Return a value as Nix text: None, bool, numbers, str, sequences and mappings of these.
 
     `depth` is the indentation, in levels, of the line that the text starts on. A mapping's order
     is kept: the caller sorts.
 
     Raises:
         TypeError: the value, or one in it, is of another type.
-        ValueError: as `string` does, or an integer does not fit in 64 bits.
+        ValueError: as `string` does, or a number is one that Nix does not have.
     """
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return _integer(value)
+    if isinstance(value, (int, float)):
+        return _integer(value) if isinstance(value, int) else _float(value)
     if isinstance(value, str):
         return string(value)
     if _is_set(value):
@@ -90,6 +91,14 @@ def _integer(value: int) -> str:
         raise ValueError(f"{value} does not fit in a Nix integer")
     # Negation is an operator: in a list `[ -1 ]` is two tokens, so it needs parentheses.
     return str(value) if value >= 0 else f"({value})"
+
+
+def _float(value: float) -> str:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a number of Nix")
+    mantissa, exponent, power = f"{value!r}".partition("e")
+    text = f"{mantissa if '.' in mantissa else f'{mantissa}.0'}{exponent}{power}"
+    return text if value > 0 or text == "0.0" else f"({text})"
 
 
 def _binding(name: str, value: Any, depth: int) -> str:  # noqa: ANN401 - see literal

@@ -70,7 +70,7 @@ def test_what_no_nix_string_can_hold_is_refused(bad: str) -> None:
             write(bad)
 
 
-@pytest.mark.parametrize("bad", [1.5, b"x", object(), {"a": {1}}])
+@pytest.mark.parametrize("bad", [1.5j, b"x", object(), {"a": {1}}])
 def test_other_types_are_refused(bad: object) -> None:
     with pytest.raises(TypeError, match="no Nix literal for"):
         literal.literal(bad)
@@ -79,6 +79,20 @@ def test_other_types_are_refused(bad: object) -> None:
 def test_integers_beyond_64_bits_are_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         literal.literal(2**63)
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("-inf"), float("nan")])
+def test_numbers_that_nix_does_not_have_are_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="not a number of Nix"):
+        literal.literal([bad])
+
+
+def test_fractions_survive(tmp_path: Path) -> None:
+    fractions = [0.7, -0.7, 1.0, 0.0, -0.0, 1e-05, 1e16, -2.5e-10, 1e300]
+    kinds = f"map (x: builtins.isFloat x) {literal.literal(fractions)}"
+    assert read_back(kinds, tmp_path) == [True] * len(fractions)
+    same = f"{literal.literal(fractions)} == builtins.fromJSON {literal.string(str(fractions))}"
+    assert read_back(same, tmp_path) is True
 
 
 def test_layout_is_that_of_nixfmt() -> None:

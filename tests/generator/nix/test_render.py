@@ -105,7 +105,10 @@ def test_defaults_are_left_out_and_the_rest_is_said() -> None:
     }
     hostile = arguments(samples.hostile())
     assert hostile["layout"] == "link"
-    assert hostile["integration"] == {"huggingface": {"enable": False, "org": "my-org"}}
+    assert hostile["integration"] == {
+        "huggingface": {"enable": False, "org": "my-org"},
+        **samples.views().to_nix(),
+    }
     assert "include" not in hostile
     assert hostile["source"]["huggingface"] == {
         "repo": "org/name",

@@ -1,0 +1,172 @@
+"""Files of a model in a directory for an engine: which ones, and at which places."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from aimodels_gen.tables import OneOrMore, Place, Variant, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from typing_extensions import Self
+
+_LONGEST = 4096  # bytes of a path
+_LONGEST_PART = 255
+_SAMPLE = 5
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INSIDE = 'write a path inside of the directory, such as "dir/file"'
+_FORMS = "write a pattern of files, a list of patterns, or a table of files by their new names"
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a directory holds of a model.
+
+    Attributes:
+        namespace: of the places: the key of the directory below `integration`.
+        key: of the table or value that asks for it, below `integration`.
+        path: of a file in the directory; of a directory in it, with a slash at its end.
+        pattern: of files, which keep their names in a directory.
+    """
+
+    namespace: str
+    key: tuple[str, ...]
+    path: str
+    pattern: str
+
+
+class Selection(Variant):
+    """Patterns of files, which keep their names, or files by new names, in a directory.
+
+    Attributes:
+        places: what to take, by path; "" for the directory itself.
+    """
+
+    __slots__ = ("places",)
+
+    def __init__(self, places: Mapping[str, OneOrMore]) -> None:
+        """Keep what has been decoded."""
+        self.places = dict(places)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other selects the same."""
+        return isinstance(other, Selection) and self.places == other.places
+
+    def __hash__(self) -> int:
+        """Return the same number for equal selections."""
+        return hash(tuple(sorted(self.places.items())))
+
+    def __repr__(self) -> str:
+        """Return the form that a manifest has."""
+        return repr(self.plain())
+
+    @classmethod
+    def decode(cls, value: object) -> Self:
+        """Return one of the three forms as a selection; see `Variant.decode`."""
+        if not isinstance(value, dict):
+            return cls({"": OneOrMore.decode(value)})
+        if "" in value or not all(isinstance(path, str) for path in value):
+            raise ValueError
+        return cls({path: OneOrMore.decode(item) for path, item in value.items()})
+
+    @classmethod
+    def check(cls, value: Any, place: Place, key: str) -> None:  # noqa: ANN401
+        """Refuse other types, and empty strings; see `Variant.check`."""
+        if not isinstance(value, dict):
+            if not isinstance(value, (str, list)):
+                place.fail(key, "does not name files", _FORMS)
+            OneOrMore.check(value, place, key)
+            return
+        for path, item in value.items():
+            if not path:
+                place.child(key).fail(None, "has an empty path", _INSIDE)
+            OneOrMore.check(item, place.child(key), path)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema; see `Variant.schema`."""
+        (*forms,) = OneOrMore.schema()["anyOf"]
+        table = {
+            "type": "object",
+            "propertyNames": {"minLength": 1},
+            "additionalProperties": OneOrMore.schema(),
+        }
+        return {"anyOf": [*forms, table]}
+
+    def plain(self) -> Any:  # noqa: ANN401 - of TOML
+        """Return the shortest form; see `Variant.plain`."""
+        if "" in self.places:
+            return self.places[""].plain()
+        return {path: item.plain() for path, item in sorted(self.places.items())}
+
+    def links(self, namespace: str, key: tuple[str, ...], directory: str) -> Iterator[Link]:
+        """Yield what to link into a directory, whose path is empty or ends with a slash."""
+        for path, patterns in sorted(self.places.items()):
+            for pattern in patterns:
+                yield Link(namespace, key, f"{directory}{path}", pattern)
+
+
+def check_places(places: Mapping[str, Collection[str]], place: Place, directory: str = "") -> None:
+    """Refuse paths that lead out of a directory, and several files for one path.
+
+    Raises:
+        AimodelsError: `place.error`.
+    """
+    for path, patterns in places.items():
+        whole = f"{directory}{path}"
+        if reason := _refusal(whole):
+            place.fail(path or None, reason, _INSIDE)
+        if len(patterns) > 1 and not whole.endswith("/"):
+            hint = f"write one file, or the path of a directory, which ends in /: {path}/"
+            place.fail(path, "is the path of one file, and has several", hint)
+
+
+def _refusal(path: str) -> str | None:
+    """Return why a directory cannot have a path, None if it can."""
+    parts = path.removesuffix("/").split("/")
+    wrong = next((part for part in parts if part in {"", ".", ".."}), None)
+    if path.startswith("/"):
+        return "is an absolute path"
+    if wrong is not None:
+        return f"has the part {wrong!r} in its path"
+    if _CONTROL.search(path):
+        return "has control characters in its path"
+    if len(path.encode()) > _LONGEST or max(len(part.encode()) for part in parts) > _LONGEST_PART:
+        return "has a path that is too long for a file system"
+    return None
+
+
+def is_pattern(text: str) -> bool:
+    """Return whether this can match several files."""
+    return text.endswith("/") or not set("*?[").isdisjoint(text)
+
+
+def matching(pattern: str, files: Collection[str]) -> list[str]:
+    """Return the files that a pattern takes, as huggingface_hub's patterns do, sorted."""
+    if not is_pattern(pattern):
+        return [pattern] if pattern in files else []
+    whole = f"{pattern}*" if pattern.endswith("/") else pattern
+    return sorted(path for path in files if fnmatchcase(path, whole))
+
+
+def check_file(pattern: str, files: Collection[str], place: Place, key: str | None) -> None:
+    """Refuse what takes no file of a model, and name some that are near.
+
+    Raises:
+        AimodelsError: `place.error`.
+    """
+    if matching(pattern, files):
+        return
+    names = {path.rpartition("/")[2]: path for path in files}
+    near = nearest(pattern, files) or names.get(nearest(pattern.rpartition("/")[2], names) or "")
+    ending = pattern.rpartition(".")[2]
+    alike = sorted(files, key=lambda path: (not path.endswith(f".{ending}"), path))[:_SAMPLE]
+    hint = f"write one of its files, such as {', '.join(alike)}"
+    if is_pattern(pattern):
+        place.fail(key, f"is {pattern!r}, which matches no file of the model", hint)
+    hint = f"did you mean {near}?" if near else hint
+    place.fail(key, f"is {pattern!r}, which is not a file of the model", hint)
