@@ -10,10 +10,7 @@ from aimodels_engines.model_files import ModelFiles
 from aimodels_engines.spec import read_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-    from aimodels_engines.spec import OllamaModel
 
 
 def make_view(spec: object, out: Path) -> None:
@@ -38,23 +35,8 @@ def make_view(spec: object, out: Path) -> None:
             )
         contents[path] = text.encode()
     if wanted.ollama:
-        contents.update(_for_ollama(wanted.ollama, models))
+        # Most views have no use for it.
+        from aimodels_engines import ollama  # noqa: PLC0415
+
+        contents.update(ollama.contents(wanted.ollama, models))
     write(contents, out)
-
-
-def _for_ollama(
-    wanted: tuple[OllamaModel, ...], models: Mapping[str, ModelFiles]
-) -> dict[str, Path | bytes]:
-    """Return the manifests and blobs of all models. Only manifests can be in each other's way."""
-    # Most views have no use for it.
-    from aimodels_engines import ollama  # type: ignore[attr-defined]  # noqa: PLC0415
-
-    contents: dict[str, Path | bytes] = {}
-    for one in wanted:
-        for path, content in ollama.layers(one, models[one.model]).items():
-            if contents.setdefault(path, content) != content and path.startswith("manifests/"):
-                raise EngineError(
-                    f'two models have the Ollama name "{one.name}"',
-                    f'write another `integration.ollama.name` where "{one.model}" is made',
-                )
-    return contents
