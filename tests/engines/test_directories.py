@@ -12,10 +12,13 @@ import pytest
 
 from support.environment import CHECKOUT
 from support.fake_repo import sha256
+from support.remedies import cure, cures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from support.remedies import Remedy
 
 # Modules that nixpkgs' minimal Python is built without, and others that depend on more packages.
 MISSING = (
@@ -169,61 +172,102 @@ def test_one_file_at_one_place_is_no_conflict(store: Store) -> None:
     assert len(store.view({"m": at, "n": at}, links=links).links()) == 2
 
 
+PATH = "write a path such as dir/file"
+ANOTHER = "write another path for one of them"
+ONE_OF = "write one of: \u2026"
+PATTERN = "use a pattern that matches files of the model: \u2026"
+
+
+def links_of(*given: dict[str, Any]) -> dict[str, Any]:
+    return {"links": list(given)}
+
+
 @pytest.mark.parametrize(
-    ("parts", "say"),
+    ("wrong", "say", "right"),
     [
-        (
-            {"links": [link("d/", "*.gguff")]},
-            [
-                'model "m": integration.x: no file matches "*.gguff"',
-                'hint: use a pattern that matches files of the model: "a.safetensors", "config',
-            ],
+        cure(
+            PATTERN,
+            links_of(link("d/", "*.gguff")),
+            'model "m": integration.x: no file matches "*.gguff"\nhint: use a pattern that matches'
+            ' files of the model: "a.safetensors", "config.json", "outPath", "unet/b.safetensors"',
+            links_of(link("d/", "*.gguf")),
         ),
-        (
-            {"links": [link("d/x", "b.safetensors")]},
-            ['the model has no file "b.safetensors"', 'write one of: "unet/b.safetensors"'],
+        cure(
+            ONE_OF,
+            links_of(link("d/x", "b.safetensors")),
+            'the model has no file "b.safetensors"\nhint: write one of: "unet/b.safetensors"\n',
+            links_of(link("d/x", "unet/b.safetensors")),
         ),
-        (
-            {"links": [link("d/x", "c.safetensors")]},
-            ['write one of: "a.safetensors", "unet/b.safetensors"'],
+        cure(
+            ONE_OF,
+            links_of(link("d/x", "c.safetensors")),
+            'write one of: "a.safetensors", "unet/b.safetensors"\n',
+            links_of(link("d/x", "a.safetensors")),
         ),
-        ({"links": [link("../x", "config.json")]}, ["'../x' is not a path in the directory"]),
-        ({"links": [link("/x", "config.json")]}, ["'/x' is not a path in the directory"]),
-        ({"links": [link("a//x", "config.json")]}, ["'a//x' is not a path in the directory"]),
-        ({"links": [link("a/./x", "config.json")]}, ["is not a path in the directory"]),
-        ({"links": [link("a\n/x", "config.json")]}, ["'a\\n/x' has control characters"]),
-        ({"links": [link("\u00e9" * 128, "config.json")]}, ["more than 255 bytes"]),
-        ({"texts": {"../x": ""}}, ["'../x' is not a path in the directory"]),
-        (
-            {"links": [link("d/x", "config.json"), link("d/x/y", "a.safetensors")]},
-            ['"d/x" would be a file, and a directory for "d/x/y"'],
+        *(
+            cure(PATH, links_of(link(path, "a.safetensors")), say, links_of(link("d", "outPath")))
+            for path, say in {
+                "../x": "'../x' is not a path in the directory",
+                "/x": "'/x' is not a path in the directory",
+                "a//x": "'a//x' is not a path in the directory",
+                "a/./x": "'a/./x' is not a path in the directory",
+                "a\n/x": "'a\\n/x' has control characters",
+                "\u00e9" * 128: "more than 255 bytes",
+            }.items()
         ),
-        (
-            {"links": [link("d/x", "config.json")], "texts": {"d/x": ""}},
-            ['"d/x" is a file of a model, and a text'],
+        cure(PATH, {"texts": {"../x": ""}}, "'../x' is not a path", {"texts": {"d/file": ""}}),
+        cure(
+            ANOTHER,
+            links_of(link("d/x", "config.json"), link("d/x/y", "a.safetensors")),
+            '"d/x" would be a file, and a directory for "d/x/y"',
+            links_of(link("d/x", "config.json"), link("d/z/y", "a.safetensors")),
         ),
-        (
-            {"links": [link("d/x", "config.json"), link("d/x", "a.safetensors")]},
-            ['model "m" has two files for d/x: "config.json", "a.safetensors"'],
+        cure(
+            ANOTHER,
+            links_of(link("d/x", "config.json"), link("d/x", "a.safetensors")),
+            'model "m" has two files for d/x: "config.json", "a.safetensors"',
+            links_of(link("d/x", "config.json"), link("d/y", "a.safetensors")),
         ),
-        ({"version": 2}, ["the spec has version 2"]),
-        ({"links": [{}]}, ["the spec is not what Nix writes"]),
+        cure(
+            "leave out one of them",
+            {**links_of(link("d/x", "config.json")), "texts": {"d/x": ""}},
+            '"d/x" is a file of a model, and a text',
+            {"texts": {"d/x": ""}},
+        ),
     ],
 )
-def test_wrong_specs_say_what_to_do(store: Store, parts: dict[str, Any], say: list[str]) -> None:
-    run = store.view({"m": store.model("m", FILES)}, **parts)
+def test_wrong_specs_say_what_to_do(
+    store: Store, remedy: Remedy, wrong: dict[str, Any], say: str, right: dict[str, Any]
+) -> None:
+    models = {"m": store.model("m", FILES)}
+    run = store.view(models, **wrong)
+    remedy(run.log)
     assert run.status == 1
-    for part in say:
-        assert part in run.log
-    assert "Traceback" not in run.log
+    assert say in run.log
     assert not run.out.exists()
+    assert store.view(models, **right).status == 0
 
 
-def test_two_models_with_a_file_for_one_path(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("parts", "say"),
+    [({"version": 2}, "the spec has version 2"), ({"links": [{}]}, "not what Nix writes")],
+)
+def test_other_specs(store: Store, parts: dict[str, Any], say: str) -> None:
+    run = store.view({}, **parts)
+    assert run.status == 1
+    assert say in run.log
+
+
+@cures('write `\u2026;` where "\u2026" is made')
+def test_two_models_with_a_file_for_one_path(store: Store, remedy: Remedy) -> None:
     models = {name: store.model(name, {"m.gguf": name.encode()}) for name in ("a", 'b"${c}')}
     line = 'integration.comfyui.loras = { "%NEW%" = "%FILE%"; }'
-    run = store.view(models, links=[link("d/", "*", name, line=line) for name in models])
+    wrong = [link("d/", "*", name, line=line) for name in models]
+    run = store.view(models, links=wrong)
     assert run.status == 1
     assert 'models "a" and "b"${c}" both have a file for d/m.gguf' in run.log
-    written = '{ "b\\"\\${c}-m.gguf" = "m.gguf"; };`'
-    assert f"hint: write `integration.comfyui.loras = {written}" in run.log
+    written, name = remedy(run.log)
+    assert written == 'integration.comfyui.loras = { "b\\"\\${c}-m.gguf" = "m.gguf"; }'
+    assert name == 'b"${c}'
+    run = store.view(models, links=[wrong[0], link('d/b"${c}-m.gguf', "m.gguf", name)])
+    assert len(run.links()) == 2
