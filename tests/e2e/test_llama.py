@@ -11,7 +11,7 @@ import pytest
 
 from aimodels_linker.cli import main as linker
 from docs.session import blocks, start
-from support import llama_models, modules
+from support import ggufs, modules
 from support import nix as nixes
 from support.environment import CHECKOUT
 from support.expressions import fetch_model, files_pin, got
@@ -38,20 +38,20 @@ SHARD = "UD-Q4_K_XL/Qwen3-235B-A22B-UD-Q4_K_XL-0000{}-of-00002.gguf"
 FILES: Mapping[str, Mapping[str, bytes]] = {
     QUANTS: {
         "README.md": b"# Qwen3",
-        "Qwen3-8B-Q4_K_M.gguf": llama_models.llama(),
-        "Qwen3-8B-Q8_0.gguf": llama_models.llama(1),
+        "Qwen3-8B-Q4_K_M.gguf": ggufs.llama("Q4_K_M"),
+        "Qwen3-8B-Q8_0.gguf": ggufs.llama("Q8_0", seed=1),
     },
     SHARDS: {
         SHARD.format(number): content
-        for number, content in enumerate(llama_models.shards(), start=1)
+        for number, content in enumerate(ggufs.llama_shards(2), start=1)
     },
     VISION: {
-        "gemma-3-4b-it-Q4_K_M.gguf": llama_models.llama(),
-        "mmproj-model-f16.gguf": llama_models.projector(),
+        "gemma-3-4b-it-Q4_K_M.gguf": ggufs.llama("Q4_K_M"),
+        "mmproj-model-f16.gguf": ggufs.mmproj(),
     },
     FILTERED: {
-        "Filtered-1.5-IQ4_XS.gguf": llama_models.llama(2),
-        "Filtered-1.5-Q8_0.gguf": llama_models.llama(3),
+        "Filtered-1.5-IQ4_XS.gguf": ggufs.llama("IQ4_XS", seed=2),
+        "Filtered-1.5-Q8_0.gguf": ggufs.llama("Q8_0", seed=3),
     },
 }
 CACHED = {
@@ -288,8 +288,18 @@ class Reader:
         hub = str(self.session.home / ".cache/huggingface/hub")
         env = {key: value.replace(f"{env['HF_HOME']}/hub", hub) for key, value in env.items()}
         # A unit has no shell.
-        command = self.llama.command(*start.split(), "--port", "0")
-        return LlamaServer(command, READY, self.session.directory, {**OFFLINE, **env})
+        return self._start([*start.split(), "--port", "0"], env)
+
+    def command(self, configuration: str, option: str) -> LlamaServer:
+        """Start the command that is an option of such a configuration, whose models are built."""
+        file = self.session.directory / "configuration.nix"
+        file.write_text(configuration)
+        command = self.llama.nix.eval(f"{modules.nixos(str(file), LLAMA_CPP)}.{option}")
+        return self._start(command.replace("${PORT}", "0").split(), {})
+
+    def _start(self, command: list[str], env: Mapping[str, str]) -> LlamaServer:
+        environment = {**OFFLINE, **env}
+        return LlamaServer(self.llama.command(*command), READY, self.session.directory, environment)
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +346,7 @@ def test_commands_of_the_page(reader: Reader, page: list[Block]) -> None:
 
 
 def test_services_of_the_page(reader: Reader, page: list[Block]) -> None:
-    paths, presets, cache = (block.text for block in page if block.language == "nix")
+    paths, presets, cache, swap = (block.text for block in page if block.language == "nix")
     with reader.service(paths) as server:
         assert server.get("/props")["modalities"]["vision"]
         server.complete()
@@ -346,3 +356,5 @@ def test_services_of_the_page(reader: Reader, page: list[Block]) -> None:
     with reader.service(cache) as server:
         assert server.models() == {f"{QUANTS}:Q4_K_M", f"{VISION}:Q4_K_M"}
         server.complete(f"{QUANTS}:Q4_K_M")
+    with reader.command(swap, "services.llama-swap.settings.models.qwen3.cmd") as server:
+        server.complete()

@@ -1,6 +1,12 @@
 # At the path of nixpkgs' own file: what its options of 2026 make of the settings, with Debian's llama-server.
 { config, lib, ... }:
 let
+  # Where nixpkgs has its package.
+  package = {
+    type = "derivation";
+    outPath = "/usr";
+  };
+
   cfg = config.services.llama-cpp;
 
   # A true flag has no value, a false one is left out.
@@ -20,10 +26,12 @@ in
     };
   };
 
-  config = lib.mkIf cfg.enable {
-    systemd.services.llama-cpp.serviceConfig = {
+  config = {
+    _module.args.pkgs = lib.mkOverride 10 (import ../../../../. { inherit lib; } // { llama-cpp = package; });
+
+    systemd.services.llama-cpp.serviceConfig = lib.mkIf cfg.enable {
       ExecStart = toString (
-        [ "/usr/bin/llama-server" ] ++ lib.mapAttrsToList argument cfg.settings
+        [ "${package}/bin/llama-server" ] ++ lib.mapAttrsToList argument cfg.settings
       );
       DynamicUser = true;
       CacheDirectory = "llama-cpp";
