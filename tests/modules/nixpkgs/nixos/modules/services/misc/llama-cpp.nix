@@ -27,7 +27,9 @@ in
   };
 
   config = {
-    _module.args.pkgs = lib.mkOverride 10 (import ../../../../. { inherit lib; } // { llama-cpp = package; });
+    _module.args.pkgs = lib.mkOverride 10 (
+      import ../../../../. { inherit lib; } // { llama-cpp = package; }
+    );
 
     systemd.services.llama-cpp.serviceConfig = lib.mkIf cfg.enable {
       ExecStart = toString (
