@@ -8,7 +8,7 @@ import pytest
 
 from docs.session import start
 from docs.symptoms import SYMPTOMS
-from support import program_repos, tinyllama
+from support import llama_models, program_repos, tinyllama
 from support.nix import available
 from support.s3 import ENV, Moto
 
@@ -25,6 +25,15 @@ _REPOS = (
     "google-bert/bert-base-uncased",
     "sentence-transformers/all-MiniLM-L6-v2",
 )
+
+# What is read of these files is their names and their content as bytes.
+_OF_ENGINES = {
+    "Qwen/Qwen3-8B-GGUF": lambda: {"Qwen3-8B-Q4_K_M.gguf": llama_models.llama()},
+    "stabilityai/stable-diffusion-xl-base-1.0": lambda: {
+        "sd_xl_base_1.0.safetensors": tinyllama.files()["model.safetensors"]
+    },
+    "BAAI/bge-small-en-v1.5": lambda: {"onnx/model.onnx": b"an ONNX model"},
+}
 
 _PASSED = pytest.StashKey[bool]()
 
@@ -63,6 +72,8 @@ def session(hub: Hub, tmp_path: Path) -> Iterator[Session]:
     hub.add_repo("rajpurkar/squad", program_repos.dataset(), repo_type="dataset")
     kernel = hub.add_repo("kernels-community/relu", program_repos.kernel(), repo_type="kernel")
     kernel.branch("v1", kernel.sha)
+    for repo, files in _OF_ENGINES.items():
+        hub.add_repo(repo, files(), lfs=list(files()), card={"license": "apache-2.0"})
     directory, home = tmp_path / "project", tmp_path / "home"
     directory.mkdir()
     (home / "bin").mkdir(parents=True)

@@ -119,7 +119,11 @@ class Session:
             " inherit (nix-ai-models.lib) fetchModel;"
             ' llama-2-7b = fetchModel pkgs { name = "llama-2-7b";'
             ' source.huggingface.repo = "meta-llama/Llama-2-7b-hf"; hash = ""; };'
-            " self.packages.${system} = { inherit llama-2-7b; };"
+            " comfyui = name: directory: fetchModel pkgs { inherit name;"
+            ' source.huggingface.repo = "org/${name}"; hash = "";'
+            ' integration.comfyui.${directory} = "*.safetensors"; };'
+            " self.packages.${system} = { inherit llama-2-7b;"
+            ' sdxl = comfyui "sdxl" "checkpoints"; detail-lora = comfyui "detail-lora" "loras"; };'
             f" in import (checkout + /tests/docs/force.nix) ({expression})"
         )
         command = ("nix-instantiate", "--eval", "--strict", "--json", "-E", scope)
