@@ -6,6 +6,9 @@
   config,
   # The path of the module's options, such as "services.ai-models".
   path,
+  # See ./engines.nix.
+  moreOptions ? _name: { },
+  missing ? { },
 }:
 let
   inherit (lib) mkOption types;
@@ -81,7 +84,59 @@ let
     + "${list (map line others)}, and load ${them}"
   ) (lib.filterAttrs (_cacheName: names: builtins.length names > 1) byCacheName);
 
+  directoryProblems =
+    option: text:
+    lib.optional (isInStore text) (
+      "${option} = \"${text}\" is inside the Nix store, which is read-only: set a directory outside, as a string"
+    )
+    ++ lib.optional (match "(/+[^/$\n\r]+)+/*" text == null) (
+      "${option} = \"${text}\" is not the path of a directory: write an absolute path, without variables"
+    )
+    ++ lib.optional (lib.elem ".." (lib.splitString "/" text)) (
+      "${option} = \"${text}\" contains `..`: write the path without it"
+    );
+
+  engines = import ./engines.nix {
+    inherit
+      lib
+      pkgs
+      path
+      cfg
+      directoryProblems
+      moreOptions
+      missing
+      ;
+  };
+
   linker = import ../bundle-python.nix [ ] "linker" ../linker;
+
+  # Command lines of the linker for a spec.
+  commandsFor =
+    content:
+    let
+      spec = pkgs.stdenvNoCC.mkDerivation {
+        name = "ai-models-links.json";
+        spec = builtins.toJSON (
+          {
+            version = 1;
+            store = builtins.storeDir;
+          }
+          // content
+        );
+        passAsFile = [ "spec" ];
+        __structuredAttrs = false;
+        preferLocalBuild = true;
+        buildCommand = ''
+          cp "$specPath" "$out"
+        '';
+      };
+      # Isolated from users' own Python modules and settings.
+      run = command: "${pkgs.python3}/bin/python3 -I -B -X utf8 ${linker} ${command} ${spec}";
+    in
+    {
+      link = run "link";
+      unlink = run "unlink";
+    };
 in
 {
   /**
@@ -143,35 +198,48 @@ in
       '';
     };
 
-    integration.huggingface = {
-      enable = mkOption {
-        type = types.bool;
-        default = true;
-        description = "Whether to link the models into the Hugging Face cache, where programs find them.";
-      };
+    modelFiles = mkOption {
+      type = types.attrsOf types.raw;
+      readOnly = true;
+      default = engines.modelFiles;
+      defaultText = lib.literalMD "paths in the Nix store";
+      description = ''
+        For each model, the path of each file by its name, for programs that take one file:
+        `modelFiles.llama."model.gguf"`.
+      '';
+    };
 
-      mode = mkOption {
-        type = types.enum [
-          "link"
-          "directory"
-        ];
-        default = "link";
-        description = ''
-          How a model is linked. `link`: as one link to the store path, which is read-only. `directory`: as a
-          directory of links, for programs that also go online. They can follow the branch to newer commits,
-          reuse unchanged files, and fetch files that the pin leaves out. Their downloads stay when the model
-          is updated or removed.
-        '';
-      };
+    integration = engines.options // {
+      huggingface = {
+        enable = mkOption {
+          type = types.bool;
+          default = true;
+          description = "Whether to link the models into the Hugging Face cache, where programs find them.";
+        };
 
-      offline = mkOption {
-        type = types.bool;
-        default = false;
-        description = ''
-          Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, for system services on NixOS (all of
-          them, or those in `services`) and for the user's session in Home Manager. Programs then load models
-          from the cache, send no requests and cannot download anything.
-        '';
+        mode = mkOption {
+          type = types.enum [
+            "link"
+            "directory"
+          ];
+          default = "link";
+          description = ''
+            How a model is linked. `link`: as one link to the store path, which is read-only. `directory`: as a
+            directory of links, for programs that also go online. They can follow the branch to newer commits,
+            reuse unchanged files, and fetch files that the pin leaves out. Their downloads stay when the model
+            is updated or removed.
+          '';
+        };
+
+        offline = mkOption {
+          type = types.bool;
+          default = false;
+          description = ''
+            Whether to set `HF_HUB_OFFLINE` and `TRANSFORMERS_OFFLINE`, for system services on NixOS (all of
+            them, or those in `services`) and for the user's session in Home Manager. Programs then load models
+            from the cache, send no requests and cannot download anything.
+          '';
+        };
       };
     };
   };
@@ -203,10 +271,6 @@ in
   */
   assertions =
     { name, directory }:
-    let
-      text = toString directory;
-      given = "${path}.integration.huggingface.${name} = \"${text}\"";
-    in
     map
       (message: {
         assertion = false;
@@ -215,17 +279,9 @@ in
       (
         wrong
         ++ lib.optionals hf.enable (
-          conflicts
-          ++ lib.optional (isInStore text) (
-            "${given} is inside the Nix store, which is read-only: set a directory outside, as a string"
-          )
-          ++ lib.optional (match "(/+[^/$\n\r]+)+/*" text == null) (
-            "${given} is not the path of a directory: write an absolute path, without variables"
-          )
-          ++ lib.optional (lib.elem ".." (lib.splitString "/" text)) (
-            "${given} contains `..`: write the path without it"
-          )
+          conflicts ++ directoryProblems "${path}.integration.huggingface.${name}" (toString directory)
         )
+        ++ engines.problems
       );
 
   /**
@@ -275,35 +331,57 @@ in
   */
   commands =
     { hub, state }:
-    let
-      spec = pkgs.stdenvNoCC.mkDerivation {
-        name = "ai-models-links.json";
-        spec = builtins.toJSON {
-          version = 1;
-          store = builtins.storeDir;
-          inherit hub state;
-          inherit (hf) mode offline;
-          option = path;
-          entries = lib.mapAttrs' (name: model: {
-            name = model.checked.hfCachePath;
-            value = {
-              inherit name;
-              path = "${entryOf model}";
-            };
-          }) inCache;
+    commandsFor {
+      inherit hub state;
+      inherit (hf) mode offline;
+      option = path;
+      entries = lib.mapAttrs' (name: model: {
+        name = model.checked.hfCachePath;
+        value = {
+          inherit name;
+          path = "${entryOf model}";
         };
-        passAsFile = [ "spec" ];
-        __structuredAttrs = false;
-        preferLocalBuild = true;
-        buildCommand = ''
-          cp "$specPath" "$out"
-        '';
-      };
-      # Isolated from users' own Python modules and settings.
-      run = command: "${pkgs.python3}/bin/python3 -I -B -X utf8 ${linker} ${command} ${spec}";
+      }) inCache;
+    };
+
+  /**
+    The directories of other engines, which ./engines.nix describes.
+
+    # Type
+
+    ```
+    places :: [AttrSet]
+    ```
+  */
+  inherit (engines) places;
+
+  /**
+    The same as `commands` for one of these, with the state file beside or in the directory, or elsewhere.
+
+    # Type
+
+    ```
+    placeCommands :: AttrSet -> String | Null -> { link :: String, unlink :: String }
+    ```
+  */
+  placeCommands =
+    place: state:
+    let
+      directory = toString place.settings.modelsDir;
+      inherit (place.settings) mode;
     in
-    {
-      link = run "link";
-      unlink = run "unlink";
+    commandsFor {
+      kind = "directory";
+      inherit directory mode;
+      inherit (place) copies;
+      option = place.path;
+      view = "${place.view}";
+      state =
+        if state != null then
+          state
+        else if mode == "directory" then
+          "${directory}/.nix-ai-models.json"
+        else
+          "${dirOf directory}/.nix-ai-models.${baseNameOf directory}.json";
     };
 }

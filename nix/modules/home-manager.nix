@@ -2,6 +2,7 @@
 {
   config,
   lib,
+  options,
   pkgs,
   ...
 }:
@@ -14,6 +15,7 @@ let
   common = import ./common.nix {
     inherit lib pkgs config;
     path = "programs.ai-models";
+    moreOptions = _name: { };
   };
 
   # Shells expand session variables; the values of these are known here.
@@ -47,20 +49,65 @@ let
     if value == null then default else expand (toString value);
 
   hub = toString hf.hubDir;
-  # In a terminal that a service has started, such as a notebook's, this variable is the service's.
-  commands = lib.mapAttrs (_name: command: "RUNTIME_DIRECTORY= ${command}") (
-    common.commands {
-      inherit hub;
-      # Not in the cache, whose parts may be in different places.
-      state = "${config.xdg.stateHome}/nix-ai-models/links.json";
-    }
-  );
+  # Not beside the links, whose directories may be in different places.
+  stateOf = name: "${config.xdg.stateHome}/nix-ai-models/${name}.json";
 
-  # A program that the next generation runs if it has no models. That generation knows its name only.
+  # Programs that the next generation runs if it does not have the same links. That generation knows their
+  # names only.
   undo = "ai-models-unlink";
+
+  linked =
+    lib.optional hf.enable {
+      name = undo;
+      commands = common.commands {
+        inherit hub;
+        state = stateOf "links";
+      };
+    }
+    ++ map (place: {
+      name = "${undo}-${place.name}";
+      commands = common.placeCommands place (stateOf place.name);
+    }) common.places;
+
+  # In a terminal that a service has started, such as a notebook's, this variable is the service's.
+  run = command: "RUNTIME_DIRECTORY= ${command}";
+
+  # Links of the generation before that are not in this one.
+  unlinkOthers = names: ''
+    if [[ -v oldGenPath ]]; then
+      for undo in "$oldGenPath/${undo}"*; do
+        case " ${toString names} " in
+          *" ''${undo##*/} "*) ;;
+          *)
+            if [[ -x $undo ]]; then
+              "$undo" ''${DRY_RUN+--dry-run} || true
+            fi
+            ;;
+        esac
+      done
+    fi
+  '';
+
+  ollama = cfg.integration.ollama;
+  ollamaService = config.services.ollama or { };
 in
 {
   options.programs.ai-models = lib.recursiveUpdate common.options {
+    integration.lmstudio.modelsDir = mkOption {
+      default = "${known.HOME}/.lmstudio/models";
+      defaultText = lib.literalMD "`.lmstudio/models` in the home directory";
+    };
+
+    integration.ollama.modelsDir = mkOption {
+      default = expand (
+        ollamaService.environmentVariables.OLLAMA_MODELS or (variable "OLLAMA_MODELS" "~/.ollama/models")
+      );
+      defaultText = lib.literalMD ''
+        `OLLAMA_MODELS` of `services.ollama.environmentVariables` or `home.sessionVariables`, or else
+        `.ollama/models` in the home directory
+      '';
+    };
+
     integration.huggingface.hubDir = mkOption {
       # The default comes from session variables and may not be a path, which an assertion reports.
       type = types.either types.path types.str // {
@@ -75,7 +122,7 @@ in
     };
   };
 
-  config = lib.mkMerge [
+  config = lib.mkMerge ([
     (mkIf enable {
       assertions = common.assertions {
         name = "hubDir";
@@ -85,29 +132,39 @@ in
       home.extraDependencies = common.entries;
     })
 
-    (mkIf (enable && hf.enable) {
-      home.sessionVariables = common.environment;
+    (mkIf (enable && hf.enable) { home.sessionVariables = common.environment; })
 
-      # A problem with the cache is reported, but does not stop the other steps.
-      home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] ''
-        ${commands.link} ''${DRY_RUN+--dry-run} || true
-      '';
+    (mkIf enable {
+      # A problem with a directory is reported, but does not stop the other steps.
+      home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] (
+        unlinkOthers (map ({ name, ... }: name) linked)
+        + lib.concatMapStrings (
+          { commands, ... }:
+          ''
+            ${run commands.link} ''${DRY_RUN+--dry-run} || true
+          ''
+        ) linked
+      );
 
-      home.extraBuilderCommands = ''
-        {
-          echo '#!${pkgs.runtimeShell}'
-          echo '${commands.unlink} "$@"'
-        } > $out/${undo}
-        chmod +x $out/${undo}
-      '';
+      home.extraBuilderCommands = lib.concatMapStrings (
+        { name, commands }:
+        ''
+          {
+            echo '#!${pkgs.runtimeShell}'
+            echo '${run commands.unlink} "$@"'
+          } > $out/${name}
+          chmod +x $out/${name}
+        ''
+      ) linked;
     })
 
-    (mkIf (!(enable && hf.enable)) {
-      home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] ''
-        if [[ -v oldGenPath && -x $oldGenPath/${undo} ]]; then
-          "$oldGenPath/${undo}" ''${DRY_RUN+--dry-run} || true
-        fi
-      '';
+    (mkIf (!enable) {
+      home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] (unlinkOthers [ ]);
     })
-  ];
+  ] ++ lib.optional (options ? services.ollama.environmentVariables) (
+    mkIf (enable && ollama.mode == "link" && lib.any (place: place.name == "ollama") common.places) {
+      # There is nothing to remove in the store.
+      services.ollama.environmentVariables.OLLAMA_NOPRUNE = lib.mkDefault "1";
+    }
+  ));
 }

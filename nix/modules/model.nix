@@ -7,7 +7,8 @@
 let
   inherit (lib) literalMD mkOption types;
   buildModel = import ../build-model.nix pkgs;
-  inherit (import ../arguments.nix) fields huggingfaceFields;
+  inherit (import ../arguments.nix) fields huggingfaceFields integrationFields;
+  engines = import ../integration/kinds;
   inherit (import ../sources) kinds;
   inherit (import ../util.nix) quote;
   check = (import ../arguments.nix).check (problem: {
@@ -79,6 +80,7 @@ let
         // {
           isGiven = false;
           license = config.meta.license or null;
+          integration = integrationOf found config.integration;
         };
       package =
         if found ? problem then
@@ -91,6 +93,14 @@ let
             }
           );
     };
+
+  # What a model claims in the directories of engines; most models nothing.
+  integrationOf =
+    found: given:
+    let
+      others = removeAttrs given [ "huggingface" ];
+    in
+    if others == { } || found ? problem then { } else engines.parts found others;
 
   # Most models are written in one place without `mkIf` and the like, and correct. Then the module system, which
   # costs thousands of thunks per model, would do nothing but fill in defaults.
@@ -135,6 +145,7 @@ let
     source = { };
   };
   noSources = lib.mapAttrs (_kind: _declared: null) kinds;
+  noIntegrations = lib.mapAttrs (_kind: field: field.default) integrationFields;
   huggingfaceDefaults = lib.mapAttrs (_name: field: field.default) huggingfaceFields;
 
   complete =
@@ -149,7 +160,12 @@ let
         // lib.mapAttrs (
           kind: given: if given == null then null else kinds.${kind}.arguments.defaults // given
         ) config.source;
-      integration.huggingface = huggingfaceDefaults // config.integration.huggingface or { };
+      integration =
+        noIntegrations
+        // config.integration
+        // {
+          huggingface = huggingfaceDefaults // config.integration.huggingface or { };
+        };
     }
     // evaluate name config;
 
@@ -221,20 +237,25 @@ let
       '';
     };
 
-    integration.huggingface = {
-      enable = argument huggingfaceFields.enable {
-        description = ''
-          Whether the model is a cache entry. If not, it is a directory with the plain files, which is not
-          linked into the cache: for programs that accept a path (`modelPaths`).
-        '';
-      };
-      org = argument huggingfaceFields.org {
-        description = "The organisation in the cache. Null means that of the source.";
-        example = "my-org";
-      };
-      model = argument huggingfaceFields.model {
-        description = "The model in the cache. Null means that of the source.";
-        example = "fine-tuned-llama";
+    integration = lib.mapAttrs (_kind: field: argument field { inherit (field) description example; }) (
+      integrationFields
+    )
+    // {
+      huggingface = {
+        enable = argument huggingfaceFields.enable {
+          description = ''
+            Whether the model is a cache entry. If not, it is a directory with the plain files, which is not
+            linked into the cache: for programs that accept a path (`modelPaths`).
+          '';
+        };
+        org = argument huggingfaceFields.org {
+          description = "The organisation in the cache. Null means that of the source.";
+          example = "my-org";
+        };
+        model = argument huggingfaceFields.model {
+          description = "The model in the cache. Null means that of the source.";
+          example = "fine-tuned-llama";
+        };
       };
     };
 
@@ -325,6 +346,10 @@ let
               fromPackage
               // {
                 isGiven = true;
+                # Which names a package has for engines is not known here; joining them fails where two have one.
+                integration = lib.mapAttrs (
+                  kind: view: if kind == "directory" then lib.mapAttrs (_name: _view: { }) view else { }
+                ) (config.package.integration or { });
                 license = unresolved (config.package.meta.license or null);
               }
             else

@@ -14,7 +14,41 @@ let
   common = import ./common.nix {
     inherit lib pkgs config;
     path = "services.ai-models";
+    moreOptions = name: {
+      user = ownerOf name "user";
+      group = ownerOf name "group";
+    };
+    missing.ollama =
+      "set `services.ollama.enable = true`, or `services.ai-models.integration.ollama.modelsDir = "
+      + "\"/var/lib/ollama/models\"`";
   };
+
+  ollama = import ./ollama.nix {
+    inherit lib config options;
+    path = "services.ai-models.integration.ollama";
+    settings = cfg.integration.ollama;
+  };
+  isOllamas = place: place.name == "ollama" && ollama.isOwn;
+  placeCommands = place: common.placeCommands place null;
+
+  # Each directory has a unit, which runs as the user of the directory.
+  units = map (
+    place:
+    let
+      directory = toString place.settings.modelsDir;
+    in
+    import ./unit.nix {
+      inherit lib pkgs config;
+      inherit (place.settings) user group;
+      inherit (place) path;
+      name = "ai-models-${place.name}";
+      description = "Links to AI models for ${place.title}";
+      forPrograms = place.settings.mode == "directory";
+      directories = [ (if place.settings.mode == "directory" then directory else dirOf directory) ];
+      place = directory;
+      commands = placeCommands place;
+    }
+  ) (lib.filter (place: !(isOllamas place)) common.places);
 
   cacheDir = toString hf.cacheDir;
   hub = "${cacheDir}/hub";
@@ -33,43 +67,30 @@ let
   }
   // common.environment;
 
-  # If programs write to the cache, those of the group may, too.
-  forPrograms = hf.mode == "directory";
-  access = if forPrograms then "2775" else "0755";
-
-  # With the colons, existing directories keep mode and owner.
-  directories = map (directory: "d ${quoted directory} :${access} :${hf.user} :${hf.group} - -") [
-    cacheDir
-    hub
-  ];
-
-  isBelowProtected = lib.any (directory: lib.hasPrefix directory "${cacheDir}/") [
-    "/boot/"
-    "/efi/"
-    "/etc/"
-    "/usr/"
-  ];
-
-  mounts = import ./mounts.nix { inherit lib config; };
-  mountPoints = mounts.points hub;
-  # The unit is then not started early: the network starts after the early units.
-  isRemote = mounts.isRemote hub;
-  makeDirectories = lib.optional isRemote (
-    "-+${config.systemd.package}/bin/systemd-tmpfiles --create "
-    + pkgs.writeText "ai-models-tmpfiles.conf" (lib.concatMapStrings (rule: "${rule}\n") directories)
-  );
-
-  accountProblems = import ./accounts.nix {
-    inherit lib config;
+  links = import ./unit.nix {
+    inherit
+      lib
+      pkgs
+      config
+      commands
+      ;
     inherit (hf) user group;
+    name = "ai-models";
+    description = "Links to AI models in the Nix store";
     path = "services.ai-models.integration.huggingface";
+    forPrograms = hf.mode == "directory";
+    directories = [
+      cacheDir
+      hub
+    ];
+    place = hub;
   };
 
   scoped = import ./services.nix {
     inherit lib environment;
     path = "services.ai-models.integration.huggingface.services";
     services = if hf.services == null then [ ] else hf.services;
-    isLate = isRemote;
+    isLate = links.isRemote;
     definitions = map ({ snd, ... }: snd) (
       lib.filter ({ fst, ... }: fst != file) (
         lib.zipLists options.systemd.services.files options.systemd.services.definitions
@@ -79,6 +100,17 @@ let
 
   # The name of this module, however it is imported.
   file = __curPos.file;
+
+  ownerOf =
+    _name: what:
+    mkOption {
+      type = types.str;
+      default = "root";
+      description = ''
+        The ${what} that owns the directory, and as which its unit puts the models there. An existing directory
+        keeps its owner. The service of Ollama does it as its own ${what}.
+      '';
+    };
 
   owner =
     what:
@@ -119,6 +151,11 @@ in
       '';
     };
 
+    integration.ollama.modelsDir = mkOption {
+      default = ollama.default;
+      defaultText = lib.literalMD "that of `services.ollama`, if it is enabled";
+    };
+
     integration.huggingface = {
       cacheDir = mkOption {
         type = types.path;
@@ -150,69 +187,25 @@ in
   config = mkIf cfg.enable (
     lib.mkMerge [
       {
-        assertions = common.assertions {
-          name = "cacheDir";
-          directory = hf.cacheDir;
-        };
+        assertions =
+          common.assertions {
+            name = "cacheDir";
+            directory = hf.cacheDir;
+          }
+          ++ lib.concatMap (unit: unit.assertions) units
+          ++ lib.concatMap (_place: ollama.assertions) (lib.filter isOllamas common.places);
+        systemd.tmpfiles.rules = lib.mkMerge (map (unit: unit.systemd.tmpfiles.rules) units);
+        systemd.services = lib.mkMerge (
+          map (unit: unit.systemd.services) units
+          ++ map (place: ollama.services (placeCommands place)) (lib.filter isOllamas common.places)
+        );
         inherit (common) warnings;
         system.extraDependencies = common.entries;
       }
 
       (mkIf hf.enable {
-        assertions = accountProblems ++ scoped.assertions;
-
-        systemd.tmpfiles.rules = mkIf (!isRemote) directories;
-
-        # The links exist while the unit is active, so that they are removed with a configuration without
-        # it. It is reloaded when models change, so that no model is missing meanwhile.
-        systemd.services.ai-models = {
-          description = "Links to AI models in the Nix store";
-          wantedBy = [ (if isRemote then "multi-user.target" else "sysinit.target") ];
-          requiredBy = [ "sysinit-reactivation.target" ];
-          # Of file systems that are not declared, too: at shutdown, they are unmounted later.
-          after = [
-            (if isRemote then "remote-fs.target" else "local-fs.target")
-            "systemd-tmpfiles-setup.service"
-            "systemd-tmpfiles-resetup.service"
-          ]
-          ++ lib.optional isRemote "autofs.service";
-          before = [
-            "sysinit-reactivation.target"
-            "shutdown.target"
-          ]
-          ++ lib.optional (!isRemote) "sysinit.target";
-          conflicts = [ "shutdown.target" ];
-          unitConfig = {
-            DefaultDependencies = isRemote;
-          }
-          # Of the mounts that are declared: others may need the network.
-          // lib.optionalAttrs (mountPoints != [ ]) { RequiresMountsFor = map quoted mountPoints; };
-          reloadIfChanged = true;
-          serviceConfig = import ./hardening.nix // {
-            Type = "oneshot";
-            RemainAfterExit = true;
-            User = hf.user;
-            Group = hf.group;
-            # It has the lock, and records which cache this is, because the next configuration may use
-            # another one.
-            RuntimeDirectory = "ai-models";
-            ExecStartPre = makeDirectories;
-            ExecStart = commands.link;
-            ExecReload = makeDirectories ++ [ commands.link ];
-            ExecStop = commands.unlink;
-            UMask = if forPrograms then "0002" else "0022";
-            # For directories of other users.
-            CapabilityBoundingSet = lib.optionalString (lib.elem hf.user [
-              "root"
-              "0"
-            ]) "CAP_DAC_OVERRIDE CAP_FOWNER";
-            # Not "strict": it also removes links from the cache of the configuration before, which can be
-            # anywhere, and creates directories.
-            ProtectSystem = if isBelowProtected then false else "full";
-            TimeoutStartSec = "5min";
-            SyslogIdentifier = "ai-models";
-          };
-        };
+        inherit (links) systemd;
+        assertions = links.assertions ++ scoped.assertions;
       })
 
       (mkIf (hf.enable && hf.services == null) {
