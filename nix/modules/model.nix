@@ -8,7 +8,7 @@ let
   inherit (lib) literalMD mkOption types;
   buildModel = import ../build-model.nix pkgs;
   inherit (import ../arguments.nix) fields huggingfaceFields integrationFields;
-  engines = import ../integration/kinds;
+  engines = import ../views;
   inherit (import ../sources) kinds;
   inherit (import ../util.nix) quote;
   check = (import ../arguments.nix).check (problem: {
@@ -346,9 +346,8 @@ let
               fromPackage
               // {
                 isGiven = true;
-                # Which names a package has for engines is not known here; joining them fails where two have one.
                 integration = lib.mapAttrs (
-                  kind: view: if kind == "directory" then lib.mapAttrs (_name: _view: { }) view else { }
+                  kind: view: if kind == "directory" then lib.mapAttrs (_name: view: view.parts) view else view.parts
                 ) (config.package.integration or { });
                 license = unresolved (config.package.meta.license or null);
               }

@@ -95,6 +95,7 @@ in
             "${where} = ${value}"
           else
             null;
+        option = lib: lib.types.ints.unsigned;
         explain =
           where: value:
           if builtins.isInt value then

@@ -20,6 +20,7 @@ PINNED = f"""
   files."config.json" = {{ hash = ""; size = 2; }};
 """
 HUGGINGFACE = {"enable": True, "mode": "link", "offline": False}
+PLACES = ["comfyui", "directory.<name>", "lmstudio", "ollama", "triton"]
 MODEL: dict[str, object] = {
     "bundle": None,
     "exclude": [],
@@ -27,7 +28,11 @@ MODEL: dict[str, object] = {
     "files": None,
     "hash": None,
     "include": None,
-    "integration": {"huggingface": {"enable": True, "model": None, "org": None}},
+    "integration": {
+        **dict.fromkeys(("comfyui", "lmstudio", "ollama", "triton")),
+        "directory": {},
+        "huggingface": {"enable": True, "model": None, "org": None},
+    },
     "layout": "link",
     "meta": {},
     "source": {"huggingface": None, "s3": None, "url": None},
@@ -59,14 +64,24 @@ def test_both_modules_have_the_same_options(declared: dict[str, dict[str, Any]])
     )
     hf = "integration.huggingface"
     assert ours.keys() - theirs.keys() == {
-        *(f"{hf}.cacheDir", f"{hf}.group", f"{hf}.services", f"{hf}.user", "tokenFile")
+        *(f"{hf}.cacheDir", f"{hf}.group", f"{hf}.services", f"{hf}.user", "tokenFile"),
+        *(f"integration.{place}.{owner}" for place in PLACES for owner in ("user", "group")),
     }
     assert theirs.keys() - ours.keys() == {f"{hf}.hubDir"}
     assert all(ours[name] == theirs[name] for name in ours.keys() & theirs.keys())
 
 
+def places(**values: str) -> dict[str, Any]:
+    """Return the options for the directories of engines: owners, or directories by kind."""
+    owners = {key: value for key, value in values.items() if key in {"user", "group"}}
+    return {"directory": {}} | {
+        kind: {"enable": True, "mode": "directory", "modelsDir": values.get(kind), **owners}
+        for kind in ("comfyui", "lmstudio", "ollama", "triton")
+    }
+
+
 def test_defaults(store: NixEnv) -> None:
-    made = """options: builtins.removeAttrs options [ "modelPaths" ] // {
+    made = """options: builtins.removeAttrs options [ "modelFiles" "modelPaths" ] // {
       models = builtins.mapAttrs (
         _name: model: builtins.removeAttrs model [ "checked" "package" ]
       ) options.models;
@@ -77,19 +92,21 @@ def test_defaults(store: NixEnv) -> None:
         **common,
         "tokenFile": None,
         "integration": {
+            **places(user="root", group="root"),
             "huggingface": {
                 **HUGGINGFACE,
                 "cacheDir": "/var/cache/huggingface",
                 "group": "root",
                 "services": None,
                 "user": "root",
-            }
+            },
         },
     }
     assert store.eval(f"({made}) {home_manager(module % 'programs')}.programs.ai-models") == {
         **common,
         "integration": {
-            "huggingface": {**HUGGINGFACE, "hubDir": "/home/alice/.cache/huggingface/hub"}
+            **places(lmstudio="/home/alice/.lmstudio/models", ollama="/home/alice/.ollama/models"),
+            "huggingface": {**HUGGINGFACE, "hubDir": "/home/alice/.cache/huggingface/hub"},
         },
     }
 
