@@ -13,7 +13,9 @@ let
     if found == [ ] then null else builtins.head found;
 
   length = builtins.stringLength;
-  endsWithSlash = path: builtins.substring (length path - 1) 1 path == "/";
+  endsWithSlash = path: path != "" && builtins.substring (length path - 1) 1 path == "/";
+
+  nothing = where: "`${where}` is empty: write the name of a file of the model";
 
   isName = file: file != "" && !(endsWithSlash file) && match "[^*?[]*" file != null;
 
@@ -85,9 +87,18 @@ let
           value = given.${name};
           at = "${where}.${quote name}";
         in
-        [ (pathProblem "`${where}`" path) ]
+        [
+          (
+            if name == "" then
+              "`${where}` has an empty path: write a path inside of the directory, such as \"dir/file\""
+            else
+              pathProblem "`${where}`" path
+          )
+        ]
         ++ (
-          if endsWithSlash name then
+          if value == [ ] then
+            [ (nothing at) ]
+          else if endsWithSlash name then
             map (patternProblem checked at) (listOf value)
           else if !(builtins.isString value) then
             [
@@ -219,6 +230,8 @@ in
       problem
     else if isSet selection then
       renamedProblem checked where prefix selection
+    else if selection == [ ] then
+      nothing where
     else
       firstOf (map (patternProblem checked where) (listOf selection));
 

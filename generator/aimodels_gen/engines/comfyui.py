@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimodels_gen.engines.selection import Link, Selection, check_places
+from aimodels_gen.engines.selection import Link, Selection, check_paths
 from aimodels_gen.pasted import plain_key
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def check(given: Mapping[str, Selection], place: Place) -> None:
     for name, selection in given.items():
         if meant := meant_by(name):
             place.fail(name, "is not a directory of ComfyUI", f"did you mean {meant}?")
-        check_places({"": ()}, place.child(name), f"{name}/")
-        check_places(selection.places, place.child(name), f"{name}/")
+        check_paths(("", *selection.places), place.child(name), f"{name}/")
 
 
 def links(given: Mapping[str, Selection]) -> Iterator[Link]:

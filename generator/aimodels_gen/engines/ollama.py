@@ -89,7 +89,7 @@ class Ollama(OllamaDefaults, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         Raises:
             AimodelsError: `place.error`.
         """
-        if not is_name(self.name):
+        if self.enable and not is_name(self.name):
             place.fail("name", f"is {self.name!r}, which is not a name for Ollama", _SHAPE)
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from aimodels_fetcher.urls import quoted
 from aimodels_gen.tables import OneOrMore, Place, Variant, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from typing_extensions import Self
 
@@ -37,6 +38,17 @@ class Link:
     key: tuple[str, ...]
     path: str
     pattern: str
+
+    def places(self, files: Collection[str] | None) -> Iterator[tuple[str, str]]:
+        """Yield the path in the directory and that in the model of each file.
+
+        Args:
+            files: those of the model; None where they are not known, and patterns match nothing.
+        """
+        found = [self.pattern] if files is None and not is_pattern(self.pattern) else ()
+        for file in found or matching(self.pattern, files or ()):
+            name = file.rpartition("/")[2] if self.path.endswith("/") else ""
+            yield f"{self.path}{name}", file
 
 
 class Selection(Variant):
@@ -69,7 +81,7 @@ class Selection(Variant):
         """Return one of the three forms as a selection; see `Variant.decode`."""
         if not isinstance(value, dict):
             return cls({"": OneOrMore.decode(value)})
-        if "" in value or not all(isinstance(path, str) for path in value):
+        if "" in value or any(_is_list_for_file(*item) for item in value.items()):
             raise ValueError
         return cls({path: OneOrMore.decode(item) for path, item in value.items()})
 
@@ -85,6 +97,9 @@ class Selection(Variant):
             if not path:
                 place.child(key).fail(None, "has an empty path", _INSIDE)
             OneOrMore.check(item, place.child(key), path)
+            if _is_list_for_file(path, item):
+                hint = f"write one file, or the path of a directory, which ends in /: {path}/"
+                place.child(key).fail(path, "is the path of one file, and has a list", hint)
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -110,19 +125,45 @@ class Selection(Variant):
                 yield Link(namespace, key, f"{directory}{path}", pattern)
 
 
-def check_places(places: Mapping[str, Collection[str]], place: Place, directory: str = "") -> None:
-    """Refuse paths that lead out of a directory, and several files for one path.
+class Places(Selection):
+    """Files by their paths in a directory."""
+
+    __slots__ = ()
+
+    @classmethod
+    def decode(cls, value: object) -> Self:
+        """Return a table as a selection; see `Variant.decode`."""
+        if not isinstance(value, dict):
+            raise ValueError  # noqa: TRY004 - as in `Variant`
+        return super().decode(value)
+
+    @classmethod
+    def check(cls, value: Any, place: Place, key: str) -> None:  # noqa: ANN401
+        """Refuse what is not a table of files; see `Variant.check`."""
+        if not isinstance(value, dict):
+            place.fail(key, "does not name paths", 'write a table, such as { "dir/" = "*.bin" }')
+        super().check(value, place, key)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema; see `Variant.schema`."""
+        (*_, table) = super().schema()["anyOf"]
+        return dict(table)
+
+
+def check_paths(paths: Iterable[str], place: Place, directory: str = "") -> None:
+    """Refuse paths that lead out of a directory.
 
     Raises:
         AimodelsError: `place.error`.
     """
-    for path, patterns in places.items():
-        whole = f"{directory}{path}"
-        if reason := _refusal(whole):
+    for path in paths:
+        if reason := _refusal(f"{directory}{path}"):
             place.fail(path or None, reason, _INSIDE)
-        if len(patterns) > 1 and not whole.endswith("/"):
-            hint = f"write one file, or the path of a directory, which ends in /: {path}/"
-            place.fail(path, "is the path of one file, and has several", hint)
+
+
+def _is_list_for_file(path: str, value: object) -> bool:
+    return isinstance(value, (list, tuple)) and not path.endswith("/")
 
 
 def _refusal(path: str) -> str | None:
@@ -153,20 +194,16 @@ def matching(pattern: str, files: Collection[str]) -> list[str]:
     return sorted(path for path in files if fnmatchcase(path, whole))
 
 
-def check_file(pattern: str, files: Collection[str], place: Place, key: str | None) -> None:
-    """Refuse what takes no file of a model, and name some that are near.
-
-    Raises:
-        AimodelsError: `place.error`.
-    """
+def missing(pattern: str, files: Collection[str]) -> tuple[str, str] | None:
+    """Return why a pattern is wrong that takes no file of a model, and what to do; else None."""
     if matching(pattern, files):
-        return
+        return None
     names = {path.rpartition("/")[2]: path for path in files}
     near = nearest(pattern, files) or names.get(nearest(pattern.rpartition("/")[2], names) or "")
     ending = pattern.rpartition(".")[2]
     alike = sorted(files, key=lambda path: (not path.endswith(f".{ending}"), path))[:_SAMPLE]
-    hint = f"write one of its files, such as {', '.join(alike)}"
+    hint = f"write one of the files of the model, such as {', '.join(map(quoted, alike))}"
     if is_pattern(pattern):
-        place.fail(key, f"is {pattern!r}, which matches no file of the model", hint)
-    hint = f"did you mean {near}?" if near else hint
-    place.fail(key, f"is {pattern!r}, which is not a file of the model", hint)
+        return f"is {quoted(pattern)}, which matches no file of the model", hint
+    hint = f"did you mean {near}?" if near and quoted(near) == repr(near) else hint
+    return f"is {quoted(pattern)}, which is not a file of the model", hint

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from aimodels_gen.engines.selection import Link, Selection, check_places
+from aimodels_gen.engines.selection import Link, Selection, check_paths
 from aimodels_gen.tables import OneOrMore, Text, about
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Triton(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             hint = "use letters, digits, . _ and -, starting with a letter, a digit or _"
             place.fail("model", f"is {model!r}, which cannot be a name for Triton", hint)
         if self.files:
-            check_places(self.files.places, place.child("files"), self._directory(name))
+            check_paths(self.files.places, place.child("files"), self._directory(name))
 
     def links(self, name: str) -> Iterator[Link]:
         """Yield what a model repository has of the model."""

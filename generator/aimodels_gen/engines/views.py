@@ -9,12 +9,13 @@ import msgspec
 from aimodels_gen.engines import comfyui, directory
 from aimodels_gen.engines.lmstudio import LMStudio
 from aimodels_gen.engines.ollama import Ollama, OllamaDefaults
-from aimodels_gen.engines.selection import Selection
+from aimodels_gen.engines.selection import Places, Selection, missing
 from aimodels_gen.engines.triton import Triton
-from aimodels_gen.tables import OneOrMore, about, plain
+from aimodels_gen.errors import ManifestError
+from aimodels_gen.tables import about, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from aimodels_gen.engines.selection import Link
     from aimodels_gen.tables import Place
@@ -42,7 +43,7 @@ class ViewDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         about("ComfyUI: the files for each directory below its `models`, such as checkpoints."),
     ] = None
     directory: Annotated[
-        dict[str, dict[str, OneOrMore]] | None,
+        dict[str, Places] | None,
         about("Directories by names: paths in them, and the files that are linked there."),
     ] = None
 
@@ -78,6 +79,21 @@ class Views(ViewDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True)
             yield from self.triton.links(names.name)
         yield from directory.links(self.directory or {})
 
+    def check_files(self, names: Names, files: Collection[str]) -> None:
+        """Refuse files and patterns for which the model has no file.
+
+        Raises:
+            ManifestError: naming the key.
+        """
+        asked = [(link.key, link.pattern) for link in self.links(names)]
+        if self.ollama and self.ollama.enable and self.ollama.file:
+            asked.append((("ollama", "file"), self.ollama.file))
+        for key, pattern in asked:
+            if found := missing(pattern, files):
+                reason, hint = found
+                shown = ".".join(("integration", *key))
+                raise ManifestError(f"{shown} {reason}", hint)
+
     def to_nix(self) -> dict[str, Any]:
         """Return the attributes of `integration` in Nix, defaults left out."""
         found: dict[str, Any] = {}
@@ -86,14 +102,8 @@ class Views(ViewDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True)
             if isinstance(value, msgspec.Struct):
                 found[key] = _set_fields(value)
             elif value:
-                found[key] = {name: _plain(item) for name, item in sorted(value.items())}
+                found[key] = {name: plain(item) for name, item in sorted(value.items())}
         return found
-
-
-def _plain(item: Any) -> Any:  # noqa: ANN401 - as the types are declared
-    if isinstance(item, dict):
-        return {name: plain(inner) for name, inner in sorted(item.items())}
-    return plain(item)
 
 
 def _set_fields(value: msgspec.Struct) -> dict[str, Any]:

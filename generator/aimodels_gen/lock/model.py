@@ -13,7 +13,7 @@ from aimodels_gen.engines.views import Views
 from aimodels_gen.sources.base import Card
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from aimodels_fetcher.filters import Filters
     from aimodels_gen.manifest.model import Entry, Layout, PinKind
@@ -252,6 +252,11 @@ class LockedModel:
     def pin_kind(self) -> PinKind:
         """Return the pin's name in the manifest."""
         return "tree" if isinstance(self.pin, TreePin) else "files"
+
+    @property
+    def paths(self) -> Collection[str] | None:
+        """Return the paths of its files; None where the pin does not list them."""
+        return self.pin.all_files.keys() if isinstance(self.pin, FilesPin) else None
 
     @property
     def cache_name(self) -> str | None:

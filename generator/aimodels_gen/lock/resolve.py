@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimodels_gen.errors import AimodelsError
+from aimodels_gen.errors import AimodelsError, CombinedError
 from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.model import Lock
+from aimodels_gen.manifest import view_conflicts
 from aimodels_gen.manifest.conflicts import conflicts
 from aimodels_gen.manifest.names import check_names
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from aimodels_gen.amounts import Show
-    from aimodels_gen.errors import CombinedError
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.lock.options import Options
     from aimodels_gen.lock.stages import Locked
@@ -56,7 +56,8 @@ def resolve(
     later. `old` has the names that models have now: see `renamed_by_hand`.
 
     Raises:
-        AimodelsError: an unknown name to upgrade or to lock.
+        AimodelsError: an unknown name to upgrade or to lock, or models that an engine cannot have
+            together.
         CombinedError: the models that failed, all of them, each with its reason; not if
             `options.keep_going`.
     """
@@ -67,22 +68,43 @@ def resolve(
     models = {name: old.models[name] for name in known if name in old.models}
     stale = _stale(manifest, old, options)
     names = {entry.name for entry in stale}  # there may be 1,000
-    for entry in manifest.entries:
-        if entry.name not in names:
-            models[entry.name] = models[entry.name].refreshed(entry)
+    kept = [entry for entry in manifest.entries if entry.name not in names]
+    view_conflicts.check(manifest, {entry.name: models[entry.name].paths for entry in kept})
+    failures = Failures(tolerated=options.keep_going)
+    for model in failures.of_each(kept, lambda entry: _refreshed(entry, models[entry.name])):
+        models[model.name] = model
+    failures.raise_all(known)
     wanted = tuple(entry for entry in stale if options.is_about(entry.name))
     if options.offline and wanted:
         return _offline(wanted, models, known, options)
     made = _locked(wanted, old, options, report, warn) if wanted else None
     if made is not None:
         models |= made.models
+        view_conflicts.check(manifest, {name: model.paths for name, model in models.items()})
+    errors = (failures.together(known), made.error if made else None)
     return Resolved(
         Lock({name: models[name] for name in known if name in models}),
         made.warnings if made else (),
-        made.failed if made else (),
-        made.error if made else None,
+        (*failures.of(known), *(made.failed if made else ())),
+        _together(*filter(None, errors)),
         tuple(entry.name for entry in stale if not options.is_about(entry.name)),
     )
+
+
+def _refreshed(entry: Entry, model: LockedModel) -> LockedModel:
+    """Return a pin that holds with what the manifest has changed without moving it.
+
+    Raises:
+        ManifestError: an integration names files that the pin does not have.
+    """
+    if model.paths is not None:
+        entry.check_files(model.paths)
+    return model.refreshed(entry)
+
+
+def _together(*errors: CombinedError) -> CombinedError | None:
+    failures = [failure for error in errors for failure in error.failures]
+    return CombinedError(failures, errors[0].hint) if failures else None
 
 
 def renamed_by_hand(manifest: Manifest, old: Lock, options: Options) -> dict[str, str]:

@@ -95,6 +95,7 @@ def lock_models(
             )
             listed = list_sources(wanted, clients, pool, failures, report)
             selected = select_files(listed, clients, pool, failures)
+            selected = failures.of_each(selected, _fits_views)
             described = describe_files(selected, clients, pool, failures)
             selected = failures.of_each(
                 described, partial(check_sizes, pinned=pinned_sizes(trusted))
@@ -171,6 +172,11 @@ def _at_revision(entry: Entry, revision: str) -> Source:
             "leave out --to: an update takes what is there now",
         )
     return found
+
+
+def _fits_views(model: Selected) -> Selected:
+    model.entry.check_files(file.path for file in model.sources[0].files)
+    return model
 
 
 def _proven(model: Selected) -> Selected:

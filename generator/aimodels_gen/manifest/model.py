@@ -15,7 +15,7 @@ from aimodels_gen.manifest.output import Output, OutputTable
 from aimodels_gen.tables import KindTable, Text, about
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aimodels_fetcher.filters import Filters
     from aimodels_gen.sources.base import Source
@@ -135,6 +135,15 @@ class Entry:
         """Return what engines can call it."""
         org, model, _ = self.source.cache_parts
         return Names(self.name, self.integration.org or org, self.integration.model or model)
+
+    def check_files(self, paths: Iterable[str]) -> None:
+        """Refuse integrations that name files which the model does not have.
+
+        Raises:
+            ManifestError: naming the key.
+        """
+        if self.views != Views():
+            self.views.check_files(self.names, frozenset(paths))
 
     @property
     def sources(self) -> tuple[Source, ...]:
