@@ -65,7 +65,7 @@ def _located(place: str) -> Iterator[None]:
 def test_there_are_snippets() -> None:
     languages = {block.language for document in DOCUMENTS for block in blocks(document)}
     assert languages == {
-        *("bash", "dockerfile", "ini", "json", "nix", "python", "text", "toml", "yaml"),
+        *("bash", "dockerfile", "ini", "js", "json", "nix", "python", "text", "toml", "yaml"),
     }
 
 

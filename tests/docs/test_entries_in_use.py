@@ -38,5 +38,5 @@ def test_mounts_are_read_only(file: str) -> None:
 def test_there_are_examples() -> None:
     """Otherwise the tests above would prove nothing."""
     using = {file for file in _FILES if _USE.search((CHECKOUT / file).read_text())}
-    guides = {"huggingface", "containers", "shells", "air-gap", "programs", "nixos"}
+    guides = {"huggingface", "containers", "shells", "air-gap", "libraries", "nixos"}
     assert {"README.md", *(f"docs/{guide}.md" for guide in guides)} <= using

@@ -1,4 +1,4 @@
-"""The programs of docs/programs.md: the page's snippets, offline and from read-only stores."""
+"""`datasets` and `kernels` as in docs/libraries.md, offline and from read-only stores."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from support.hub import Hub
     from support.nix import NixEnv
 
-PAGE = list(blocks("docs/programs.md"))
+PAGE = list(blocks("docs/libraries.md"))
 (COUNT,) = (block.text for block in PAGE if block.name == "count.py")
-(KERNEL,) = (block.text for block in PAGE if block.language == "python" and not block.kind)
+(KERNEL,) = (block.text for block in PAGE if "get_kernel" in block.text)
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
 CSV = b"id\n1\n2\n3\n"
 TO_PARQUET = "import sys, pandas; pandas.DataFrame({'id': [1, 2, 3]}).to_parquet(sys.argv[1])"
