@@ -86,7 +86,8 @@ def test_the_same_is_refused(host_nix: NixEnv, kind: str) -> None:
     given = KINDS[kind]
     taken = host_nix.eval(
         "map (value: let result = (import ./nix/arguments.nix).check"
-        ' (_message: { problem = true; }) { name = "m"; source.huggingface.repo = "org/name"; hash = "";'
+        ' (_message: { problem = true; }) { name = "m"; hash = "";'
+        ' source.huggingface.repo = "org/name";'
         f" integration.{kind} = value; }}; in !(result ? problem))"
         f" (builtins.fromJSON {literal(json.dumps(given))})"
     )

@@ -8,12 +8,12 @@ import pytest
 
 from docs.session import start
 from docs.symptoms import SYMPTOMS
-from support import llama_models, program_repos, tinyllama
+from support import ggufs, program_repos, tinyllama
 from support.nix import available
 from support.s3 import ENV, Moto
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from docs.session import Session
@@ -27,8 +27,8 @@ _REPOS = (
 )
 
 # What is read of these files is their names and their content as bytes.
-_OF_ENGINES = {
-    "Qwen/Qwen3-8B-GGUF": lambda: {"Qwen3-8B-Q4_K_M.gguf": llama_models.llama()},
+_OF_ENGINES: dict[str, Callable[[], dict[str, bytes]]] = {
+    "Qwen/Qwen3-8B-GGUF": lambda: {"Qwen3-8B-Q4_K_M.gguf": ggufs.llama()},
     "stabilityai/stable-diffusion-xl-base-1.0": lambda: {
         "sd_xl_base_1.0.safetensors": tinyllama.files()["model.safetensors"]
     },
