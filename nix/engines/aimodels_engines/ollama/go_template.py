@@ -62,7 +62,7 @@ def check(template: str, model: str) -> None:
 
 
 class _InvalidError(Exception):
-    def __init__(self, at: int, problem: str, hint: str) -> None:
+    def __init__(self, problem: str, hint: str, at: int) -> None:
         self.at = at
         self.problem = problem
         self.hint = hint
@@ -76,12 +76,12 @@ def _check(template: str) -> None:
             blocks.append((at, first))
         elif first in ("else", "end"):
             if not blocks:
-                raise _InvalidError(at, f"there is no block for {{{{ {first} }}}}", "remove it")
+                raise _InvalidError(f"there is no block for {{{{ {first} }}}}", "remove it", at)
             if first == "end":
                 blocks.pop()
     if blocks:
         at, word = blocks[-1]
-        raise _InvalidError(at, f"the block of {{{{ {word} }}}} does not end", "add {{ end }}")
+        raise _InvalidError(f"the block of {{{{ {word} }}}} does not end", "add {{ end }}", at)
 
 
 def _actions(template: str) -> Iterator[tuple[int, list[str]]]:
@@ -108,26 +108,26 @@ def _action(template: str, start: int) -> tuple[list[str], int]:
         kind, text = token.lastgroup, token[0]
         if kind == "end":
             if depth:
-                raise _InvalidError(start, "a parenthesis does not end", "add )")
+                raise _InvalidError("a parenthesis does not end", "add )", start)
             if is_first:
-                raise _InvalidError(start, "an action {{ }} is empty", "remove it")
+                raise _InvalidError("an action {{ }} is empty", "remove it", start)
             return words, position
         if kind == "space":
             continue
         depth += (kind == "open") - (kind == "close")
         if depth < 0:
-            raise _InvalidError(start, "a parenthesis does not begin", "remove )")
+            raise _InvalidError("a parenthesis does not begin", "remove )", start)
         if kind == "word":
             _check_word(start, text, words, is_first=is_first)
             words.append(text)
         is_first = False
     rest = template[position : position + 20].partition("\n")[0]
     if not rest:
-        raise _InvalidError(start, "{{ does not end", 'add }}, or write {{ "{{" }} for the text {{')
+        raise _InvalidError("{{ does not end", 'add }}, or write {{ "{{" }} for the text {{', start)
     raise _InvalidError(
-        start,
         f"an action cannot have {rest!a}",
         "write it as Go's text/template has it, such as {{ .Prompt }}",
+        start,
     )
 
 
@@ -138,7 +138,7 @@ def _check_word(at: int, word: str, words: list[str], *, is_first: bool) -> None
     if word in _KEYWORDS and (is_first or follows_else):
         return
     raise _InvalidError(
-        at,
         f'there is no function "{word}"',
         f"for a value write {{{{ .{word[:1].upper()}{word[1:]} }}}}",
+        at,
     )
