@@ -46,7 +46,7 @@ in
     else if given == { } then
       "`${place name}` is empty: write a path and a file, as in `${place name}.\"dir/\" = \"*.bin\"`"
     else
-      renamedProblem checked (place name) "" given;
+      renamedProblem checked (place name) given;
 
   /**
     The parts of the view.

@@ -78,23 +78,15 @@ let
     if pattern == "" || isName pattern then fileProblem checked where pattern else null;
 
   renamedProblem =
-    checked: where: prefix: given:
+    checked: where: given:
     firstOf (
       builtins.concatMap (
         name:
         let
-          path = "${prefix}${name}";
           value = given.${name};
           at = "${where}.${quote name}";
         in
-        [
-          (
-            if name == "" then
-              "`${where}` has an empty path: write a path inside of the directory, such as \"dir/file\""
-            else
-              pathProblem "`${where}`" path
-          )
-        ]
+        [ (pathProblem "`${where}`" name) ]
         ++ (
           if value == [ ] then
             [ (nothing at) ]
@@ -185,7 +177,7 @@ in
     # Type
 
     ```
-    renamedProblem :: AttrSet -> String -> String -> AttrSet -> String | Null
+    renamedProblem :: AttrSet -> String -> AttrSet -> String | Null
     ```
 
     # Arguments
@@ -196,13 +188,13 @@ in
     where
     : The argument with the attribute set.
 
-    prefix
-    : What is before each path: "" or a directory with a slash.
+    given
+    : The attribute set.
   */
   inherit renamedProblem;
 
   /**
-    The links for the same.
+    The links for the same, below `prefix`, which is "" or a directory with a slash.
 
     # Type
 
@@ -229,7 +221,7 @@ in
     if problem != null then
       problem
     else if isSet selection then
-      renamedProblem checked where prefix selection
+      renamedProblem checked where selection
     else if selection == [ ] then
       nothing where
     else

@@ -17,4 +17,5 @@ import ./names.nix
 // import ./models.nix
 // import ./licenses.nix { inherit pkgs; }
 // import ./integration.nix { inherit pkgs library; }
+// import ./views.nix { inherit pkgs library; }
 // import ./fetch-model.nix { inherit pkgs library; }

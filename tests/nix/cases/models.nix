@@ -61,6 +61,25 @@ in
     };
   };
 
+  "models.listed" = {
+    withNames = {
+      expr = map (models: map (each: each.name) models) [
+        (models.listed [
+          entry
+          (entry // { pname = "a"; })
+        ])
+        (models.listed { b = entry; })
+      ];
+      expected = [
+        [
+          "number 1"
+          "a"
+        ]
+        [ "b" ]
+      ];
+    };
+  };
+
   "models.snapshotPath" = {
     ofAModel = {
       expr = models.snapshotPath (entry // { snapshotPath = "/a/snapshots/b"; });

@@ -36,6 +36,11 @@ let
     ++ exported [ "quote" ] (import ../../../nix/integration/quote.nix)
     ++ exported [ "models" ] (import ../../../nix/integration/models.nix "helper")
     ++ exported [ "licenses" ] (import ../../../nix/licenses.nix pkgs.lib)
+    ++ exported [ "placing" ] (import ../../../nix/views/placing.nix)
+    ++ map (name: "views.${name}") (builtins.attrNames (import ../../../nix/views))
+    ++ exported [ "view" ] (import ../../../nix/views/view.nix)
+    ++ exported [ "modelFiles" ] (import ../../../nix/views/model-files.nix)
+    ++ exported [ "runPython" ] (import ../../../nix/run-python.nix)
     ++ exported [ "bundlePython" ] (import ../../../nix/bundle-python.nix);
 in
 {
