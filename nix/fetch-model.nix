@@ -49,6 +49,9 @@
   : `enable = false` makes the result the plain files instead of a cache entry; `org` and `model`
     rename the entry.
 
+  integration.ollama, integration.lmstudio, integration.comfyui, integration.triton, integration.directory.<name>
+  : Directories of links for these programs: see ./views/default.nix and its neighbours.
+
   meta
   : As for any package. `license` may also be a name as on the Hub.
 
@@ -56,8 +59,8 @@
 
   `passthru` contains `meta` (nixpkgs' own with `org`, `model`, `sourceType`, `repo` and `rev`),
   `hfCachePath`, `snapshotPath`, `linked` (the same entry without copies), `copied` (the same without
-  references to other store paths) and, for a `files` pin, `blobs`: path -> derivation. `overrideAttrs`
-  changes all forms of the entry.
+  references to other store paths), `modelFiles` (path -> path in the store), `integration` (the directories for
+  programs) and, for a `files` pin, `blobs`: path -> derivation. `overrideAttrs` changes all forms of the entry.
 
   # Example
 
