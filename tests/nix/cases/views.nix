@@ -196,7 +196,7 @@ in
       );
       expected = [
         true
-        true
+        false
         true
         false
         false
