@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from aimodels_fetcher.urls import quoted
 from aimodels_fetcher.wording import joined
 from aimodels_gen.errors import AimodelsError, InvalidManifestError, ManifestError
-from aimodels_gen.manifest import dotted_names, pasted
+from aimodels_gen.manifest import dotted_names, pasted, pasted_engines
 from aimodels_gen.manifest.dotted_names import OF_A_MODEL
 from aimodels_gen.manifest.model import ManifestTable
 from aimodels_gen.manifest.names import refusal, store_name
-from aimodels_gen.manifest.toml_lines import Written, dotted
+from aimodels_gen.manifest.toml_lines import Written, dotted, value
 from aimodels_gen.pasted import plain_key
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def _of_root(data: dict[str, Any], text: str, check: Check) -> list[AimodelsErro
 
 def _hint_for_root(others: dict[str, Any], text: str, check: Check) -> str | None:
     loose = {key: item for key, item in others.items() if key not in _ROOT}
+    if loose and all(plain_key(key) in {"integration", *pasted_engines.ENGINES} for key in loose):
+        return _below_a_model(loose, text)
     if set(map(plain_key, loose)) & OF_A_MODEL:
         lines = _lines_for(pasted.name_for(loose), loose, check)
         return f"write {joined(lines)} instead of {joined(list(loose))}" if lines else None
@@ -110,6 +112,18 @@ def _hint_for_root(others: dict[str, Any], text: str, check: Check) -> str | Non
         if key in others and (found := hint(others[key], text, fits)):
             return found
     return None
+
+
+def _below_a_model(loose: dict[str, Any], text: str) -> str:
+    """Return the lines to write for integrations outside of a model."""
+    names = dict.fromkeys(one[1] for one in Written.of(text).headers if one[:1] == ("models",))
+    name = next(iter(names), "my-model") if len(names) < 2 else "NAME"  # noqa: PLR2004 - or more
+    table = dict(loose)
+    pasted_engines.correct(table, name)
+    given = table.get("integration")
+    items = given.items() if isinstance(given, dict) else ()
+    lines = [f"`integration.{dotted((key,))} = {value(item)}`" for key, item in items]
+    return f"write {joined(lines or ['`integration`'])} below [{dotted(('models', name))}]"
 
 
 def _of_models(data: dict[str, Any], text: str, check: Check) -> list[AimodelsError]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimodels_gen import sources
 from aimodels_gen.manifest.model import ManifestTable, ModelTable
+from aimodels_gen.manifest.pasted_engines import ENGINES
 from aimodels_gen.manifest.toml_lines import Written, dotted, value
 from aimodels_gen.pasted import KINDS
 from aimodels_gen.tables import nearest
@@ -94,7 +95,7 @@ def _below(path: Path, table: object) -> Iterator[Path]:
     for key, item in table.items() if isinstance(table, dict) else ():
         if _is_model(key, item, _KEYS) or (_is_version(key) and isinstance(item, str)):
             yield (*path, key)
-        known = {*_KEYS, *KINDS, *sources.names()}
+        known = {*_KEYS, *KINDS, *ENGINES, *sources.names()}
         if key not in known and not nearest(key, known) and not key.startswith(_PREFIXES):
             yield from _below((*path, key), item)
 
@@ -109,7 +110,7 @@ def _is_model(key: str, table: object, known: frozenset[str]) -> bool:
         return False
     if "source" in table:
         return True
-    others = {*known, *KINDS, *sources.names()}
+    others = {*known, *KINDS, *ENGINES, *sources.names()}
     if key in others or nearest(key, others) or key.startswith(_PREFIXES):
         return False
     return bool(_OF_A_MODEL & set(table)) or (not table and _is_version(key))

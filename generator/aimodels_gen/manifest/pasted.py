@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aimodels_fetcher.wording import joined
 from aimodels_gen import sources
 from aimodels_gen.errors import ManifestError
+from aimodels_gen.manifest import pasted_engines
 from aimodels_gen.manifest.model import DefaultsTable, ModelTable
 from aimodels_gen.manifest.new_model import integration_for, name_after
 from aimodels_gen.manifest.toml_lines import Changes, dotted
@@ -71,7 +72,7 @@ def hint_for_defaults(table: object, text: str, check: Callable[[Table], object]
     if not isinstance(table, dict):
         return None
     after = copy.deepcopy(table)
-    notes = _correct_filters(after)
+    notes = [*pasted_engines.correct(after, None), *_correct_filters(after)]
     return _hint(("defaults",), table, after, notes, text, check)
 
 
@@ -140,7 +141,8 @@ def _hint(  # noqa: PLR0913, PLR0917 - what the two above have
         return None
     changes = Changes.between(old, after, path, text)
     lines = changes.lines()
-    near = {_MEANT[key]: None for key in _all_keys(before) if key in _MEANT}
+    found = (_MEANT[key] for key in _all_keys(before) if key in _MEANT)
+    near = {key: None for key in found if f"{key} = " in lines}
     ask = f"did you mean {' or '.join(near)}? " if near and lines else ""
     remove = f"instead of {joined(changes.remove)}" if changes.remove else ""
     parts = [f"{ask}write {lines} {remove}".rstrip()] if lines else []
@@ -181,6 +183,7 @@ class _Model:
     def correct(self) -> None:
         """Correct what can be."""
         self._expand_quoted()
+        self.notes += pasted_engines.correct(self.table, self._name)
         _correct_keys(self.table)
         loose = self._take_loose()
         self._correct_source(loose)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.wording import joined
 from aimodels_gen import sources
+from aimodels_gen.manifest import pasted_engines
 from aimodels_gen.manifest.names import store_name
 from aimodels_gen.manifest.new_model import integration_for, name_after
 from aimodels_gen.manifest.toml_lines import Written, dotted, value
@@ -88,6 +89,8 @@ def remedy(text: str, number: int, reason: str, first_error: FirstError) -> str:
     lines = text.splitlines()
     if not 1 <= number <= len(lines) or len(text) > _MOST:
         return _CORRECT
+    if found := pasted_engines.modelfile(lines, number):
+        return found
     return _address(lines, number) or _rewritten(lines, number, first_error) or _CORRECT
 
 
