@@ -98,7 +98,7 @@ let
       // (if isTyped && first != "models" then { repoType = types.${first}; } else { })
       // ofRest (drop count named)
       // refOf (orNull last 2)
-      // (if quant == null || !(isPath quant) then { } else { include = "*${quant}*.gguf"; });
+      // (if quant == null || !(isPath quant) then { } else { include = "*${quant}[.-]*gguf"; });
 
   # `models--org--name` in a cache.
   ofCacheName =

@@ -53,7 +53,7 @@ SUBDIRECTORY = frozenset(("folder", "subdir", "subdirectory", "subfolder"))
 """Names of the directory to take, where `include` says it."""
 
 QUANT = frozenset(("quant", "quantisation", "quantization"))
-"""Names of the quantisation to take, where `include` says it."""
+"""Names of the quantisation to take; for kinds of sources that have no such key, see `of_quant`."""
 
 KINDS = {
     "hf": "huggingface",
@@ -216,4 +216,4 @@ def below(directory: str) -> list[str]:
 
 def of_quant(quant: str) -> str:
     """Return the pattern of the GGUF files of a quantisation."""
-    return f"*{escape(quant)}*.gguf"
+    return f"*{escape(quant)}[.-]*gguf"

@@ -318,7 +318,8 @@ def _without_none(info: inspect.Type, given: type = object) -> inspect.Type:
         else:
             types = [one for one in info.types if not isinstance(one, inspect.NoneType)]
             lists = [one for one in types if isinstance(one, inspect.VarTupleType)]
-            info = (lists if given is list and lists else types)[0]
+            texts = [one for one in types if isinstance(one, inspect.StrType)]
+            info = ((given is list and lists) or (given is str and texts) or types)[0]
     return info
 
 

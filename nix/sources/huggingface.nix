@@ -59,7 +59,7 @@ in
         include = _where: types.assign "include";
         quant =
           _where: value:
-          types.assign "include" (if builtins.isString value then [ "*${value}*.gguf" ] else value);
+          types.assign "include" (if builtins.isString value then [ "*${value}[.-]*gguf" ] else value);
       };
     fields = {
       repo = {

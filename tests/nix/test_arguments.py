@@ -119,7 +119,7 @@ MEANT = {
     f'source.huggingface.revision = "{REV}"': f'source.huggingface.rev = "{REV}"',
     'source.huggingface.tag = "v1"': 'source.huggingface.ref = "v1"',
     f'source.huggingface = {{ repo = "a/b"; ref = "{REV}"; }}': f'source.huggingface.rev = "{REV}"',
-    'source.huggingface.quant = "Q4"': 'include = [ "*Q4*.gguf" ]',
+    'source.huggingface.quant = "Q4"': 'include = [ "*Q4[.-]*gguf" ]',
     'repo = "a/b"': 'source.huggingface.repo = "a/b"',
     'rev = "v1"': 'source.huggingface.ref = "v1"',
     'sha256 = "sha256-x"': 'hash = "sha256-x"',

@@ -241,7 +241,8 @@ class LockedModel:
         return replace(
             self,
             source=self.source.refreshed(entry.source),
-            filters=entry.filters,
+            # What the source has chosen stays, as the files do.
+            filters=self.filters if entry.source.choice else entry.filters,
             layout=entry.layout,
             integration=entry.integration,
             views=entry.views,

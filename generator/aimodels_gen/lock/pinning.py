@@ -77,7 +77,7 @@ class Pinning:
         locked = LockedModel(
             name=entry.name,
             source=source,
-            filters=entry.filters,
+            filters=model.filters,
             pin=FilesPin({}),
             digest=entry.digest(),
             layout=entry.layout,
@@ -129,7 +129,7 @@ class Pinning:
             not self._is_files(model)
             and isinstance(old.pin, TreePin)
             and not old.edited
-            and entry.filters == old.filters
+            and model.filters == old.filters
             and entry.integration.enable == old.integration.enable
             and all(one.detects_changes for one in sources)
             and _content(_pinned_sources(model)[:count]) == _content(old.sources[:count])

@@ -17,7 +17,7 @@ from aimodels_gen.net.pool import following, results
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from aimodels_fetcher.filters import Selection
+    from aimodels_fetcher.filters import Filters, Selection
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.failures import Failures
@@ -82,6 +82,7 @@ class Selected:
 
     Attributes:
         sources: what its source has of them, and then what each of its fallbacks has.
+        filters: of its entry, with what its source chooses.
         warnings: for the reader, once all models are locked.
         bundled: the paths of its small files of which its source publishes no sha256.
     """
@@ -89,6 +90,7 @@ class Selected:
     entry: Entry
     card: Card
     sources: tuple[SourceFiles, ...]
+    filters: Filters
     warnings: tuple[str, ...] = ()
     bundled: frozenset[str] = frozenset()
 
@@ -112,7 +114,7 @@ def list_sources(
         (
             model,
             [
-                pool.submit(clients.of(source).list, source, model.entry.filters)
+                pool.submit(clients.of(source).list, source, model.entry.listing_filters)
                 for source in model.sources
             ],
         )
@@ -207,6 +209,13 @@ def select(model: Listed) -> Selected:
     selection = listing.selection
     label = entry.source.label
     selection.check_size(label)
+    filters, choice = entry.filters, entry.source.choice
+    if choice is not None:
+        filters = choice.chosen(filters, (file.path for file in selection.taken))
+        own = set(entry.filters.include or ())
+        unused = tuple(pattern for pattern in selection.unused if pattern in own)
+        taken = filters.take(selection.taken).taken
+        selection = replace(selection, taken=taken, unused=unused)
     if not selection.taken:
         reason = f"with {entry.filters} takes none of its {counted(selection.seen, 'file')}"
         sample = ", ".join(map(repr, selection.sample)) or "no files at all"
@@ -221,7 +230,11 @@ def select(model: Listed) -> Selected:
     )
     warnings = tuple(f"{entry.name}: no file matches {pattern!r}" for pattern in selection.unused)
     return Selected(
-        entry, listing.card, (first, *others), (*warnings, *_weights_warnings(entry, selection))
+        entry,
+        listing.card,
+        (first, *others),
+        filters,
+        (*warnings, *_weights_warnings(entry, selection)),
     )
 
 

@@ -8,7 +8,8 @@ Version 2:
         "source":      { KIND: the attributes of `source` in Nix, with the exact revision, what is
                          compared when locking, and the ETags of files },
         "fallbacks":   [ the same ], "fallbacksDigest": as "digest"; absent for none,
-        "include":     list, absent for everything;  "exclude": list, absent for nothing,
+        "include":     list, absent for everything; with the files that "quant" has chosen,
+        "exclude":     list, absent for nothing,
         "layout":      "copy" or "link",
         "integration": { "enable", "org", "model" }, nulls left out,
         "views":       { "ollama", "lmstudio", "comfyui", "triton", "directory" } as in
@@ -69,7 +70,10 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     source: Annotated[KindTable | None, about("The source at its exact revision.")] = None
     fallbacks: Annotated[tuple[KindTable, ...], about("Sources with the same files.")] = ()
     fallbacks_digest: Annotated[str | None, about("As digest, of the fallbacks.")] = None
-    include: Annotated[tuple[Text, ...] | None, about("As in models.toml.")] = None
+    include: Annotated[
+        tuple[Text, ...] | None,
+        about("As in models.toml, with the files that the source's quant has chosen."),
+    ] = None
     exclude: Annotated[tuple[Text, ...], about("As in models.toml.")] = ()
     layout: Annotated[Layout, about("As in models.toml.")] = "copy"
     integration: Annotated[Integration, about("As integration.huggingface in models.toml.")] = (

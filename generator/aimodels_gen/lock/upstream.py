@@ -120,7 +120,7 @@ def _look_at(client: Client, model: Wanted, pinned: _Pinned, options: Options) -
         change = _of_card(old, revision.card)
         notes = _of_gate(client, revision.source, change, _pinned_files(old))
         return Found(model.name, change, tuple(notes), renamed)
-    listing = client.list(source, model.entry.filters)
+    listing = client.list(source, model.entry.listing_filters)
     selected = select(as_declared(model.entry, [listing]))
     if client.describes and not source.is_exact:
         selected = _described(client, selected)

@@ -94,6 +94,18 @@ def _other_name(entry: Entry, taken: set[str]) -> dict[str, str]:
     return {"org": org, "model": name}
 
 
+def _several_quants(entries: Sequence[Entry]) -> str:
+    """Return how one model takes several quantisations, nothing if that is not what they take."""
+    inputs = [entry.source.pin_inputs() for entry in entries]
+    given = [one.pop("quant", None) for one in inputs]
+    filters = {(entry.filters.include, entry.filters.exclude) for entry in entries}
+    if None in given or len(filters) > 1 or any(one != inputs[0] for one in inputs):
+        return ""
+    lists = ([one] if isinstance(one, str) else one for one in given)
+    quants = list(dict.fromkeys(quant for one in lists for quant in one))
+    return f", or keep one model with `quant = {value(quants)}` in its source"
+
+
 def _together(first: Entry, others: Sequence[Entry]) -> str:
     """Return how one model takes what all of them take, nothing if it cannot."""
     same = all(
@@ -103,7 +115,7 @@ def _together(first: Entry, others: Sequence[Entry]) -> str:
     )
     patterns = [entry.filters.include for entry in (first, *others)]
     if not same:
-        return ""
+        return _several_quants([first, *others])
     if len(set(patterns)) == 1:
         return ", or keep one of them"
     if None in patterns:

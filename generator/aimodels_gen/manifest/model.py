@@ -150,6 +150,12 @@ class Entry:
         """Return all sources, in the order in which they are asked."""
         return (self.source, *self.fallbacks)
 
+    @property
+    def listing_filters(self) -> Filters:
+        """Return the filters with which to list: the source may choose among what they take."""
+        choice = self.source.choice
+        return choice.candidates(self.filters) if choice else self.filters
+
 
 @dataclass(frozen=True)
 class Manifest:

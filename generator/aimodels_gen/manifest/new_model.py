@@ -166,8 +166,28 @@ def _read(address: str) -> list[Meant]:
 
 def _are_one(one: Meant, other: Meant) -> bool:
     return one.kind == other.kind and (
-        one.table == other.table or {"files"} == {*one.table, *other.table}
+        _unchosen(one) == _unchosen(other) or {"files"} == {*one.table, *other.table}
     )
+
+
+def _unchosen(meant: Meant) -> dict[str, Any]:
+    """Return a source without the quantisations of which it takes files."""
+    return {key: value for key, value in meant.table.items() if key != "quant"}
+
+
+def _quants(meant: Meant) -> list[str]:
+    given = meant.table.get("quant", [])
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _chosen(one: Meant, other: Meant) -> dict[str, Any]:
+    """Return a source that takes what both take."""
+    if not all(meant.include or _quants(meant) for meant in (one, other)):
+        return _unchosen(one)  # one that names no file means all of them
+    quants = {quant.upper(): quant for quant in [*_quants(one), *_quants(other)]}
+    listed = list(quants.values())
+    chosen = {"quant": listed[0] if len(listed) == 1 else listed} if listed else {}
+    return {"repo": one.table["repo"], **chosen, **_unchosen(one)}
 
 
 def _together(one: Meant, other: Meant) -> Meant:
@@ -184,8 +204,11 @@ def _together(one: Meant, other: Meant) -> Meant:
                 "add them one by one: files that are added together are one model",
             )
         table["files"] = {**table["files"], **other.table["files"]}
+    elif "quant" in {*table, *other.table}:
+        table = _chosen(one, other)
     # One that names no file means all of them.
-    include = _all(one.include, other.include) if one.include and other.include else ()
+    every = any(not (meant.include or _quants(meant)) for meant in (one, other))
+    include = () if every else _all(one.include, other.include)
     exclude = _all(one.exclude, other.exclude)
     notes = _all(one.notes, other.notes)
     return replace(one, table=table, include=include, exclude=exclude, notes=notes)

@@ -178,7 +178,7 @@ def _entry(
         integration=_integration(integration.huggingface, source, place),
         views=integrations.views(integration),
         fallbacks=tuple(
-            _source(fallback, place.child("fallbacks", number))
+            _source(fallback, place.child("fallbacks", number), is_fallback=True)
             for number, fallback in enumerate(table.fallbacks, 1)
         ),
         chooses_layout=(table.layout or defaults.layout) is not None,
@@ -193,7 +193,7 @@ def _check_filters(table: DefaultsTable, place: Place) -> None:
         place.fail("include", "is empty: it would select no file", hint)
 
 
-def _source(table: KindTable, place: Place) -> Source:
+def _source(table: KindTable, place: Place, *, is_fallback: bool = False) -> Source:
     """Return the one source that a table names."""
     check_keys(table, sources.names(), place)
     if not table:
@@ -204,7 +204,11 @@ def _source(table: KindTable, place: Place) -> Source:
         place.fail(None, "names several sources", hint)
     ((name, declared),) = table.items()
     inner = place.child(name)
-    return read(declared, sources.kind(name), inner).checked(inner, declared)
+    source = read(declared, sources.kind(name), inner).checked(inner, declared)
+    if is_fallback and source.choice:
+        hint = f'write repo = "{source.label}" there, without a quantisation'
+        inner.fail("quant", "is set, but a fallback has the files that the source has", hint)
+    return source
 
 
 def _integration(given: Integration | None, source: Source, place: Place) -> Integration:

@@ -21,7 +21,6 @@ from aimodels_gen.pasted import (
     EXCLUDE,
     INCLUDE,
     KINDS,
-    QUANT,
     SUBDIRECTORY,
     UNNEEDED,
     Draft,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 _DEFAULTS = frozenset(DefaultsTable.__struct_fields__)
 _KEYS = frozenset(ModelTable.__struct_fields__)
-_OF_FILTERS = INCLUDE | EXCLUDE | QUANT | SUBDIRECTORY
+_OF_FILTERS = INCLUDE | EXCLUDE | SUBDIRECTORY
 _NAMES = frozenset(("enable", "model", "name", "org", "repo"))
 _OUTPUT = {
     **dict.fromkeys(("filename", "name", "out", "output", "path", "target", "to"), "file"),

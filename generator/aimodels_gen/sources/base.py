@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -13,7 +13,7 @@ from msgspec import inspect
 from aimodels_gen.tables import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from typing_extensions import Self
 
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     Warn = Callable[[str], None]
 
-Role = Literal["content", "location", "proof"]
+Role = Literal["content", "choice", "location", "proof"]
 """What a field of a source is for.
 
 content: it decides which bytes there are (what a field is for that does not say).
+choice: it decides which of the files are taken, beside the filters: Nix knows the files.
 location: it says how to reach them: where it changes, no pin moves.
 proof: what they are compared with when they are locked; Nix does not know it.
 """
@@ -61,6 +62,24 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     def licenses(self) -> tuple[str, ...]:
         """Return the licences one by one."""
         return tuple(self.license.split(", ")) if self.license else ()
+
+
+class Choice(Protocol):
+    """What takes files of a source by something else than patterns."""
+
+    def candidates(self, filters: Filters) -> Filters:
+        """Return filters that take what these take, and all that there is to choose from."""
+
+    def chosen(self, filters: Filters, paths: Iterable[str]) -> Filters:
+        """Return filters that take what these take, and what is chosen.
+
+        Args:
+            filters: those of the model.
+            paths: the files that the filters of `candidates` take.
+
+        Raises:
+            SourceError: there is nothing to choose, or too much.
+        """
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,7 +132,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def to_lock(self) -> dict[str, Any]:
         """Return what the lock has, defaults left out."""
-        return self._form("content", "location", "proof", defaults=False)
+        return self._form("content", "choice", "location", "proof", defaults=False)
 
     def to_spec(self) -> dict[str, Any]:
         """Return `source.<kind>` for the fetcher, with nothing left out."""
@@ -128,7 +147,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def pin_inputs(self) -> dict[str, Any]:
         """Return everything in a manifest that makes a pin anew when it changes."""
-        return {**self.identity(), **self._form("proof", defaults=True)}
+        # Choices came later than locks: where there are none, nothing has changed.
+        choice = self._form("choice", defaults=False)
+        return {**self.identity(), **self._form("proof", defaults=True), **choice}
+
+    @property
+    def choice(self) -> Choice | None:
+        """Return what chooses among the files beside the filters; None where nothing does."""
+        return None
 
     def at_pinned_revision(self, pinned: Any) -> Self:  # noqa: ANN401, ARG002 - of the same kind
         """Return this source at the exact revision of a pinned one."""

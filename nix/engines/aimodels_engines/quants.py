@@ -126,7 +126,7 @@ def available(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def _order(quant: str) -> tuple[int, str]:
-    return _bits(quant), quant
+    return bits(quant), quant
 
 
 def matching(paths: Iterable[str], quant: str) -> list[GgufSet]:
@@ -169,7 +169,7 @@ def best_mmproj(paths: Iterable[str], model: str, quant: str | None = None) -> s
             nearest number of bits.
     """
     directories = model.split("/")[:-1]
-    bits = _bits_of(model)
+    wanted = _bits_of(model)
     best: tuple[int, int] | None = None
     chosen = None
     for path in mmprojs(paths):
@@ -178,7 +178,7 @@ def best_mmproj(paths: Iterable[str], model: str, quant: str | None = None) -> s
             continue
         if quant is not None and not _has_quant(path, quant):
             continue
-        rank = (len(own), -abs(_bits_of(path) - bits))
+        rank = (len(own), -abs(_bits_of(path) - wanted))
         if best is None or rank > best:
             best, chosen = rank, path
     return chosen
@@ -194,9 +194,10 @@ def _has_quant(path: str, quant: str) -> bool:
 def _bits_of(path: str) -> int:
     # As llama.cpp reads them: in what is after the last dash or dot.
     name = name_of(path)
-    return _bits(re.split("[-.]", name.stem)[-1]) if name else 0
+    return bits(re.split("[-.]", name.stem)[-1]) if name else 0
 
 
-def _bits(quant: str) -> int:
+def bits(quant: str) -> int:
+    """Return the bits in the name of a quantisation, 0 for none."""
     found = _DIGITS.search(quant.upper().removeprefix("I1-"))
     return int(found[0][:9]) if found else 0

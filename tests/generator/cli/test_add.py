@@ -72,9 +72,21 @@ def test_a_model_is_added_and_locked(hub: Hub, ours: Project) -> None:
 @pytest.mark.parametrize(
     ("args", "model"),
     [
-        (["org/b:Q4_K_M"], 'b { repo = "org/b" } include = ["*Q4_K_M*.gguf"]'),
+        (["org/b:Q4_K_M"], 'b { repo = "org/b", quant = "Q4_K_M" }'),
+        (
+            ["org/b:Q4_K_M", "hf.co/org/b:Q8_0", "org/b:q8_0"],
+            'b { repo = "org/b", quant = ["Q4_K_M", "q8_0"] }',
+        ),
+        (
+            ["org/b:Q4_K_M", "org/b/config.json"],
+            'b { repo = "org/b", quant = "Q4_K_M" } include = ["config.json"]',
+        ),
+        (["org/b/config.json", "org/b:Q4_K_M", "org/b"], 'b { repo = "org/b" }'),
+        (["llama-server", "-hf", "org/b:Q4_K_M"], 'b { repo = "org/b", quant = "Q4_K_M" }'),
+        (["ollama", "run", "hf.co/org/b:IQ4_XS"], 'b { repo = "org/b", quant = "IQ4_XS" }'),
+        (["ollama run hf.co/org/b:latest"], 'b { repo = "org/b" }'),
         (["org/b@v1", "--name", "c.d"], '"c.d" { repo = "org/b", ref = "v1" }'),
-        (["org/b:Q4_K_M@v1"], 'b { repo = "org/b", ref = "v1" } include = ["*Q4_K_M*.gguf"]'),
+        (["org/b:Q4_K_M@v1"], 'b { repo = "org/b", quant = "Q4_K_M", ref = "v1" }'),
         (["hf://org/b@v1", "--ref", "v2"], 'b { repo = "org/b", ref = "v2" }'),
         (["org/b@v1", "--ref", "main"], 'b { repo = "org/b" }'),
         (["org/b@v1", "--rev", "A" * 40], f'b {{ repo = "org/b", rev = "{"a" * 40}" }}'),

@@ -70,11 +70,9 @@ def test_what_has_no_models(ours: Project, remedy: Remedy) -> None:
 
 
 def test_case_of_a_quantisation(ours: Project) -> None:
-    said = ours.fails("add", "org/name:q4_k_m")
-    assert said.endswith(
-        "hint: it holds 'm-Q4_K_M.gguf', 'config.json', for example; case counts\n"
-    )
-    assert "case" not in ours.fails("add", "org/name:Q8_0")
+    ours.ok("add", "org/name:q4_k_m")
+    said = ours.fails("add", "org/name:Q4_K_S", "--name", "other")
+    assert said.endswith('hint: did you mean quant = "Q4_K_M"? it has Q4_K_M\n')
 
 
 def test_a_manifest_in_the_place_of_an_address(ours: Project) -> None:

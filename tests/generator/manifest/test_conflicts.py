@@ -60,6 +60,18 @@ def test_two_quants(remedy: Remedy) -> None:
     assert not conflicts(parse(cured(QUANTS)))
 
 
+def test_two_quants_by_their_names() -> None:
+    text = QUANTS.replace('include = ["*Q4*"]', "").replace('include = ["*Q8*", "*.json"]', "")
+    small, big = text.split("[models.", 2)[1:]
+    text = f"[models.{small}[models.{big}"
+    text = text.replace('"org/name"', '"org/name:Q4_K_M"', 1)
+    text = text.replace('"org/name"', '"org/name", quant = ["Q8_0", "Q4_K_M"]', 1)
+    end = 'or keep one model with `quant = ["Q4_K_M", "Q8_0"]` in its source'
+    assert warning(text).endswith(end)
+    with_mmproj = text.replace('Q4_K_M" }', 'Q4_K_M", mmproj = true }')
+    assert "keep one model" not in warning(with_mmproj)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 DATASET = HuggingFace("org/name", repo_type="dataset")
 
 
+def chosen(*quants: str, mmproj: bool | None = None) -> HuggingFace:
+    return HuggingFace("org/name", quant=OneOrMore(quants), mmproj=mmproj)
+
+
 REPOS: list[tuple[str, HuggingFace, list[str]]] = [
     ("hf://org/name", MODEL, []),
     ("hf://datasets/org/name", DATASET, []),
@@ -72,8 +76,7 @@ REPOS: list[tuple[str, HuggingFace, list[str]]] = [
     ("org/name@refs/pr/3", HuggingFace("org/name", "refs/pr/3"), []),
     ("org/name@feature/x", HuggingFace("org/name", "feature/x"), []),
     (f"org/name@{REV}", HuggingFace("org/name", rev=REV), []),
-    ("org/name:Q4_K_M", MODEL, ["*Q4_K_M*.gguf"]),
-    ("hf.co/org/name:Q4_K_M", MODEL, ["*Q4_K_M*.gguf"]),
+    ("hf.co/org/name:Q4_K_M", chosen("Q4_K_M"), []),
     ("org/name/sub/x.gguf", MODEL, ["sub/x.gguf"]),
     ("org/name/resolve/v1/x.gguf", HuggingFace("org/name", "v1"), ["x.gguf"]),
     ("hf:org/name", MODEL, []),
@@ -87,8 +90,8 @@ REPOS: list[tuple[str, HuggingFace, list[str]]] = [
     ("hf download org/name", MODEL, []),
     ("hf download org/name a.json b[1].json --revision v1", HuggingFace("org/name", "v1"), ["a.json", "b[[]1].json"]),
     ("huggingface-cli download --repo-type dataset org/name --include '*.json' '*.txt'", DATASET, ["*.json", "*.txt"]),
-    ("ollama run hf.co/org/name:Q8_0", MODEL, ["*Q8_0*.gguf"]),
-    ("llama-server -hf org/name:Q8_0", MODEL, ["*Q8_0*.gguf"]),
+    ("ollama run hf.co/org/name:Q8_0", chosen("Q8_0"), []),
+    ("llama-server -hf org/name:Q8_0", chosen("Q8_0"), []),
     ("vllm serve org/name --max-model-len 100", MODEL, []),
     ('from_pretrained(\\"org/name\\")', MODEL, []),
     ("m = AutoModel.from_pretrained('org/name', revision='v1')", HuggingFace("org/name", "v1"), []),
@@ -109,7 +112,7 @@ REPOS: list[tuple[str, HuggingFace, list[str]]] = [
     ("org/name:v1", HuggingFace("org/name", "v1"), []),
     ("org/name:main", MODEL, []),
     ("org/name:x.gguf", MODEL, ["x.gguf"]),
-    ("hf.co/org/name:UD-IQ2_XXS", MODEL, ["*UD-IQ2_XXS*.gguf"]),
+    ("hf.co/org/name:UD-IQ2_XXS", chosen("UD-IQ2_XXS"), []),
     ("huggingface-cli download org/name x.gguf --local-dir . --local-dir-use-symlinks False", MODEL, ["x.gguf"]),
     ("!hf download org/name", MODEL, []),
     ("HF_TOKEN=hunter2 hf download org/name", MODEL, []),
@@ -118,7 +121,7 @@ REPOS: list[tuple[str, HuggingFace, list[str]]] = [
     ("git lfs install && GIT_LFS_SKIP_SMUDGE=1 git clone https://huggingface.co/org/name", MODEL, []),
     ("curl -L -O https://huggingface.co/org/name/resolve/main/x.gguf", MODEL, ["x.gguf"]),
     ("curl -H 'Authorization: Bearer hunter2' https://huggingface.co/org/name/resolve/main/x.gguf", MODEL, ["x.gguf"]),
-    ("llama serve -hf org/name:Q4_K_M", MODEL, ["*Q4_K_M*.gguf"]),
+    ("llama serve -hf org/name:Q4_K_M", chosen("Q4_K_M"), []),
     ("docker run --gpus all -v $PWD:/data ghcr.io/huggingface/text-generation-inference --model-id org/name", MODEL, []),
     ("mlx_lm.generate --model org/name --prompt hi", MODEL, []),
     ("trtllm-serve org/name", MODEL, []),
@@ -163,7 +166,9 @@ TABLES: list[tuple[str, Any, dict[str, Any]]] = [
     ('repo = "https://hub.corp/org/name", endpoint = "https://hub.corp/"', HuggingFace("org/name", endpoint=OneOrMore(["https://hub.corp"])), {}),
     ('repo = "org/name", allow_patterns = ["*.json"], ignore_patterns = "*.bin"', MODEL, {"include": ("*.json",), "exclude": ("*.bin",)}),
     ('repo = "org/name", files = "a.json, b.json"', MODEL, {"include": ("a.json", "b.json")}),
-    ('repo = "org/name", quant = "Q4_K_M"', MODEL, {"include": ("*Q4_K_M*.gguf",)}),
+    ('repo = "org/name", quantization = "Q4_K_M"', chosen("Q4_K_M"), {}),
+    ('repo_id = "org/name", quant = ["Q4_K_M", "Q8_0"], mmproj = true', chosen("Q4_K_M", "Q8_0", mmproj=True), {}),
+    ('repo = "https://hf.co/org/name:Q4_K_M", quant = "Q8_0"', chosen("Q8_0"), {}),
     ('repo = "org/name", subfolder = "onnx"', MODEL, {"include": ("onnx/*",)}),
     ('repo = "org/name", token = "hf_hunter2"', MODEL, {}),
     ('repo = "org/name", hash = "sha256-x", license = "mit"', MODEL, {}),
@@ -187,7 +192,7 @@ def test_keys_of_a_repository(table: str, source: Any, filters: dict[str, Any]) 
         check(only(f"{HEADER}{loose}{WRONG}"), source, filters)
     lines = re.split(r", (?=[a-z_-]+ = )", table)
     hint = refused("\n".join(["[models.m.source.huggingface]", *lines])).hint or ""
-    stays = ("repo =", "repo_type =", "ref =", "rev =", "endpoint =")
+    stays = ("repo =", "quant =", "mmproj =", "repo_type =", "ref =", "rev =", "endpoint =")
     keys = [line.partition("=")[0] for line in lines]
     for number, key in enumerate(keys):
         if f"`{key}=" in hint or f"{key}=" not in stays or f"of {key}".strip() in hint:

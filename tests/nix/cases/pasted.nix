@@ -33,7 +33,7 @@ let
 
   # The same, with a pattern.
   files = {
-    "org/name:Q4_K_M" = "*Q4_K_M*.gguf";
+    "org/name:Q4_K_M" = "*Q4_K_M[.-]*gguf";
     "org/name/onnx" = "onnx/*";
     "org/name/onnx/model.onnx" = "onnx/model.onnx";
     "https://huggingface.co/org/name/blob/main/x.gguf" = "x.gguf";

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 import msgspec
 
+from aimodels_engines.quants import is_quant, is_quant_name
 from aimodels_fetcher.urls import is_server, is_shown, public, quoted
 from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.sources.base import Source
@@ -15,6 +16,7 @@ from aimodels_gen.tables import OneOrMore, Text, about
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from aimodels_gen.sources.base import Choice
     from aimodels_gen.tables import Place
 
 DEFAULT_REF = "main"
@@ -27,6 +29,14 @@ HUB_HOSTS = frozenset(
 # What stands before a repository's name in addresses: no organisation can have these names.
 _NO_ORGS = {*(f"{kind}s" for kind in get_args(RepoType)), *HUB_HOSTS}
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_QUANT = (
+    "Take the GGUF files of this quantisation, such as Q4_K_M, or of several, and what include "
+    "matches."
+)
+_MMPROJ = (
+    "With quant: take the mmproj file as well; true for the one that llama.cpp takes, or its "
+    "quantisation, such as F16."
+)
 # What git's check-ref-format refuses, and so cannot be a branch or tag.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[/.]|[/.]\Z|/\.|\.lock(?:/|\Z)")
 
@@ -45,6 +55,8 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
         rev: the exact commit in 40 hex digits, None before it is resolved.
         endpoint: URLs of a Hub and its mirrors without trailing slashes, to try in order; None for
             HF_ENDPOINT or https://huggingface.co.
+        quant: the quantisations of the GGUF files to take, in upper case; None for all files.
+        mmproj: whether to take the encoder of images or sound as well, or its quantisation.
     """
 
     kind: ClassVar[str] = "huggingface"
@@ -58,10 +70,14 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
     endpoint: Annotated[
         OneOrMore | None, about("The URL of a mirror, or several to try in order.", role="location")
     ] = None
+    quant: Annotated[OneOrMore | None, about(_QUANT, role="choice")] = None
+    mmproj: Annotated[bool | Text | None, about(_MMPROJ, role="choice")] = None
 
     def checked(self, place: Place, given: Collection[str]) -> HuggingFace:
-        """Return it with a commit in `rev` alone; see `Source.checked`."""
-        _check_repo(place, self.repo)
+        """Return it with a commit in `rev` alone, and the quantisation apart from `repo`."""
+        repo, colon, named = self.repo.partition(":")
+        repo, named = (repo, named) if colon and is_quant(named) else (self.repo, "")
+        _check_repo(place, repo)
         ref, rev = self.ref, self.rev
         if {"ref", "rev"} <= set(given):
             place.fail("rev", "is set together with ref", "keep rev to stay, or ref to follow")
@@ -74,7 +90,21 @@ class HuggingFace(Source, frozen=True, forbid_unknown_fields=True):
             place.fail("ref", f"is {quoted(ref)}", "write a branch, a tag or refs/pr/N")
         self.check_addresses(place)
         endpoint = _normalised(self.endpoint) if self.endpoint else None
-        return msgspec.structs.replace(self, ref=ref, rev=rev, endpoint=endpoint)
+        if named and self.quant:
+            place.fail("quant", "is set, and repo names one, too")
+        quant, mmproj = _choice(place, self.quant or ((named,) if named else ()), self.mmproj)
+        return msgspec.structs.replace(
+            self, repo=repo, ref=ref, rev=rev, endpoint=endpoint, quant=quant, mmproj=mmproj
+        )
+
+    @property
+    def choice(self) -> Choice | None:
+        """Return what takes GGUF files by their quantisation; see `Source.choice`."""
+        if not self.quant:
+            return None
+        from aimodels_gen.sources.huggingface.quants import GgufChoice  # noqa: PLC0415 - rarely
+
+        return GgufChoice(self.label, self.quant, self.mmproj)
 
     def check_addresses(self, place: Place) -> None:
         """Refuse endpoints that hold a password; see `Source.check_addresses`."""
@@ -178,6 +208,23 @@ def _check_repo(place: Place, repo: str) -> None:
         )
     shown = f"{quoted(repo)}, which is " if is_shown(repo) or repr(repo) == quoted(repo) else ""
     place.fail("repo", f"is {shown}not a repository id", hint)
+
+
+def _choice(
+    place: Place,
+    quants: Collection[str],
+    mmproj: str | bool | None,  # noqa: FBT001 - or a name
+) -> tuple[OneOrMore | None, bool | str | None]:
+    """Return what to take of the GGUF files, in one form whatever its case and order."""
+    for key, named in (("quant", quants), ("mmproj", [mmproj] if isinstance(mmproj, str) else [])):
+        if wrong := next((one for one in named if not is_quant_name(one)), None):
+            hint = 'write the quantisation as in the name of the file, such as "Q4_K_M"'
+            place.fail(key, f"is {quoted(wrong)}, which is not the name of a quantisation", hint)
+    if mmproj and not quants:
+        hint = 'add quant = "Q4_K_M", or another one: without it all files are taken'
+        place.fail("mmproj", "is set without quant", hint)
+    found = OneOrMore(sorted({quant.upper() for quant in quants})) if quants else None
+    return found, mmproj.upper() if isinstance(mmproj, str) else mmproj or None
 
 
 def _normalised(endpoints: OneOrMore) -> OneOrMore:

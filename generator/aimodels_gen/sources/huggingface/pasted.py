@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import unquote
 
+from aimodels_engines.quants import is_quant
 from aimodels_fetcher.sources.huggingface import DEFAULT_ENDPOINT, endpoints
 from aimodels_fetcher.urls import is_shown, public
 from aimodels_gen.engines.huggingface import is_repo_part
-from aimodels_gen.pasted import Draft, Meant, below, exactly, of_quant, plain_key, plain_text
+from aimodels_gen.pasted import QUANT, Draft, Meant, below, exactly, plain_key, plain_text
 from aimodels_gen.sources.huggingface import DEFAULT_REF, HUB_HOSTS, RepoType, is_commit
 from aimodels_gen.sources.huggingface.pasted_code import in_call, in_command
 
@@ -100,7 +101,6 @@ _SPECIAL_REF = re.compile(r"(refs/(?:convert|pr)/[^/]+)(?:/(.*))?")
 _SHOWN_FILE = re.compile(r"\?(?:[^#]*&)?show_file_info=([^&#]+)")
 _ASSIGNED = re.compile(r"(?P<key>[\w.-]+)\s*[=:]\s*(?P<quote>['\"])(?P<value>[^'\"]+)(?P=quote)")
 _MARKDOWN = re.compile(r"\[[^\]]*\]\((?P<url>[^\s()]+)\)")
-_QUANT = re.compile(r"(?:.*-)?(?:I?Q|TQ|BF|F|FP|MXFP|NVFP|INT)[0-9]+(?:_.*)?", re.IGNORECASE)
 _ID = re.compile(r"[^\s:@/\\]+(?:/[^\s:\\]+)*(?::[\w.-]+(?:@[^\s:\\]+)?)?")
 # Both orders of the two are understood.
 _REF_THEN_QUANT = re.compile(r"([^@:]+)@([^@:]+):([\w.-]+)\Z")
@@ -184,6 +184,8 @@ def _read_key(draft: Draft, key: str, value: object, hubs: Sequence[str]) -> Non
         draft.add(replace(repo, table=table))
     elif name in _REF and isinstance(value, str):
         _read_ref(draft, key, value, hubs)
+    elif name in QUANT and isinstance(value, (str, list)):
+        draft.table["quant"] = plain_text(value) if isinstance(value, str) else value
     elif name in _TYPE and isinstance(value, str):
         kind = plain_text(value).lower()
         draft.table["repo_type"] = _PREFIXES.get(kind, kind)
@@ -210,7 +212,7 @@ def _read_ref(draft: Draft, key: str, value: str, hubs: Sequence[str] = ()) -> N
 def _finished(draft: Draft) -> Meant:
     """Return a table in the order in which people write one."""
     table = draft.table
-    order = ("repo", "ref", "rev", "repo_type")
+    order = ("repo", "quant", "mmproj", "ref", "rev", "repo_type")
     draft.table = {key: table[key] for key in (*order, *table) if key in table}
     return draft.meant(_KIND)
 
@@ -358,8 +360,8 @@ def _meant(
         draft.table["repo_type"] = kind
     if endpoint:
         draft.table["endpoint"] = endpoint
-    if _QUANT.fullmatch(quant):
-        pattern = of_quant(quant)
+    if is_quant(quant):
+        draft.table["quant"] = quant
     elif quant and _is_file(quant):
         pattern = exactly(quant)
     elif quant not in {"", "latest", DEFAULT_REF} and not (ref or at):
