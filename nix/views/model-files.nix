@@ -44,7 +44,7 @@ in
 if checked.hash == null then
   builtins.mapAttrs (path: blob: if isPart path then "${snapshotPath}/${path}" else "${blob}") blobs
 else if named == [ ] then
-  fail "`modelFiles` knows the files of a `files` pin only: write \"\${model.snapshotPath}/PATH\", or pin `files` (`aimodels-gen lock`)"
+  fail "`modelFiles` knows the files of a `files` pin only: write `model.snapshotPath + \"/PATH\"`, or pin `files` (`aimodels-gen lock`)"
 else
   builtins.listToAttrs (
     map (path: {

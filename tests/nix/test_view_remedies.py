@@ -76,6 +76,8 @@ def fill(remedy: Remedy, said: str, right: str) -> str:
         cure("`…` is empty: write the name of a file of the model", 'comfyui.loras = "";', 'comfyui.loras = "a/b.bin";'),
         cure("`…`: the model has no file …; write one of: …", 'comfyui.loras = [ "b.bin" ];', 'comfyui.loras = [ "a/b.bin" ];'),
         cure("`…`: the model has no file …; write one of: …", 'directory.x.y = "M.gguf";', 'directory.x.y = "m.gguf";'),
+        cure("`…` is empty: write the name of a file of the model", "comfyui.loras = [ ];", 'comfyui.loras = [ "m.gguf" ];'),
+        cure('`…` has an empty path: write a path inside of the directory, such as "dir/file"', 'directory.x."" = "m.gguf";', 'directory.x."dir/file" = "m.gguf";'),
         cure("`…` is one file, but has a list: write one file, or the path of a directory that ends in /, as in `….…`", 'directory.x.y = [ "m.gguf" ];', '%1 = [ "m.gguf" ];'),
         cure("`integration.triton.version = …` is not a number of at least 1", "triton.version = 0;", "triton.version = 1;"),
         cure('`integration.triton.model` is …: use letters, digits, . _ and -, as in `integration.triton.model = "bert"`', 'triton.model = "a/b";', "%1;"),
@@ -102,8 +104,8 @@ def test_arguments(nix: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:
         cure("a directory for Ollama is made by another function: write `integration.mkOllamaModels pkgs models`", 'mkDirectory pkgs { models = [ (ollama "a") ]; directory = "ollama"; }', 'let models = [ (ollama "a") ]; in %0'),
         cure("a cache is made by another function: write `integration.mkCache pkgs models`", 'mkDirectory pkgs { models = [ ]; directory = "huggingface"; }', "let models = [ ]; inherit (library.integration) mkCache; in %0"),
         cure('… and … both have …: write `integration.triton.model = "…"` with another name where … is made', '(mkDirectory pkgs { models = map (name: plain name { triton = { model = "t"; config = "x"; }; }) [ "a" "b" ]; directory = "triton"; })', '(mkDirectory pkgs { models = map (name: plain name { triton = { model = name; config = "x"; }; }) [ "a" "b" ]; directory = "triton"; })'),
-        cure('`modelFiles` knows the files of a `files` pin only: write "\\…/PATH", or pin `files` (`aimodels-gen lock`)', f'{{ drvPath = ({TREE}).modelFiles."a"; }}', f'{{ drvPath = "${{({TREE}).snapshotPath}}/a"; }}'),
-        cure('`modelFiles` knows the files of a `files` pin only: write "\\…/PATH", or pin `files` (`aimodels-gen lock`)', f'{{ drvPath = ({TREE}).modelFiles."m.gguf"; }}', '{ drvPath = (model { }).modelFiles."m.gguf"; }'),
+        cure('`modelFiles` knows the files of a `files` pin only: write `model.snapshotPath + "/PATH"`, or pin `files` (`aimodels-gen lock`)', f'{{ drvPath = ({TREE}).modelFiles."a"; }}', f"{{ drvPath = let model = {TREE}; in %2; }}"),
+        cure('`modelFiles` knows the files of a `files` pin only: write `model.snapshotPath + "/PATH"`, or pin `files` (`aimodels-gen lock`)', f'{{ drvPath = ({TREE}).modelFiles."m.gguf"; }}', '{ drvPath = (model { }).modelFiles."m.gguf"; }'),
     ],
 )  # fmt: skip
 def test_calls(nix: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:
