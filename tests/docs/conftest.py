@@ -13,7 +13,7 @@ from support.nix import available
 from support.s3 import ENV, Moto
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from docs.session import Session
@@ -25,15 +25,6 @@ _REPOS = (
     "google-bert/bert-base-uncased",
     "sentence-transformers/all-MiniLM-L6-v2",
 )
-
-# What is read of these files is their names and their content as bytes.
-_OF_ENGINES: dict[str, Callable[[], dict[str, bytes]]] = {
-    "Qwen/Qwen3-8B-GGUF": lambda: {"Qwen3-8B-Q4_K_M.gguf": ggufs.llama()},
-    "stabilityai/stable-diffusion-xl-base-1.0": lambda: {
-        "sd_xl_base_1.0.safetensors": tinyllama.files()["model.safetensors"]
-    },
-    "BAAI/bge-small-en-v1.5": lambda: {"onnx/model.onnx": b"an ONNX model"},
-}
 
 _PASSED = pytest.StashKey[bool]()
 
@@ -72,8 +63,16 @@ def session(hub: Hub, tmp_path: Path) -> Iterator[Session]:
     hub.add_repo("rajpurkar/squad", program_repos.dataset(), repo_type="dataset")
     kernel = hub.add_repo("kernels-community/relu", program_repos.kernel(), repo_type="kernel")
     kernel.branch("v1", kernel.sha)
-    for repo, files in _OF_ENGINES.items():
-        hub.add_repo(repo, files(), lfs=list(files()), card={"license": "apache-2.0"})
+    for repo, file, content in (
+        ("Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf", ggufs.llama()),
+        (
+            "stabilityai/stable-diffusion-xl-base-1.0",
+            "sd_xl_base_1.0.safetensors",
+            tinyllama.files()["model.safetensors"],
+        ),
+        ("BAAI/bge-small-en-v1.5", "onnx/model.onnx", b"an ONNX model"),
+    ):
+        hub.add_repo(repo, {file: content}, lfs=[file], card={"license": "apache-2.0"})
     directory, home = tmp_path / "project", tmp_path / "home"
     directory.mkdir()
     (home / "bin").mkdir(parents=True)
