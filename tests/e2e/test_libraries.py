@@ -233,7 +233,7 @@ def test_loads_by_name_and_by_path(models: Models) -> None:
 
 @_only("peft")
 def test_peft_takes_two_paths(models: Models) -> None:
-    base, adapter = (models.snapshot(repo) for repo in reversed(list(models.library.repos)))
+    adapter, base = (models.snapshot(repo) for repo in models.library.repos)
     assert models.python(SNIPPETS["peft-paths"], base, adapter) == "PeftModelForCausalLM"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,9 +172,8 @@ def faster_whisper(directory: Path) -> None:
 
 def optimum(directory: Path) -> None:
     """A model in ONNX whose weight is in a file of its own; it looks up each token in it."""
-    import numpy as np
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
     from transformers import BertConfig
 
     _tokenizer(directory / "model")
@@ -182,13 +182,15 @@ def optimum(directory: Path) -> None:
     names = ("input_ids", "attention_mask", "token_type_ids")
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in names]
     output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, (*shape, 16))
-    weight = np.ones((len(_WORDS), 16), dtype=np.float32)
+    content = array("f", [1.0] * 16 * len(_WORDS)).tobytes()
+    size = (len(_WORDS), 16)
+    weight = helper.make_tensor("weight", TensorProto.FLOAT, size, content, raw=True)
     graph = helper.make_graph(
         [helper.make_node("Gather", ["weight", "input_ids"], ["last_hidden_state"])],
         "embedding",
         inputs,
         [output],
-        [numpy_helper.from_array(weight, "weight")],
+        [weight],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     (directory / "model" / "onnx").mkdir()
