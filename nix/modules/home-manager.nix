@@ -122,49 +122,53 @@ in
     };
   };
 
-  config = lib.mkMerge ([
-    (mkIf enable {
-      assertions = common.assertions {
-        name = "hubDir";
-        directory = hf.hubDir;
-      };
-      inherit (common) warnings;
-      home.extraDependencies = common.entries;
-    })
+  config = lib.mkMerge (
+    [
+      (mkIf enable {
+        assertions = common.assertions {
+          name = "hubDir";
+          directory = hf.hubDir;
+        };
+        inherit (common) warnings;
+        home.extraDependencies = common.entries;
+      })
 
-    (mkIf (enable && hf.enable) { home.sessionVariables = common.environment; })
+      (mkIf (enable && hf.enable) { home.sessionVariables = common.environment; })
 
-    (mkIf enable {
-      # A problem with a directory is reported, but does not stop the other steps.
-      home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] (
-        unlinkOthers (map ({ name, ... }: name) linked)
-        + lib.concatMapStrings (
-          { commands, ... }:
+      (mkIf enable {
+        # A problem with a directory is reported, but does not stop the other steps.
+        home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] (
+          unlinkOthers (map ({ name, ... }: name) linked)
+          + lib.concatMapStrings (
+            { commands, ... }:
+            ''
+              ${run commands.link} ''${DRY_RUN+--dry-run} || true
+            ''
+          ) linked
+        );
+
+        home.extraBuilderCommands = lib.concatMapStrings (
+          { name, commands }:
           ''
-            ${run commands.link} ''${DRY_RUN+--dry-run} || true
+            {
+              echo '#!${pkgs.runtimeShell}'
+              echo '${run commands.unlink} "$@"'
+            } > $out/${name}
+            chmod +x $out/${name}
           ''
-        ) linked
-      );
+        ) linked;
+      })
 
-      home.extraBuilderCommands = lib.concatMapStrings (
-        { name, commands }:
-        ''
-          {
-            echo '#!${pkgs.runtimeShell}'
-            echo '${run commands.unlink} "$@"'
-          } > $out/${name}
-          chmod +x $out/${name}
-        ''
-      ) linked;
-    })
-
-    (mkIf (!enable) {
-      home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] (unlinkOthers [ ]);
-    })
-  ] ++ lib.optional (options ? services.ollama.environmentVariables) (
-    mkIf (enable && ollama.mode == "link" && lib.any (place: place.name == "ollama") common.places) {
-      # There is nothing to remove in the store.
-      services.ollama.environmentVariables.OLLAMA_NOPRUNE = lib.mkDefault "1";
-    }
-  ));
+      (mkIf (!enable) {
+        home.activation.aiModels = lib.hm.dag.entryAfter [ "writeBoundary" ] (unlinkOthers [ ]);
+      })
+    ]
+    # The directory must not depend on this.
+    ++ lib.optional (options ? services.ollama.environmentVariables) (
+      mkIf (enable && ollama.enable && ollama.mode == "link") {
+        # There is nothing to remove in the store.
+        services.ollama.environmentVariables.OLLAMA_NOPRUNE = lib.mkDefault "1";
+      }
+    )
+  );
 }
