@@ -6,7 +6,7 @@ let
 
   # The rules of Ollama's names. aimodels_engines.ollama has the same; a test compares the two.
   part = "[0-9A-Za-z_][0-9A-Za-z_.-]{0,79}";
-  host = "[0-9A-Za-z_][0-9A-Za-z_.:-]{0,349}";
+  host = "[0-9A-Za-z_][0-9A-Za-z_.:-]{0,254}";
   namespace = "[0-9A-Za-z_][0-9A-Za-z_-]{0,79}";
   isName = name: match "((${host}/)?${namespace}/)?${part}(:${part})?" name != null;
 

@@ -21,7 +21,7 @@ NAMES = [
     *("", " ", "m:", ":t", "m:a:b", "/m", "me/", "a/b/c/d", "me.you/m", "-m", ".m", "m:-t", "m n"),
     *("a//b", "../m", "m@sha256:0", "mé", "m\n", "http://h/me/m", "registry.ollama.ai/library/m"),
     *(LONG, f"{LONG}a", f"m:{LONG}", f"m:{LONG}a", f"{LONG}/m", f"{LONG}a/m"),
-    *(f"{'h' * 350}/me/m", f"{'h' * 351}/me/m", f"h:/{LONG}/m"),
+    *(f"{'h' * 255}/me/m", f"{'h' * 256}/me/m", f"h:/{LONG}/m"),
 ]
 PATHS = [
     *("a", "a/b", "a b/ü.bin", "a/", "a/b/", "..a", "a..", "a/.b", "-a", "a\\b", "'${x}"),
@@ -42,7 +42,7 @@ OF_OLLAMA: list[dict[str, Any]] = [
     *({"enable": False}, {"enable": "yes"}, {"tag": "1b"}, {"parameters": {}}, {"params": []}),
     {"template": "{{ .Prompt }}${x}''\n", "system": "s", "license": "l", "file": "f"},
     *({"template": 1}, {"system": ["a"]}, {"file": ["a"]}),
-    {"params": {"temperature": 0.7, "num_ctx": -1, "stop": ["a", "b"], "x": True}},
+    {"params": {"temperature": 0.7, "num_ctx": -1, "stop": ["a", "b"], "use_mmap": True}},
     *({"params": {"stop": {"a": "b"}}}, {"params": {"stop": [["a"]]}}),
 ]
 KINDS: dict[str, list[Any]] = {

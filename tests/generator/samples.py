@@ -95,7 +95,7 @@ def views() -> Views:
             "template": text,
             "system": text,
             "license": text,
-            "params": {"temperature": 0.7, "num_ctx": -1, "stop": ["${x}", "\n"], "or": True},
+            "params": {"temperature": 0.7, "num_ctx": -1, "stop": ["${x}", "\n"], "use_mmap": True},
         },
         "lmstudio": {},
         "comfyui": {"checkpoints": ["*.gguf", '"'], "loras": {"${x}.bin": "w.bin"}},

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from aimodels_gen.tables import Text, Variant, about
+from aimodels_engines.errors import EngineError
+from aimodels_engines.ollama import go_template, names, params
+from aimodels_gen.tables import Text, Variant, about, plain
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from aimodels_gen.tables import Place
 
-_PART = "[0-9A-Za-z_][0-9A-Za-z_.-]{0,79}"
-_HOST = "[0-9A-Za-z_][0-9A-Za-z_.:-]{0,349}"
-_NAMESPACE = "[0-9A-Za-z_][0-9A-Za-z_-]{0,79}"
-_NAME = re.compile(rf"(?:(?:({_HOST})/)?({_NAMESPACE})/)?({_PART})(?::({_PART}))?\Z")
-_DEFAULTS = ("registry.ollama.ai", "library", "", "latest")
-_SHAPE = (
-    'write [HOST/][NAMESPACE/]MODEL[:TAG] with letters, digits, . _ and -, such as "llama3.2:1b"'
-)
+_MODEL = "integration.ollama"
 _VALUES = "write a string, a number, true or false, or a list of these"
 _INTEGERS = 1 << 63
 
@@ -83,35 +77,27 @@ class Ollama(OllamaDefaults, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ]
     file: Annotated[Text | None, about("The GGUF file, if the model has several.")] = None
 
-    def check(self, place: Place) -> None:
-        """Refuse a name that Ollama cannot have.
+    def check(self, model: str, place: Place) -> None:
+        """Refuse what Ollama would refuse, as the build of its directory does.
+
+        Args:
+            model: the name of the model, for messages.
+            place: where it is declared.
 
         Raises:
             AimodelsError: `place.error`.
         """
-        if self.enable and not is_name(self.name):
-            place.fail("name", f"is {self.name!r}, which is not a name for Ollama", _SHAPE)
-
-
-def is_name(text: str) -> bool:
-    """Return whether Ollama accepts this as the name of a model."""
-    return bool(_NAME.match(text))
-
-
-def same_name(text: str) -> str:
-    """Return a name with what Ollama adds to it, equal for those that mean one model."""
-    found = _NAME.match(text)
-    parts = found.groups() if found else ()
-    host, namespace, model, tag = (
-        part or default for part, default in zip(parts, _DEFAULTS, strict=True)
-    )
-    return f"{host}/{namespace}/{model}:{tag}".lower()
-
-
-def with_tag(name: str, tag: str) -> str:
-    """Return the name of the same model of Ollama with another tag."""
-    head, _, model = name.rpartition("/")
-    return f"{head}{'/' if head else ''}{model.partition(':')[0]}:{tag}"
+        if not self.enable:
+            return
+        try:
+            names.parse(self.name, model)
+            params.check(plain(self.params or {}), model)
+            if self.template:
+                go_template.check(self.template, model)
+        except EngineError as error:
+            about_model, key, rest = error.message.partition(_MODEL)
+            reason = f"{place.key}{rest}" if key else f"{place.key}: {about_model}"
+            raise place.error(f"{place.file}: {reason}", error.hint) from None
 
 
 def _is_value(value: object) -> bool:

@@ -61,7 +61,7 @@ class Views(ViewDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True)
             AimodelsError: `place.error`.
         """
         if self.ollama:
-            self.ollama.check(place.child("ollama"))
+            self.ollama.check(names.name, place.child("ollama"))
         if self.lmstudio and self.lmstudio.enable:
             self.lmstudio.check(names[1:], place.child("lmstudio"))
         if self.comfyui is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import AimodelsError, CombinedError
 from aimodels_gen.lock.failures import Failures
-from aimodels_gen.lock.model import Lock
+from aimodels_gen.lock.model import FilesPin, Lock
 from aimodels_gen.manifest import view_conflicts
 from aimodels_gen.manifest.conflicts import conflicts
 from aimodels_gen.manifest.names import check_names
@@ -69,7 +69,8 @@ def resolve(
     stale = _stale(manifest, old, options)
     names = {entry.name for entry in stale}  # there may be 1,000
     kept = [entry for entry in manifest.entries if entry.name not in names]
-    view_conflicts.check(manifest, {entry.name: models[entry.name].paths for entry in kept})
+    held = frozenset(entry.name for entry in kept)
+    view_conflicts.check(manifest, lambda name: _hashes(models[name]) if name in held else None)
     failures = Failures(tolerated=options.keep_going)
     for model in failures.of_each(kept, lambda entry: _refreshed(entry, models[entry.name])):
         models[model.name] = model
@@ -80,7 +81,7 @@ def resolve(
     made = _locked(wanted, old, options, report, warn) if wanted else None
     if made is not None:
         models |= made.models
-        view_conflicts.check(manifest, {name: model.paths for name, model in models.items()})
+        view_conflicts.check(manifest, lambda name: _hashes(models.get(name)))
     errors = (failures.together(known), made.error if made else None)
     return Resolved(
         Lock({name: models[name] for name in known if name in models}),
@@ -100,6 +101,13 @@ def _refreshed(entry: Entry, model: LockedModel) -> LockedModel:
     if model.paths is not None:
         entry.check_files(model.paths)
     return model.refreshed(entry)
+
+
+def _hashes(model: LockedModel | None) -> dict[str, str] | None:
+    """Return the hash of each file by its path; None where the lock does not have them."""
+    if model is None or not isinstance(model.pin, FilesPin):
+        return None
+    return {path: file.hash for path, file in model.pin.all_files.items()}
 
 
 def _together(*errors: CombinedError) -> CombinedError | None:

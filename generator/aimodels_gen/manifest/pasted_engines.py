@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from aimodels_engines.ollama.params import PARAMETERS
 from aimodels_fetcher.wording import joined
 from aimodels_gen import sources
 from aimodels_gen.engines import comfyui
@@ -41,14 +42,6 @@ _OLLAMA = {
     **dict.fromkeys(("file_name", "filename", "from", "gguf"), "file"),
     "licence": "license",
 }
-PARAMETERS = frozenset(
-    [
-        *("draft_num_predict", "frequency_penalty", "main_gpu", "min_p", "num_batch", "num_ctx"),
-        *("num_gpu", "num_keep", "num_predict", "num_thread", "presence_penalty"),
-        *("repeat_last_n", "repeat_penalty", "seed", "stop", "temperature", "top_k", "top_p"),
-        *("typical_p", "use_mmap"),
-    ]
-)
 _READERS = frozenset(("llamacpp", "sglang", "tgi", "transformers", "vllm"))
 _KEYS = frozenset(("enable", "file", "license", "name", "params", "system", "template"))
 _ADDRESS = re.compile(r"(?:\S* )*ollama (?:run|pull) |(?:https?://)?ollama\.com/(?:library/)?")

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import copy
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from aimodels_engines.errors import EngineError
+from aimodels_engines.ollama.names import check_together, parse
 from aimodels_fetcher.wording import joined
 from aimodels_gen.engines.huggingface import is_repo_part
-from aimodels_gen.engines.ollama import same_name, with_tag
+from aimodels_gen.engines.views import Views
 from aimodels_gen.errors import ManifestError
-from aimodels_gen.manifest.names import store_name
 from aimodels_gen.manifest.toml_lines import Changes, dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from aimodels_gen.engines.selection import Link
     from aimodels_gen.manifest.model import Entry, Manifest
 
-    Files = Mapping[str, Collection[str] | None]
-    Taken = dict[str, tuple[Entry, Link, str | None]]
+    Files = Callable[[str], Mapping[str, str] | None]
+    Taken = dict[str, "_Placed"]
 
 _MOST = 8  # files in a line to write
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """What is at a place of a directory.
+
+    Attributes:
+        content: the hash of the file; None for a directory.
+    """
+
+    entry: Entry
+    link: Link
+    content: str | None
 
 
 def check(manifest: Manifest, files: Files) -> None:
@@ -29,65 +45,93 @@ def check(manifest: Manifest, files: Files) -> None:
 
     Args:
         manifest: what models.toml declares.
-        files: the paths of the models' files; None or absent where they are not known.
+        files: returns the hash of each file of a model by its path; None where they are not known.
 
     Raises:
         ManifestError: naming both models, with the line to write.
     """
     names: dict[str, Entry] = {}
     namespaces: dict[str, Taken] = {}
-    for entry in manifest.entries:
+    having = [entry for entry in manifest.entries if entry.views != Views()]
+    for entry in having:
         if entry.views.ollama and entry.views.ollama.enable:
-            first = names.setdefault(same_name(entry.views.ollama.name), entry)
+            name = parse(entry.views.ollama.name, entry.name)
+            first = names.setdefault(name.path.lower(), entry)
             if first is not entry:
                 _refuse_name(first, entry, names, manifest)
+        found = files(entry.name)
         for link in entry.views.links(entry.names):
             taken = namespaces.setdefault(link.namespace, {})
-            for path, file in link.places(files.get(entry.name)):
-                _take(taken, path, (entry, link, file), files, manifest)
+            for path, file in link.places(found):
+                new = _Placed(entry, link, (found or {}).get(file, f"{entry.name}: {file}"))
+                _take(taken, path, new, found, manifest)
+    _check_case(names.values(), manifest)
+
+
+def _check_case(entries: Iterable[Entry], manifest: Manifest) -> None:
+    named = [(entry.name, entry.views.ollama.name) for entry in entries if entry.views.ollama]
+    try:
+        check_together(named)
+    except EngineError as error:
+        hint = re.sub(
+            r' where (".*") is made$', r" as integration.ollama.name of \1", error.hint or ""
+        )
+        raise ManifestError(f"{manifest.file}: {error.message}", hint) from None
 
 
 def _take(
-    taken: Taken, path: str, new: tuple[Entry, Link, str | None], files: Files, manifest: Manifest
+    taken: Taken,
+    path: str,
+    new: _Placed,
+    files: Mapping[str, str] | None,
+    manifest: Manifest,
 ) -> None:
-    entry, link, file = new
     # Where a file is, no directory can be.
     above = [path[:at] for at, char in enumerate(path) if char == "/"]
     for place in (path, *above):
         had = taken.get(place)
-        if had and had[2] is not None and (place != path or (had[0], had[2]) != (entry, file)):
-            _refuse_place(place, had[0], entry, link, files, manifest)
+        is_directory = place != path
+        if had and (had.content is None) == is_directory:
+            if is_directory or had.content == new.content:
+                continue
+        elif had is None:
+            continue
+        _refuse_place(place, had.entry, new, files, manifest)
     for place in above:
-        taken.setdefault(place, (entry, link, None))
-    if path in taken and taken[path][2] is None:
-        _refuse_place(path, taken[path][0], entry, link, files, manifest)
-    taken[path] = new
+        taken.setdefault(place, _Placed(new.entry, new.link, None))
+    taken.setdefault(path, new)
 
 
 def _refuse_name(
     first: Entry, entry: Entry, taken: Collection[str], manifest: Manifest
 ) -> NoReturn:
-    name = entry.views.ollama.name if entry.views.ollama else ""
-    tag = store_name(entry.name).translate(str.maketrans("+?=", "---"))[:70]
-    found = (with_tag(name, one) for one in (tag, *(f"{tag}-{n}" for n in range(2, 1000))))
-    new = next(one for one in found if same_name(one) not in taken)
-    line = _line(entry, ("ollama", "name"), new, manifest)
-    message = f"{manifest.file}: {first.name} and {entry.name} are both {name} in Ollama"
+    given = entry.views.ollama.name if entry.views.ollama else ""
+    name = parse(given, entry.name)
+    tag = re.sub(r"[^0-9A-Za-z_.-]", "-", entry.name)[:70]
+    found = (replace(name, tag=one) for one in (tag, *(f"{tag}-{n}" for n in range(2, 1000))))
+    new = next(one for one in found if one.path.lower() not in taken)
+    line = _line(entry, ("ollama", "name"), str(new), manifest)
+    message = f"{manifest.file}: {first.name} and {entry.name} are both {given} in Ollama"
     raise ManifestError(message, f"write {line} to give {entry.name} another name")
 
 
-def _refuse_place(  # noqa: PLR0913, PLR0917 - what the line to write needs
-    path: str, first: Entry, entry: Entry, link: Link, files: Files, manifest: Manifest
+def _refuse_place(
+    path: str,
+    first: Entry,
+    new: _Placed,
+    files: Mapping[str, str] | None,
+    manifest: Manifest,
 ) -> NoReturn:
+    entry, link = new.entry, new.link
     shown = dotted(("integration", *link.namespace.split(".", 1)))
     if first is entry:
         both = f"{entry.name} has two files for the place {path!r}"
     else:
         both = f"{first.name} and {entry.name} both have {path!r}"
     hint = 'give each file a path of its own, as in a table { "new-name" = "file" }'
-    if found := _other_place(first, entry, link, files.get(entry.name)):
-        key, new = found
-        hint = f"write {_line(entry, key, new, manifest)} to give {entry.name} another place"
+    if found := _other_place(first, entry, link, files):
+        key, other = found
+        hint = f"write {_line(entry, key, other, manifest)} to give {entry.name} another place"
     raise ManifestError(f"{manifest.file}: {both} in {shown}", hint)
 
 
