@@ -264,7 +264,8 @@ def _info(repo: Repo, sha: str, *, blobs: bool) -> dict[str, object]:
         "gated": repo.gated,
         "disabled": False,
         "tags": [f"license:{repo.card['license']}"] if "license" in repo.card else [],
-        "cardData": repo.card,
+        "cardData": {key: value for key, value in repo.card.items() if key != "gguf"},
+        **({"gguf": repo.card["gguf"]} if "gguf" in repo.card else {}),
         "siblings": siblings,
     }
 

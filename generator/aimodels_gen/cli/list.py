@@ -38,6 +38,7 @@ _COLUMNS = (
     Column("licence"),
     Column("gated"),
     Column("base model"),
+    Column("quant"),
     Column("stored"),
     Column("state"),
 )
@@ -84,7 +85,7 @@ def command(
         *("" for _ in range(4)),
         str(report.file_count),
         bytes_text(report.size),
-        *("" for _ in range(5)),
+        *("" for _ in range(6)),
     ]
     rows = [_row(model, verbose=verbose) for model in report.models]
     print_table(_COLUMNS, rows, total if len(rows) > 1 else ())
@@ -119,6 +120,7 @@ def _row(model: Model, *, verbose: bool) -> list[str]:
         model.license or "",
         model.gated or "",
         ", ".join(model.base_models or ()),
+        ", ".join(model.quants),
         model.stored or "",
         _STATES[model.state],
     ]

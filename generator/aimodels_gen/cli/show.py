@@ -99,6 +99,9 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "base model", ", ".join(model.base_models or ())
     yield "task", model.pipeline_tag or ""
     yield "library", model.library or ""
+    yield "architecture", model.architecture or ""
+    yield "context", f"{model.context_length:,} tokens" if model.context_length else ""
+    yield "quantisation", ", ".join(model.quants)
     yield "include", ", ".join(model.include or ())
     yield "exclude", ", ".join(model.exclude)
     yield "fallbacks", ", ".join(model.fallbacks)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from aimodels_fetcher.filters import Filters
+    from aimodels_gen.engines.gguf import Gguf
     from aimodels_gen.manifest.model import Entry, Layout, PinKind
     from aimodels_gen.sources.base import Source
 
@@ -211,6 +212,7 @@ class LockedModel:
         digest: of what the manifest said; a pin stays as long as it is the same.
         integration: of the Hugging Face cache.
         views: how other engines find it.
+        gguf: what is known of GGUF files, by path; of shards, of the first.
         fallbacks: where the same files are, too.
         fallbacks_digest: of what the manifest said about them, None for nothing.
         edited: the checksum that the lock has for the model, where it is not that of the model,
@@ -226,6 +228,7 @@ class LockedModel:
     integration: Integration = field(default_factory=Integration)
     views: Views = field(default_factory=Views)
     card: Card = field(default_factory=Card)
+    gguf: Mapping[str, Gguf] = field(default_factory=dict)
     fallbacks: tuple[PinnedSource, ...] = ()
     fallbacks_digest: str | None = None
     edited: str | None = field(default=None, compare=False)

@@ -84,6 +84,7 @@ class Pinning:
             integration=entry.integration,
             views=entry.views,
             card=model.card,
+            gguf=model.gguf,
             fallbacks=tuple(fallbacks),
             fallbacks_digest=entry.fallbacks_digest(),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from aimodels_gen.net.contents import is_weights, weights_rank
 from aimodels_gen.net.pool import following, results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aimodels_fetcher.filters import Filters, Selection
     from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_gen.engines.gguf import Gguf
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.failures import Failures
     from aimodels_gen.manifest.model import Entry
@@ -85,6 +86,8 @@ class Selected:
         filters: of its entry, with what its source chooses.
         warnings: for the reader, once all models are locked.
         bundled: the paths of its small files of which its source publishes no sha256.
+        listed_gguf: what its source says of its GGUF files, None for nothing.
+        gguf: what is known of GGUF files, by path.
     """
 
     entry: Entry
@@ -93,6 +96,8 @@ class Selected:
     filters: Filters
     warnings: tuple[str, ...] = ()
     bundled: frozenset[str] = frozenset()
+    listed_gguf: Gguf | None = None
+    gguf: Mapping[str, Gguf] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -235,6 +240,7 @@ def select(model: Listed) -> Selected:
         (first, *others),
         filters,
         (*warnings, *_weights_warnings(entry, selection)),
+        listed_gguf=listing.gguf,
     )
 
 

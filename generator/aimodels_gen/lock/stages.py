@@ -27,6 +27,7 @@ from aimodels_gen.lock.file_hashes import (
     check_sizes,
     pinned_sizes,
 )
+from aimodels_gen.lock.ggufs import describe_ggufs, known_ggufs
 from aimodels_gen.lock.known_content import known_content
 from aimodels_gen.lock.model import Lock
 from aimodels_gen.lock.options import DEFAULT_JOBS
@@ -107,6 +108,7 @@ def lock_models(
             if announcements(filter(pinning.needs_hashes, asked)):
                 # What is read for hours must not be lost to a spelling mistake in another model.
                 failures.raise_all(names)
+            asked = describe_ggufs(asked, known_ggufs(trusted), clients, pool, failures)
             for proposal in costs.of_derivations(asked, old.models, options):
                 warn(proposal)
             complete = hashes.download([model for model in asked if pinning.needs_hashes(model)])
@@ -123,7 +125,8 @@ def lock_models(
             bundles.store(report)
         finally:
             pool.close()
-    warnings = [warning for model in selected for warning in model.warnings]
+    last = {model.name: model for model in asked}
+    warnings = [warning for model in selected for warning in last.get(model.name, model).warnings]
     pinned += [*map(pinning.keep, unmoved), *kept]
     return Locked(
         {model.name: model for model in pinned},

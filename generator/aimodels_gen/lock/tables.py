@@ -16,6 +16,8 @@ Version 2:
                        `integration` of models.toml; absent for none,
         "card":        { "license", "gated", "library", "pipelineTag", "modified", "baseModels" },
                        what is not known left out,
+        "gguf":        { PATH: { "architecture", "contextLength", "quant" } }, what is not known
+                       left out,
         "files":       { PATH: { "hash": SRI, "size": bytes, "lfs": bool, "blobId": hex } },
         "bundle":      { "hash": SRI of the Nix archive, "files": { PATH: as in "files" } },
         "unbundled":   true for pins of version 1 that may get a bundle when they are updated,
@@ -41,6 +43,7 @@ from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.filters import Filters
 from aimodels_fetcher.paths import check_paths
 from aimodels_gen import sources
+from aimodels_gen.engines.gguf import Gguf
 from aimodels_gen.engines.huggingface import Integration
 from aimodels_gen.engines.views import Views
 from aimodels_gen.lock.model import (
@@ -81,6 +84,9 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     )
     views: Annotated[Views, about("As the rest of integration in models.toml.")] = Views()
     card: Annotated[Card, about("What the source says about the model.")] = Card()
+    gguf: Annotated[
+        dict[str, Gguf], about("What is known of GGUF files; of shards, of the first.")
+    ] = {}
     files: Annotated[
         dict[str, FilePin] | None, about("The files pin: what has a store path of its own.")
     ] = None
@@ -140,6 +146,7 @@ def to_json(model: LockedModel) -> dict[str, Any]:
         integration=model.integration,
         views=model.views,
         card=model.card,
+        gguf=dict(model.gguf),
         files=dict(files_pin.files),
         bundle=files_pin.bundle,
         unbundled=files_pin.unbundled,
@@ -182,7 +189,7 @@ def _is_large(value: object, levels: int) -> bool:
 
 
 _LARGE = 100  # keys
-_LEFT_OUT = {"exclude", "fallbacks", "files", "unbundled", "views"}  # where they are empty
+_LEFT_OUT = {"exclude", "fallbacks", "files", "gguf", "unbundled", "views"}  # where they are empty
 
 
 def _kind_table(pinned: PinnedSource) -> KindTable:
@@ -224,6 +231,7 @@ def model_from(name: str, table: ModelTable, place: Place, data: Mapping[str, An
         integration=table.integration,
         views=table.views,
         card=table.card,
+        gguf=table.gguf,
         edited=None if table.integrity in {None, integrity(data)} else table.integrity,
     )
 

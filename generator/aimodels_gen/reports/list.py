@@ -26,6 +26,9 @@ class Model(Fact, frozen=True, kw_only=True, rename="camel", omit_defaults=True)
         license: identifiers, joined by `, `.
         gated: how access is granted, for models that not everybody may read.
         base_models: the repositories that it was made from.
+        architecture: of its GGUF files.
+        context_length: of its GGUF files, in tokens.
+        quants: the quantisations of its GGUF files.
         stored: whether the Nix store of this machine has its files. Left out where it is not known.
     """
 
@@ -41,6 +44,9 @@ class Model(Fact, frozen=True, kw_only=True, rename="camel", omit_defaults=True)
     license: str | None = None
     gated: str | None = None
     base_models: tuple[str, ...] | None = None
+    architecture: str | None = None
+    context_length: int | None = None
+    quants: tuple[str, ...] = ()
     stored: Stored | None = None
 
 

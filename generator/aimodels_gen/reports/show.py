@@ -26,6 +26,15 @@ class File(Fact, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     stored: bool | None = None
 
 
+class GgufFile(Fact, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a GGUF file holds."""
+
+    path: str
+    architecture: str | None = None
+    context_length: int | None = None
+    quant: str | None = None
+
+
 class Tree(Fact, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The one store path of a tree pin."""
 
@@ -46,6 +55,7 @@ class Model(listed.Model, frozen=True, kw_only=True, rename="camel", omit_defaul
         exclude: patterns of the files to leave out.
         fallbacks: the other sources that have the same files, in the order in which they are asked.
         cache_name: of its entry in a Hugging Face cache.
+        gguf: what is known of its GGUF files; of shards, of the first.
         tree: of a tree pin, whose files the lock does not list.
         files: of a files pin, by path.
         entries: the paths in the store with copies of its files.
@@ -60,6 +70,7 @@ class Model(listed.Model, frozen=True, kw_only=True, rename="camel", omit_defaul
     exclude: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
     cache_name: str | None = None
+    gguf: tuple[GgufFile, ...] = ()
     tree: Tree | None = None
     files: tuple[File, ...] = ()
     entries: tuple[str, ...] = ()

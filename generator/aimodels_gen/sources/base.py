@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import RemoteFile
     from aimodels_fetcher.sources.base import Source as FetcherSource
     from aimodels_fetcher.upstreams import Upstreams
+    from aimodels_gen.engines.gguf import Gguf
     from aimodels_gen.errors import SourceError
     from aimodels_gen.tables import Place
 
@@ -71,11 +72,7 @@ class Choice(Protocol):
         """Return filters that take what these take, and all that there is to choose from."""
 
     def chosen(self, filters: Filters, paths: Iterable[str]) -> Filters:
-        """Return filters that take what these take, and what is chosen.
-
-        Args:
-            filters: those of the model.
-            paths: the files that the filters of `candidates` take.
+        """Return filters that take what these take, and what is chosen of `paths`.
 
         Raises:
             SourceError: there is nothing to choose, or too much.
@@ -258,11 +255,13 @@ class Listing:
     Attributes:
         source: at that revision.
         selection: the files that the filters take, and what is known of the others.
+        gguf: what the source says of its GGUF files, None for nothing.
     """
 
     source: Source
     selection: Selection[RemoteFiles]
     card: Card = field(default_factory=Card)
+    gguf: Gguf | None = None
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,15 @@ def details(model: LockedModel, state: State, inventory: Inventory | None) -> sh
         exclude=model.filters.exclude,
         fallbacks=tuple(one.source.label for one in model.fallbacks),
         cache_name=model.cache_name,
+        gguf=tuple(
+            shown.GgufFile(
+                path=path,
+                architecture=one.architecture,
+                context_length=one.context_length,
+                quant=one.quant,
+            )
+            for path, one in sorted(model.gguf.items())
+        ),
         tree=_tree(model, pin, inventory) if isinstance(pin, TreePin) else None,
         files=tuple(_files(pin, inventory)) if isinstance(pin, FilesPin) else (),
         entries=tuple(inventory.copies.get(model.name, ())) if inventory else (),
@@ -78,7 +87,19 @@ def _facts(model: LockedModel, state: State, inventory: Inventory | None) -> dic
         "license": card.license,
         "gated": card.gated,
         "base_models": card.base_models,
+        **_gguf(model),
         "stored": inventory.stored(model) if inventory else None,
+    }
+
+
+def _gguf(model: LockedModel) -> dict[str, Any]:
+    """Return what the GGUF files of a model have in common, and their quantisations."""
+    facts = model.gguf.values()
+    models = [one for path, one in model.gguf.items() if "mmproj" not in path] or list(facts)
+    return {
+        "architecture": next((one.architecture for one in models if one.architecture), None),
+        "context_length": next((one.context_length for one in models if one.context_length), None),
+        "quants": tuple(dict.fromkeys(one.quant for one in models if one.quant)),
     }
 
 

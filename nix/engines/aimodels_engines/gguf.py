@@ -98,6 +98,10 @@ class GgufHeader:
     is_complete: bool = True
 
 
+class CutError(EngineError):
+    """The file ends before what its header claims: it is cut, or the header lies."""
+
+
 class NeedsMoreError(EngineError):
     """The header is longer than the bytes that were given.
 
@@ -120,7 +124,8 @@ def read_header(file: BinaryIO, size: int, *, enough: frozenset[str] = frozenset
 
     Raises:
         NeedsMoreError: `file` ends before the header and before `size`.
-        EngineError: It is not a GGUF file, it is cut, or its header contradicts itself.
+        CutError: The file is shorter than its header claims.
+        EngineError: It is not a GGUF file, or its header contradicts itself.
     """
     return _Reader(file, size).read(enough)
 
@@ -165,7 +170,7 @@ class _Cursor:
         """Raise what is right if bytes up to `needed` are not there."""
         if needed <= self._size:
             raise NeedsMoreError(needed)
-        raise EngineError(
+        raise CutError(
             f"it is cut: its header needs at least {needed} bytes, and the file has {self._size}"
         )
 
@@ -288,7 +293,7 @@ class _Reader(_Cursor):
                 end, last = stop, name
         start = -(-self._at // self._alignment) * self._alignment
         if count and start + end > self._size:
-            raise EngineError(
+            raise CutError(
                 f"it is cut: its tensor {_shown(last)} ends at byte {start + end}, and the file "
                 f"has {self._size}"
             )
@@ -303,7 +308,7 @@ class _Reader(_Cursor):
                 raise EngineError(f"the tensor {_shown(name)} has {dimensions} dimensions")
             elements = prod(self._number(self._count) for _ in range(dimensions))
             if elements > _MOST_ELEMENTS:
-                raise EngineError(
+                raise CutError(
                     f"it is cut: its tensor {_shown(name)} claims {elements} elements, and the "
                     f"file has {self._size} bytes"
                 )

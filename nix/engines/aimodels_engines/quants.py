@@ -26,7 +26,7 @@ _IN_NAME = re.compile(rf"(?:(?<=[-._/\s])|\A)({_TYPE})(?=[-._/\s]|\Z)", re.IGNOR
 _NAMED = re.compile(rf"(?:[0-9A-Za-z]+-)*{_TYPE}", re.IGNORECASE)
 _ANY = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 # What is no model by itself: statistics, and models that speculate for another.
-_OTHERS = ("imatrix", "mtp-", "eagle3-", "dflash-", "dspark-")
+_OTHERS = re.compile("imatrix|(?:mtp|eagle3|dflash|dspark)-")
 _MOST_SHARDS = 10_000  # of which missing ones are named
 _FAMILIES = ("UD-", "I1-")
 _DIGITS = re.compile("[0-9]+")
@@ -93,7 +93,7 @@ def _role(path: str) -> Role:
     name = path.rpartition("/")[2]
     if "mmproj" in name.lower():
         return "mmproj"
-    return "other" if any(one in name for one in _OTHERS) else "model"
+    return "other" if _OTHERS.search(name) else "model"
 
 
 def sets(paths: Iterable[str]) -> list[GgufSet]:

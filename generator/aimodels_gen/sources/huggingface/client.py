@@ -162,7 +162,7 @@ class HubClient(SourceClient[HuggingFace]):
             if isinstance(error.__cause__, ODD):
                 raise OddAnswerError(one_line(error.__cause__)) from error
             raise
-        return Listing(source.at(revision.commit), selection, revision.card)
+        return Listing(source.at(revision.commit), selection, revision.card, revision.gguf)
 
     def _ask(self, source: HuggingFace, call: Callable[[RepoAtEndpoint, int], T]) -> T:
         if variables := self._library.offline():

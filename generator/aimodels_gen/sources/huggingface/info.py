@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aimodels_fetcher.errors import AimodelsError
 from aimodels_fetcher.json_parts import members
 from aimodels_fetcher.sources.huggingface.listing import ODD
+from aimodels_gen.engines.gguf import Gguf
 from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.sources.huggingface import HuggingFace, is_commit
 from aimodels_gen.sources.huggingface.failures import OddAnswerError
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from aimodels_fetcher.http_client import HttpClient
     from aimodels_gen.sources.base import Warn
 
-_FIELDS = ("id", "sha", "gated", "pipeline_tag", "library_name", "tags", "cardData", "lastModified")
+_FIELDS = (
+    *("id", "sha", "gated", "pipeline_tag", "library_name", "tags", "cardData", "lastModified"),
+    "gguf",
+)
+_LONGEST_NAME = 64
+_MOST_TOKENS = 1 << 40
 
 
 def read_info(body: bytes) -> dict[str, Any]:
@@ -43,6 +49,17 @@ def commit_in(info: Mapping[str, Any], source: HuggingFace) -> str:
     if source.rev not in {None, rev}:
         raise OddAnswerError(f"it returns {rev} for the commit {source.rev}")
     return rev
+
+
+def gguf_in(info: Mapping[str, Any]) -> Gguf | None:
+    """Return what the Hub has read of the GGUF files of a repository, None for nothing."""
+    found = info.get("gguf")
+    name = found.get("architecture") if isinstance(found, dict) else None
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+        return None
+    length = found.get("context_length") if found else None
+    is_count = type(length) is int and 0 < length < _MOST_TOKENS
+    return Gguf(name, length if is_count else None)
 
 
 def ref_names(client: HttpClient, url: str) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ from aimodels_gen.net.faults import causes
 from aimodels_gen.net.once import Answers
 from aimodels_gen.sources.huggingface import DEFAULT_REF, HuggingFace, RepoType
 from aimodels_gen.sources.huggingface.failures import MissingRepoError, OddAnswerError, one_line
-from aimodels_gen.sources.huggingface.info import commit_in, read_info
+from aimodels_gen.sources.huggingface.info import commit_in, gguf_in, read_info
 
 if TYPE_CHECKING:
     from aimodels_fetcher.sources.huggingface import HuggingFace as RepoAtEndpoint
+    from aimodels_gen.engines.gguf import Gguf
     from aimodels_gen.sources.base import Card
     from aimodels_gen.sources.huggingface.endpoints import Endpoints
     from aimodels_gen.sources.huggingface.info import RepoNames
@@ -33,6 +34,7 @@ class Revision:
     commit: str
     card: Card
     name: object
+    gguf: Gguf | None = None
 
     def other_name(self, source: HuggingFace) -> str | None:
         """Return the name if it is not that of a source, None if it is."""
@@ -77,7 +79,7 @@ class Revisions:
         try:
             info = client.get_document(repo.revision_url, read_info, "JSON", DOCUMENT_BYTES).content
             card = self._library.card(info, source.repo_type)
-            return Revision(commit_in(info, source), card, info["id"])
+            return Revision(commit_in(info, source), card, info["id"], gguf_in(info))
         except ODD as error:
             raise OddAnswerError(one_line(error)) from error
 
