@@ -60,8 +60,6 @@ def blobs(view: Path) -> dict[str, Path]:
 
 
 def test_both_nixes_build_one_directory(nix: NixEnv, hub: Hub, repo: Repo, tmp_path: Path) -> None:
-    nix: NixEnv, hub: Hub, repo: Repo, tmp_path: Path
-) -> None:
     model = files_pin(hub, repo, integration())
     view = nix.build(f"({model}).integration.ollama")
     store = readable(nix, view, tmp_path)
