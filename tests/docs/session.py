@@ -136,6 +136,7 @@ def start(nix: NixEnv, directory: Path, home: Path, endpoint: str) -> Session:
         **dict.fromkeys(("nix", "nix-store", "nix-instantiate", "nix-collect-garbage"), "nix"),
         **dict.fromkeys(("sglang", "text-generation-launcher", "vllm"), "server"),
         "docker": "docker",
+        "ollama": "ollama",
     }
     for name, shim in programs.items():
         shutil.copy(shims / shim, home / "bin" / name)
