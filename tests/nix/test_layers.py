@@ -26,7 +26,7 @@ ENTRY_POINTS = [
 # From the ground up: a file imports only what is on its own floor or below it.
 FLOORS = ("core", "integration", "index", "modules")
 
-_COMMENT = re.compile(r"/\*.*?\*/|^\s*#.*?$", re.DOTALL | re.MULTILINE)
+_COMMENT = re.compile(r"(?<!\S)/\*.*?\*/|^\s*#.*?$", re.DOTALL | re.MULTILINE)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PATH = re.compile(r"(?<![\w./])\.{1,2}/[\w.+/-]+")
 
