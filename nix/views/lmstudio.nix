@@ -66,6 +66,7 @@ in
           file = "*.gguf";
           option = "integration.lmstudio";
           line = "integration.lmstudio.model = \"%MODEL%\"";
+          own = null;
         }
       ];
     };

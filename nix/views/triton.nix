@@ -71,20 +71,14 @@ in
   parts =
     checked: given:
     {
-      links =
-        map
-          (
-            link:
-            link
-            // {
-              line =
-                if given.files == null then
-                  "integration.triton.files = { \"%NEW%\" = \"%FILE%\"; }"
-                else
-                  "integration.triton.model = \"%MODEL%\"";
-            }
-          )
-          (selectionLinks "integration.triton.files" (directory checked given) (selected given));
+      links = map (
+        link:
+        link
+        // {
+          line = "integration.triton.model = \"%MODEL%\"";
+          own = "integration.triton.files = { \"%NEW%\" = \"%FILE%\"; }";
+        }
+      ) (selectionLinks "integration.triton.files" (directory checked given) (selected given));
     }
     // (
       if given.config == null then

@@ -17,10 +17,11 @@
   : For each model the path of its files.
 
   links
-  : Where files go, each `{ model; path; file; option; line; }`: the file or the pattern `file` of the model is
+  : Where files go, each `{ model; path; file; option; line; own; }`: the file or the pattern `file` of the model is
     linked at `path`, or, with a `/` at its end, below it by its own name. Messages name `option`, the argument
-    that asks for it, and `line`, with which another place is chosen: the build replaces %NEW%, %FILE% and
-    %MODEL% in it.
+    that asks for it, and `line`, which gives the file another place than that of another model's file. `own`,
+    which is `line` if it is absent, does that for two files of one model; null if no argument can. The build
+    replaces %NEW%, %FILE% and %MODEL% in them.
 
   texts
   : Small files by their paths.

@@ -94,7 +94,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
 
 
-def link(path: str, file: str, model: str = "m", **more: str) -> dict[str, Any]:
+def link(path: str, file: str, model: str = "m", **more: str | None) -> dict[str, Any]:
     return {"model": model, "path": path, "file": file, "option": "integration.x", **more}
 
 
@@ -224,9 +224,21 @@ def links_of(*given: dict[str, Any]) -> dict[str, Any]:
         ),
         cure(
             ANOTHER,
-            links_of(link("d/x", "config.json"), link("d/x", "a.safetensors")),
+            links_of(link("d/x", "config.json"), link("d/x", "outPath", "n")),
+            'models "m" and "n" both have a file for d/x',
+            links_of(link("d/x", "config.json"), link("d/y", "a.safetensors")),
+        ),
+        cure(
+            "fetch only one of them, or place both with `integration.directory`",
+            links_of(link("d/x", "config.json"), link("d/x", "a.safetensors", own=None)),
             'model "m" has two files for d/x: "config.json", "a.safetensors"',
             links_of(link("d/x", "config.json"), link("d/y", "a.safetensors")),
+        ),
+        cure(
+            'write `\u2026;` where "\u2026" is made',
+            links_of(link("d/x", "config.json"), link("d/x", "unet/b.safetensors", own="%NEW%")),
+            'write `unet-b.safetensors;` where "m" is made',
+            links_of(link("d/x", "config.json"), link("d/unet-b.safetensors", "a.safetensors")),
         ),
         cure(
             "leave out one of them",
@@ -239,7 +251,7 @@ def links_of(*given: dict[str, Any]) -> dict[str, Any]:
 def test_wrong_specs_say_what_to_do(
     store: Store, remedy: Remedy, wrong: dict[str, Any], say: str, right: dict[str, Any]
 ) -> None:
-    models = {"m": store.model("m", FILES)}
+    models = {"m": store.model("m", FILES), "n": store.model("n", FILES)}
     run = store.view(models, **wrong)
     remedy(run.log)
     assert run.status == 1

@@ -99,13 +99,14 @@ def _conflict(path: str, first: _Placed, second: _Placed) -> EngineError:
     names = (first.link.model, second.link.model)
     if names[0] == names[1]:
         message = f'model "{names[0]}" has two files for {path}: "{first.file}", "{second.file}"'
-        new = second.file.replace("/", "-")
+        new, line = second.file.replace("/", "-"), second.link.own
+        hint = "fetch only one of them, or place both with `integration.directory`"
     else:
         message = f'models "{names[0]}" and "{names[1]}" both have a file for {path}'
-        new = f"{names[1]}-{PurePosixPath(second.file).name}"
-    if second.link.line is None:
-        return EngineError(message, "write another path for one of them")
-    line = second.link.line
+        new, line = f"{names[1]}-{PurePosixPath(second.file).name}", second.link.line
+        hint = "write another path for one of them"
+    if line is None:
+        return EngineError(message, hint)
     for mark, value in (("%NEW%", new), ("%FILE%", second.file), ("%MODEL%", names[1])):
         line = line.replace(mark, _nix(value))
     return EngineError(message, f'write `{line};` where "{names[1]}" is made')

@@ -22,7 +22,9 @@ class Link:
         path: Where the file goes, or with a `/` at its end, where the files go that match.
         file: The file in the model, or a pattern.
         option: The argument of the model that asks for it.
-        line: What to write for another place: `%NEW%`, `%FILE%` and `%MODEL%` are filled in.
+        line: What to write for another place than that of another model's file: `%NEW%`, `%FILE%`
+            and `%MODEL%` are filled in.
+        own: The same for two files of this model; None if no argument gives a file another place.
     """
 
     model: str
@@ -30,6 +32,7 @@ class Link:
     file: str
     option: str
     line: str | None
+    own: str | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def _read_link(data: Mapping[str, Any]) -> Link:
         file=data["file"],
         option=data.get("option") or "the spec",
         line=data.get("line"),
+        own=data.get("own", data.get("line")),
     )
 
 
