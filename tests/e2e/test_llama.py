@@ -21,7 +21,7 @@ from support.llama_server import OFFLINE, READY, Llama, LlamaServer
 from support.specs import sri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from docs.session import Block, Session
@@ -64,6 +64,12 @@ CACHED = {
 }
 # A part of NixOS.
 LLAMA_CPP = f"{CHECKOUT}/tests/modules/nixpkgs/nixos/modules/services/misc/llama-cpp.nix"
+# What of each model goes into the directory for `--models-dir`.
+DIRECTORIES = {
+    QUANTS: '"large.gguf" = "Qwen3-8B-Q8_0.gguf"; "small.gguf" = "Qwen3-8B-Q4_K_M.gguf"',
+    SHARDS: '"Qwen3-235B-A22B/" = "*.gguf"',
+    VISION: '"gemma-3/" = "*.gguf"',
+}
 HUBS = ("cache", "home", "link", "directory", "copy")
 
 
@@ -79,6 +85,10 @@ class Models:
     nix: NixEnv
     expressions: Mapping[str, str]
     hubs: Mapping[str, Mapping[str, str]]
+
+    def list(self, repos: Iterable[str]) -> str:
+        """Return some of the models, as the elements of a list."""
+        return " ".join(f"({self.expressions[repo]})" for repo in repos)
 
     def path(self, repo: str, attribute: str) -> str:
         """Return a path that is an attribute of a model."""
@@ -100,7 +110,7 @@ def models(llama: Llama) -> Iterator[Models]:
     with Hub() as hub:
         repos = {name: hub.add_repo(name, files) for name, files in FILES.items()}
         expressions = {
-            **{name: files_pin(hub, repos[name]) for name in (QUANTS, SHARDS, VISION)},
+            **{name: files_pin(hub, repos[name], _directory(name)) for name in DIRECTORIES},
             FILTERED: _filtered(nix, hub, repos[FILTERED]),
             URL: _url(hub, repos[QUANTS]),
         }
@@ -124,6 +134,10 @@ def models(llama: Llama) -> Iterator[Models]:
     there = {path.partition("/")[0] for path in before}
     after = contents(nix.real / "store").items()
     assert {path: node for path, node in after if path.partition("/")[0] in there} == before
+
+
+def _directory(name: str) -> str:
+    return f"integration.directory.llama = {{ {DIRECTORIES[name]}; }};"
 
 
 def _filtered(nix: NixEnv, hub: Hub, repo: Repo) -> str:
@@ -230,13 +244,27 @@ def test_another_cache(llama: Llama, models: Models, tmp_path: Path) -> None:
 
 def test_paths(llama: Llama, models: Models, tmp_path: Path) -> None:
     """Of a file, of a first shard beside the others, and of a projector."""
-    file = models.path(QUANTS, 'blobs."Qwen3-8B-Q8_0.gguf"')
-    shard = f"{models.path(SHARDS, 'linked.snapshotPath')}/{SHARD.format(1)}"
-    model, projector = (models.path(VISION, f'blobs."{name}"') for name in FILES[VISION])
+    file = models.path(QUANTS, 'modelFiles."Qwen3-8B-Q8_0.gguf"')
+    shard = models.path(SHARDS, f'modelFiles."{SHARD.format(1)}"')
+    model, projector = (models.path(VISION, f'modelFiles."{name}"') for name in FILES[VISION])
     for arguments in (["-m", file], ["-m", shard], ["-m", model, "--mmproj", projector]):
         with llama.serve(tmp_path, *arguments, "--offline") as server:
             assert server.get("/props")["modalities"]["vision"] is ("--mmproj" in arguments)
             server.complete()
+
+
+def test_a_directory(llama: Llama, models: Models, tmp_path: Path) -> None:
+    """`--models-dir` takes files, and directories with shards or with a projector."""
+    directory = llama.nix.build(
+        'let pkgs = import ./tests/nix/pkgs { system = "x86_64-linux"; };'
+        " in (import ./nix).integration.mkDirectory pkgs"
+        f' {{ directory = "llama"; models = [ {models.list(DIRECTORIES)} ]; }}'
+    )
+    with llama.serve(tmp_path, "--models-dir", directory, "--offline") as server:
+        assert server.models() == {"large", "small", "Qwen3-235B-A22B", "gemma-3"}
+        server.complete("Qwen3-235B-A22B")
+        server.complete("gemma-3")
+        assert server.get("/props?model=gemma-3")["modalities"]["vision"]
 
 
 def test_a_shard_alone(llama: Llama, models: Models) -> None:
