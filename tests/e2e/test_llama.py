@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -296,6 +297,12 @@ class Reader:
 
     llama: Llama
     session: Session
+    shims: Mapping[str, str]
+
+    def run(self, line: str) -> str:
+        done = self.session.attempt("bash", "-c", line, **self.shims)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def serve(self, line: str) -> LlamaServer:
         """Run a line that starts a server."""
@@ -355,22 +362,28 @@ def reader(llama: Llama, page: list[Block]) -> Reader:
     program = shlex.join(llama.command("/usr/bin/llama-server"))
     shim.write_text(f'#!/bin/sh\nexec {program} "$@" --port 0\n')
     shim.chmod(0o755)
-    return Reader(llama, session)
+    shims = {name: os.environ[name] for name in ("CHECKOUT", "NIX_ENTRY", "PYTHON")}
+    return Reader(llama, session, shims)
 
 
 def test_commands_of_the_page(reader: Reader, page: list[Block]) -> None:
     lines = [line for block in page if block.language == "bash" for line in block.text.splitlines()]
     prepared = [f"aimodels-gen {command}" for command in ("lock", "prefetch", "link")]
     assert [line for line in lines if line.startswith("aimodels-gen")] == prepared
-    listing, one, router = (line for line in lines if line.startswith("llama-server"))
+    listing, one, router, directory = (line for line in lines if line.startswith("llama-server"))
+    (build,) = (line for line in lines if line.startswith("nix"))
     names = {f"{QUANTS}:Q4_K_M", f"{VISION}:Q4_K_M"}
-    listed = reader.session.run("bash", "-c", listing)
+    listed = reader.run(listing)
     assert {line.split()[-1] for line in listed.splitlines()[1:]} == names
     with reader.serve(one) as server:
         server.complete()
     with reader.serve(router) as server:
         assert server.models() == names
         server.complete(f"{VISION}:Q4_K_M")
+    reader.run(build)
+    with reader.serve(directory) as server:
+        assert server.models() == {*names, "gemma-3"}
+        server.complete("gemma-3")
 
 
 def test_services_of_the_page(reader: Reader, page: list[Block]) -> None:
