@@ -69,6 +69,7 @@ class Library:
     Args:
         repos: The repositories that the snippet names, and the directories with their files.
         path: What to write for `{path}`, the directory of the files, in place of which name.
+        beside: The library that is installed with this one.
     """
 
     name: str
@@ -76,6 +77,11 @@ class Library:
     prints: str
     path: tuple[str, str]
     prelude: str = ""
+    beside: str | None = None
+
+    @property
+    def directory(self) -> Path:
+        return libraries.directory(self.beside or self.name)
 
 
 CASES = (
@@ -97,6 +103,7 @@ CASES = (
         "3",
         ("hf-hub:timm/test_vit.r160_in1k", "local-dir:{path}"),
         TORCHVISION,
+        "open_clip",
     ),
     Library(
         "open_clip",
@@ -149,7 +156,7 @@ class Models:
 
     def python(self, code: str, *arguments: str | Path) -> str:
         """What a program prints, that writes nothing."""
-        env = {"PYTHONPATH": str(libraries.directory(self.library.name))}
+        env = {"PYTHONPATH": str(self.library.directory)}
         return self.load(sys.executable, "-c", self.library.prelude + code, *arguments, env=env)
 
     def load(self, *command: str | Path, env: Mapping[str, str]) -> str:
@@ -196,7 +203,7 @@ def models(
 def _made(name: str) -> dict[str, dict[str, bytes]]:
     """Directory -> path -> content."""
     (library,) = (library for library in CASES if library.name == name)
-    path = f"{libraries.directory(name)}:{CHECKOUT}/tests"
+    path = f"{library.directory}:{CHECKOUT}/tests"
     function = name.lower().replace("-", "_")
     code = f"{library.prelude}\nfrom support import library_models as m; m.main()"
     with tempfile.TemporaryDirectory() as directory:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _DIRECTORY = CHECKOUT / ".venv" / "libraries"
 _PILLOW = ("pillow==13.0.0",)
-_VISION = ("timm==1.0.31", "torchvision==0.28.0", *_PILLOW)
 _NODE = "transformers.js"
 # What .venv has is left out, torch above all: .venv has its build for CPUs.
 PACKAGES = {
@@ -32,8 +31,11 @@ PACKAGES = {
         *("diffusers==0.42.1", "importlib_metadata==10.2.0", "lazy-importer==0.1.0"),
         *("zipp==4.1.2", *_PILLOW),
     ),
-    "timm": _VISION,
-    "open_clip": ("open_clip_torch==3.3.0", "ftfy==6.3.1", "wcwidth==0.9.4", *_VISION),
+    # open_clip needs timm.
+    "open_clip": (
+        *("open_clip_torch==3.3.0", "ftfy==6.3.1", "wcwidth==0.9.4"),
+        *("timm==1.0.31", "torchvision==0.28.0", *_PILLOW),
+    ),
     "peft": ("peft==0.21.2", "accelerate==1.15.0"),
     "faster-whisper": ("faster-whisper==1.2.1", "ctranslate2==4.8.5", "av==18.1.0"),
     "spaCy": (
@@ -51,7 +53,7 @@ PACKAGES = {
     _NODE: ("@huggingface/transformers@4.3.1",),
 }
 # Those that every run of all tests installs: together about 350 MB.
-USUAL = ("sentence-transformers", "diffusers", "timm", "open_clip", "peft")
+USUAL = ("sentence-transformers", "diffusers", "open_clip", "peft")
 
 
 def directory(name: str) -> Path:
