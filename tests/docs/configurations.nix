@@ -16,7 +16,7 @@ let
 
   nixosWith =
     ours: modules:
-    builtins.seq (declared (modules ++ [ (ours.ours or ../../nix/modules/nixos.nix) ])) (
+    builtins.seq (declared (modules ++ [ (ours.ours or ../../nix/modules/nixos.nix) ollamaInNixos ])) (
       import ../modules/nixos.nix (
         ours
         // {
@@ -24,6 +24,7 @@ let
           modules = [
             { _module.args.pkgs = lib.mkOverride 10 pkgs; }
             homeManagerInNixos
+            ollamaInNixos
           ]
           ++ modules;
         }
@@ -66,6 +67,15 @@ let
   homeManagerInNixos.options.home-manager.users = lib.mkOption {
     type = lib.types.attrsOf lib.types.deferredModule;
     default = { };
+  };
+
+  ollamaInNixos = {
+    imports = [ ../modules/nixpkgs/nixos/modules/services/misc/ollama.nix ];
+    options.services.ollama.modelsDir = lib.mkOption {
+      type = lib.types.str;
+      default = "/var/lib/ollama/models";
+    };
+    config.services.ollama.directoryOption = "modelsDir";
   };
 
   nixpkgs = {

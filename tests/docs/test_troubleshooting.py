@@ -26,6 +26,7 @@ from support.unprivileged import prefix
 if TYPE_CHECKING:
     from docs.session import Session
     from support.hub import Hub
+    from support.linker import Run
 
 _HF = Path(sys.executable).with_name("hf")
 _LINK = (
@@ -234,6 +235,58 @@ def test_something_is_left_alone(machine: Machine, symptom: Symptom) -> None:
     entry.unlink()
     assert machine.link().err == []
     assert entry.is_symlink()
+
+
+def placed(machine: Machine, mode: str = "directory") -> Linker:
+    """Return the linker for the directory of another program."""
+    return machine.linker.but(
+        hub=machine.linker.root / "comfyui/models",
+        mode=mode,
+        option="services.ai-models.integration.comfyui",
+    )
+
+
+def put(place: Linker, name: str = "view") -> Run:
+    """Put a model into it."""
+    view = place.view({"checkpoints/model.safetensors": b"weights"}, name)
+    return place.run("link", place.view_spec(view))
+
+
+def test_a_directory_of_another_program_is_left_alone(machine: Machine, symptom: Symptom) -> None:
+    place = placed(machine, "link")
+    (place.hub / "loras").mkdir(parents=True)
+    (said,) = put(place).err
+    symptom.seen(said, {place.root: "/var/lib"})
+    assert put(placed(machine), "2").err == []
+    subprocess.run(["sh", "-euc", command_in(said, "activate again: ")], check=True)
+    assert put(place, "3").err == []
+    assert place.hub.is_symlink()
+
+
+def test_a_file_of_another_program_is_left_alone(machine: Machine, symptom: Symptom) -> None:
+    place = placed(machine)
+    (place.hub / "checkpoints").mkdir(parents=True)
+    model = place.hub / "checkpoints/model.safetensors"
+    model.write_text("mine")
+    (said,) = put(place).err
+    symptom.seen(said, {place.root: "/var/lib"})
+    subprocess.run(["sh", "-euc", command_in(said, "activate again: ")], check=True)
+    assert put(place, "2").err == []
+    assert model.is_symlink()
+    model.unlink()
+    model.write_text("weights")
+    assert put(place, "3").err == []
+    assert not model.is_symlink()
+
+
+def test_a_directory_leads_into_the_store(machine: Machine, symptom: Symptom) -> None:
+    place = placed(machine)
+    view = place.view({"models/x": b"x"}, "parent")
+    place.hub.parent.symlink_to(view)
+    (said,) = put(place).err
+    symptom.seen(said, {place.store: "/nix/store", place.root: "/var/lib"})
+    place.hub.parent.unlink()
+    assert put(place, "2").err == []
 
 
 def test_the_store_is_not_mounted_read_only(
