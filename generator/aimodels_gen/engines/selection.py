@@ -45,10 +45,19 @@ class Link:
         Args:
             files: those of the model; None where they are not known, and patterns match nothing.
         """
-        found = [self.pattern] if files is None and not is_pattern(self.pattern) else ()
-        for file in found or matching(self.pattern, files or ()):
+        for file in self._known() if files is None else self.matching(files):
             name = file.rpartition("/")[2] if self.path.endswith("/") else ""
             yield f"{self.path}{name}", file
+
+    def matching(self, files: Collection[str]) -> list[str]:
+        """Return the files that this takes; only a directory can have those of a pattern."""
+        if self.path.endswith("/"):
+            return matching(self.pattern, files)
+        return [self.pattern] if self.pattern in files else []
+
+    def _known(self) -> list[str]:
+        is_file = not self.path.endswith("/") or not is_pattern(self.pattern)
+        return [self.pattern] if is_file else []
 
 
 class Selection(Variant):
@@ -194,10 +203,8 @@ def matching(pattern: str, files: Collection[str]) -> list[str]:
     return sorted(path for path in files if fnmatchcase(path, whole))
 
 
-def missing(pattern: str, files: Collection[str]) -> tuple[str, str] | None:
-    """Return why a pattern is wrong that takes no file of a model, and what to do; else None."""
-    if matching(pattern, files):
-        return None
+def missing(pattern: str, files: Collection[str]) -> tuple[str, str]:
+    """Return what is wrong with a pattern that takes no file of a model, and what to do."""
     names = {path.rpartition("/")[2]: path for path in files}
     near = nearest(pattern, files) or names.get(nearest(pattern.rpartition("/")[2], names) or "")
     ending = pattern.rpartition(".")[2]

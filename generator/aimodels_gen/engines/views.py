@@ -9,7 +9,7 @@ import msgspec
 from aimodels_gen.engines import comfyui, directory
 from aimodels_gen.engines.lmstudio import LMStudio
 from aimodels_gen.engines.ollama import Ollama, OllamaDefaults
-from aimodels_gen.engines.selection import Places, Selection, missing
+from aimodels_gen.engines.selection import Link, Places, Selection, missing
 from aimodels_gen.engines.triton import Triton
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.tables import about, plain
@@ -17,7 +17,6 @@ from aimodels_gen.tables import about, plain
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from aimodels_gen.engines.selection import Link
     from aimodels_gen.tables import Place
 
 
@@ -85,13 +84,13 @@ class Views(ViewDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True)
         Raises:
             ManifestError: naming the key.
         """
-        asked = [(link.key, link.pattern) for link in self.links(names)]
+        asked = list(self.links(names))
         if self.ollama and self.ollama.enable and self.ollama.file:
-            asked.append((("ollama", "file"), self.ollama.file))
-        for key, pattern in asked:
-            if found := missing(pattern, files):
-                reason, hint = found
-                shown = ".".join(("integration", *key))
+            asked.append(Link("ollama", ("ollama", "file"), "", self.ollama.file))
+        for link in asked:
+            if not link.matching(files):
+                reason, hint = missing(link.pattern, files)
+                shown = ".".join(("integration", *link.key))
                 raise ManifestError(f"{shown} {reason}", hint)
 
     def to_nix(self) -> dict[str, Any]:

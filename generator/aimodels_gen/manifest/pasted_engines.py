@@ -151,8 +151,6 @@ def _comfyui(given: object, _name: str | None) -> object:
         return {"checkpoints": given}
     if not isinstance(given, dict):
         return given
-    if set(given) == {"models"} and isinstance(given["models"], dict):
-        given = given["models"]
     made: Table = {}
     for key, item in given.items():
         name = str(key).removeprefix("models/").strip("/")

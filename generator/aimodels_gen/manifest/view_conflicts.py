@@ -105,8 +105,8 @@ def _take(
 def _refuse_name(
     first: Entry, entry: Entry, taken: Collection[str], manifest: Manifest
 ) -> NoReturn:
-    given = entry.views.ollama.name if entry.views.ollama else ""
-    name = parse(given, entry.name)
+    given, same = (one.views.ollama.name if one.views.ollama else "" for one in (entry, first))
+    name = parse(same, first.name)  # Ollama wants one spelling of all parts
     tag = re.sub(r"[^0-9A-Za-z_.-]", "-", entry.name)[:70]
     found = (replace(name, tag=one) for one in (tag, *(f"{tag}-{n}" for n in range(2, 1000))))
     new = next(one for one in found if one.path.lower() not in taken)
