@@ -16,6 +16,13 @@ let
     inherit description;
   };
 
+  texts = types.oneOrMore {
+    description = "a text, or a list of texts";
+    of = types.string;
+    inherit (types.string) line meant;
+    option = lib: lib.types.either lib.types.str (lib.types.listOf lib.types.str);
+  };
+
   parameter = types.oneOrMore {
     description = "a string, a number, true or false, or a list of these";
     of.accepts =
@@ -76,7 +83,7 @@ in
           num_ctx = 8192;
         };
       };
-      license = option types.string "The text of the licence that `ollama show --license` prints.";
+      license = option texts "The text of the licence that `ollama show --license` prints, or a list of texts.";
     };
   };
 

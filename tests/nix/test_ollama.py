@@ -29,7 +29,7 @@ integration.ollama = {
   template = %s;
   system = "Be kind.";
   params = { num_ctx = 8192; temperature = 0.7; stop = [ "<|x|>" ]; };
-  license = "MIT";
+  license = [ "MIT" "Apache-2.0" ];
 };
 """
 JOINED = "integration.mkOllamaModels pkgs [ ({}) ({}) ]"
@@ -65,7 +65,11 @@ def test_both_nixes_build_one_directory(nix: NixEnv, hub: Hub, repo: Repo, tmp_p
     store = readable(nix, view, tmp_path)
     assert store.list() == ["llama3.2:1b"]
     found = store.get_model("llama3.2:1b")
-    assert (found.template, found.system, found.license) == (TEMPLATE, "Be kind.", ["MIT"])
+    assert (found.template, found.system, found.license) == (
+        TEMPLATE,
+        "Be kind.",
+        ["MIT", "Apache-2.0"],
+    )
     assert found.options == {"num_ctx": 8192, "stop": ["<|x|>"], "temperature": 0.7}
     links = blobs(view)
     assert set(links) == {f"sha256-{sha256(FILES[file])}" for file in FILES if "Q8" not in file}

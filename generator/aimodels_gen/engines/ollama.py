@@ -9,7 +9,7 @@ import msgspec
 
 from aimodels_engines.errors import EngineError
 from aimodels_engines.ollama import go_template, names, params
-from aimodels_gen.tables import Text, Variant, about, plain
+from aimodels_gen.tables import OneOrMore, Text, Variant, about, plain
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -65,7 +65,9 @@ class OllamaDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     params: Annotated[
         Params | None, about("Parameters of a Modelfile, such as temperature, num_ctx and stop.")
     ] = None
-    license: Annotated[Text | None, about("The text that `ollama show --license` prints.")] = None
+    license: Annotated[
+        OneOrMore | None, about("The texts that `ollama show --license` prints.")
+    ] = None
 
 
 class Ollama(OllamaDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True):

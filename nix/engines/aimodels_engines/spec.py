@@ -45,7 +45,7 @@ class OllamaModel:
     template: str | None
     system: str | None
     params: Mapping[str, Any]
-    license: str | None
+    license: str | list[str] | None
 
 
 @dataclass(frozen=True)
