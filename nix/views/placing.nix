@@ -42,14 +42,12 @@ let
   fileProblem =
     checked: where: file:
     let
-      files =
-        (if checked.files == null then { } else checked.files)
-        // (if checked.bundle == null then { } else checked.bundle.files);
-      paths = builtins.attrNames files;
+      single = if checked.files == null then { } else checked.files;
+      bundled = if checked.bundle == null then { } else checked.bundle.files;
+      paths = builtins.attrNames (single // bundled);
       plain = plainName (baseNameOf file);
       extension = match ".*([.][^./]+)" file;
-      endsAlike =
-        path: extension != null && match ".*[.][^./]+" path != null && match ".*([.][^./]+)" path == extension;
+      endsAlike = path: extension != null && match ".*([.][^./]+)" path == extension;
       sameName = builtins.filter (path: plainName (baseNameOf path) == plain) paths;
       sameKind = builtins.filter endsAlike paths;
       near =
@@ -67,7 +65,7 @@ let
     in
     if file == "" then
       "`${where}` is empty: write the name of a file of the model"
-    else if checked.hash != null || files ? ${file} then
+    else if checked.hash != null || single ? ${file} || bundled ? ${file} then
       null
     else
       "`${where}`: the model has no file ${quote file}; write one of: ${builtins.concatStringsSep ", " shown}${more}";

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from aimodels_engines.errors import EngineError
 
 _BLOB = re.compile(r"(?:\.\./)+blobs/([0-9a-f]{64})")
+_WILDCARD = re.compile(r"[*?[]")
 _READ_AT_ONCE = 1 << 20
 _MOST_SHOWN = 5
 
@@ -50,13 +51,15 @@ class ModelFiles:
             EngineError: There is none.
         """
         wanted = f"{pattern}*" if pattern.endswith("/") else pattern
-        found = [path for path in self.paths if path == wanted or fnmatch.fnmatchcase(path, wanted)]
+        found = {wanted} & self._known
+        if not found or _WILDCARD.search(wanted):
+            found |= {path for path in self.paths if fnmatch.fnmatchcase(path, wanted)}
         if not found:
             raise EngineError(
                 f'model "{self.name}": {option}: no file matches "{pattern}"',
                 f"use a pattern that matches files of the model: {_some(self.paths)}",
             )
-        return tuple(found)
+        return tuple(sorted(found))
 
     def file(self, path: str, option: str) -> str:
         """Return the path of a file, which must be there.
