@@ -40,7 +40,8 @@ let
   viewsOf =
     helper: kind: directory: models:
     let
-      place = if directory == null then "integration.${kind}" else join "integration.directory" directory;
+      place =
+        if directory == null then "integration.${kind}" else join "integration.directory" directory;
       viewOf =
         model:
         let

@@ -30,7 +30,9 @@ let
         explain =
           where: value:
           let
-            wrong = builtins.filter (attribute: !(of.accepts value.${attribute})) (builtins.attrNames value);
+            wrong = builtins.filter (attribute: !(of.accepts value.${attribute})) (
+              builtins.attrNames value
+            );
             attribute = builtins.head wrong;
           in
           if isSet value then

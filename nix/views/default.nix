@@ -89,7 +89,9 @@ in
       map (
         kind: if isOn completed kind then kinds.${kind}.problem checked completed.${kind} else null
       ) (builtins.attrNames completed)
-      ++ map (name: directory.problem checked name directories.${name}) (builtins.attrNames directories)
+      ++ map (name: directory.problem checked name directories.${name}) (
+        builtins.attrNames directories
+      )
     );
 
   /**

@@ -27,7 +27,10 @@ let
     description = "a string, a number, true or false, or a list of these";
     of.accepts =
       value:
-      builtins.isString value || builtins.isInt value || builtins.isFloat value || builtins.isBool value;
+      builtins.isString value
+      || builtins.isInt value
+      || builtins.isFloat value
+      || builtins.isBool value;
     line = where: "${where} = 0.7";
     option =
       lib:

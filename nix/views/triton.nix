@@ -1,6 +1,6 @@
 # `integration.triton`: `MODEL/VERSION/FILE` and `MODEL/config.pbtxt`, a model repository of Triton.
 let
-  inherit (import ../util.nix) quote match;
+  inherit (import ../util.nix) match quote;
   inherit (import ./placing.nix) selectionLinks selectionProblem;
   types = import ../types;
 
@@ -66,7 +66,9 @@ in
     else if match "[0-9A-Za-z_][0-9A-Za-z_.-]*" model == null then
       "`integration.triton.model` is ${quote model}: use letters, digits, . _ and -, as in `integration.triton.model = \"bert\"`"
     else
-      selectionProblem checked "integration.triton.files" (directory checked given) (selected given);
+      selectionProblem checked "integration.triton.files" (directory checked given) (
+        selected given
+      );
 
   parts =
     checked: given:

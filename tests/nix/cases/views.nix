@@ -213,7 +213,10 @@ in
 
   "placing.selectionLinks" = {
     keepNamesOrNot = {
-      expr = map (map (link: [ link.path link.file ])) (
+      expr = map (map (link: [
+        link.path
+        link.file
+      ])) (
         map (placing.selectionLinks "here" "dir/") [
           "*"
           { "a/b" = "c"; }
