@@ -8,6 +8,7 @@ import pytest
 
 from support import nix as nixes
 from support.environment import hermetic
+from support.llama_server import Llama
 from support.locks import BIN, PINS, aimodels_gen, write_manifest
 
 if TYPE_CHECKING:
@@ -37,3 +38,10 @@ def store(request: pytest.FixtureRequest) -> Iterator[NixEnv]:
     """Each Nix, with a store that the tests of a file share: the model is downloaded once."""
     with nixes.available(request.param) as environment:
         yield environment
+
+
+@pytest.fixture(scope="module")
+def llama() -> Iterator[Llama]:
+    """The real llama.cpp, with a store that the tests of a file share."""
+    with nixes.available("host") as nix:
+        yield Llama.beside(nix)

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimodels_linker.cli import main as linker
-from docs.session import blocks, start
-from support import ggufs, modules
-from support import nix as nixes
-from support.environment import CHECKOUT
+from support import ggufs
 from support.expressions import fetch_model, files_pin, got
 from support.hub import Hub
 from support.linker import contents
-from support.llama_server import OFFLINE, READY, Llama, LlamaServer
 from support.specs import sri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from docs.session import Block, Session
     from support.hub import Repo
+    from support.llama_server import Llama
     from support.nix import NixEnv
 
 QUANTS, SHARDS, VISION = (
@@ -63,8 +57,6 @@ CACHED = {
     f"{VISION}:Q4_K_M",
     f"{FILTERED}:IQ4_XS",
 }
-# A part of NixOS.
-LLAMA_CPP = f"{CHECKOUT}/tests/modules/nixpkgs/nixos/modules/services/misc/llama-cpp.nix"
 # What of each model goes into the directory for `--models-dir`.
 DIRECTORIES = {
     QUANTS: '"large.gguf" = "Qwen3-8B-Q8_0.gguf"; "small.gguf" = "Qwen3-8B-Q4_K_M.gguf"',
@@ -96,12 +88,6 @@ class Models:
         value = self.nix.eval(f"({self.expressions[repo]}).{attribute}")
         assert isinstance(value, str)
         return value
-
-
-@pytest.fixture(scope="module")
-def llama() -> Iterator[Llama]:
-    with nixes.available("host") as nix:
-        yield Llama.beside(nix)
 
 
 @pytest.fixture(scope="module")
@@ -289,113 +275,3 @@ def test_other_programs(llama: Llama, models: Models, command: tuple[str, ...]) 
     program, *options = command
     done = llama.run(program, "-hf", f"{QUANTS}:Q8_0", *options, env=models.hubs["cache"])
     assert done.returncode == 0, done.stderr
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Types what the page says, in a home with a shim for llama-server."""
-
-    llama: Llama
-    session: Session
-    shims: Mapping[str, str]
-
-    def run(self, line: str) -> str:
-        done = self.session.attempt("bash", "-c", line, **self.shims)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def serve(self, line: str) -> LlamaServer:
-        """Run a line that starts a server."""
-        env = {**self.session.environment(), **OFFLINE}
-        return LlamaServer(["bash", "-c", line], READY, self.session.directory, env)
-
-    def service(self, configuration: str) -> LlamaServer:
-        """Start the service of a NixOS configuration; this home's cache is the system's."""
-        file = self.session.directory / "configuration.nix"
-        file.write_text(configuration)
-        system = modules.system(self.llama.nix, str(file), LLAMA_CPP)
-        unit = (system / "systemd/system/llama-cpp.service").read_text()
-        settings = [line.partition("=")[::2] for line in unit.splitlines()]
-        (start,) = (value for key, value in settings if key == "ExecStart")
-        env = dict(
-            shlex.split(value)[0].split("=", 1) for key, value in settings if key == "Environment"
-        )
-        hub = str(self.session.home / ".cache/huggingface/hub")
-        env = {key: value.replace(f"{env['HF_HOME']}/hub", hub) for key, value in env.items()}
-        # A unit has no shell.
-        return self._start([*start.split(), "--port", "0"], env)
-
-    def command(self, configuration: str, option: str) -> LlamaServer:
-        """Start the command that is an option of such a configuration, whose models are built."""
-        file = self.session.directory / "configuration.nix"
-        file.write_text(configuration)
-        command = self.llama.nix.eval(f"{modules.nixos(str(file), LLAMA_CPP)}.{option}")
-        return self._start(command.replace("${PORT}", "0").split(), {})
-
-    def _start(self, command: list[str], env: Mapping[str, str]) -> LlamaServer:
-        environment = {**OFFLINE, **env}
-        return LlamaServer(self.llama.command(*command), READY, self.session.directory, environment)
-
-
-@pytest.fixture(scope="module")
-def page() -> list[Block]:
-    return [block for block in blocks("docs/engines.md") if block.name == "llama.cpp"]
-
-
-@pytest.fixture(scope="module")
-def reader(llama: Llama, page: list[Block]) -> Reader:
-    """Somebody who has locked and linked what the page lists."""
-    person = llama.nix.real / "person"
-    directory, home = person / "project", person / "home"
-    directory.mkdir(parents=True)
-    (home / "bin").mkdir(parents=True)
-    with Hub() as hub:
-        for name in (QUANTS, VISION):
-            hub.add_repo(name, FILES[name], lfs=["*.gguf"])
-        session = start(llama.nix, directory, home, hub.url)
-        (manifest,) = (block.text for block in page if block.language == "toml")
-        (directory / "models.toml").write_text(manifest)
-        for command in ("lock", "prefetch", "link"):
-            session.run("aimodels-gen", command)
-    session.endpoint = OFFLINE["HF_ENDPOINT"]
-    shim = home / "bin/llama-server"
-    program = shlex.join(llama.command("/usr/bin/llama-server"))
-    shim.write_text(f'#!/bin/sh\nexec {program} "$@" --port 0\n')
-    shim.chmod(0o755)
-    shims = {name: os.environ[name] for name in ("CHECKOUT", "NIX_ENTRY", "PYTHON")}
-    return Reader(llama, session, shims)
-
-
-def test_commands_of_the_page(reader: Reader, page: list[Block]) -> None:
-    lines = [line for block in page if block.language == "bash" for line in block.text.splitlines()]
-    prepared = [f"aimodels-gen {command}" for command in ("lock", "prefetch", "link")]
-    assert [line for line in lines if line.startswith("aimodels-gen")] == prepared
-    listing, one, router, directory = (line for line in lines if line.startswith("llama-server"))
-    (build,) = (line for line in lines if line.startswith("nix"))
-    names = {f"{QUANTS}:Q4_K_M", f"{VISION}:Q4_K_M"}
-    listed = reader.run(listing)
-    assert {line.split()[-1] for line in listed.splitlines()[1:]} == names
-    with reader.serve(one) as server:
-        server.complete()
-    with reader.serve(router) as server:
-        assert server.models() == names
-        server.complete(f"{VISION}:Q4_K_M")
-    reader.run(build)
-    with reader.serve(directory) as server:
-        assert server.models() == {*names, "gemma-3"}
-        server.complete("gemma-3")
-
-
-def test_services_of_the_page(reader: Reader, page: list[Block]) -> None:
-    paths, presets, cache, swap = (block.text for block in page if block.language == "nix")
-    with reader.service(paths) as server:
-        assert server.get("/props")["modalities"]["vision"]
-        server.complete()
-    with reader.service(presets) as server:
-        assert server.models() == {"qwen3", "gemma-3"}
-        server.complete("gemma-3")
-    with reader.service(cache) as server:
-        assert server.models() == {f"{QUANTS}:Q4_K_M", f"{VISION}:Q4_K_M"}
-        server.complete(f"{QUANTS}:Q4_K_M")
-    with reader.command(swap, "services.llama-swap.settings.models.qwen3.cmd") as server:
-        server.complete()
