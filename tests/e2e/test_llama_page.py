@@ -109,11 +109,11 @@ def reader(llama: Llama, page: list[Block]) -> Reader:
 
 
 def test_commands_of_the_page(reader: Reader, page: list[Block]) -> None:
-    lines = [line for block in page if block.language == "bash" for line in block.text.splitlines()]
+    texts = [block.text for block in page if block.language == "bash"]
+    lines = [line for text in texts for line in text.splitlines() if line]
     prepared = [f"aimodels-gen {command}" for command in ("lock", "prefetch", "link")]
-    assert [line for line in lines if line.startswith("aimodels-gen")] == prepared
-    listing, one, router, directory = (line for line in lines if line.startswith("llama-server"))
-    (build,) = (line for line in lines if line.startswith("nix"))
+    assert lines[:3] == prepared
+    listing, one, router, build, directory = lines[3:]
     listed = reader.run(listing)
     assert {line.split()[-1] for line in listed.splitlines()[1:]} == CACHED
     with reader.serve(one) as server:
