@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimodels_engines.quants import matching
 from aimodels_linker.cli import main as linker
 from support import ggufs
 from support.expressions import fetch_model, files_pin, got
@@ -203,6 +204,41 @@ def test_names(  # noqa: PLR0913, PLR0917 (two parameters of a case)
         assert properties["model_path"].endswith(f"/{file}")
         assert properties["modalities"]["vision"] is (name == VISION)
         server.complete()
+
+
+# Names of files, each with the quantisation by which it is pinned.
+FOUND = {
+    "qwen2.5-7b-instruct-q4_k_m.gguf": "Q4_K_M",
+    "llama-2-7b.Q4_K_M.gguf": "q4_k_m",
+    "model_q4_k_s.gguf": "Q4_K_S",
+    "model.i1-IQ3_XXS.gguf": "i1-IQ3_XXS",
+    "gpt-oss-20b-MXFP4_MOE.gguf": "MXFP4_MOE",
+    "name-Q4_K_M-imat.gguf": "Q4_K_M",
+}
+# llama.cpp wants a dash or a dot after the quantisation.
+NOT_FOUND = {"Q4_K_M/model.gguf": "Q4_K_M", "name-Q8_0_v2.gguf": "Q8_0"}
+
+
+def test_names_of_files(llama: Llama, tmp_path: Path) -> None:
+    """llama.cpp finds what `quant` pins, or else takes the name of the file."""
+    hub = llama.nix.real / "names"
+    for number, path in enumerate([*FOUND, *NOT_FOUND]):
+        entry = hub / f"models--org--{number}"
+        file = entry / "snapshots" / ("0" * 40) / path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(ggufs.llama())
+        (entry / "refs").mkdir()
+        (entry / "refs/main").write_text("0" * 40)
+    env = {"HF_HUB_CACHE": str(hub)}
+    for number, (path, quant) in enumerate([*FOUND.items(), *NOT_FOUND.items()]):
+        assert len(matching([path], quant)) == 1
+        name = ["-hf", f"org/{number}:{quant}"]
+        if path in NOT_FOUND:
+            done = llama.run("llama-server", *name, "--offline", env=env)
+            assert "no GGUF files found" in done.stderr
+            name = ["-hf", f"org/{number}", "-hff", path]
+        with llama.serve(tmp_path, *name, "--offline", env=env) as server:
+            assert server.get("/props")["model_path"].endswith(f"/{path}")
 
 
 def test_a_quantisation_that_the_entry_does_not_have(llama: Llama, models: Models) -> None:
