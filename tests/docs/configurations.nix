@@ -16,7 +16,14 @@ let
 
   nixosWith =
     ours: modules:
-    builtins.seq (declared (modules ++ [ (ours.ours or ../../nix/modules/nixos.nix) ollamaInNixos ])) (
+    builtins.seq (declared (
+      modules
+      ++ [
+        (ours.ours or ../../nix/modules/nixos.nix)
+        ollamaInNixos
+        llamaCppInNixos
+      ]
+    )) (
       import ../modules/nixos.nix (
         ours
         // {
@@ -25,6 +32,7 @@ let
             { _module.args.pkgs = lib.mkOverride 10 pkgs; }
             homeManagerInNixos
             ollamaInNixos
+            llamaCppInNixos
           ]
           ++ modules;
         }
@@ -76,6 +84,11 @@ let
       default = "/var/lib/ollama/models";
     };
     config.services.ollama.directoryOption = "modelsDir";
+  };
+
+  llamaCppInNixos.options.services.llama-cpp = lib.mkOption {
+    type = lib.types.anything;
+    default = { };
   };
 
   nixpkgs = {
