@@ -29,6 +29,11 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
 CSV = b"id\n1\n2\n3\n"
 TO_PARQUET = "import sys, pandas; pandas.DataFrame({'id': [1, 2, 3]}).to_parquet(sys.argv[1])"
 
+FIND = """
+import sys
+from huggingface_hub import snapshot_download
+sys.argv[1] = snapshot_download(sys.argv[1], repo_type="dataset")
+"""
 # Counts the rows of a file at a path that leads to one version of it, and then to the next.
 FILES = """
 import os
@@ -77,10 +82,13 @@ class Counter:
     def __call__(
         self, dataset: str | Path, *more: str, **env: str
     ) -> subprocess.CompletedProcess[str]:
+        return self.execute(COUNT, dataset, *more, **env)
+
+    def execute(
+        self, code: str, *arguments: str | Path, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         arrow = {"HF_HUB_CACHE": str(self.cache), "HF_DATASETS_CACHE": str(self.writable)}
-        return self.run(
-            sys.executable, "-c", COUNT, dataset, *more, env={**OFFLINE, **arrow, **env}
-        )
+        return self.run(sys.executable, "-c", code, *arguments, env={**OFFLINE, **arrow, **env})
 
 
 @pytest.fixture
@@ -100,12 +108,13 @@ def test_datasets(host_nix: NixEnv, hub: Hub, files: Mapping[str, bytes], count:
 
 
 def test_what_datasets_needs(host_nix: NixEnv, hub: Hub, count: Counter) -> None:
-    """A path, of any configuration, and a directory to write to: a name in the cache fails."""
+    """A path, of any configuration, and a directory to write to; a name in the cache fails."""
     entry = build(host_nix, hub, program_repos.dataset())
     (count.cache / "datasets--org--rows").symlink_to(entry)
     (snapshot,) = (entry / "snapshots").iterdir()
     assert count(snapshot, "short").stdout == "1\n"
     assert "Couldn't reach 'org/rows' on the Hub" in count("org/rows").stderr
+    assert count.execute(f"{FIND}\n{COUNT}", "org/rows").stdout == "3\n"
     unwritable = count(snapshot, HF_DATASETS_CACHE=str(count.cache / "datasets"))
     assert "PermissionError" in unwritable.stderr
 
