@@ -130,7 +130,10 @@ let
             directory = kind;
           };
       # Ollama follows no links to its manifests.
-      copies = lib.optional (kind == "ollama") "manifests";
+      copies = lib.optionals (kind == "ollama") [
+        "manifests"
+        "manifests-v2"
+      ];
     };
 
   ofDirectory =

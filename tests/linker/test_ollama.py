@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -133,6 +134,37 @@ def test_a_blob_that_the_user_has_already_is_used(place: Linker) -> None:
     place.run("unlink", place.view_spec(place.store / "x"))
     assert touched(place.hub / f"blobs/sha256-{sha256(WEIGHTS)}") == before
     assert ollama.list() == ["mine:latest"]
+
+
+@pytest.mark.parametrize("place", ["directory"], indirect=True)
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_blob_of_ours_stays_while_a_model_of_the_user_needs_it(
+    place: Linker, version: int
+) -> None:
+    """Ollama did not download it again."""
+    link(place, "one")
+    ollama = OllamaStore(place.hub)
+    manifest = json.dumps({"layers": [{"digest": f"sha256:{sha256(WEIGHTS)}"}]})
+    mine = place.hub / "manifests/registry.ollama.ai/library/mine/latest"
+    if version == 2:  # of Ollama 0.40
+        blob = place.hub / f"blobs/sha256-{sha256(manifest.encode())}"
+        blob.write_text(manifest)
+        mine = place.hub / "manifests-v2/ollama.com/library/mine/latest"
+        mine.parent.mkdir(parents=True)
+        mine.symlink_to(f"../../../../blobs/{blob.name}")
+    else:
+        mine.parent.mkdir(parents=True)
+        mine.write_text(manifest)
+    weights = place.hub / f"blobs/sha256-{sha256(WEIGHTS)}"
+    spec = place.view_spec(place.store / "x", "manifests", "manifests-v2")
+    for _ in range(2):
+        assert place.run("unlink", spec).err == []
+        assert weights.read_bytes() == WEIGHTS
+        assert "one:latest" not in ollama.list()
+    mine.unlink()
+    place.run("unlink", spec)
+    assert not weights.is_symlink()
+    assert not place.state.exists()
 
 
 @pytest.mark.parametrize("place", ["link"], indirect=True)

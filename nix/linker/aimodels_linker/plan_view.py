@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,15 @@ from aimodels_linker.dirfd import Kind
 from aimodels_linker.errors import InTheWayError
 from aimodels_linker.link_tree import parents
 from aimodels_linker.remove import remove_empty, remove_nodes
+from aimodels_linker.shared import digest_of, needed_digests
 from aimodels_linker.state import FileRecord, MadeRecord
 from aimodels_linker.step import Step
 from aimodels_linker.view import MAX_COPY, FileEntry, FolderEntry
 from aimodels_linker.write import Write, write_nodes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aimodels_linker.dirfd import Directory
     from aimodels_linker.spec import Spec
     from aimodels_linker.state import Record
@@ -37,12 +40,16 @@ class ViewPlanner:
         spec: Where the store is.
         path: The path of the directory.
         directory: The open directory, or None if it does not exist.
+        known: The records of what we made in it so far.
     """
 
-    def __init__(self, spec: Spec, path: str, directory: Directory | None) -> None:
+    def __init__(
+        self, spec: Spec, path: str, directory: Directory | None, known: Mapping[str, Record]
+    ) -> None:
         self._spec = spec
         self._path = path
         self._directory = directory
+        self._known = known
         self._replaced: set[str] = set()  # links of ours that become directories
 
     def step(self, name: str, entry: FileEntry | FolderEntry | None, before: Record | None) -> Step:
@@ -75,6 +82,8 @@ class ViewPlanner:
             return Step(name, None, before, None, None, summary, (partial(_rmdir, name),))
         actions: tuple[Action, ...] = ()
         if found is not None and self._is_ours(name, found, before):
+            if digest_of(name) in self._needed:
+                return Step(name, None, before, before)
             actions = (partial(_remove, name, found),)
         return Step(name, None, before, None, "removed", f"remove {path}", actions)
 
@@ -115,6 +124,17 @@ class ViewPlanner:
             self._replaced.add(name)
         summary = f"make {self._path}/{name}"
         return Step(name, entry, before, MadeRecord(), None, summary, actions)
+
+    @cached_property
+    def _needed(self) -> set[str]:
+        """The digests of blobs that others need."""
+        if self._directory is None or self._spec.view is None:
+            return set()
+        return needed_digests(
+            self._directory,
+            self._spec.view.copies,
+            lambda path, target: self._is_ours(path, target or Kind.FILE, self._known.get(path)),
+        )
 
     def _look_up(self, name: str) -> str | Kind | None:
         if self._directory is None or not self._replaced.isdisjoint(parents(name)):

@@ -239,7 +239,7 @@ class _DirectorySync:
             if self._hub is not None and self._hub.is_in(self._spec.store):
                 raise leads_to_store(self._path, self._spec)
             planner = Planner(self._spec, self._path, self._hub)
-            view_planner = ViewPlanner(self._spec, self._path, self._hub)
+            view_planner = ViewPlanner(self._spec, self._path, self._hub, known)
             # What is removed makes room, also for its directory.
             names = [*sorted(known.keys() - wanted.keys(), key=_innermost_first), *sorted(wanted)]
             steps = [
