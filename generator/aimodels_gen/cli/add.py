@@ -46,7 +46,7 @@ class _Add(click.Command):
         command, more = args[at:], []
         if len(command) < 2 or not command[0].replace("-", "").isalnum():  # noqa: PLR2004
             return args
-        for option in ("--name", "--manifest", "--pin", "--no-lock", "--prefetch"):
+        for option in ("--name", "--ollama", "--manifest", "--pin", "--no-lock", "--prefetch"):
             while option in command:  # no other program has them
                 place = command.index(option)
                 end = place + (2 if option in with_value else 1)
@@ -75,6 +75,11 @@ class _Add(click.Command):
 @click.option(
     "--pin", type=click.Choice(get_args(PinKind)), help="The kind of pin to set in models.toml."
 )
+@click.option(
+    "--ollama",
+    metavar="NAME",
+    help="The model's name for Ollama, such as llama3.2:1b; see integration.ollama.",
+)
 @manifest_option
 @output_options
 @jobs_option()
@@ -94,6 +99,7 @@ def command(  # noqa: PLR0913 - one for each option
     rev: str | None,
     repo_type: str | None,
     pin: PinKind | None,
+    ollama: str | None,
     manifest: Path | None,
     output: Path | None,
     output_format: Format | None,
@@ -133,19 +139,41 @@ def command(  # noqa: PLR0913 - one for each option
             )
     filters = [[one for text in given for one in patterns(text)] for given in (include, exclude)]
     models = [
-        NewModel(with_filters(_of_hub(meant, ref, rev, repo_type), *filters), pin)
+        NewModel(with_filters(_of_hub(meant, ref, rev, repo_type), *filters), pin, ollama)
         for meant in read(addresses)
     ]
-    if name is not None and len(models) > 1:
-        raise click.UsageError(
-            f"--name names one model, and these are {len(models)}", click.get_current_context()
-        )
+    for option, given in (("--name", name), ("--ollama", ollama)):
+        if given is not None and len(models) > 1:
+            raise click.UsageError(
+                f"{option} names one model, and these are {len(models)}",
+                click.get_current_context(),
+            )
+    if ollama is not None:
+        _check_ollama(ollama)
     path = choose(manifest, (), console).manifest
     options = None if no_lock else Options(jobs=jobs)
     target = Target(output, output_format, copies=False)
     edit_and_lock(
         path, lambda path: adding(path, models, name), options, target, console, prefetch=prefetch
     )
+
+
+def _check_ollama(name: str) -> None:
+    """Refuse what is not a name for Ollama.
+
+    Raises:
+        click.UsageError: with a name that is.
+    """
+    from aimodels_engines.errors import EngineError  # noqa: PLC0415 - most models have none
+    from aimodels_engines.ollama import names  # noqa: PLC0415
+
+    try:
+        names.parse(name, "my-model")
+    except EngineError as error:
+        reason = error.message.partition("name is ")[2]
+        raise click.UsageError(
+            f"--ollama is {reason}; {error.hint}", click.get_current_context()
+        ) from None
 
 
 def _is_manifest(address: str) -> bool:

@@ -110,6 +110,8 @@ def _facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "hash", model.tree.hash if model.tree else ""
     yield "layout", model.layout if model.pin == "files" else ""
     yield "cache entry", model.cache_name or ""
+    yield "in Ollama", model.ollama or ""
+    yield "directories", ", ".join(model.views)
     yield "files", f"{model.file_count}, {bytes_text(model.size or 0)}"
     yield "stored", model.stored or ""
     paths = {file.store_path for file in model.files if file.bundled}

@@ -78,6 +78,16 @@ class Views(ViewDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True)
             yield from self.triton.links(names.name)
         yield from directory.links(self.directory or {})
 
+    @property
+    def ollama_name(self) -> str | None:
+        """Return the name for Ollama; None where it is not there."""
+        return self.ollama.name if self.ollama and self.ollama.enable else None
+
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """Return the directories that have links to its files, by their keys in `integration`."""
+        return tuple(dict.fromkeys(link.namespace for link in self.links(Names("", "", ""))))
+
     def check_files(self, names: Names, files: Collection[str]) -> None:
         """Refuse files and patterns for which the model has no file.
 

@@ -76,6 +76,12 @@ def _add(edit: Edit, model: NewModel, given: str | None, had: dict[str, Entry]) 
             f"{edit.file} has {entry.source.label} already, as {same.name}, with another pin",
             f'write `pin = "{model.pin}"` for {same.name}, and run `aimodels-gen lock`',
         )
+    if model.ollama not in {None, same.views.ollama_name}:
+        raise ManifestError(
+            f"{edit.file} has {entry.source.label} already, as {same.name}, without this name",
+            f'write `integration.ollama = {{ name = "{model.ollama}" }}` for {same.name}, and run '
+            "`aimodels-gen lock`",
+        )
     edit.revert(before)
     edit.names += (same.name,)
     edit.notes += (f"{edit.file} has {entry.source.label} already, as {same.name}",)

@@ -38,10 +38,12 @@ class NewModel:
     Attributes:
         meant: its source, and the files of it.
         pin: the kind of pin to set, None for none.
+        ollama: its name for Ollama, None for none.
     """
 
     meant: Meant
     pin: str | None = None
+    ollama: str | None = None
 
     @property
     def name(self) -> str:
@@ -66,12 +68,15 @@ class NewModel:
     def table(self, name: str) -> dict[str, Any]:
         """Return its keys in a manifest, where it has this name."""
         meant = self.meant
+        integration = {} if self.is_named else integration_for(name)
+        if self.ollama is not None:
+            integration["ollama"] = {"name": self.ollama}
         keys: dict[str, Any] = {
             "source": {meant.kind: dict(meant.table)},
             "include": list(meant.include),
             "exclude": list(meant.exclude),
             "pin": self.pin,
-            "integration": {} if self.is_named else integration_for(name),
+            "integration": integration,
         }
         return {key: item for key, item in keys.items() if item}
 

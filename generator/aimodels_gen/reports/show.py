@@ -56,6 +56,8 @@ class Model(listed.Model, frozen=True, kw_only=True, rename="camel", omit_defaul
         fallbacks: the other sources that have the same files, in the order in which they are asked.
         cache_name: of its entry in a Hugging Face cache.
         gguf: what is known of its GGUF files; of shards, of the first.
+        ollama: its name for Ollama.
+        views: the other integrations that it has, as in `integration`.
         tree: of a tree pin, whose files the lock does not list.
         files: of a files pin, by path.
         entries: the paths in the store with copies of its files.
@@ -71,6 +73,8 @@ class Model(listed.Model, frozen=True, kw_only=True, rename="camel", omit_defaul
     fallbacks: tuple[str, ...] = ()
     cache_name: str | None = None
     gguf: tuple[GgufFile, ...] = ()
+    ollama: str | None = None
+    views: tuple[str, ...] = ()
     tree: Tree | None = None
     files: tuple[File, ...] = ()
     entries: tuple[str, ...] = ()

@@ -66,6 +66,8 @@ def details(model: LockedModel, state: State, inventory: Inventory | None) -> sh
             )
             for path, one in sorted(model.gguf.items())
         ),
+        ollama=model.views.ollama_name,
+        views=model.views.directories,
         tree=_tree(model, pin, inventory) if isinstance(pin, TreePin) else None,
         files=tuple(_files(pin, inventory)) if isinstance(pin, FilesPin) else (),
         entries=tuple(inventory.copies.get(model.name, ())) if inventory else (),

@@ -137,6 +137,23 @@ def test_what_people_paste(project: Project, args: list[str], model: str) -> Non
     assert names_in(project.dir) == ["models.toml"]
 
 
+@cures('write `integration.ollama = { name = "…" }` for …, and run `aimodels-gen lock`')
+def test_a_name_for_ollama(ours: Project, remedy: Remedy) -> None:
+    ours.ok("add", "org/b", "--ollama", "llama3.2:1b")
+    line = 'integration.ollama = { name = "llama3.2:1b" }'
+    assert f'source.huggingface = {{ repo = "org/b" }}\n{line}\n' in text(ours)
+    assert ours.lock["b"]["views"] == {"ollama": {"enable": True, "name": "llama3.2:1b"}}
+    assert '"ollama": "llama3.2:1b"' in ours.ok("show", "b", "--json")
+    assert "in Ollama    llama3.2:1b\n" in ours.ok("show", "b")
+    before = text(ours)
+    ours.ok("add", "org/b", "--ollama", "llama3.2:1b")
+    remedy(ours.fails("add", "org/a", "--ollama", "a:1b"))
+    assert text(ours) == before
+    ours.write(before.replace(" # the first\n", f"\n{remedy.commands[0]}\n"))
+    ours.ok("lock")
+    assert ours.lock["a"]["views"]["ollama"]["name"] == "a:1b"
+
+
 def test_a_mirror_of_the_environment(hub: Hub, ours: Project) -> None:
     ours.ok("add", f"{hub.url}/org/b/blob/main/config.json")
     assert 'source.huggingface = { repo = "org/b" }\ninclude = ["config.json"]' in text(ours)
@@ -191,6 +208,9 @@ def test_what_is_there_already(hub: Hub, ours: Project) -> None:
     [
         ([], "Missing argument"),
         (["org/b", "org/c", "--name", "x"], "--name names one model, and these are 2"),
+        (["org/b", "org/c", "--ollama", "x"], "--ollama names one model, and these are 2"),
+        (["org/b", "--ollama", "b b"], 'write a name such as "b-b"'),
+        (["org/b", "--ollama", ""], "write a name such as"),
         (["s3://bucket-1/x", "--ref", "v1"], "--ref is for repositories of the Hub"),
         (["org/b", "--rev", "v1"], "--ref is for branches and tags"),
         (["org/b", "--ref", "v1", "--rev", "a" * 40], "cannot be used together"),

@@ -13,7 +13,6 @@ from generator.manifest.mending import GOOD, HEADER, WRONG, only, refused
 
 MODEL = HEADER + GOOD
 TEXT = "{{ .System }}${x}''\\n"
-Q4 = 'source.huggingface = { repo = "org/name" }\ninclude = ["*Q4_K_M*.gguf"]\n'
 
 
 def nix_of(text: str) -> dict[str, Any]:
@@ -136,7 +135,7 @@ def test_a_modelfile_alone_is_a_model() -> None:
     hint = refused("FROM hf.co/org/name:Q4_K_M\nPARAMETER seed 1\n").hint or ""
     assert hint.split("`")[1::2] == [
         "[models.name]",
-        *Q4.splitlines(),
+        'source.huggingface = { repo = "org/name", quant = "Q4_K_M" }',
         'integration.ollama.name = "name"',
         "integration.ollama.params = { seed = 1 }",
     ]
