@@ -181,7 +181,7 @@ def _header(
     for length in _LENGTHS:
         if length < min(least, size):
             continue
-        beginning = _read(upstreams.first(file.path), beginning, min(length, size))
+        beginning = _read(upstreams.first(file.path), beginning, min(length, size), size)
         try:
             return read_header(io.BytesIO(beginning), size, enough=wanted)
         except NeedsMoreError as error:
@@ -189,8 +189,8 @@ def _header(
     raise EngineError(f"its header has more than {len(beginning)} bytes")
 
 
-def _read(place: tuple[Upstream, str] | None, beginning: bytes, stop: int) -> bytes:
-    """Return the first bytes of a file, of which some are there."""
+def _read(place: tuple[Upstream, str] | None, beginning: bytes, stop: int, size: int) -> bytes:
+    """Return the first bytes of a file of some size, of which a beginning is there."""
     if place is None:
         raise EngineError("no server has it")
     upstream, url = place
@@ -199,7 +199,11 @@ def _read(place: tuple[Upstream, str] | None, beginning: bytes, stop: int) -> by
     def attempt() -> bytes:
         wanted = (len(beginning), stop)
         with client.get(ResolvedUrl(url), wanted) as answer:
-            buffer = bytearray(stop - (answer.start or 0) if answer.partial else stop)
+            if answer.total not in {None, size} or (
+                answer.partial and answer.start != len(beginning)
+            ):
+                raise EngineError("the server sent other bytes than it was asked for")
+            buffer = bytearray(stop - len(beginning) if answer.partial else stop)
             there = 0
             while there < len(buffer):
                 count = answer.readinto(memoryview(buffer)[there:])

@@ -136,10 +136,21 @@ def test_a_header_that_is_refused_is_a_warning(hub: Hub, hub_project: Project) -
     def refuse(request: Request) -> Response | None:
         return Response(500, {}, [b""]) if "range" in request.headers else None
 
-    hub.faults = refuse
-    said = lock(hub, hub_project, {"x-Q8_0.gguf": ggufs.llama("Q8_0")})
-    assert said.startswith("warning: m: the header of x-Q8_0.gguf could not be read: ")
-    assert facts(hub_project) == {"x-Q8_0.gguf": {"quant": "Q8_0"}}
+    def send_another(request: Request) -> Response | None:
+        if "range" not in request.headers or "/cdn/" not in request.path:
+            return None
+        headers = {"Content-Range": "bytes 8-15/100000", "Content-Length": "8"}
+        return Response(206, headers, [b"GGUF" + bytes(4)])
+
+    for fault, reason in (
+        (refuse, "the header of x-Q8_0.gguf could not be read: "),
+        (send_another, "x-Q8_0.gguf: the server sent other bytes than it was asked for\n"),
+    ):
+        hub.faults = fault
+        hub_project.lock_file.unlink(missing_ok=True)
+        said = lock(hub, hub_project, {"x-Q8_0.gguf": ggufs.llama("Q8_0")})
+        assert said.startswith(f"warning: m: {reason}")
+        assert facts(hub_project) == {"x-Q8_0.gguf": {"quant": "Q8_0"}}
 
 
 @cures(
