@@ -55,6 +55,9 @@ class Reader:
         """Start the service of a NixOS configuration; this home's cache is the system's."""
         file = self.session.directory / "configuration.nix"
         file.write_text(configuration)
+        assert self.llama.nix.eval(
+            f"builtins.all (each: each.assertion) {modules.nixos(str(file), LLAMA_CPP)}.assertions"
+        )
         system = modules.system(self.llama.nix, str(file), LLAMA_CPP)
         unit = (system / "systemd/system/llama-cpp.service").read_text()
         settings = [line.partition("=")[::2] for line in unit.splitlines()]
@@ -95,10 +98,12 @@ def reader(llama: Llama, page: list[Block]) -> Reader:
         for name, files in FILES.items():
             hub.add_repo(name, files, lfs=["*.gguf"])
         session = start(llama.nix, directory, home, hub.url)
-        (manifest,) = (block.text for block in page if block.language == "toml")
+        manifest, another = (block.text for block in page if block.language == "toml")
         (directory / "models.toml").write_text(manifest)
         for command in ("lock", "prefetch", "link"):
             session.run("aimodels-gen", command)
+        (directory / "models.toml").write_text(another)
+        session.run("aimodels-gen", "lock")
     session.endpoint = OFFLINE["HF_ENDPOINT"]
     shim = home / "bin/llama-server"
     program = shlex.join(llama.command("/usr/bin/llama-server"))
@@ -111,9 +116,10 @@ def reader(llama: Llama, page: list[Block]) -> Reader:
 def test_commands_of_the_page(reader: Reader, page: list[Block]) -> None:
     texts = [block.text for block in page if block.language == "bash"]
     lines = [line for text in texts for line in text.splitlines() if line]
-    prepared = [f"aimodels-gen {command}" for command in ("lock", "prefetch", "link")]
-    assert lines[:3] == prepared
-    listing, one, router, build, directory = lines[3:]
+    lock, prefetch, link, listing, one, router, again, build, directory = lines
+    assert [lock, prefetch, link, again] == [
+        f"aimodels-gen {command}" for command in ("lock", "prefetch", "link", "lock")
+    ]
     listed = reader.run(listing)
     assert {line.split()[-1] for line in listed.splitlines()[1:]} == CACHED
     with reader.serve(one) as server:
