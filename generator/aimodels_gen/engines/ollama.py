@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from aimodels_engines import quants
 from aimodels_engines.errors import EngineError
 from aimodels_engines.ollama import go_template, names, params
+from aimodels_fetcher.urls import quoted
+from aimodels_fetcher.wording import joined
+from aimodels_gen.errors import ManifestError
 from aimodels_gen.tables import OneOrMore, Text, Variant, about, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from typing_extensions import Self
 
     from aimodels_gen.tables import Place
 
 _MODEL = "integration.ollama"
+_ADAPTER = re.compile("adapter|lora", re.IGNORECASE)
+_SHOWN = 5
 _VALUES = "write a string, a number, true or false, or a list of these"
 _INTEGERS = 1 << 63
 
@@ -100,6 +109,40 @@ class Ollama(OllamaDefaults, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             about_model, key, rest = error.message.partition(_MODEL)
             reason = f"{place.key}{rest}" if key else f"{place.key}: {about_model}"
             raise place.error(f"{place.file}: {reason}", error.hint) from None
+
+
+def check_ggufs(chosen: str | None, paths: Collection[str]) -> None:
+    """Refuse a model of which Ollama cannot take exactly one GGUF file.
+
+    Args:
+        chosen: the file that was named; it is one of these.
+        paths: the files of the model.
+
+    Raises:
+        ManifestError: there is none, there are several, or it is in shards.
+    """
+    found = quants.sets([chosen] if chosen else paths)
+    whole = [one.paths[0] for one in found if not _is_sharded(one.paths[0])]
+    # Only its header shows what an adapter is: the build decides.
+    models = [path for path in whole if not _ADAPTER.search(path)]
+    if len(models) > 1:
+        shown = joined([quoted(path) for path in models[:_SHOWN]])
+        more = f" and {len(models) - _SHOWN} more" if len(models) > _SHOWN else ""
+        hint = f'add file = "{models[0]}" to integration.ollama'
+        raise ManifestError(f"{_MODEL} takes one GGUF file of {shown}{more}", hint)
+    if whole or (chosen and not found):
+        return
+    if found:
+        hint = "choose a quantisation that is one file, or leave integration.ollama out"
+        reason = f"cannot take {quoted(found[0].paths[0])}, which is one of several shards"
+        raise ManifestError(f"{_MODEL} {reason}", hint)
+    hint = "leave integration.ollama out, or name a repository with GGUF files"
+    raise ManifestError(f"{_MODEL} needs a GGUF file, and the model has none", hint)
+
+
+def _is_sharded(path: str) -> bool:
+    name = quants.name_of(path)
+    return name is not None and name.parts > 1
 
 
 def _is_value(value: object) -> bool:

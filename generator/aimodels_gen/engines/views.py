@@ -8,7 +8,7 @@ import msgspec
 
 from aimodels_gen.engines import comfyui, directory
 from aimodels_gen.engines.lmstudio import LMStudio
-from aimodels_gen.engines.ollama import Ollama, OllamaDefaults
+from aimodels_gen.engines.ollama import Ollama, OllamaDefaults, check_ggufs
 from aimodels_gen.engines.selection import Link, Places, Selection, missing
 from aimodels_gen.engines.triton import Triton
 from aimodels_gen.errors import ManifestError
@@ -102,6 +102,8 @@ class Views(ViewDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True)
                 reason, hint = missing(link.pattern, files)
                 shown = ".".join(("integration", *link.key))
                 raise ManifestError(f"{shown} {reason}", hint)
+        if self.ollama and self.ollama.enable:
+            check_ggufs(self.ollama.file, files)
 
     def to_nix(self) -> dict[str, Any]:
         """Return the attributes of `integration` in Nix, defaults left out."""

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 M = '[models.m]\nsource.huggingface = { repo = "org/name" }\n'
 N = '[models.n]\nsource.huggingface = { repo = "org/other" }\n'
 I = "integration."  # noqa: E741
+ONE = M + 'include = ["a.gguf"]\n'
+SHARDS = {f"c-Q4_K_M-0000{n}-of-00002.gguf": b"c" for n in (1, 2)}
 INSIDE = 'write a path inside of the directory, such as "dir/file"'
 
 
 @pytest.fixture
 def project(hub_project: Project, hub: Hub) -> Project:
     """The Hub has two models with files of the same names."""
-    hub.add_repo("org/name", {"a.gguf": b"1", "b/a.gguf": b"2", "config.json": b"{}"})
+    hub.add_repo("org/name", SHARDS | {"a.gguf": b"1", "b/a.gguf": b"2", "config.json": b"{}"})
     hub.add_repo("org/other", {"a.gguf": b"3", "config.json": b"{}"})
     return hub_project
 
@@ -38,9 +40,9 @@ def project(hub_project: Project, hub: Hub) -> Project:
         cure("use letters, digits, . _ and -, starting with a letter, a digit or _", f'{M}{I}triton.model = "a b"\n', f'{M}{I}triton = {{ model = "a-b", files = "a.gguf" }}\n'),
         cure('name a path and its file, such as … = { "dir/" = "*.bin" }', f"{M}{I}directory.d = {{}}\n", f'{M}{I}directory.d = {{ "dir/" = "*.json" }}\n'),
         cure('add integration.lmstudio = { org = "my-org", model = "my-model" }', f"{M.replace('org/name', 'gpt2')}{I}lmstudio = {{}}\n", f'{M.replace("org/name", "gpt2")}integration.lmstudio = {{ org = "my-org", model = "my-model" }}\n'),
-        cure("write a table, such as { temperature = 0.7 }", f'{M}{I}ollama = {{ name = "x", params = 1 }}\n', f'{M}{I}ollama = {{ name = "x", params = {{ temperature = 0.7 }} }}\n'),
-        cure("write a string, a number, true or false, or a list of these", f'{M}{I}ollama = {{ name = "x", params.stop = [["a"]] }}\n', f'{M}{I}ollama = {{ name = "x", params.stop = ["a"] }}\n'),
-        cure("write a string, a number, true or false, or a list of these", f'{M}{I}ollama = {{ name = "x", params.temperature = nan }}\n', f'{M}{I}ollama = {{ name = "x", params.temperature = 0 }}\n'),
+        cure("write a table, such as { temperature = 0.7 }", f'{ONE}{I}ollama = {{ name = "x", params = 1 }}\n', f'{ONE}{I}ollama = {{ name = "x", params = {{ temperature = 0.7 }} }}\n'),
+        cure("write a string, a number, true or false, or a list of these", f'{ONE}{I}ollama = {{ name = "x", params.stop = [["a"]] }}\n', f'{ONE}{I}ollama = {{ name = "x", params.stop = ["a"] }}\n'),
+        cure("write a string, a number, true or false, or a list of these", f'{ONE}{I}ollama = {{ name = "x", params.temperature = nan }}\n', f'{ONE}{I}ollama = {{ name = "x", params.temperature = 0 }}\n'),
         cure("write a pattern of files, a list of patterns, or a table of files by their new names", f"{M}{I}comfyui.checkpoints = 1\n", f'{M}{I}comfyui.checkpoints = {{ "new.gguf" = "a.gguf" }}\n'),
         cure(INSIDE, f'{M}{I}comfyui."../checkpoints" = "a.gguf"\n', f'{M}{I}comfyui."dir/file" = "a.gguf"\n'),
         cure(INSIDE, f'{M}{I}directory.d."a/../../b" = "a.gguf"\n', f'{M}{I}directory.d."dir/file" = "a.gguf"\n'),
@@ -50,10 +52,14 @@ def project(hub_project: Project, hub: Hub) -> Project:
         cure("write one file, or the path of a directory, which ends in /: …/", f'{M}{I}directory.d.a = ["a.gguf", "config.json"]\n', f'{M}{I}directory.d."0/" = ["a.gguf", "config.json"]\n'),
         cure('write a table, such as { "dir/" = "*.bin" }', f"{M}{I}directory.d = 1\n", f'{M}{I}directory.d = {{ "dir/" = "*.json" }}\n'),
         cure("write a number of at least 1", f"{M}{I}triton = {{ version = 0, files = 'a.gguf' }}\n", f"{M}{I}triton = {{ version = 1, files = 'a.gguf' }}\n"),
-        cure("write it below [models.NAME], in integration.ollama", f'[defaults]\n{I}ollama.name = "x"\n{M}', f'{M}{I}ollama.name = "x"\n'),
+        cure("write it below [models.NAME], in integration.ollama", f'[defaults]\n{I}ollama.name = "x"\n{ONE}', f'{ONE}{I}ollama.name = "x"\n'),
         cure("did you mean …?", f'{M}{I}ollama = {{ name = "x", file = "a.ggfu" }}\n', f'{M}{I}ollama = {{ name = "x", file = "0" }}\n'),
         cure("did you mean …?", f'{M}{I}directory.d.x = "c/a.gguf"\n', f'{M}{I}directory.d.x = "0"\n'),
         cure("write one of the files of the model, such as …", f'{M}{I}comfyui.checkpoints = "*.safetensors"\n', f"{M}{I}comfyui.checkpoints = 0\n"),
+        cure('add file = "…" to integration.ollama', f'{M}{I}ollama = {{ name = "x" }}\n', f'{M}{I}ollama = {{ name = "x", file = "0" }}\n'),
+        cure("choose a quantisation that is one file, or leave integration.ollama out", f'{M}include = ["c-*"]\n{I}ollama = {{ name = "x" }}\n', f'{M}include = ["a.gguf"]\n{I}ollama = {{ name = "x" }}\n'),
+        cure("choose a quantisation that is one file, or leave integration.ollama out", f'{M}{I}ollama = {{ name = "x", file = "c-Q4_K_M-00001-of-00002.gguf" }}\n', M),
+        cure("leave integration.ollama out, or name a repository with GGUF files", f'{M}include = ["*.json"]\n{I}ollama = {{ name = "x" }}\n', f'{M}include = ["*.json"]\n'),
         cure("choose another name", f'{M}{I}directory.ollama.x = "a.gguf"\n', f'{M}{I}directory.mine.x = "a.gguf"\n'),
         cure('give each file a path of its own, as in a table { "new-name" = "file" }', f'{M}{I}comfyui.checkpoints = "*.gguf"\n', f'{M}{I}comfyui.checkpoints = {{ "x.gguf" = "a.gguf", "y.gguf" = "b/a.gguf" }}\n'),
     ],
@@ -79,13 +85,13 @@ def test_a_mistake(project: Project, hub: Hub, remedy: Remedy, broken: str, mend
     ],
 )  # fmt: skip
 def test_one_name_in_ollama(project: Project, remedy: Remedy, first: str, second: str) -> None:
-    project.write(M + first + N + second)
+    project.write(ONE + first + N + second)
     said = project.fails("lock")
     assert "m and n are both" in said
     remedy(said)
     assert remedy.commands[0].startswith(("integration.ollama", "name = "))
     header = second.partition("\n")[0] + "\n" if second.startswith("[") else ""
-    project.write(f"{M}{first}{N}{header}{remedy.commands[0]}\n")
+    project.write(f"{ONE}{first}{N}{header}{remedy.commands[0]}\n")
     project.ok("lock")
     assert len({model["views"]["ollama"]["name"] for model in project.lock.values()}) == 2
 
