@@ -84,7 +84,14 @@ let
           value = given.${name};
           at = "${where}.${quote name}";
         in
-        [ (pathProblem "`${where}`" name) ]
+        [
+          (
+            if name == "" then
+              "`${where}` has an empty path: write a path inside of the directory, such as \"dir/file\""
+            else
+              pathProblem "`${where}`" name
+          )
+        ]
         ++ (
           if value == [ ] then
             [ (nothing at) ]
