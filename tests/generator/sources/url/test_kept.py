@@ -34,7 +34,7 @@ def server() -> Iterator[RecordingProxy]:
 def test_it_is_fetched_once(project: Project, server: RecordingProxy, nix_store: NixEnv) -> None:
     assert lock(project, f"{server.url}/model.gguf").status == 0
     read = sum(request.sent_bytes for request in server.log)
-    assert BIG.size <= read < BIG.size + 4096
+    assert BIG.size <= read < BIG.size + (1 << 17)  # its beginning, for the header, once more
     server.log.clear()
     done = project.run("prefetch")
     assert done.status == 0
