@@ -163,6 +163,18 @@ def test_a_link_of_ours_becomes_a_directory(place: Linker, state: str) -> None:
     assert {path: node for path, node in contents(place.store).items() if path in before} == before
 
 
+def test_one_link_takes_the_place_of_an_empty_directory(place: Linker) -> None:
+    """Such as that of tmpfiles, which is there before we are, and is made in mode "directory"."""
+    place.hub.mkdir(parents=True)
+    put(place, {A: b"a"})
+    link = place.but(mode="link")
+    view = place.view({A: b"b"}, "2")
+    assert link.run("link", link.view_spec(view)).err == []
+    assert place.hub.readlink() == view
+    take(link)
+    assert contents(place.hub.parent) == {}
+
+
 @cures(
     "… is … that this program has not made. It is left alone, and the models of … are not there. "
     'Set `….mode = "directory"` to link them beside what is in it, or move it away and activate '
@@ -285,6 +297,20 @@ def test_the_directory_may_be_a_link_of_the_administrator(place: Linker) -> None
     take(place)
     assert contents(disk) == {}
     assert place.hub.is_symlink()
+
+
+def test_a_directory_of_ours_that_the_user_has_moved_to_another_disk(place: Linker) -> None:
+    put(place, {A: b"a"})
+    disk = place.root / "disk"
+    place.hub.rename(disk)
+    place.hub.symlink_to(disk)
+    assert put(place, {A: b"b"}, "2").err == []
+    assert files(place) == {A: b"b"}
+    run = take(place)
+    assert (run.status, run.err) == (0, [])
+    assert contents(disk) == {}
+    assert place.hub.readlink() == disk
+    assert not place.state.exists()
 
 
 @cures("remove the link on its path, or choose another directory in …")

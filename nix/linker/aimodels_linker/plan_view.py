@@ -99,7 +99,7 @@ class ViewPlanner:
         if there:
             # A copy that was there before us stays.
             return Step(name, entry, before, after if ours or isinstance(content, str) else None)
-        if isinstance(before, MadeRecord) and found is Kind.DIRECTORY:
+        if found is Kind.DIRECTORY and (isinstance(before, MadeRecord) or self._may_go(name)):
             actions: tuple[Action, ...] = (
                 partial(_rmdir, name),
                 partial(_write, name, content, None),
@@ -149,6 +149,14 @@ class ViewPlanner:
             return False
         mark = f"-> {found}" if isinstance(found, str) else _sha256(self._read(name))
         return mark in before.marks
+
+    def _may_go(self, name: str) -> bool:
+        """Whether one link takes the place of a directory: of an empty one, as tmpfiles makes."""
+        if self._directory is None or self._spec.mode != "link":
+            return False
+        with contextlib.suppress(OSError), self._directory.open_below(name) as descriptor:
+            return not os.listdir(descriptor)  # noqa: PTH208 (relative to a descriptor)
+        return False
 
     def _is_same(self, name: str, entry: FileEntry) -> bool:
         """Whether a file of the user may be what would be linked: of models, we compare sizes."""
@@ -205,11 +213,15 @@ def _rmdir(name: str, scratch: Scratch) -> None:
 
 
 def remove_made(path: str, levels: int) -> None:
-    """Remove the directory of a view, and parents of it, as far as we made them, if it is empty."""
-    for _ in range(levels):
+    """Remove the directory of a view, and parents of it, as far as we made them, if it is empty.
+
+    The user may have moved it, and made a link to it.
+    """
+    for _ in range(min(levels, path.count("/"))):
         parent, name = os.path.split(path)
         with contextlib.suppress(FileNotFoundError), open_directory(parent) as directory:
-            remove_empty(directory, [name])
+            if directory.look_up(name) is Kind.DIRECTORY:
+                remove_empty(directory, [name])
             if directory.look_up(name) is not None:
                 return
         path = parent
