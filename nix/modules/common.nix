@@ -13,7 +13,7 @@
 let
   inherit (lib) mkOption types;
   inherit (import ../util.nix) match quote;
-  inherit (import ./path.nix lib) isInStore;
+  inherit (import ./path.nix lib) isInStore normalize;
   cfg = lib.getAttrFromPath (lib.splitString "." path) config;
   hf = cfg.integration.huggingface;
   licenses = import ../licenses.nix lib;
@@ -261,16 +261,23 @@ in
     # Type
 
     ```
-    assertions :: String -> [{ assertion :: Bool, message :: String }]
+    assertions :: AttrSet -> [{ assertion :: Bool, message :: String }]
     ```
 
     # Arguments
 
     directory
     : The directory of the cache that the module writes to; `name` is its option.
+
+    hub
+    : The `hub` directory, if it is in this one.
   */
   assertions =
-    { name, directory }:
+    {
+      name,
+      directory,
+      hub ? directory,
+    }:
     map
       (message: {
         assertion = false;
@@ -281,7 +288,16 @@ in
         ++ lib.optionals hf.enable (
           conflicts ++ directoryProblems "${path}.integration.huggingface.${name}" (toString directory)
         )
-        ++ engines.problems
+        ++ engines.problems (
+          if hf.enable then
+            {
+              option = "${path}.integration.huggingface.${name}";
+              directory = normalize (toString directory);
+              hub = normalize (toString hub);
+            }
+          else
+            null
+        )
       );
 
   /**
@@ -332,7 +348,8 @@ in
   commands =
     { hub, state }:
     commandsFor {
-      inherit hub state;
+      hub = normalize hub;
+      state = normalize state;
       inherit (hf) mode offline;
       option = path;
       entries = lib.mapAttrs' (name: model: {
@@ -367,7 +384,7 @@ in
   placeCommands =
     place: state:
     let
-      directory = toString place.settings.modelsDir;
+      inherit (place) directory;
       inherit (place.settings) mode;
     in
     commandsFor {
@@ -378,7 +395,7 @@ in
       view = "${place.view}";
       state =
         if state != null then
-          state
+          normalize state
         else if mode == "directory" then
           "${directory}/.nix-ai-models.json"
         else

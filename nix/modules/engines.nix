@@ -17,6 +17,7 @@ let
   inherit (lib) mkOption types;
   inherit (import ../util.nix) match quote;
   inherit (import ./path.nix lib) normalize;
+  completeName = (import ./ollama-name.nix lib).complete;
   names = import ../names.nix;
   integration = import ../integration;
 
@@ -106,6 +107,7 @@ let
         copies
         ;
       path = "${path}.integration.${option}";
+      directory = normalize (toString settings.modelsDir);
       isActive = settings.enable && models != { };
       claims = lib.mapAttrs (_name: model: select model.checked.integration) models;
       view = build (lib.mapAttrs (_name: model: model.package) models);
@@ -129,7 +131,7 @@ let
             inherit models;
             directory = kind;
           };
-      # Ollama follows no links to its manifests.
+      # `ollama pull` writes to a manifest that is there: through a link, to the store.
       copies = lib.optionals (kind == "ollama") [
         "manifests"
         "manifests-v2"
@@ -191,7 +193,7 @@ let
   claimsOf =
     name: claim:
     map (model: {
-      key = fullName model.name;
+      key = completeName model.name;
       given = "the model ${model.name}";
       line = "integration.ollama.name = ${
         quote (
@@ -220,20 +222,6 @@ let
       }
     ) (claim.links or [ ]);
 
-  fullName =
-    name:
-    let
-      parts = lib.splitString "/" name;
-      count = builtins.length parts;
-      defaults = lib.take (3 - count) [
-        "registry.ollama.ai"
-        "library"
-      ];
-      last = lib.last parts;
-      tagged = if lib.hasInfix ":" last then last else "${last}:latest";
-    in
-    lib.toLower (lib.concatStringsSep "/" (defaults ++ lib.init parts ++ [ tagged ]));
-
   taken =
     each:
     let
@@ -259,27 +247,51 @@ let
       + "keep one, or write ${line}"
     ) groups;
 
-  directoryOf = each: normalize (toString each.settings.modelsDir);
   shared =
     let
       groups = lib.filterAttrs (_directory: found: builtins.length found > 1) (
-        lib.groupBy directoryOf withDirectory
+        lib.groupBy (each: each.directory) withDirectory
       );
     in
     lib.mapAttrsToList (
       directory: found:
       "${lib.concatMapStringsSep " and " (each: "${each.path}.modelsDir") found} are the same directory, "
       + "${directory}: set another one for all but one of them"
-    ) groups
+    ) groups;
+
+  # In the cache, and directories that are inside of what is one link.
+  nested =
+    cache:
+    lib.optionals (cache != null) (
+      map
+        (
+          each:
+          "${each.path}.modelsDir = \"${each.directory}\" is where ${cache.option} has the Hugging Face cache: "
+          + "set another directory"
+        )
+        (
+          lib.filter (
+            each: each.directory == cache.directory || lib.hasPrefix "${cache.hub}/" "${each.directory}/"
+          ) withDirectory
+        )
+    )
     ++ lib.concatMap (
       outer:
       map
         (
           inner:
-          "${inner.path}.modelsDir is inside of ${outer.path}.modelsDir, which is one link to the store: set "
+          "${inner.option} is inside of ${outer.path}.modelsDir, which is one link to the store: set "
           + "`${outer.path}.mode = \"directory\"`, or another directory"
         )
-        (lib.filter (inner: lib.hasPrefix "${directoryOf outer}/" (directoryOf inner)) withDirectory)
+        (
+          lib.filter (inner: lib.hasPrefix "${outer.directory}/" inner.directory) (
+            map (each: {
+              option = "${each.path}.modelsDir";
+              inherit (each) directory;
+            }) withDirectory
+            ++ lib.optional (cache != null) cache
+          )
+        )
     ) (lib.filter (each: each.settings.mode == "link") withDirectory);
 in
 {
@@ -343,15 +355,22 @@ in
     # Type
 
     ```
-    problems :: [String]
+    problems :: { option, directory, hub } | Null -> [String]
     ```
+
+    # Arguments
+
+    cache
+    : The option of the Hugging Face cache, its directory, and the `hub` in it; null without it.
   */
   problems =
+    cache:
     lib.concatMap (each: unset each ++ taken each) active
     ++ lib.concatMap (
       each: directoryProblems "${each.path}.modelsDir" (toString each.settings.modelsDir)
     ) withDirectory
-    ++ shared;
+    ++ shared
+    ++ nested cache;
 
   /**
     The `modelFiles` of each model.

@@ -308,8 +308,19 @@ let
 
       evaluated = evaluate name config;
 
+      # They are in the package, with the paths of its files.
+      integrations = lib.attrNames (
+        lib.filterAttrs (_kind: given: given != null && given != { }) (
+          removeAttrs config.integration [ "huggingface" ]
+        )
+      );
+
       fromPackage =
-        if !config.integration.huggingface.enable then
+        if integrations != [ ] then
+          {
+            problem = "`integration.${lib.head integrations}` has no effect on a `package`: write it in the `fetchModel` that makes the package";
+          }
+        else if !config.integration.huggingface.enable then
           { hfCachePath = null; }
         else if config.package ? hfCachePath then
           { inherit (config.package) hfCachePath; }

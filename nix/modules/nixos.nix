@@ -35,7 +35,7 @@ let
   units = map (
     place:
     let
-      directory = toString place.settings.modelsDir;
+      inherit (place) directory;
     in
     import ./unit.nix {
       inherit lib pkgs config;
@@ -191,9 +191,10 @@ in
           common.assertions {
             name = "cacheDir";
             directory = hf.cacheDir;
+            inherit hub;
           }
           ++ lib.concatMap (unit: unit.assertions) units
-          ++ lib.concatMap (_place: ollama.assertions) (lib.filter isOllamas common.places);
+          ++ lib.concatMap (place: ollama.assertions place.claims) (lib.filter isOllamas common.places);
         systemd.tmpfiles.rules = lib.mkMerge (map (unit: unit.systemd.tmpfiles.rules) units);
         systemd.services = lib.mkMerge (
           map (unit: unit.systemd.services) units

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modules.helpers import problems
 from modules.test_units import MOST, SCORE, analyze
 from support import ggufs
 from support.environment import CHECKOUT
@@ -106,112 +105,22 @@ def test_nothing_is_added_for_models_without_integrations(store: NixEnv) -> None
     assert [each for each in found[1] if not each["assertion"]] == []
 
 
-OFF = "services.ai-models.integration"
-CONFLICTS = {
-    "one name": (
-        f'{ONE} b.ollama.name = "library/Llama3.2:1B";',
-        'integration.ollama.modelsDir = "/srv/o";',
-        (
-            'services.ai-models.models: "a" and "b" are both the model library/Llama3.2:1B for '
-            "Ollama: keep one, or write "
-            '`services.ai-models.models.b.integration.ollama.name = "library/Llama3.2:1B-b"`'
-        ),
-    ),
-    "one path": (
-        'a.comfyui.loras = "m.gguf"; b.comfyui.loras."m.gguf" = "m.gguf";',
-        'integration.comfyui.modelsDir = "/srv/c";',
-        (
-            'services.ai-models.models: "a" and "b" are both loras/m.gguf for ComfyUI: keep one, '
-            "or write `services.ai-models.models.b.integration.comfyui.loras = "
-            '{ "b-m.gguf" = "m.gguf"; }`'
-        ),
-    ),
-    "one directory": (
-        'a.comfyui.loras = "*"; a.directory.x."y" = "m.gguf";',
-        'integration.comfyui.modelsDir = "/srv/c"; integration.directory.x.modelsDir = "/srv/c/";',
-        (
-            f"{OFF}.comfyui.modelsDir and {OFF}.directory.x.modelsDir are the same directory, "
-            "/srv/c: set another one for all but one of them"
-        ),
-    ),
-    "inside of a link": (
-        'a.comfyui.loras = "*"; a.directory.x."y" = "m.gguf";',
-        (
-            'integration.comfyui = { modelsDir = "/srv/c"; mode = "link"; };'
-            'integration.directory.x.modelsDir = "/srv/c/x";'
-        ),
-        (
-            f"{OFF}.directory.x.modelsDir is inside of {OFF}.comfyui.modelsDir, which is one link "
-            f'to the store: set `{OFF}.comfyui.mode = "directory"`, or another directory'
-        ),
-    ),
-    "no directory": (
-        'a.triton.model = "a";',
-        "",
-        (
-            f'{OFF}.triton: "a" is for Triton, and the path of its directory is not set: set '
-            f'`{OFF}.triton.modelsDir = "/var/lib/triton/models"`, or `{OFF}.triton.enable = false`'
-        ),
-    ),
-    "no service": (
-        ONE,
-        "",
-        (
-            f'{OFF}.ollama: "a" is for Ollama, and the path of its directory is not set: set '
-            f"`services.ollama.enable = true`, or `{OFF}.ollama.modelsDir = "
-            '"/var/lib/ollama/models"`'
-        ),
-    ),
-    "..": (
-        "a.lmstudio = { };",
-        'integration.lmstudio.modelsDir = "/srv/../x";',
-        f'{OFF}.lmstudio.modelsDir = "/srv/../x" contains `..`: write the path without it',
-    ),
-    "relative": (
-        "a.lmstudio = { };",
-        'integration.lmstudio.modelsDir = "models";',
-        (
-            f'{OFF}.lmstudio.modelsDir = "models" is not the path of a directory: write an '
-            "absolute path, without variables"
-        ),
-    ),
-    "no user": (
-        "a.lmstudio = { };",
-        'integration.lmstudio = { modelsDir = "/srv/l"; user = "alice"; };',
-        (
-            f'{OFF}.lmstudio.user = "alice" is not a declared user: declare it with '
-            '`users.users.alice = { isSystemUser = true; group = "alice"; }; '
-            "users.groups.alice = { };`, or, if it exists outside of the configuration, set its "
-            "number"
-        ),
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CONFLICTS)
-def test_conflicts(store: NixEnv, case: str) -> None:
-    models, settings, said = CONFLICTS[case]
-    assert problems(store, nixos(evaluated(models, settings))) == [said]
-
-
-def test_a_directory_in_the_store_is_refused(store: NixEnv) -> None:
-    settings = 'integration.comfyui.modelsDir = "${builtins.storeDir}/x";'
-    (said,) = problems(store, nixos(evaluated('a.comfyui.vae = "*";', settings)))
-    assert "is inside the Nix store, which is read-only: set a directory outside" in said
-
-
-def test_a_link_that_ollama_cannot_make_is_refused(store: NixEnv) -> None:
-    linked = evaluated(ONE, 'integration.ollama.mode = "link";')
-    elsewhere = nixos(linked, *ollama(settings='modelsDir = "/srv/o";'))
-    assert problems(store, elsewhere) == [
-        (
-            f'{OFF}.ollama.mode = "link": ollama.service can make the link only below its home '
-            f'/var/lib/ollama, and not at /srv/o: set `{OFF}.ollama.mode = "directory"`, or '
-            "another directory"
-        )
-    ]
-    for settings in ("", 'home = "/srv"; modelsDir = "/srv/o";'):
-        assert problems(store, nixos(linked, *ollama(settings=settings))) == []
+def test_a_directory_on_a_mount(store: NixEnv) -> None:
+    """Units that put models there wait for it."""
+    mount = '{ fileSystems."/mnt/a b" = { mountPoint = "/mnt/a b"; fsType = "ext4"; }; }'
+    models = evaluated(
+        f'{ONE} a.comfyui.loras = "*";', 'integration.comfyui.modelsDir = "/mnt/a b/./c/";'
+    )
+    config = nixos(models, mount, *ollama(settings='modelsDir = "/mnt/a b/o";'))
+    found = store.eval(f"""let c = {config}; in {{
+      units = map (name: c.systemd.services.${{name}}.unitConfig.RequiresMountsFor) [
+        "ollama"
+        "ai-models-comfyui"
+      ];
+      rules = c.systemd.tmpfiles.rules;
+    }}""")
+    assert found["units"] == [['"/mnt/a b"']] * 2
+    assert 'd "/mnt/a b/c" :2775 :root :root - -' in found["rules"]
 
 
 def test_files_of_models(store: NixEnv) -> None:
