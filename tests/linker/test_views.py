@@ -147,6 +147,16 @@ def test_a_link_for_the_whole_directory(place: Linker) -> None:
     assert place.hub.readlink() == other
 
 
+def test_a_dry_run_of_another_mode(place: Linker) -> None:
+    put(place.but(mode="link"), {A: b"a"})
+    before = touched(place.root / "comfy")
+    run = put(place, {A: b"a"}, "2", "--dry-run")
+    assert (run.status, run.err) == (0, [])
+    assert run.out[0] == f"would remove {place.hub}"
+    assert run.out[-1].startswith(f"would link {place.hub}/{A} to ")
+    assert touched(place.root / "comfy") == before
+
+
 @pytest.mark.parametrize("state", ["lost", "kept"])
 def test_a_link_of_ours_becomes_a_directory(place: Linker, state: str) -> None:
     """Nothing is ever written through it into the store."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modules.test_units import MOST, SCORE, analyze
+from modules.test_units import MOST, SCORE, analyze, verify
 from support import ggufs
 from support.environment import CHECKOUT
 from support.fake_repo import sha256
@@ -235,7 +235,7 @@ def test_ollama_starts_without_our_models(
         assert "change the owner (sudo chown -R hf -- " in said
 
 
-def test_exposure(store: NixEnv, models_hub: Hub, model: Repo) -> None:
+def test_exposure(store: NixEnv, models_hub: Hub, model: Repo, tmp_path: Path) -> None:
     """The unit of Ollama is as it was, and ours have only the rights that they need."""
     with_ours = system(store, configured(models_hub, model, COMFY), *ollama())
     scores = [
@@ -248,6 +248,7 @@ def test_exposure(store: NixEnv, models_hub: Hub, model: Repo) -> None:
     ]
     assert scores[0] == scores[1]
     assert scores[2] <= MOST
+    assert verify(with_ours, tmp_path, []) == ""
 
 
 def _unit(built: Path, name: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aimodels_linker import documents
@@ -195,6 +196,12 @@ def _adopt_link(spec: Spec, state: State) -> None:
             state.hubs[parent] = {**state.hubs.get(parent, {}), name: FileRecord()}
 
 
+def _is_one_link(spec: Spec, path: str) -> bool:
+    """Return whether a directory is a link of ours, which `_adopt_link` lets us remove."""
+    is_adopted = path == spec.hub and spec.view is not None
+    return is_adopted and Path(path).is_symlink() and spec.in_store(str(Path(path).readlink()))
+
+
 class _DirectorySync:
     """One run for one hub directory, or for the directory of a view.
 
@@ -235,9 +242,12 @@ class _DirectorySync:
         if "" in wanted and not self._dry_run and (levels := _count_missing(self._path)):
             known = {**known, "": merge_records(known.get(""), MadeRecord(levels)) or MadeRecord()}
             self._record(known)
-        with _open(self._path, create=bool(wanted) and not self._dry_run) as self._hub:
-            if self._hub is not None and self._hub.is_in(self._spec.store):
-                raise leads_to_store(self._path, self._spec)
+        with _open(self._path, create=bool(wanted) and not self._dry_run) as hub:
+            self._hub = hub
+            if hub is not None and hub.is_in(self._spec.store):
+                if not (self._dry_run and _is_one_link(self._spec, self._path)):
+                    raise leads_to_store(self._path, self._spec)
+                self._hub = None  # as it is when that link has been removed
             planner = Planner(self._spec, self._path, self._hub)
             view_planner = ViewPlanner(self._spec, self._path, self._hub, known)
             # What is removed makes room, also for its directory.
