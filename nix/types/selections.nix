@@ -8,7 +8,7 @@ let
 in
 {
   /**
-    Files by their paths in a directory. A path that ends in `/` has patterns.
+    Files by their paths in a directory. A path that ends in `/` has patterns or directories of the model.
 
     # Type
 

@@ -17,7 +17,7 @@ let
   ];
 in
 {
-  description = "Directories by their names, each an attribute set from paths in it to files of the model. A path that ends in `/` takes a pattern or a list of patterns, whose files keep their names.";
+  description = "Directories by their names, each an attribute set from paths in it to files of the model. A path that ends in `/` takes a pattern, whose files keep their names, a directory of the model such as `onnx/` or `./` for all, whose files keep their paths below it, or a list of these.";
   example = {
     whisper."ggml/" = "*.bin";
   };

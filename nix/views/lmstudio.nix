@@ -1,8 +1,12 @@
-# `integration.lmstudio`: `ORG/MODEL/FILE.gguf`, below `~/.lmstudio/models`.
+# `integration.lmstudio`: `ORG/MODEL/FILE`, below `~/.lmstudio/models`.
 let
   inherit (import ../names.nix) isRepoPart;
   inherit (import ../util.nix) quote;
+  inherit (import ./placing.nix) modelLinks selectionProblem;
   types = import ../types;
+
+  selected = given: if given.files != null then given.files else "*.gguf";
+  directory = { org, model }: "${org}/${model}/";
 
   names = checked: given: {
     org = if given.org != null then given.org else checked.org;
@@ -10,11 +14,12 @@ let
   };
 in
 {
-  description = "A model of LM Studio: `ORG/MODEL/FILE.gguf`, for each GGUF file.";
+  description = "A model of LM Studio: `ORG/MODEL` with the GGUF files, or with others.";
   example = { };
 
   arguments = types.struct {
     main = "enable";
+    renamed.file = types.use "files";
     fields = {
       enable = {
         type = types.bool;
@@ -33,6 +38,12 @@ in
         description = "The name of the model. Null means that in the cache.";
         example = "Llama-3.2-1B-Instruct-GGUF";
       };
+      files = {
+        type = types.nullOr types.selection;
+        default = null;
+        description = "The files: a pattern, a list of patterns, or an attribute set of files by new names. Null means `*.gguf`. MLX models have others: `\"./\"` takes all.";
+        example = "./";
+      };
     };
   };
 
@@ -41,7 +52,8 @@ in
   problem =
     checked: given:
     let
-      inherit (names checked given) org model;
+      named = names checked given;
+      inherit (named) org model;
       problemOf =
         attribute: value: example:
         if value == null then
@@ -50,24 +62,17 @@ in
           "`integration.lmstudio.${attribute}` is ${quote value}: use letters, digits, . _ and -"
         else
           null;
-      first = problemOf "org" org "my-org";
+      ofOrg = problemOf "org" org "my-org";
+      ofModel = problemOf "model" model "my-model";
     in
-    if first != null then first else problemOf "model" model "my-model";
+    if ofOrg != null then
+      ofOrg
+    else if ofModel != null then
+      ofModel
+    else
+      selectionProblem checked "integration.lmstudio.files" (directory named) (selected given);
 
-  parts =
-    checked: given:
-    let
-      inherit (names checked given) org model;
-    in
-    {
-      links = [
-        {
-          path = "${org}/${model}/";
-          file = "*.gguf";
-          option = "integration.lmstudio";
-          line = "integration.lmstudio.model = \"%MODEL%\"";
-          own = null;
-        }
-      ];
-    };
+  parts = checked: given: {
+    links = modelLinks "integration.lmstudio" (directory (names checked given)) (selected given);
+  };
 }

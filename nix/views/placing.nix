@@ -70,7 +70,7 @@ let
     else
       "`${where}`: the model has no file ${quote file}; write one of: ${builtins.concatStringsSep ", " shown}${more}";
 
-  # Of a pattern only the build can say what it matches.
+  # What a pattern matches is known when building. A directory (`dir/`) is a pattern, too.
   patternProblem =
     checked: where: pattern:
     if pattern == "" || isName pattern then fileProblem checked where pattern else null;
@@ -101,6 +101,10 @@ let
             [
               "`${at}` is one file, but has a list: write one file, or the path of a directory that ends in /, as in `${where}.${quote "${name}/"}`"
             ]
+          else if endsWithSlash value then
+            [
+              "`${at}` is one file, but ${quote value} is a directory: write `${where}.${quote "${name}/"} = ${quote value}`"
+            ]
           else
             [ (fileProblem checked at value) ]
         )
@@ -130,6 +134,24 @@ let
       directory = match "(.*/)[^/]*" path;
     in
     if directory == null then "" else builtins.head directory;
+
+  selectionLinks =
+    where: prefix: selection:
+    if isSet selection then
+      map (
+        link:
+        link
+        // {
+          line = "${where} = { \"%NEW%\" = \"%FILE%\"; }";
+        }
+      ) (renamedLinks where prefix selection)
+    else
+      map (file: {
+        path = prefix;
+        inherit file;
+        option = where;
+        line = "${where} = { \"%NEW%\" = \"%FILE%\"; }";
+      }) (listOf selection);
 in
 {
   /**
@@ -177,7 +199,8 @@ in
   inherit fileProblem;
 
   /**
-    What is wrong with an attribute set from paths to files, or null. Paths that end in `/` have patterns.
+    What is wrong with an attribute set from paths to files, or null. Paths that end in `/` have patterns, or
+    directories of the model (`dir/`; `./` is the whole model), whose files keep their paths below them.
 
     # Type
 
@@ -241,21 +264,30 @@ in
     selectionLinks :: String -> String -> Selection -> [AttrSet]
     ```
   */
-  selectionLinks =
-    where: prefix: selection:
-    if isSet selection then
-      map (
-        link:
-        link
-        // {
-          line = "${where} = { \"%NEW%\" = \"%FILE%\"; }";
-        }
-      ) (renamedLinks where prefix selection)
-    else
-      map (file: {
-        path = prefix;
-        inherit file;
-        option = where;
-        line = "${where} = { \"%NEW%\" = \"%FILE%\"; }";
-      }) (listOf selection);
+  inherit selectionLinks;
+
+  /**
+    The links of an engine that has the arguments `model` and `files`, for its directory `prefix`.
+
+    # Type
+
+    ```
+    modelLinks :: String -> String -> Selection -> [AttrSet]
+    ```
+
+    # Arguments
+
+    engine
+    : The argument with the two, such as `integration.triton`.
+  */
+  modelLinks =
+    engine: prefix: selection:
+    map (
+      link:
+      link
+      // {
+        line = "${engine}.model = \"%MODEL%\"";
+        own = "${engine}.files = { \"%NEW%\" = \"%FILE%\"; }";
+      }
+    ) (selectionLinks "${engine}.files" prefix selection);
 }

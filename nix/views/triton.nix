@@ -1,7 +1,7 @@
 # `integration.triton`: `MODEL/VERSION/FILE` and `MODEL/config.pbtxt`, a model repository of Triton.
 let
   inherit (import ../util.nix) match quote;
-  inherit (import ./placing.nix) selectionLinks selectionProblem;
+  inherit (import ./placing.nix) modelLinks selectionProblem;
   types = import ../types;
 
   modelOf = checked: given: if given.model != null then given.model else checked.name;
@@ -73,14 +73,7 @@ in
   parts =
     checked: given:
     {
-      links = map (
-        link:
-        link
-        // {
-          line = "integration.triton.model = \"%MODEL%\"";
-          own = "integration.triton.files = { \"%NEW%\" = \"%FILE%\"; }";
-        }
-      ) (selectionLinks "integration.triton.files" (directory checked given) (selected given));
+      links = modelLinks "integration.triton" (directory checked given) (selected given);
     }
     // (
       if given.config == null then

@@ -18,7 +18,8 @@
 
   links
   : Where files go, each `{ model; path; file; option; line; own; }`: the file or the pattern `file` of the model is
-    linked at `path`, or, with a `/` at its end, below it by its own name. Messages name `option`, the argument
+    linked at `path`, or, with a `/` at its end, below it by its own name. With a `/` at its end, `file` is a directory
+    of the model (`./`: all of it), whose files keep their paths below it. Messages name `option`, the argument
     that asks for it, and `line`, which gives the file another place than that of another model's file. `own`,
     which is `line` if it is absent, does that for two files of one model; null if no argument can. The build
     replaces %NEW%, %FILE% and %MODEL% in them.

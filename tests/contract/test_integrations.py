@@ -33,6 +33,8 @@ SELECTIONS: list[Any] = [
     *("*.safetensors", ["a", "b/*"], {"a": "b"}, {"a/": "*"}, {"a/": ["*", "b"]}, {"a": ["b"]}),
     *("", [], [""], {"a": ["b", "c"]}, {"a": ""}, {"a": []}, {"a": {"b": "c"}}, 1, [1], True),
     *({"a": 1}, [["a"]], {"a/": []}, {"a/": ["b"]}),
+    *("./", "a/", ["./", "b"], {"a/": "./"}, {"a/b/": ["c/", "d"]}, {"a": "./"}, {"a": "b/"}),
+    *({"a": ["b/"]}, {"a/": "/"}, {"a": "/"}),
 ]
 COMFYUI = [
     *("checkpoints", "my_own", "a/b", "unet_gguf", "a/../b", "", "/a", "..", "clips"),
@@ -56,6 +58,8 @@ KINDS: dict[str, list[Any]] = {
         *({}, {"enable": False}, {"org": "a"}, {"model": "b"}, {"org": "a", "model": "b"}),
         *({key: part} for key in ("org", "model") for part in PARTS),
         *(True, "a/b", {"name": "a"}, {"enable": 1}, {"enable": False, "org": "a/b"}),
+        *({"files": selection} for selection in SELECTIONS),
+        *({"files": {path: "f"}} for path in PATHS),
     ],
     "comfyui": [
         *({"checkpoints": selection} for selection in SELECTIONS),
@@ -74,7 +78,11 @@ KINDS: dict[str, list[Any]] = {
     "directory": [
         *({"d": {path: "f"}} for path in PATHS),
         *({"d": {path: ["f", "g"]}} for path in ("a", "a/")),
-        *({"d": {path: files}} for path in ("a", "a/") for files in ([], ["f"])),
+        *(
+            {"d": {path: files}}
+            for path in ("a", "a/")
+            for files in ([], ["f"], "./", "b/", ["b/"])
+        ),
         *({name: {"a": "f"}} for name in (*PARTS, "ollama", "huggingface", "a+b", "outPath")),
         *({}, {"d": {}}, {"a": "f"}, {"d": "f"}, {"d": ["f"]}, {"d": {"a": 1}}, {"d": {"a": ""}}),
     ],

@@ -104,6 +104,8 @@ FILES = {
     "config.json": b"{}",
     "x[1].gguf": b"brackets",
     "outPath": b"o",
+    "vae/er/c.bin": b"c",
+    "vae/d.bin": b"d",
 }
 
 
@@ -117,6 +119,14 @@ FILES = {
             {"dir/a.safetensors": b"a", "dir/b.safetensors": b"b"},
         ),
         ([link("dir/", "unet/")], {"dir/b.safetensors": b"b"}),
+        ([link("dir/", "vae/")], {"dir/er/c.bin": b"c", "dir/d.bin": b"d"}),
+        (
+            [link("org/m/", "./"), link("own/er/", "vae/er/"), link("org/m/", "config.json")],
+            {
+                **{f"org/m/{path}": content for path, content in FILES.items()},
+                "own/er/c.bin": b"c",
+            },
+        ),
         ([link("dir/", "x[1].gguf")], {"dir/x[1].gguf": b"brackets"}),
         ([link("dir/", "[ac]*"), link("dir/", "*.json")], None),
         ([link("a/b/c/", "outPath"), link("a/b/outPath", "outPath")], None),
@@ -189,7 +199,8 @@ def links_of(*given: dict[str, Any]) -> dict[str, Any]:
             PATTERN,
             links_of(link("d/", "*.gguff")),
             'model "m": integration.x: no file matches "*.gguff"\nhint: use a pattern that matches'
-            ' files of the model: "a.safetensors", "config.json", "outPath", "unet/b.safetensors"',
+            ' files of the model: "a.safetensors", "config.json", "outPath", "unet/b.safetensors",'
+            ' "vae/d.bin" and 2 more',
             links_of(link("d/", "*.gguf")),
         ),
         cure(

@@ -79,6 +79,8 @@ def fill(remedy: Remedy, said: str, right: str) -> str:
         cure("`…` is empty: write the name of a file of the model", "comfyui.loras = [ ];", 'comfyui.loras = [ "m.gguf" ];'),
         cure('`…` has an empty path: write a path inside of the directory, such as "dir/file"', 'directory.x."" = "m.gguf";', 'directory.x."dir/file" = "m.gguf";'),
         cure("`…` is one file, but has a list: write one file, or the path of a directory that ends in /, as in `….…`", 'directory.x.y = [ "m.gguf" ];', '%1 = [ "m.gguf" ];'),
+        cure("`…` is one file, but … is a directory: write `… = …`", 'directory.x.y = "a/";', "%1;"),
+        cure("`…` is one file, but … is a directory: write `… = …`", 'lmstudio = { org = "o"; model = "m"; files.x = "./"; };', 'lmstudio = { org = "o"; model = "m"; files."x/" = "./"; };'),
         cure("`integration.triton.version = …` is not a number of at least 1", "triton.version = 0;", "triton.version = 1;"),
         cure('`integration.triton.model` is …: use letters, digits, . _ and -, as in `integration.triton.model = "bert"`', 'triton.model = "a/b";', "%1;"),
     ],

@@ -48,6 +48,7 @@ integration = {
     "odd/" = "a *";
     "odd/line" = "line\nbreak";
     "deep/er/\${x}" = "base.safetensors";
+    "own/onnx/" = "onnx/";
   };
 };
 """
@@ -71,6 +72,7 @@ ANY = {
     "odd/a 'b\" ${c}.bin": b"odd",
     "odd/line": b"line",
     "deep/er/${x}": b"base",
+    "own/onnx/model.onnx": b"onnx",
 }
 
 

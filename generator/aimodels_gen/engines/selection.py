@@ -20,6 +20,7 @@ _LONGEST_PART = 255
 _SAMPLE = 5
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INSIDE = 'write a path inside of the directory, such as "dir/file"'
+_WHOLE = "./"  # the directory of the model itself
 _FORMS = "write a pattern of files, a list of patterns, or a table of files by their new names"
 
 
@@ -31,7 +32,8 @@ class Link:
         namespace: of the places: the key of the directory below `integration`.
         key: of the table or value that asks for it, below `integration`.
         path: of a file in the directory; of a directory in it, with a slash at its end.
-        pattern: of files, which keep their names in a directory.
+        pattern: of files, which keep their names in a directory; with a slash at its end a
+            directory of the model, whose files keep their paths below it.
     """
 
     namespace: str
@@ -46,7 +48,7 @@ class Link:
             files: those of the model; None where they are not known, and patterns match nothing.
         """
         for file in self._known() if files is None else self.matching(files):
-            name = file.rpartition("/")[2] if self.path.endswith("/") else ""
+            name = _below(self.pattern, file) if self.path.endswith("/") else ""
             yield f"{self.path}{name}", file
 
     def matching(self, files: Collection[str]) -> list[str]:
@@ -90,7 +92,7 @@ class Selection(Variant):
         """Return one of the three forms as a selection; see `Variant.decode`."""
         if not isinstance(value, dict):
             return cls({"": OneOrMore.decode(value)})
-        if "" in value or any(_is_list_for_file(*item) for item in value.items()):
+        if "" in value or any(_wants_slash(*item) for item in value.items()):
             raise ValueError
         return cls({path: OneOrMore.decode(item) for path, item in value.items()})
 
@@ -106,9 +108,13 @@ class Selection(Variant):
             if not path:
                 place.child(key).fail(None, "has an empty path", _INSIDE)
             OneOrMore.check(item, place.child(key), path)
-            if _is_list_for_file(path, item):
-                hint = f"write one file, or the path of a directory, which ends in /: {path}/"
-                place.child(key).fail(path, "is the path of one file, and has a list", hint)
+            if _wants_slash(path, item):
+                if isinstance(item, str):
+                    reason, hint = f"and {item} is a directory", f'write "{path}/" = "{item}"'
+                else:
+                    reason = "and has a list"
+                    hint = f"write one file, or the path of a directory, which ends in /: {path}/"
+                place.child(key).fail(path, f"is the path of one file, {reason}", hint)
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -171,8 +177,19 @@ def check_paths(paths: Iterable[str], place: Place, directory: str = "") -> None
             place.fail(path or None, reason, _INSIDE)
 
 
-def _is_list_for_file(path: str, value: object) -> bool:
-    return isinstance(value, (list, tuple)) and not path.endswith("/")
+def _wants_slash(path: str, value: object) -> bool:
+    """Return whether only a directory can have a value, and a path is that of a file."""
+    is_several = value.endswith("/") if isinstance(value, str) else isinstance(value, (list, tuple))
+    return is_several and not path.endswith("/")
+
+
+def _below(pattern: str, file: str) -> str:
+    """Return the path of a file in the directory for a pattern; only `dir/` keeps directories."""
+    if pattern == _WHOLE:
+        return file
+    if pattern.endswith("/"):
+        return file.removeprefix(pattern)
+    return file.rpartition("/")[2]
 
 
 def _refusal(path: str) -> str | None:
@@ -197,10 +214,12 @@ def is_pattern(text: str) -> bool:
 
 def matching(pattern: str, files: Collection[str]) -> list[str]:
     """Return the files that a pattern takes, as huggingface_hub's patterns do, sorted."""
+    if pattern.endswith("/"):
+        above = "" if pattern == _WHOLE else pattern
+        return sorted(path for path in files if path.startswith(above))
     if not is_pattern(pattern):
         return [pattern] if pattern in files else []
-    whole = f"{pattern}*" if pattern.endswith("/") else pattern
-    return sorted(path for path in files if fnmatchcase(path, whole))
+    return sorted(path for path in files if fnmatchcase(path, pattern))
 
 
 def missing(pattern: str, files: Collection[str]) -> tuple[str, str]:

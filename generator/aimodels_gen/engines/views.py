@@ -35,7 +35,7 @@ class ViewDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         OllamaDefaults | None, about("For the models that have a name for Ollama.")
     ] = None
     lmstudio: Annotated[
-        LMStudio | None, about("LM Studio: ORG/MODEL/FILE.gguf for each GGUF file.")
+        LMStudio | None, about("LM Studio: ORG/MODEL with the GGUF files, or with others.")
     ] = None
     comfyui: Annotated[
         dict[str, Selection] | None,
@@ -43,7 +43,11 @@ class ViewDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ] = None
     directory: Annotated[
         dict[str, Places] | None,
-        about("Directories by names: paths in them, and the files that are linked there."),
+        about(
+            "Directories by names: paths in them, and the files that are linked there. A path that"
+            " ends in / takes patterns, whose files keep their names, and directories of the model,"
+            " such as onnx/ or ./ for all, whose files keep their paths."
+        ),
     ] = None
 
 

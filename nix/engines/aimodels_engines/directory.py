@@ -41,7 +41,7 @@ def place(links: tuple[Link, ...], models: Mapping[str, ModelFiles]) -> dict[str
         model = models[link.model]
         if link.path.endswith("/"):
             matched = model.matching(link.file, link.option)
-            files = {file: f"{link.path}{PurePosixPath(file).name}" for file in matched}
+            files = {file: f"{link.path}{_below(link.file, file)}" for file in matched}
         else:
             files = {model.file(link.file, link.option): link.path}
         for file, path in files.items():
@@ -93,6 +93,15 @@ def write(contents: Mapping[str, Path | bytes], out: Path) -> None:
             place.write_bytes(content)
         else:
             place.symlink_to(content)
+
+
+def _below(pattern: str, file: str) -> str:
+    """Return the path of a file in the directory for a pattern; only `dir/` keeps directories."""
+    if pattern == "./":
+        return file
+    if pattern.endswith("/"):
+        return file.removeprefix(pattern)
+    return PurePosixPath(file).name
 
 
 def _conflict(path: str, first: _Placed, second: _Placed) -> EngineError:

@@ -47,13 +47,18 @@ class ModelFiles:
     def matching(self, pattern: str, option: str) -> tuple[str, ...]:
         """Return the paths that a pattern matches as huggingface_hub's `allow_patterns` do.
 
+        `dir/` stands for all files below a directory, and `./` for all of the model.
+
         Raises:
             EngineError: There is none.
         """
-        wanted = f"{pattern}*" if pattern.endswith("/") else pattern
-        found = {wanted} & self._known
-        if not found or _WILDCARD.search(wanted):
-            found |= {path for path in self.paths if fnmatch.fnmatchcase(path, wanted)}
+        if pattern.endswith("/"):
+            above = "" if pattern == "./" else pattern
+            found = {path for path in self.paths if path.startswith(above)}
+        else:
+            found = {pattern} & self._known
+            if not found or _WILDCARD.search(pattern):
+                found |= {path for path in self.paths if fnmatch.fnmatchcase(path, pattern)}
         if not found:
             raise EngineError(
                 f'model "{self.name}": {option}: no file matches "{pattern}"',

@@ -20,7 +20,8 @@ class Link:
     Attributes:
         model: The model's name.
         path: Where the file goes, or with a `/` at its end, where the files go that match.
-        file: The file in the model, or a pattern.
+        file: The file in the model, a pattern, or with a `/` at its end, a directory in the model
+            whose files keep their paths below it; `./` is the whole model.
         option: The argument of the model that asks for it.
         line: What to write for another place than that of another model's file: `%NEW%`, `%FILE%`
             and `%MODEL%` are filled in.
