@@ -111,6 +111,11 @@ let
       ) (builtins.attrNames given)
     );
 
+  # What to write for another place: %NEW% and %MODEL% are filled in. A directory of the model gets one of its own.
+  otherName = file: if endsWithSlash file then "%MODEL%/" else "%NEW%";
+  fileOf = file: if endsWithSlash file then quote file else "\"%FILE%\"";
+  otherTable = where: file: "${where} = { \"${otherName file}\" = ${fileOf file}; }";
+
   renamedLinks =
     where: prefix: given:
     builtins.concatMap (
@@ -119,15 +124,11 @@ let
         path = "${prefix}${name}";
         inherit file;
         option = "${where}.${quote name}";
-        line =
-          if endsWithSlash name then
-            "${where}.\"${name}%NEW%\" = \"%FILE%\""
-          else
-            "${where}.\"${directoryOf name}%NEW%\" = \"%FILE%\"";
+        line = "${where}.\"${directoryOf name}${otherName file}\" = ${fileOf file}";
       }) (listOf given.${name})
     ) (builtins.attrNames given);
 
-  # The directory of a path with its slash.
+  # The directory of a path with its slash; that of a path with a slash at its end is the path.
   directoryOf =
     path:
     let
@@ -137,21 +138,18 @@ let
 
   selectionLinks =
     where: prefix: selection:
-    if isSet selection then
-      map (
-        link:
-        link
-        // {
-          line = "${where} = { \"%NEW%\" = \"%FILE%\"; }";
-        }
-      ) (renamedLinks where prefix selection)
-    else
-      map (file: {
-        path = prefix;
-        inherit file;
-        option = where;
-        line = "${where} = { \"%NEW%\" = \"%FILE%\"; }";
-      }) (listOf selection);
+    let
+      links =
+        if isSet selection then
+          renamedLinks where prefix selection
+        else
+          map (file: {
+            path = prefix;
+            inherit file;
+            option = where;
+          }) (listOf selection);
+    in
+    map (link: link // { line = otherTable where link.file; }) links;
 in
 {
   /**
@@ -287,7 +285,7 @@ in
       link
       // {
         line = "${engine}.model = \"%MODEL%\"";
-        own = "${engine}.files = { \"%NEW%\" = \"%FILE%\"; }";
+        own = otherTable "${engine}.files" link.file;
       }
     ) (selectionLinks "${engine}.files" prefix selection);
 }

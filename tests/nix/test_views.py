@@ -232,15 +232,19 @@ def test_a_directory_of_several_models(nix: NixEnv, hub: Hub, repo: Repo) -> Non
     for models in (f"[ ({second('')}) ({first}) ]", f"{{ m = {first}; n = {second('')}; }}"):
         view = nix.build(LIBRARY + joined(models, "comfyui"))
         assert nix.contents(view) == {**EXPECTED["comfyui"], "loras/lora.safetensors": b"lora"}
-    both = second('checkpoints = [ "*" ];')
-    with pytest.raises(NixError) as caught:
-        nix.build(LIBRARY + joined(f"[ ({first}) ({both}) ]", "comfyui"))
-    assert 'models "m" and "n" both have a file for checkpoints/base.safe' in str(caught.value)
-    line = 'integration.comfyui.checkpoints = { "n-base.safetensors" = "base.safetensors"; };'
-    assert f'hint: write `{line}` where "n" is made' in str(caught.value)
-    cured = second(line.removeprefix("integration.comfyui."))
-    view = nix.build(LIBRARY + joined(f"[ ({first}) ({cured}) ]", "comfyui"))
-    assert (view / "checkpoints/n-base.safetensors").is_symlink()
+    for wrong, table, path in (
+        ("*", '"n-base.safetensors" = "base.safetensors";', "n-base.safetensors"),
+        ("./", '"n/" = "./";', "n/base.safetensors"),
+    ):
+        both = second(f'checkpoints = [ "{wrong}" ];')
+        with pytest.raises(NixError) as caught:
+            nix.build(LIBRARY + joined(f"[ ({first}) ({both}) ]", "comfyui"))
+        assert 'models "m" and "n" both have a file for checkpoints/base.safe' in str(caught.value)
+        line = f"integration.comfyui.checkpoints = {{ {table} }};"
+        assert f'hint: write `{line}` where "n" is made' in str(caught.value)
+        cured = second(line.removeprefix("integration.comfyui."))
+        view = nix.build(LIBRARY + joined(f"[ ({first}) ({cured}) ]", "comfyui"))
+        assert (view / "checkpoints" / path).is_symlink()
 
 
 RIGHT = [

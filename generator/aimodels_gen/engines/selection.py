@@ -51,6 +51,11 @@ class Link:
             name = _below(self.pattern, file) if self.path.endswith("/") else ""
             yield f"{self.path}{name}", file
 
+    @property
+    def keeps_paths(self) -> bool:
+        """Return whether it is a directory of the model, with the paths below it."""
+        return self.pattern.endswith("/")
+
     def matching(self, files: Collection[str]) -> list[str]:
         """Return the files that this takes; only a directory can have those of a pattern."""
         if self.path.endswith("/"):

@@ -14,6 +14,7 @@ from aimodels_gen.engines.huggingface import is_repo_part
 from aimodels_gen.engines.views import Views
 from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.toml_lines import Changes, dotted
+from aimodels_gen.tables import OneOrMore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -147,10 +148,18 @@ def _other_place(
         is_new = name not in {entry.names.model, first.names.model, first.name}
         return ((kind, "model"), name) if is_new or kind == "triton" else None
     links = [one for one in entry.views.links(entry.names) if one.key == link.key]
+    base = f"{link.key[1]}/" if kind == "comfyui" else ""
+    if any(one.keeps_paths for one in links):
+        moved: dict[str, list[str]] = {}
+        for one in links:
+            above, slash, name = one.path.removeprefix(base).removesuffix("/").rpartition("/")
+            own = f"{entry.name}-{name}" if name else entry.name
+            end = "/" if one.path.endswith("/") else ""
+            moved.setdefault(f"{above}{slash}{own}{end}", []).append(one.pattern)
+        return link.key, {path: OneOrMore(tuple(each)).plain() for path, each in moved.items()}
     places = {path: file for one in links for path, file in one.places(files)}
     if not places or len(places) > _MOST or None in places.values():
         return None
-    base = f"{link.key[1]}/" if kind == "comfyui" else ""
     new = {}
     for path, file in places.items():
         directory, _, name = path.removeprefix(base).rpartition("/")

@@ -108,6 +108,8 @@ def test_one_name_in_ollama(project: Project, remedy: Remedy, first: str, second
         'triton = { model = "t", files = "a.gguf" }',
         'directory.d = { "x/y" = "a.gguf" }',
         'directory.d = { "x/" = "a.gguf" }',
+        'directory.d = { "x/" = ["./", "a.gguf"], "x/y/" = "./" }',
+        'comfyui.checkpoints = "./"',
     ],
 )
 def test_one_place_in_a_directory(project: Project, remedy: Remedy, integration: str) -> None:
