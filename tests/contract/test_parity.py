@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REPOS = (
     *("org/name", "gpt2", "o/M_1.x-y", "a/b/c", "/a", "a/", "", "a b", "órg/name", "org/.name"),
     *("org/name.git", "or--g/name", "org/n..m", "../name", "-a/b", "a/b-", f"{'a' * 96}/b"),
-    *("datasets/name", "Models/name", "hf.co/name", "models", f"{'a' * 97}/b", "org/name:Q4"),
+    *("datasets/name", "Models/name", "hf.co/name", "models", f"{'a' * 97}/b"),
     *("org/name@v1", "https://huggingface.co/org/name", "org/name\n"),
 )
 REFS = (

@@ -98,7 +98,8 @@ def test_files_that_are_fetched(hub: Hub, tmp_path: Path, mode: str, most: int) 
         sources = [source(hub, hub.add_repo(f"org/{count}", files))]
         file = tmp_path / f"{count}.json"
         file.write_text(json.dumps({"mode": mode, "sources": sources, **spec}))
-        env = {**ENV, "out": str(tmp_path / f"out-{count}"), "AIMODELS_MAX_CONNECTIONS": "2"}
+        # More connections have buffers of their own, and it varies how many there are at a time.
+        env = {**ENV, "out": str(tmp_path / f"out-{count}"), "AIMODELS_MAX_CONNECTIONS": "1"}
         run = [sys.executable, "-c", _MEASURED, f"{CHECKOUT}/nix/fetcher", str(file)]
         done = subprocess.run(run, env=env, stdout=subprocess.PIPE, check=True)
         peaks.append(int(done.stdout))
