@@ -16,6 +16,7 @@
 let
   inherit (lib) mkOption types;
   inherit (import ../util.nix) match quote;
+  inherit (import ../views/placing.nix) isName;
   inherit (import ./path.nix lib) normalize;
   completeName = (import ./ollama-name.nix lib).complete;
   names = import ../names.nix;
@@ -208,10 +209,9 @@ let
       link:
       let
         isDirectory = lib.hasSuffix "/" link.path;
-        isPattern = match "[^*?[]*" link.file == null;
         key = if isDirectory then link.path + baseNameOf link.file else link.path;
       in
-      lib.optional (!(isDirectory && isPattern)) {
+      lib.optional (!isDirectory || isName link.file) {
         inherit key;
         given = key;
         line =

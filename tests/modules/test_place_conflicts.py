@@ -25,7 +25,11 @@ CONFLICTS = {
         ),
     ),
     "one path": (
-        'a.comfyui.loras = "m.gguf"; b.comfyui.loras."m.gguf" = "m.gguf";',
+        (
+            # Only the build knows what directories of models contain.
+            'a.comfyui = { loras = "m.gguf"; vae = "./"; };'
+            'b.comfyui = { loras."m.gguf" = "m.gguf"; vae = "./"; };'
+        ),
         'integration.comfyui.modelsDir = "/srv/c";',
         (
             'services.ai-models.models: "a" and "b" are both loras/m.gguf for ComfyUI: keep one, '

@@ -25,7 +25,7 @@ _TYPE = (
 _IN_NAME = re.compile(rf"(?:(?<=[-._/\s])|\A)({_TYPE})(?=[-._/\s]|\Z)", re.IGNORECASE)
 _NAMED = re.compile(rf"(?:[0-9A-Za-z]+-)*{_TYPE}", re.IGNORECASE)
 _ANY = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
-# What is no model by itself: statistics, and models that speculate for another.
+# Files that are not models by themselves: statistics, and models that speculate for another.
 _OTHERS = re.compile("imatrix|(?:mtp|eagle3|dflash|dspark)-")
 _MOST_SHARDS = 10_000  # of which missing ones are named
 _FAMILIES = ("UD-", "I1-")
