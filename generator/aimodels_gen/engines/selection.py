@@ -227,8 +227,16 @@ def matching(pattern: str, files: Collection[str]) -> list[str]:
     return sorted(path for path in files if fnmatchcase(path, pattern))
 
 
-def missing(pattern: str, files: Collection[str]) -> tuple[str, str]:
-    """Return what is wrong with a pattern that takes no file of a model, and what to do."""
+def missing(link: Link, files: Collection[str]) -> tuple[str, str]:
+    """Return what is wrong with a link that takes no file of a model, and what to do."""
+    pattern = link.pattern
+    if link.namespace == "lmstudio":
+        hint = "leave integration.lmstudio out, or name a repository with GGUF files"
+        return "needs a GGUF file, and the model has none", hint
+    if is_pattern(pattern) and link.path and not link.path.endswith("/"):
+        name = link.path.rpartition("/")[2]
+        hint = f"write one file, or the path of a directory, which ends in /: {name}/"
+        return f"gives one file the pattern {quoted(pattern)}", hint
     names = {path.rpartition("/")[2]: path for path in files}
     near = nearest(pattern, files) or names.get(nearest(pattern.rpartition("/")[2], names) or "")
     ending = pattern.rpartition(".")[2]

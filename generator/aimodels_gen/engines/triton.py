@@ -38,7 +38,7 @@ class Triton(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             AimodelsError: `place.error`.
         """
         if not 1 <= self.version < _LARGEST:
-            place.fail("version", f"is {self.version:#x}"[:40], "write a number of at least 1")
+            place.fail("version", "is not a number of a version", "write a number of at least 1")
         model = self.model or name
         if not _NAME.match(model):
             hint = "use letters, digits, . _ and -, starting with a letter, a digit or _"

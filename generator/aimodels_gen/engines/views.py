@@ -103,7 +103,7 @@ class Views(ViewDefaults, frozen=True, forbid_unknown_fields=True, kw_only=True)
             asked.append(Link("ollama", ("ollama", "file"), "", self.ollama.file))
         for link in asked:
             if not link.matching(files):
-                reason, hint = missing(link.pattern, files)
+                reason, hint = missing(link, files)
                 shown = ".".join(("integration", *link.key))
                 raise ManifestError(f"{shown} {reason}", hint)
         if self.ollama and self.ollama.enable:

@@ -195,6 +195,8 @@ def test_a_quantisation_that_is_not_there(hub: Hub, hub_project: Project, remedy
     remedy(said)
     assert "Q4_K_M, Q4_K_S, UD-Q4_K_XL, Q8_0, BF16" in fails(hub_project, 'repo = "org/name:TQ1_0"')
     remedy(fails(hub_project, 'repo = "org/name", quant = "smallest"'))
+    said = fails(hub_project, 'repo = "org/name:Q8_0"', 'exclude = ["*Q8*"]\n')
+    assert "; or change exclude, which may leave it out" in said
     near, _ = remedy(fails(hub_project, 'repo = "org/name:Q4_K_L"'))
     hub_project.write(source(f'repo = "org/name", quant = "{near}"'))
     hub_project.ok("lock", "-q")

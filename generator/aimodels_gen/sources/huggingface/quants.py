@@ -63,15 +63,9 @@ def _model(label: str, quant: str, filters: Filters, paths: Sequence[str]) -> Gg
         raise SourceError(f"{label} has no GGUF file, and quant is {quant}", hint)
     found = matching(paths, quant)
     if not found:
-        there = quants_of(paths)
-        near = nearest(quant, [one for one in there if bits_of(one) == bits_of(quant)])
-        hint = f"write one of those that it has: {', '.join(there)}"
-        if near:
-            hint = f'did you mean quant = "{near}"? it has {", ".join(there)}'
-        elif not there:
-            stem = sets(paths)[0].stem
-            hint = f'write include = ["{escape(stem)}*"] instead of quant, for example'
-        raise SourceError(f"{label} has no GGUF file of the quantisation {quant}", hint)
+        raise SourceError(
+            f"{label} has no GGUF file of the quantisation {quant}", _others(quant, filters, paths)
+        )
     if len(found) > 1:
         first, *others = found
         shown = joined([one.paths[0] for one in found[:_MOST_SHOWN]])
@@ -91,6 +85,21 @@ def _model(label: str, quant: str, filters: Filters, paths: Sequence[str]) -> Gg
         more = f" and {count} more shards" if count else ""
         raise SourceError(f"{label} lacks {model.missing[0]}{more} of {quant}", hint)
     return model
+
+
+def _others(quant: str, filters: Filters, paths: Sequence[str]) -> str:
+    """Return what to write where no model has a quantisation."""
+    there = quants_of(paths)
+    near = nearest(quant, [one for one in there if bits_of(one) == bits_of(quant)])
+    hint = f"write one of those that it has: {', '.join(there)}"
+    if near:
+        hint = f'did you mean quant = "{near}"? it has {", ".join(there)}'
+    elif not there:
+        stem = sets(paths)[0].stem
+        hint = f'write include = ["{escape(stem)}*"] instead of quant, for example'
+    if filters.exclude:
+        hint += "; or change exclude, which may leave it out"
+    return hint
 
 
 def _lacks(quant: str, paths: Sequence[str]) -> bool:
