@@ -66,6 +66,22 @@ let
 in
 {
   /**
+    The first element that is not null, or null.
+
+    # Type
+
+    ```
+    firstOf :: [a | Null] -> a | Null
+    ```
+  */
+  firstOf =
+    values:
+    let
+      found = builtins.filter (value: value != null) values;
+    in
+    if found == [ ] then null else builtins.head found;
+
+  /**
     As `builtins.match`, but a string of more than 4096 bytes matches nothing.
 
     # Type

@@ -1,6 +1,6 @@
 # `integration.comfyui`: files in the directories below ComfyUI's `models`.
 let
-  inherit (import ../util.nix) plainName;
+  inherit (import ../util.nix) firstOf plainName;
   inherit (import ./placing.nix) selectionLinks selectionProblem;
   inherit (import ../types/messages.nix) isSet join;
   types = import ../types;
@@ -73,24 +73,17 @@ in
   problem =
     checked: given:
     let
-      problems = builtins.concatMap (
+      problemOf =
         name:
-        let
-          problem =
-            if meant name != null then
-              "`${place name}` is not a directory of ComfyUI: write `${place (meant name)}`"
-            else
-              selectionProblem checked (place name) "${name}/" given.${name};
-        in
-        if problem == null then [ ] else [ problem ]
-      ) (builtins.attrNames given);
+        if meant name != null then
+          "`${place name}` is not a directory of ComfyUI: write `${place (meant name)}`"
+        else
+          selectionProblem checked (place name) "${name}/" given.${name};
     in
     if given == { } then
       "`integration.comfyui` names no directory: write `integration.comfyui.checkpoints = [ \"*.safetensors\" ]`"
-    else if problems == [ ] then
-      null
     else
-      builtins.head problems;
+      firstOf (map problemOf (builtins.attrNames given));
 
   parts = _checked: given: {
     links = builtins.concatMap (name: selectionLinks (place name) "${name}/" given.${name}) (

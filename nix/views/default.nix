@@ -10,6 +10,7 @@
 #
 # `directory` has a view for each name, and `problem` and `parts` that take the name before the last argument.
 let
+  inherit (import ../util.nix) firstOf;
   types = import ../types;
 
   kinds = {
@@ -19,13 +20,6 @@ let
     triton = import ./triton.nix;
   };
   directory = import ./directory.nix;
-
-  firstOf =
-    problems:
-    let
-      found = builtins.filter (problem: problem != null) problems;
-    in
-    if found == [ ] then null else builtins.head found;
 
   # The kinds that are given, with their defaults.
   complete =

@@ -1,7 +1,7 @@
 # `integration.directory.<name>`: any directory, with links to files of the model.
 let
-  inherit (import ../util.nix) match quote;
-  inherit (import ./placing.nix) renamedLinks renamedProblem;
+  inherit (import ../util.nix) quote;
+  inherit (import ./placing.nix) isLabel renamedLinks renamedProblem;
   inherit (import ../types/messages.nix) join;
   types = import ../types;
 
@@ -41,7 +41,7 @@ in
     checked: name: given:
     if builtins.elem name reserved then
       "`${place name}` would be mistaken for `integration.${name}`: use another name"
-    else if match "[0-9A-Za-z_][0-9A-Za-z_.-]*" name == null then
+    else if !(isLabel name) then
       "`integration.directory` has a directory named ${quote name}: use letters, digits, . _ and -"
     else if given == { } then
       "`${place name}` is empty: write a path and a file, as in `${place name}.\"dir/\" = \"*.bin\"`"

@@ -1,21 +1,22 @@
 # Where files of a model are in a directory: the checks that need no build, and the links for the spec of a view
 # (./view.nix). aimodels_engines.directory does the rest, because only a build knows all files.
 let
-  inherit (import ../util.nix) match plainName quote;
+  inherit (import ../util.nix)
+    firstOf
+    match
+    plainName
+    quote
+    ;
   inherit (import ../types/messages.nix) isSet;
 
   listOf = value: if builtins.isList value then value else [ value ];
-  firstOf =
-    problems:
-    let
-      found = builtins.filter (problem: problem != null) problems;
-    in
-    if found == [ ] then null else builtins.head found;
 
   length = builtins.stringLength;
   endsWithSlash = path: path != "" && builtins.substring (length path - 1) 1 path == "/";
 
   nothing = where: "`${where}` is empty: write the name of a file of the model";
+
+  isLabel = name: match "[0-9A-Za-z_][0-9A-Za-z_.-]*" name != null;
 
   isName = file: file != "" && !(endsWithSlash file) && match "[^*?[]*" file != null;
 
@@ -152,6 +153,17 @@ let
     map (link: link // { line = otherTable where link.file; }) links;
 in
 {
+  /**
+    Whether a string can be what the user calls a directory: a letter, digit or `_`, then also `.` and `-`.
+
+    # Type
+
+    ```
+    isLabel :: String -> Bool
+    ```
+  */
+  inherit isLabel;
+
   /**
     Whether a string names a file, and is not a pattern.
 

@@ -1,7 +1,7 @@
 # `integration.triton`: `MODEL/VERSION/FILE` and `MODEL/config.pbtxt`, a model repository of Triton.
 let
-  inherit (import ../util.nix) match quote;
-  inherit (import ./placing.nix) modelLinks selectionProblem;
+  inherit (import ../util.nix) quote;
+  inherit (import ./placing.nix) isLabel modelLinks selectionProblem;
   types = import ../types;
 
   modelOf = checked: given: if given.model != null then given.model else checked.name;
@@ -63,7 +63,7 @@ in
     in
     if given.version < 1 then
       "`integration.triton.version = ${toString given.version}` is not a number of at least 1"
-    else if match "[0-9A-Za-z_][0-9A-Za-z_.-]*" model == null then
+    else if !(isLabel model) then
       "`integration.triton.model` is ${quote model}: use letters, digits, . _ and -, as in `integration.triton.model = \"bert\"`"
     else
       selectionProblem checked "integration.triton.files" (directory checked given) (

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from aimodels_gen.engines.selection import check_paths
+from aimodels_gen.engines.selection import LABEL, check_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from aimodels_gen.engines.selection import Link, Places
     from aimodels_gen.tables import Place
 
-_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]*\Z")
 # `mkDirectory` takes these names for what is under `integration` itself.
 _RESERVED = frozenset(("comfyui", "huggingface", "lmstudio", "ollama", "triton"))
 
@@ -27,7 +25,7 @@ def check(given: Mapping[str, Places], place: Place) -> None:
     for name, places in given.items():
         if name in _RESERVED:
             place.fail(name, f"would be mistaken for integration.{name}", "choose another name")
-        if not _NAME.match(name):
+        if not LABEL.match(name):
             hint = "use letters, digits, . _ and -, starting with a letter, a digit or _"
             place.fail(name, "cannot be the name of a directory", hint)
         if not places.places:

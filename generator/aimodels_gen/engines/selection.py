@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+LABEL = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]*\Z")
+"""What the user can call a directory."""
+
 _LONGEST = 4096  # bytes of a path
 _LONGEST_PART = 255
 _SAMPLE = 5

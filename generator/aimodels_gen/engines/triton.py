@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from aimodels_gen.engines.selection import Link, Selection, check_paths
+from aimodels_gen.engines.selection import LABEL, Selection, check_paths
 from aimodels_gen.tables import OneOrMore, Text, about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aimodels_gen.engines.selection import Link
     from aimodels_gen.tables import Place
 
-_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]*\Z")
 _ALL = Selection({"": OneOrMore(("*",))})
 _LARGEST = 1 << 63
 
@@ -40,7 +39,7 @@ class Triton(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 1 <= self.version < _LARGEST:
             place.fail("version", "is not a number of a version", "write a number of at least 1")
         model = self.model or name
-        if not _NAME.match(model):
+        if not LABEL.match(model):
             hint = "use letters, digits, . _ and -, starting with a letter, a digit or _"
             place.fail("model", f"is {model!r}, which cannot be a name for Triton", hint)
         if self.files:

@@ -8,8 +8,12 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from aimodels_engines.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BLOB = re.compile(r"(?:\.\./)+blobs/([0-9a-f]{64})")
 _WILDCARD = re.compile(r"[*?[]")
@@ -62,7 +66,7 @@ class ModelFiles:
         if not found:
             raise EngineError(
                 f'model "{self.name}": {option}: no file matches "{pattern}"',
-                f"use a pattern that matches files of the model: {_some(self.paths)}",
+                f"use a pattern that matches files of the model: {some(self.paths)}",
             )
         return tuple(sorted(found))
 
@@ -75,7 +79,7 @@ class ModelFiles:
         if path not in self._known:
             raise EngineError(
                 f'model "{self.name}": {option}: the model has no file "{path}"',
-                f"write one of: {_some(self._near(path))}",
+                f"write one of: {some(self._near(path))}",
             )
         return path
 
@@ -102,7 +106,8 @@ class ModelFiles:
         return named or alike or self.paths
 
 
-def _some(paths: tuple[str, ...]) -> str:
+def some(paths: Sequence[str]) -> str:
+    """Return a few paths for a message, and how many more there are."""
     shown = ", ".join(f'"{path}"' for path in paths[:_MOST_SHOWN])
     more = len(paths) - _MOST_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown

@@ -24,6 +24,21 @@ let
   good = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 in
 {
+  "util.firstOf" = {
+    ofSome = {
+      expr = util.firstOf [
+        null
+        "a"
+        "b"
+      ];
+      expected = "a";
+    };
+    ofNone = {
+      expr = util.firstOf [ null ];
+      expected = null;
+    };
+  };
+
   "util.match" = {
     asTheBuiltin = {
       expr = map (util.match "(a+)b?") [

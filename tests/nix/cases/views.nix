@@ -53,6 +53,24 @@ let
   pathsOf = view: map (link: link.path) (specOf view).links;
 in
 {
+  "placing.isLabel" = {
+    ofNames = {
+      expr = builtins.filter placing.isLabel [
+        "bert-1.b"
+        "_a"
+        ""
+        ".a"
+        "-a"
+        "a/b"
+        "a b"
+      ];
+      expected = [
+        "bert-1.b"
+        "_a"
+      ];
+    };
+  };
+
   "placing.isName" = {
     orAPattern = {
       expr = map placing.isName [
@@ -176,6 +194,33 @@ in
           [
             "a"
             "b"
+          ];
+    };
+  };
+
+  "placing.modelLinks" = {
+    aDirectoryGetsOneOfItsOwn = {
+      expr = placing.modelLinks "here" "in/" [
+        "*.gguf"
+        "onnx/"
+      ];
+      expected =
+        map
+          (link: {
+            path = "in/";
+            option = "here.files";
+            line = "here.model = \"%MODEL%\"";
+            inherit (link) file own;
+          })
+          [
+            {
+              file = "*.gguf";
+              own = "here.files = { \"%NEW%\" = \"%FILE%\"; }";
+            }
+            {
+              file = "onnx/";
+              own = "here.files = { \"%MODEL%/\" = \"onnx/\"; }";
+            }
           ];
     };
   };

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aimodels_engines import quants
 from aimodels_engines.errors import EngineError
 from aimodels_engines.gguf import read_header
+from aimodels_engines.model_files import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _OPTION = "integration.ollama.file"
 _PROJECTORS = ("mmproj", "projector")
-_MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _only(headers: _Headers) -> str:
     if found:
         lines = " or ".join(f'file = "{path}"' for path in found[:2])
         raise EngineError(
-            f'model "{files.name}" has several GGUF files for Ollama: {_some(found)}',
+            f'model "{files.name}" has several GGUF files for Ollama: {some(sorted(found))}',
             f"choose one in integration.ollama: write {lines}",
         )
     if sharded:
@@ -154,7 +154,7 @@ def _adapter(headers: _Headers, model: str) -> str | None:
             found.append(path)
     if len(found) > 1:
         raise EngineError(
-            f'model "{headers.files.name}" has several LoRA adapters: {_some(found)}',
+            f'model "{headers.files.name}" has several LoRA adapters: {some(sorted(found))}',
             "fetch only one of them: list the files in the source of the model",
         )
     return found[0] if found else None
@@ -184,7 +184,7 @@ def _no_gguf(files: ModelFiles) -> EngineError:
             "directory of this model",
         )
     return EngineError(
-        f'model "{files.name}" has no GGUF file: {_some(files.paths)}',
+        f'model "{files.name}" has no GGUF file: {some(files.paths)}',
         "fetch a repository with GGUF files",
     )
 
@@ -194,10 +194,3 @@ def _other_file(files: ModelFiles, path: str) -> str:
     if others:
         return f'write file = "{others[0]}" in integration.ollama'
     return "fetch a repository with a whole GGUF file of a model"
-
-
-def _some(paths: Iterable[str]) -> str:
-    listed = sorted(paths)
-    shown = ", ".join(f'"{path}"' for path in listed[:_MOST_SHOWN])
-    more = len(listed) - _MOST_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
