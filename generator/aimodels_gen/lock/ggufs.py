@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_engines.errors import EngineError
 from aimodels_engines.gguf import CutError, GgufHeader, NeedsMoreError, read_header
-from aimodels_engines.quants import GgufName, name_of
+from aimodels_engines.quants import GgufName, name_of, sets
 from aimodels_fetcher.digests import hex_to_sri
 from aimodels_fetcher.errors import AimodelsError as FetcherError
 from aimodels_fetcher.http_client import ResolvedUrl
@@ -99,10 +99,22 @@ def describe_ggufs(
                 for one, answer in zip(files, found, strict=True)
                 if answer.facts != Gguf()
             }
-            warnings = (f"{model.name}: {one.warning}" for one in found if one.warning)
-            new = () if model.card.gated else warnings  # the gate has a warning of its own
+            warnings = [f"{model.name}: {one.warning}" for one in found if one.warning]
+            new = [] if model.card.gated else warnings  # the gate has a warning of its own
+            new += (f"{model.name}: {warning}" for warning in _incomplete(model))
             described.append(replace(model, gguf=facts, warnings=(*model.warnings, *new)))
     return described
+
+
+def _incomplete(model: Selected) -> Iterator[str]:
+    """Yield what is missing of models in shards."""
+    for one in sets(file.path for file in model.sources[0].files):
+        if one.missing:
+            more = f" and {len(one.missing) - 1} more of its shards" if one.missing[1:] else ""
+            yield (
+                f"it lacks {one.missing[0]}{more}, and no engine loads the others alone: include "
+                f'all of them, or none with exclude = ["{escape(one.stem)}-*"]'
+            )
 
 
 def _files(model: Selected) -> list[_File]:

@@ -255,6 +255,19 @@ def test_many_models_of_a_quantisation(hub: Hub, hub_project: Project, remedy: R
     assert len(hub_project.files()) == 1
 
 
+def test_shards_that_are_not_taken(hub: Hub, hub_project: Project) -> None:
+    names = ggufs.shard_names("a-Q4_K_M", 4)
+    hub.add_repo("org/name", {path: path.encode() for path in [*names, "b.gguf"]}, lfs=["*.gguf"])
+    hub_project.write(source('repo = "org/name"', f'exclude = ["{names[0]}", "{names[3]}"]\n'))
+    said = hub_project.run("lock", "-q").err
+    assert f"warning: m: it lacks {names[0]} and 1 more of its shards, and no engine loads" in said
+    (pattern,) = re.findall(r"none with (exclude = .*\])", said)
+    for more in (f"{pattern}\n", ""):
+        hub_project.write(source('repo = "org/name"', more))
+        assert hub_project.run("lock", "-q").err == ""
+        assert len(hub_project.files()) == (1 if more else 5)
+
+
 @cures("the upload may still be under way: lock again later")
 def test_shards_that_are_missing(hub: Hub, hub_project: Project, remedy: Remedy) -> None:
     files = {path: data for path, data in FILES.items() if path != SHARDS[1]}
