@@ -233,7 +233,7 @@ def matching(pattern: str, files: Collection[str]) -> list[str]:
 def missing(link: Link, files: Collection[str]) -> tuple[str, str]:
     """Return what is wrong with a link that takes no file of a model, and what to do."""
     pattern = link.pattern
-    if link.namespace == "lmstudio":
+    if (link.namespace, pattern) == ("lmstudio", "*.gguf"):  # what it takes by itself
         hint = "leave integration.lmstudio out, or name a repository with GGUF files"
         return "needs a GGUF file, and the model has none", hint
     if is_pattern(pattern) and link.path and not link.path.endswith("/"):

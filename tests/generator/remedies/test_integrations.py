@@ -52,6 +52,7 @@ def project(hub_project: Project, hub: Hub) -> Project:
         cure("write one file, or the path of a directory, which ends in /: …/", f'{M}{I}directory.d.a = ["a.gguf", "config.json"]\n', f'{M}{I}directory.d."0/" = ["a.gguf", "config.json"]\n'),
         cure('write "…/" = "…"', f'{M}{I}directory.d.a = "b/"\n', f'{M}{I}directory.d."0/" = "b/"\n'),
         cure("write one file, or the path of a directory, which ends in /: …/", f'{M}{I}comfyui.loras.a = "*.gguf"\n', f'{M}include = ["a.gguf"]\n{I}comfyui.loras."0/" = "*.gguf"\n'),
+        cure("write one of the files of the model, such as …", f'{M}{I}lmstudio.files = "*.bin"\n', f"{M}{I}lmstudio.files = 0\n"),
         cure("leave integration.lmstudio out, or name a repository with GGUF files", f'{M}include = ["*.json"]\n{I}lmstudio = {{}}\n', f"{ONE}{I}lmstudio = {{}}\n"),
         cure('write a table, such as { "dir/" = "*.bin" }', f"{M}{I}directory.d = 1\n", f'{M}{I}directory.d = {{ "dir/" = "*.json" }}\n'),
         cure("write a number of at least 1", f"{M}{I}triton = {{ version = 0, files = 'a.gguf' }}\n", f"{M}{I}triton = {{ version = 1, files = 'a.gguf' }}\n"),
