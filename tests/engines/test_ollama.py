@@ -24,7 +24,6 @@ OTHER = ggufs.llama("Q8_0", seed=1)
 TEMPLATE = (
     "{{- /* \u00e9 */ -}}{{ if .System }}\t\"{{ .System }}\"\r\n{{ end }}${x} '' {{ .Prompt }}\n"
 )
-WEEK = 7 * 24 * 3600
 
 
 @pytest.fixture

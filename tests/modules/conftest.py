@@ -11,6 +11,7 @@ import pytest
 
 from support import machine
 from support import nix as nixes
+from support.home import daemon
 from support.hub import Hub
 
 if TYPE_CHECKING:
@@ -32,6 +33,17 @@ def models_hub() -> Iterator[Hub]:
     """Return a Hub for the tests of a file."""
     with Hub() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def homes(store: NixEnv) -> Iterator[Path]:
+    """Return a directory for homes, whose users share the store."""
+    # Not a pytest directory: those are closed to other users.
+    directory = Path(tempfile.mkdtemp(prefix="aimodels-home-"))
+    directory.chmod(0o755)
+    with daemon(store):
+        yield directory
+    shutil.rmtree(directory)
 
 
 class Install(Protocol):

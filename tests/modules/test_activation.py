@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from modules.helpers import DIRECTORY, Configurations, content, download, found
 from support.expressions import literal
-from support.home import Home, daemon
+from support.home import Home
 from support.linker import touched
 from support.modules import entry, generation, pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from support.hub import Hub, Repo
     from support.nix import NixEnv
@@ -33,16 +30,6 @@ HUB = f"{CACHE}/hub"
 STATE = ".local/state/nix-ai-models"
 SAID = "ai-models: "
 LATER = "Activating linkGeneration"  # a step of Home Manager's own
-
-
-@pytest.fixture(scope="module")
-def homes(store: NixEnv) -> Iterator[Path]:
-    # Not a pytest directory: those are closed to other users.
-    directory = Path(tempfile.mkdtemp(prefix="aimodels-home-"))
-    directory.chmod(0o755)
-    with daemon(store):
-        yield directory
-    shutil.rmtree(directory)
 
 
 @pytest.fixture

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
 
 from modules.helpers import problems
 from modules.test_places import BLOB, MANIFEST, WEIGHTS, evaluated
 from support.expressions import literal
-from support.home import Home, daemon
+from support.home import Home
 from support.linker import contents, touched
 from support.modules import generation, home_manager, pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from support.hub import Hub
     from support.nix import NixEnv
@@ -65,16 +60,6 @@ def test_conflicts(store: NixEnv) -> None:
         f'`{path}.{kind}.modelsDir = "/var/lib/{kind}/models"`, or `{path}.{kind}.enable = false`'
         for kind, title in (("comfyui", "ComfyUI"), ("triton", "Triton"))
     ]
-
-
-@pytest.fixture(scope="module")
-def homes(store: NixEnv) -> Iterator[Path]:
-    # Not a pytest directory: those are closed to other users.
-    directory = Path(tempfile.mkdtemp(prefix="aimodels-home-"))
-    directory.chmod(0o755)
-    with daemon(store):
-        yield directory
-    shutil.rmtree(directory)
 
 
 def test_generations(homes: Path, store: NixEnv, models_hub: Hub) -> None:
