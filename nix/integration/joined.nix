@@ -1,23 +1,10 @@
 # Views of several models in one directory.
 let
-  inherit (import ../util.nix) lower match quote;
+  inherit (import ../util.nix) quote;
   inherit (import ../types/messages.nix) join;
   types = import ../types;
   makeView = import ../views/view.nix;
-
-  # As Ollama completes a name. It does not distinguish between upper and lower case.
-  fullName =
-    name:
-    let
-      parts = match "(((.*)/)?([^/]*)/)?([^/:]*)(:(.*))?" name;
-      part =
-        number: default:
-        let
-          found = builtins.elemAt parts number;
-        in
-        if found == null then default else found;
-    in
-    lower "${part 2 "registry.ollama.ai"}/${part 3 "library"}/${part 4 ""}:${part 6 "latest"}";
+  completeName = (import ../views/ollama-names.nix).complete;
 
   # Names are attributes of the spec: of several models with one name, all but the first get a number.
   withUniqueNames =
@@ -132,7 +119,7 @@ in
     let
       helper = import ./models.nix "mkOllamaModels";
       parts = joinedParts (viewsOf helper "ollama" null models);
-      clash = clashOf (map (one: one // { key = fullName one.name; }) parts.ollama);
+      clash = clashOf (map (one: one // { key = completeName one.name; }) parts.ollama);
       second = builtins.elemAt clash 1;
     in
     if clash != null then

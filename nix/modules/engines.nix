@@ -18,7 +18,7 @@ let
   inherit (import ../util.nix) match quote;
   inherit (import ../views/placing.nix) isName;
   inherit (import ./path.nix lib) normalize;
-  completeName = (import ./ollama-name.nix lib).complete;
+  completeName = (import ../views/ollama-names.nix).complete;
   names = import ../names.nix;
   integration = import ../integration;
 

@@ -36,7 +36,7 @@ let
   home = normalize (toString (service.home or "/var/lib/ollama"));
   isBelow = parent: lib.hasPrefix "${parent}/" directory;
 
-  inherit (import ./ollama-name.nix lib) complete;
+  inherit (import ../views/ollama-names.nix) complete;
   pulled = lib.genAttrs (map complete (service.loadModels or [ ])) (_name: null);
 
   # systemd expands what follows a single `%`.

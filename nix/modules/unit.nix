@@ -70,8 +70,8 @@ in
   systemd = {
     tmpfiles.rules = lib.mkIf (!isRemote) rules;
 
-    # The links exist while the unit is active, so that they are removed with a configuration without
-    # it. It is reloaded when models change, so that no model is missing meanwhile.
+    # The links exist while the unit is active: a configuration without it removes them. It is reloaded when
+    # models change, because a restart would remove all links for a moment.
     services.${name} = {
       inherit description;
       wantedBy = [ (if isRemote then "multi-user.target" else "sysinit.target") ];

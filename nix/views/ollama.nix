@@ -1,14 +1,9 @@
 # `integration.ollama`: a directory of models for Ollama (`OLLAMA_MODELS`).
 let
-  inherit (import ../util.nix) match quote;
+  inherit (import ../util.nix) quote;
+  inherit (import ./ollama-names.nix) isName;
   inherit (import ./placing.nix) fileProblem;
   types = import ../types;
-
-  # The rules of Ollama's names. aimodels_engines.ollama has the same; a test compares the two.
-  part = "[0-9A-Za-z_][0-9A-Za-z_.-]{0,79}";
-  host = "[0-9A-Za-z_][0-9A-Za-z_.:-]{0,254}";
-  namespace = "[0-9A-Za-z_][0-9A-Za-z_-]{0,79}";
-  isName = name: match "((${host}/)?${namespace}/)?${part}(:${part})?" name != null;
 
   option = type: description: {
     type = types.nullOr type;

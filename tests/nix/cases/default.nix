@@ -17,5 +17,6 @@ import ./names.nix
 // import ./models.nix
 // import ./licenses.nix { inherit pkgs; }
 // import ./integration.nix { inherit pkgs library; }
+// import ./placing.nix
 // import ./views.nix { inherit pkgs library; }
 // import ./fetch-model.nix { inherit pkgs library; }

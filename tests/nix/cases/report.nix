@@ -36,6 +36,7 @@ let
     ++ exported [ "quote" ] (import ../../../nix/integration/quote.nix)
     ++ exported [ "models" ] (import ../../../nix/integration/models.nix "helper")
     ++ exported [ "licenses" ] (import ../../../nix/licenses.nix pkgs.lib)
+    ++ exported [ "ollamaNames" ] (import ../../../nix/views/ollama-names.nix)
     ++ exported [ "placing" ] (import ../../../nix/views/placing.nix)
     ++ map (name: "views.${name}") (builtins.attrNames (import ../../../nix/views))
     ++ exported [ "view" ] (import ../../../nix/views/view.nix)
