@@ -92,7 +92,7 @@ let
                 };
                 snapshotPath = snapshotPath result;
                 inherit linked;
-                modelFiles = modelFiles fail checked (files.blobs or null) linked.snapshotPath;
+                modelFiles = modelFiles checked (files.blobs or null) linked.snapshotPath;
                 # Nothing goes through a copy of the files.
                 integration = views linked;
                 copied = forms.copy;

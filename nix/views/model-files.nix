@@ -5,13 +5,10 @@
   # Type
 
   ```
-  modelFiles :: (String -> a) -> AttrSet -> AttrSet | Null -> String -> AttrSet | a
+  modelFiles :: AttrSet -> AttrSet | Null -> String -> AttrSet
   ```
 
   # Arguments
-
-  fail
-  : Throws a message about the model.
 
   checked
   : The arguments, as ../arguments.nix returns them.
@@ -29,7 +26,7 @@ let
   # llama.cpp finds the other files of a model in the directory of the first one.
   isPart = path: match ".*-[0-9]{5}-of-[0-9]{5}[.][^./]+" path != null;
 in
-fail: checked: blobs: snapshotPath:
+checked: blobs: snapshotPath:
 let
   inherit (checked) include exclude source;
 
@@ -43,8 +40,6 @@ let
 in
 if checked.hash == null then
   builtins.mapAttrs (path: blob: if isPart path then "${snapshotPath}/${path}" else "${blob}") blobs
-else if named == [ ] then
-  fail "`modelFiles` knows the files of a `files` pin only: write `model.snapshotPath + \"/PATH\"`, or pin `files` (`aimodels-gen lock`)"
 else
   builtins.listToAttrs (
     map (path: {

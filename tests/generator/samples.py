@@ -98,7 +98,7 @@ def views() -> Views:
             "params": {"temperature": 0.7, "num_ctx": -1, "stop": ["${x}", "\n"], "use_mmap": True},
         },
         "lmstudio": {},
-        "comfyui": {"checkpoints": ["*.gguf", '"'], "loras": {"${x}.bin": "w.bin"}},
+        "comfyui": {"checkpoints": ["*.gguf", '"*'], "loras": {"${x}.bin": "w.bin"}},
         "triton": {"config": text, "version": 2},
         "directory": {"or": {"a/${x}/": ["*''*", "w.bin"], "'": "w.bin"}},
     }

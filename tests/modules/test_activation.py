@@ -115,7 +115,7 @@ def test_a_dry_run_says_what_it_would_do(
     assert not alice.own(CACHE).exists()
     alice.activate(first)
     before = touched(alice.own(CACHE)), touched(alice.own(STATE))
-    assert would(second) == [f"would link {a}", f"would remove {b}"]
+    assert would(second) == [f"would remove {b}", f"would link {a}"]
     assert would(off) == [f"would remove {a}", f"would remove {b}"]
     assert (touched(alice.own(CACHE)), touched(alice.own(STATE))) == before
 

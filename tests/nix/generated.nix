@@ -55,6 +55,12 @@ let
             (lib.setAttrByPath path {
               enable = true;
               inherit enforceLicenses;
+              # Where engines look is said beside the generated file.
+              integration =
+                lib.genAttrs [ "comfyui" "lmstudio" "ollama" "triton" ] (kind: { modelsDir = "/srv/${kind}"; })
+                // {
+                  directory.or.modelsDir = "/srv/or";
+                };
             })
           ];
         })

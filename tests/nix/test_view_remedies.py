@@ -106,8 +106,6 @@ def test_arguments(nix: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:
         cure("a directory for Ollama is made by another function: write `integration.mkOllamaModels pkgs models`", 'mkDirectory pkgs { models = [ (ollama "a") ]; directory = "ollama"; }', 'let models = [ (ollama "a") ]; in %0'),
         cure("a cache is made by another function: write `integration.mkCache pkgs models`", 'mkDirectory pkgs { models = [ ]; directory = "huggingface"; }', "let models = [ ]; inherit (library.integration) mkCache; in %0"),
         cure('… and … both have …: write `integration.triton.model = "…"` with another name where … is made', '(mkDirectory pkgs { models = map (name: plain name { triton = { model = "t"; config = "x"; }; }) [ "a" "b" ]; directory = "triton"; })', '(mkDirectory pkgs { models = map (name: plain name { triton = { model = name; config = "x"; }; }) [ "a" "b" ]; directory = "triton"; })'),
-        cure('`modelFiles` knows the files of a `files` pin only: write `model.snapshotPath + "/PATH"`, or pin `files` (`aimodels-gen lock`)', f'{{ drvPath = ({TREE}).modelFiles."a"; }}', f"{{ drvPath = let model = {TREE}; in %2; }}"),
-        cure('`modelFiles` knows the files of a `files` pin only: write `model.snapshotPath + "/PATH"`, or pin `files` (`aimodels-gen lock`)', f'{{ drvPath = ({TREE}).modelFiles."m.gguf"; }}', '{ drvPath = (model { }).modelFiles."m.gguf"; }'),
     ],
 )  # fmt: skip
 def test_calls(nix: NixEnv, remedy: Remedy, wrong: str, right: str) -> None:

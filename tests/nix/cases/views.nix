@@ -148,7 +148,7 @@ in
 
   modelFiles = {
     ofAFilesPin = {
-      expr = modelFiles throw checked {
+      expr = modelFiles checked {
         outPath = "/store/outPath";
         "a-00001-of-00002.gguf" = "/store/a";
         "b-00001-of-2.gguf" = "/store/b";
@@ -160,7 +160,7 @@ in
       };
     };
     thoseThatATreeNames = {
-      expr = map (given: modelFiles throw (tree // given) null "/t") [
+      expr = map (given: modelFiles (tree // given) null "/t") [
         {
           include = [
             "*.gguf"
@@ -173,10 +173,12 @@ in
             identity.files.a = "https://example.org/a";
           };
         }
+        { }
       ];
       expected = [
         { "a/b" = "/t/a/b"; }
         { a = "/t/a"; }
+        { }
       ];
     };
   };
