@@ -25,7 +25,7 @@ _TYPE = (
 _IN_NAME = re.compile(rf"(?:(?<=[-._/\s])|\A)({_TYPE})(?=[-._/\s]|\Z)", re.IGNORECASE)
 _NAMED = re.compile(rf"(?:[0-9A-Za-z]+-)*{_TYPE}", re.IGNORECASE)
 _ANY = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
-# Files that are not models by themselves: statistics, and models that speculate for another.
+# Files that do not answer alone: statistics, and models that draft tokens for another one.
 _OTHERS = re.compile("imatrix|(?:mtp|eagle3|dflash|dspark)-")
 _MOST_SHARDS = 10_000  # of which missing ones are named
 _FAMILIES = ("UD-", "I1-")
@@ -132,8 +132,8 @@ def _order(quant: str) -> tuple[int, str]:
 def matching(paths: Iterable[str], quant: str) -> list[GgufSet]:
     """Return the models with a quantisation, as exactly as there are some.
 
-    `Q4_K_XL` finds `UD-Q4_K_XL` where there is no plain one; a name that is not the quantisation
-    of any file finds those that contain it as a whole word.
+    `Q4_K_XL` finds `UD-Q4_K_XL` if no name has it without `UD-`. A name that is not the
+    quantisation of any file finds those that contain it as a whole word.
     """
     wanted = quant.upper()
     models = sets(paths)
