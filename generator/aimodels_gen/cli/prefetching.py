@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from aimodels_gen.cli.console import Console
     from aimodels_gen.lock.model import LockedModel
-    from aimodels_gen.store.prefetch import Prefetched
+    from aimodels_gen.store.prefetched import Prefetched
 
 
 def prefetch_models(
