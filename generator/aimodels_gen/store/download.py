@@ -10,33 +10,31 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher import log
 from aimodels_fetcher.digests import sri_to_hex
-from aimodels_fetcher.downloads import FileDownloads, TreeDownload, fetch_together
+from aimodels_fetcher.downloads import FileDownloads, fetch_together
 from aimodels_fetcher.errors import DiskFullError, SettingError
 from aimodels_fetcher.fetch import max_connections
 from aimodels_fetcher.output import check_space
-from aimodels_fetcher.spec import FileSpec, TreeSpec
+from aimodels_fetcher.spec import FileSpec
 from aimodels_fetcher.targets import FileTarget
 from aimodels_gen.errors import AimodelsError, StoreError
-from aimodels_gen.lock.fetch import TreeTargets, fetcher_sources, small_target
-from aimodels_gen.lock.model import MOST_BUNDLED, TreePin
+from aimodels_gen.lock.fetch import small_target
+from aimodels_gen.lock.model import MOST_BUNDLED
 from aimodels_gen.lock.partial_files import PartialFiles
 from aimodels_gen.lock.progress import RunProgress
 from aimodels_gen.lock.workspace import workspace
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.adder import Adder, Addition
-from aimodels_gen.nix.hashes import nar_sri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aimodels_fetcher.downloads import Downloads
-    from aimodels_fetcher.sources.base import RemoteFile
+    from aimodels_fetcher.sources.base import RemoteFile, Source
     from aimodels_gen.amounts import Show
-    from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.contents import Contents
     from aimodels_gen.lock.failures import Failures
-    from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.lock.pinned import PinnedFile
+    from aimodels_gen.store.path_downloads import Group, PathDownload
 
 # Files of a model that may fail before the others are given up, where none has come.
 _MOST_FAILURES = 8
@@ -49,7 +47,7 @@ class Download:
     """How to download.
 
     Attributes:
-        clients: know the credentials.
+        sources: returns where a file can be had, in the order in which to ask.
         contents: hold what is bundled, and keep small files for later runs.
         failures: of models; the others go on.
         stored: is called with the store paths of what has been added, each with whether the user's
@@ -58,17 +56,20 @@ class Download:
         progress: is told how far it is.
     """
 
-    clients: Clients
+    sources: Callable[[PinnedFile], tuple[Source, ...]]
     contents: Contents
     failures: Failures
     stored: Callable[[Mapping[str, bool]], None]
     report: Show
     progress: Show
 
-    def run(self, files: Sequence[PinnedFile], trees: Sequence[LockedModel]) -> None:
-        """Download files and trees, each into the store under the name of its derivation.
+    def run(self, files: Sequence[PinnedFile], others: Sequence[PathDownload]) -> int:
+        """Download files and others, each into the store under the name of its derivation.
 
         Bundled files are held by `contents`.
+
+        Returns:
+            The number of bytes that have come.
 
         Raises:
             StoreError: the store failed.
@@ -81,9 +82,9 @@ class Download:
             log.redirected(self.report),
         ):
             run = _Run(self, directory, partials)
-            groups: list[Downloads] = [*run.files(files), *run.trees(trees)]
+            groups: list[Downloads] = [*run.files(files), *run.others(others)]
             if not groups:
-                return
+                return 0
             stored = Path(store.store_dir())
             place = stored if stored.is_dir() else directory
             check_space([(place, max(0, run.total - run.present))])
@@ -95,6 +96,7 @@ class Download:
                 if run.total > _LARGE:
                     run.adder.put(_probe(directory))
                 fetch_together(groups, counter, max_connections(), run.failed)
+        return counter.received
 
 
 class _Counter(RunProgress):
@@ -133,7 +135,8 @@ class _Run:
         self._most = max_connections()
         self._models: dict[Path, str] = {}  # by where a file is to be, or a directory above it
         self._files: dict[Path, PinnedFile] = {}  # by where they are
-        self._trees: dict[Path, _Tree] = {}
+        self._others: dict[Path, PathDownload] = {}  # by what the store is to take
+        self._whole: set[Downloads] = set()  # of which nothing is of use without all of it
         self._names: dict[Downloads, str] = {}
         self._failed: Counter[str] = Counter()
         self._came: set[str] = set()
@@ -155,7 +158,7 @@ class _Run:
     def _group(self, name: str, files: Sequence[PinnedFile]) -> FileDownloads:
         specs: list[tuple[FileSpec, Path]] = []
         for file in files:
-            sources = fetcher_sources(file.sources, self._download.clients)
+            sources = self._download.sources(file)
             # Of its own directory: files of several models may have the same name.
             output = self._new_directory() / store_path.file_name(file.path)
             self._files[output] = file
@@ -167,33 +170,28 @@ class _Run:
         self.counts[name] += len(files)
         return FileDownloads(specs, self._finished, self._most, self._target)
 
-    def trees(self, models: Iterable[LockedModel]) -> list[TreeDownload]:
-        """Return the downloads of trees, which are listed for that."""
-        groups = []
-        for model in models:
-            with self._download.failures.collect(model.name):
-                self._download.report(f"{model.name}: listing")
-                assert isinstance(model.pin, TreePin)  # noqa: S101 (for mypy)
-                group = self._tree(model, model.pin)
-                self._names[group] = model.name
-                self.total += group.total
-                self.counts[model.name] += group.count
+    def others(self, others: Iterable[PathDownload]) -> list[Downloads]:
+        """Return the downloads of what is more than a file."""
+        groups: list[Downloads] = []
+        for one in others:
+            with self._download.failures.collect(one.model):
+                group = self._other(one)
+                self._names[group] = one.model
+                self._whole.add(group)
+                self.total += group.total or 0
+                self.counts[one.model] += group.count
                 groups.append(group)
         return groups
 
-    def _tree(self, model: LockedModel, pin: TreePin) -> TreeDownload:
-        tree = model.tree
-        output = self._new_directory() / store_path.tree_name(tree.name, tree.identity())
-        targets = TreeTargets(self._partials, self._download.contents)
-        self._models[output] = model.name
-        self._trees[output] = _Tree(model.name, pin, output, targets)
-        sources = fetcher_sources(tree.sources, self._download.clients)
-        spec = TreeSpec(sources, tree.filters, tree.integrate, {})
+    def _other(self, one: PathDownload) -> Group:
+        place = self._new_directory()
+        self._models[place] = one.model
 
-        def done() -> None:
-            self.adder.put(self._trees[output].addition)
+        def done(addition: Addition) -> None:
+            self._others[addition.path] = one
+            self.adder.put(addition)
 
-        return TreeDownload(spec, output, self._most, targets.target, done)
+        return one.begin(place, self._partials, self._most, done)
 
     def model(self, path: Path) -> str:
         """Return whose a file is."""
@@ -236,60 +234,35 @@ class _Run:
         name = self._names[group]
         self._download.failures.add(name, error)
         self._failed[name] += 1
-        if isinstance(group, TreeDownload):
+        if group in self._whole:
             return True
         return self._failed[name] >= _MOST_FAILURES and name not in self._came
 
     def added(self, additions: Sequence[Addition]) -> None:
         """Take what the store has now."""
-        self._download.stored(
-            {
-                _store_path(one): one.path in self._cached
-                for one in additions
-                if one.path in self._files or one.path in self._trees
-            }
-        )
+        ours = [one for one in additions if one.path in self._files or one.path in self._others]
+        self._download.stored({_store_path(one): one.path in self._cached for one in ours})
         for one in additions:
-            if tree := self._trees.get(one.path):
-                tree.targets.remove()
-                shutil.rmtree(one.path, ignore_errors=True)
+            if other := self._others.get(one.path):
+                other.stored()
+                _remove(one.path)
             else:
                 one.path.unlink()
                 self._partials.remove(one.path)
 
     def refused(self, addition: Addition, error: AimodelsError) -> None:
-        """Keep the failure of a tree that is not what is pinned."""
-        self._download.failures.add(self._trees[addition.path].name, error)
-        shutil.rmtree(addition.path, ignore_errors=True)
+        """Keep the failure of what is not what is pinned."""
+        if isinstance(error, DiskFullError):
+            raise error
+        self._download.failures.add(self._others[addition.path].model, error)
+        _remove(addition.path)
 
 
-class _Tree:
-    """A tree that is downloaded.
-
-    Attributes:
-        targets: where its files are written.
-        addition: what the store is to take.
-    """
-
-    def __init__(self, name: str, pin: TreePin, output: Path, targets: TreeTargets) -> None:
-        self.name = name
-        self.targets = targets
-        self.addition = Addition(output, pin.hash, pin.size, "recursive", self.check)
-
-    def check(self) -> None:
-        """Compare it with its pin.
-
-        Raises:
-            StoreError: it is not what is pinned.
-        """
-        found = nar_sri(self.addition.path)
-        if found != self.addition.sri:
-            raise StoreError(
-                f"it is pinned to {self.addition.sri}, but its source now has {found}",
-                "a commit does not change: a mirror or proxy alters it, or the lock was edited; to "
-                f"pin what the source has now, delete {self.name} from models of the lock, and run "
-                "`aimodels-gen lock`",
-            )
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _store_path(one: Addition) -> str:

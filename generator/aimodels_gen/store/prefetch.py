@@ -10,12 +10,15 @@ from aimodels_fetcher import log
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_gen.errors import SourceError
 from aimodels_gen.lock.clients import Clients
+from aimodels_gen.lock.fetch import fetcher_sources
 from aimodels_gen.store.download import Download
 from aimodels_gen.store.filling import fill, take
+from aimodels_gen.store.path_downloads import TreePath
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from aimodels_fetcher.sources.base import Source
     from aimodels_gen.amounts import Show
     from aimodels_gen.lock.model import LockedModel, PinnedSource
     from aimodels_gen.lock.pinned import PinnedFile
@@ -61,11 +64,19 @@ def _download(wanted: Wanted, run: Run) -> None:
         return
     with log.redirected(run.report, run.warn), _clients(pinned, run) as clients:
         unable = run.failures.of({name for name, _ in pinned})
+
+        def sources(file: PinnedFile) -> tuple[Source, ...]:
+            return fetcher_sources(file.sources, clients)
+
         download = Download(
-            clients, run.contents, run.failures, run.stored, run.report, run.progress
+            sources, run.contents, run.failures, run.stored, run.report, run.progress
         )
         come: dict[str, str] = {}
-        able = [model for model in trees if model.name not in unable]
+        able = [
+            TreePath(model, clients, run.contents, run.report)
+            for model in trees
+            if model.name not in unable
+        ]
         for wave in zip_longest(*by_content.values(), *bundled.values()):
             new = [
                 file
