@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KINDS = ("host", "forky")
 
-_IN_ROOT = Path(__file__).with_name("in-root")
+IN_ROOT = Path(__file__).with_name("in-root")
 _FORKY_ROOT = CHECKOUT / "script" / "forky-root"
 # The stand-in nixpkgs runs the distribution's own programs: the sandbox has to show them.
 _SYSTEM_DIRS = ("/bin", "/usr", "/lib", "/lib64")
@@ -89,7 +89,7 @@ class NixEnv:
         if self.root is None:
             return []
         binds = [CHECKOUT, tempfile.gettempdir(), f"{self.dir}={self.real}"]
-        return [str(_IN_ROOT), str(self.root), *dict.fromkeys(map(str, binds)), "--"]
+        return [str(IN_ROOT), str(self.root), *dict.fromkeys(map(str, binds)), "--"]
 
     def run(
         self,
