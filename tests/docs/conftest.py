@@ -11,6 +11,7 @@ from docs.symptoms import SYMPTOMS
 from support import ggufs, program_repos, tinyllama
 from support.nix import available
 from support.s3 import ENV, Moto
+from support.sshd import Sshd
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -82,6 +83,20 @@ def session(hub: Hub, tmp_path: Path) -> Iterator[Session]:
     except pytest.skip.Exception:
         with available("host") as nix:
             yield start(nix, directory, home, hub.url)
+
+
+@pytest.fixture
+def builder(
+    session: Session, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The machine `builder` of the documents, with an older Nix."""
+    with (
+        available("host", seen_at=session.nix.dir) as nix,
+        Sshd(nix, tmp_path_factory.mktemp("sshd"), {"HF_ENDPOINT": session.endpoint}) as sshd,
+    ):
+        for variable, value in sshd.ssh_options.items():
+            monkeypatch.setenv(variable, value)
+        yield
 
 
 @pytest.fixture

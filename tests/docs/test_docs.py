@@ -42,6 +42,8 @@ def test_document(document: str, session: Session, request: pytest.FixtureReques
     """Fails with the document's name and line, as an editor would jump to it."""
     if document == "docs/sources.md":
         request.getfixturevalue("bucket")
+    if document == "docs/remote-builders.md":
+        request.getfixturevalue("builder")
     if document == "docs/engines.md":
         # Its files are at its end, for readers who copy them.
         for block in blocks(document):
