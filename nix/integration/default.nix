@@ -5,4 +5,5 @@
   inherit (import ./containers.nix) mkContainerMounts mkContainerVolumes;
   inherit (import ./joined.nix) mkDirectory mkOllamaModels;
   mkCache = import ./cache.nix;
+  mkImage = import ./image.nix;
 }

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GENERATOR, FETCHER, LINKER = "aimodels_gen", "aimodels_fetcher", "aimodels_linker"
-ENGINES = "aimodels_engines"
+ENGINES, IMAGES = "aimodels_engines", "aimodels_images"
 PACKAGES = {
     GENERATOR: CHECKOUT / "generator" / GENERATOR,
     ENGINES: CHECKOUT / "nix/engines" / ENGINES,
     FETCHER: CHECKOUT / "nix/fetcher" / FETCHER,
+    IMAGES: CHECKOUT / "nix/images" / IMAGES,
     LINKER: CHECKOUT / "nix/linker" / LINKER,
 }
 # Who may import whom, and what of others the programs that run in builds may need.
@@ -33,11 +34,13 @@ OUR_IMPORTS = {
     GENERATOR: {ENGINES, FETCHER, LINKER},
     ENGINES: set[str](),
     FETCHER: set[str](),
+    IMAGES: set[str](),
     LINKER: set[str](),
 }
 THIRD_PARTY = {
     ENGINES: set[str](),
     FETCHER: {"botocore", "certifi", "requests", "urllib3"},
+    IMAGES: set[str](),
     LINKER: set[str](),
 }
 # The generator from top to bottom. A module imports from its own floor and from those below.

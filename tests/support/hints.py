@@ -22,6 +22,7 @@ _PACKAGES = (
     "generator/aimodels_gen",
     "nix/engines/aimodels_engines",
     "nix/fetcher/aimodels_fetcher",
+    "nix/images/aimodels_images",
     "nix/linker/aimodels_linker",
 )
 # Whose second argument is something else than a hint.

@@ -110,6 +110,54 @@ in
     };
   };
 
+  "integration.mkImage" = {
+    # ../test_images.py builds it.
+    isTheSameFromAListAndASet = {
+      expr =
+        (integration.mkImage pkgs {
+          models = [
+            whisper
+            model
+          ];
+        }).outPath;
+      expected = (integration.mkImage pkgs { models = both; }).outPath;
+    };
+    isNamedAfterASingleModel = {
+      expr = map (models: (integration.mkImage pkgs { inherit models; }).imageName) [
+        [ model ]
+        { "My Model.v2" = model; }
+        { "…" = model; }
+        both
+        [ ]
+      ];
+      expected = [
+        "llama-2-7b"
+        "my-model.v2"
+        "models"
+        "models"
+        "models"
+      ];
+    };
+    hasAProgramWithoutTheRegistryInItsName = {
+      expr =
+        let
+          image = integration.mkImage pkgs {
+            models = both;
+            name = "registry.example.org:5000/team/whisper_1.5--tiny";
+            tag = "v1.0_rc-1";
+          };
+        in
+        [
+          image.meta.mainProgram
+          image.imageTag
+        ];
+      expected = [
+        "whisper_1.5--tiny"
+        "v1.0_rc-1"
+      ];
+    };
+  };
+
   "integration.mkContainerMounts" = {
     takesModelsWithoutCopies = {
       expr = integration.mkContainerMounts { models = both; };

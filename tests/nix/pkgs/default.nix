@@ -101,12 +101,16 @@ let
   # nixpkgs' has fewer modules; see tests/fetcher/test_tree.py.
   python3Minimal.outPath = hostPython;
 
+  # Of the machine, too, or of the directory that tests have in PATH before it.
+  skopeo.outPath = hostPython;
+
   pkgs = {
     inherit
       callPackage
       lib
       python3
       python3Minimal
+      skopeo
       system
       ;
 

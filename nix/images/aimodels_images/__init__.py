@@ -1,0 +1,1 @@
+"""OCI images of models, whose layers are made while they are read."""
