@@ -44,7 +44,7 @@ class OciRegistry(Program):
         config = directory / "registry.yml"
         config.write_text(_CONFIG.format(directory=directory, more=more))
         self.directory = directory / "registry"
-        command = [*tools.entry, "--", "docker-registry", "serve", config]
+        command = [*tools.entry, "--", "docker-registry", "serve", str(config)]
         super().__init__(command, _READY, directory)
 
     def blobs(self) -> dict[str, int]:
