@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from multiprocessing.connection import Connection
 
+    from simulation.site import Site
     from support.fake_repo import Content
     from support.hub import Request
 
@@ -46,12 +47,14 @@ class Settings:
         runs: How often to measure.
         docs: The directory of docs to rewrite, or None.
         against: Another checkout to compare with, or None.
+        site: What fleet simulates in place of its own sites, or None.
     """
 
     size: int
     runs: int
     docs: Path | None = None
     against: Path | None = None
+    site: Site | None = None
 
 
 def model(size: int) -> dict[str, Content]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import daily
 import download
 import fetcher
+import fleet
 import huge
 import imports
 import links
@@ -43,6 +44,7 @@ QUESTIONS = {
         links,
         s3,
         download,
+        fleet,
     )
 }
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="another checkout for startup to compare with",
     )
+    fleet.add_arguments(parser)
     return parser
 
 
@@ -101,7 +104,9 @@ def main() -> None:
             parser.error(f"no question {name!r}; there is {', '.join(QUESTIONS)}")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    settings = Settings(arguments.size, arguments.runs, arguments.docs, arguments.against)
+    settings = Settings(
+        arguments.size, arguments.runs, arguments.docs, arguments.against, fleet.site(arguments)
+    )
     with scratch() as home:
         environment = hermetic(home)
         os.environ.clear()

@@ -37,6 +37,7 @@ ROWS = {
     "imports": ["import of 46 files", "requests"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
     "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
+    "fleet": ["4 x 100 GB", "rack caches; the origin sends 1 x", "peers, pieces"],
     "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],
 }
 
@@ -55,7 +56,7 @@ def bench(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("question", ROWS)
 def test_a_question(question: str, tmp_path: Path) -> None:
-    more = [f"--against={CHECKOUT}"] if question == "startup" else []
+    more = {"startup": [f"--against={CHECKOUT}"], "fleet": ["--nodes=4"]}.get(question, [])
     done = bench(question, "--size=4MiB", "--runs=1", *more, TMPDIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert f"== {question}: " in done.stdout
@@ -105,5 +106,12 @@ def test_usage() -> None:
     assert done.returncode == 2
     assert (
         "no question 'loc'; there is lock, startup, fetcher, huge, store, second, modules, many,"
-        " daily, prefetch, imports, links, s3, download" in done.stderr
+        " daily, prefetch, imports, links, s3, download, fleet" in done.stderr
     )
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
+def test_options_of_a_site(value: str) -> None:
+    done = bench("fleet", f"--nic={value}")
+    assert done.returncode == 2
+    assert f"argument --nic: {value!r} is not a number above 0" in done.stderr
