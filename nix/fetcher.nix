@@ -10,6 +10,8 @@ let
   # changed, does not copy the files of a model again.
   assembler = bundlePython [
     "active_upstream"
+    "archive"
+    "binary_cache"
     "body"
     "coding"
     "concurrency"
@@ -24,6 +26,7 @@ let
     "http_client"
     "job_queue"
     "links"
+    "narinfo"
     "partial_file"
     "peek"
     "peer_connections"

@@ -63,14 +63,15 @@ class ActiveUpstream:
 
         Raises:
             TransientError: Worth another try.
-            StatusError, FetchError: As `HttpClient.get`.
+            StatusError, FetchError: As `Source.content`.
             StopWorker: The file is closed.
         """
         self._file.parts.check_open()
         everything = part.at == 0 and part.end == self._file.parts.size
         wanted = None if everything or self._plain else (part.at, part.end)
         try:
-            with self.upstream.client.get(self._resolved, wanted, if_range) as response:
+            source, client = self.upstream.source, self.upstream.client
+            with source.content(client, self._resolved, wanted, if_range) as response:
                 receive(response)
         except StatusError as error:
             if error.status == _RANGE_NOT_SATISFIABLE and wanted:

@@ -74,12 +74,19 @@ class Connections:
         most: How many to keep open for each server.
         ca_variables: Variables that may name a file with certificates, before those that all
             programs know.
+        connect_seconds: What connecting to an address may take; None for the usual time.
     """
 
-    def __init__(self, most: int, ca_variables: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        most: int,
+        ca_variables: Sequence[str] = (),
+        connect_seconds: float | None = None,
+    ) -> None:
         watch()
         self._most = most
         self._ca_variables = ca_variables
+        self._connect_seconds = connect_seconds
         self._routes: dict[str, Route] = {}
         self._idle: dict[str, list[socket.socket]] = {}
         self._hung_up = 0  # times
@@ -139,7 +146,7 @@ class Connections:
 
     def _exchange(self, server: str, route: Route, request: bytes, method: str, url: str) -> Answer:
         hung_up = self._hung_up
-        sock = self._take(server) or route.connect(_CONNECT_SECONDS)
+        sock = self._take(server) or route.connect(self._connect_seconds or _CONNECT_SECONDS)
 
         def keep(sock: socket.socket) -> None:
             kept = self._idle.setdefault(server, [])

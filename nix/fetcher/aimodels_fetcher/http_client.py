@@ -65,6 +65,7 @@ class HttpClient:
         headers: To send with every request, wherever it goes.
         ca_variables: Variables that may name a file with certificates, before those that all
             programs know.
+        connect_seconds: What connecting to an address may take; None for the usual time.
 
     Attributes:
         tries: How often to ask for a document, or for a head.
@@ -79,10 +80,10 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         ca_variables: Sequence[str] = (),
+        connect_seconds: float | None = None,
     ) -> None:
-        self._requests = Redirects(
-            endpoint, authorize, Connections(connections, ca_variables), moved, headers or {}
-        )
+        opened = Connections(connections, ca_variables, connect_seconds)
+        self._requests = Redirects(endpoint, authorize, opened, moved, headers or {})
         self.tries = TRIES
 
     @contextmanager

@@ -108,7 +108,7 @@ class RangeDownload:
         except StatusError as error:
             self._leave(active, active.upstream.source.explain(error), error)
         except ContentError as error:
-            self._leave(active, error, error)
+            self._leave(active, active.upstream.source.advise(error), error)
         except FetchError as error:
             self._upstreams.drop(active.upstream)
             self._leave(active, active.upstream.source.advise(error), error)

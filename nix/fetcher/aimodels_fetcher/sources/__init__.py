@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from aimodels_fetcher.sources.base import Source
 
 
+# Binary caches are places to ask for what a pin identifies, and pins do not name them.
+_NO_KINDS = {"base", "binary_cache"}
+
+
 def names() -> tuple[str, ...]:
     """Return the kinds that there are, without importing them."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"))
+    return tuple(sorted({m.name for m in pkgutil.iter_modules(__path__)} - _NO_KINDS))
 
 
 def sources_from(data: Sequence[object]) -> tuple[Source, ...]:

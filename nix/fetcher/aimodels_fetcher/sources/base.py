@@ -11,9 +11,11 @@ from aimodels_fetcher.errors import UPDATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from aimodels_fetcher.errors import FetchError, StatusError
-    from aimodels_fetcher.http_client import HttpClient
+    from aimodels_fetcher.http_client import HttpClient, ResolvedUrl
+    from aimodels_fetcher.response import Response
 
 _SHA256 = 32  # bytes
 
@@ -119,6 +121,27 @@ class Source(ABC):
     @abstractmethod
     def url(self, path: str) -> str | None:
         """Return the URL of a file's content, or None where it is not here."""
+
+    def content(
+        self,
+        client: HttpClient,
+        resolved: ResolvedUrl,
+        wanted: tuple[int, int] | None = None,
+        if_range: str | None = None,
+    ) -> AbstractContextManager[Response]:
+        """Ask for the content of a URL, or a range of it, as `HttpClient.get`.
+
+        Args:
+            client: Of this source.
+            resolved: A URL of this source.
+            wanted: As there.
+            if_range: As there.
+
+        Raises:
+            TransientError: Worth trying again.
+            StatusError, FetchError: As there.
+        """
+        return client.get(resolved, wanted, if_range)
 
     @abstractmethod
     def explain(self, error: StatusError) -> FetchError:

@@ -1,0 +1,310 @@
+"""Binary caches: files that a cache of Nix has by their store paths, without compression.
+
+The content of a file is a range of its archive. So it is downloaded as from everywhere else: in
+parts, and from where it broke off. It is not a kind of source that a pin can name, because the hash
+of the pin identifies the content.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aimodels_fetcher import narinfo
+from aimodels_fetcher.archive import HEADER, LONGEST_END, archive_size, content_size
+from aimodels_fetcher.errors import (
+    ContentError,
+    FetchError,
+    SizeError,
+    StatusError,
+    TransientError,
+)
+from aimodels_fetcher.sources.base import RemoteFile, Source
+from aimodels_fetcher.urls import is_file, public
+from aimodels_fetcher.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aimodels_fetcher.http_client import HttpClient, ResolvedUrl
+    from aimodels_fetcher.narinfo import NarInfo
+    from aimodels_fetcher.response import Response
+
+_GONE = frozenset({404, 410})
+_ALTERED = (
+    "check that the URL is that of a binary cache, and that no proxy alters its answers; whoever "
+    "fills the cache can push the model again"
+)
+# An answer has come, or might have: the server is there.
+_ALIVE = (ConnectionResetError, BrokenPipeError)
+
+
+@dataclass(frozen=True)
+class Directory(Source):
+    """The files below a URL, without credentials.
+
+    Args:
+        base: An http(s) URL without a slash at its end.
+        connect_seconds: What connecting may take; None for the usual time.
+    """
+
+    base: str
+    connect_seconds: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The URL."""
+        return self.location
+
+    @property
+    def location(self) -> str:
+        """The URL."""
+        return public(self.base)
+
+    def client(self, connections: int) -> HttpClient:
+        """Return a client without credentials."""
+        from aimodels_fetcher.http_client import (  # noqa: PLC0415 (slow to import)
+            HttpClient,
+        )
+
+        return HttpClient(self.base, connections=connections, connect_seconds=self.connect_seconds)
+
+    def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002
+        """Return nothing: servers of files have no listing."""
+        return self, []
+
+    def url(self, path: str) -> str | None:
+        """Return the URL of a file, None for what is not a path."""
+        url = f"{self.base}/{path}"
+        return url if is_file(url) else None
+
+    def explain(self, error: StatusError) -> FetchError:
+        """Tell what is refused."""
+        return FetchError(str(error), "check the URL of the cache, and whether it requires a login")
+
+
+@dataclass
+class _Archive:
+    """The archive of a file, as far as it is known.
+
+    Attributes:
+        at: Where it is.
+        info: What the cache says of it.
+        size: Bytes of the file, None until the beginning of the archive has been read.
+    """
+
+    at: ResolvedUrl
+    info: NarInfo
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class BinaryCache(Source):
+    """Files of a binary cache, by their store paths.
+
+    Args:
+        files: Has the files of the cache: a Directory, or a bucket.
+        paths: Path of a file in the model -> store path, or its base name.
+        optional: Whether other sources are asked after it: then it is left at once when it cannot
+            be reached.
+    """
+
+    files: Source
+    paths: Mapping[str, str]
+    optional: bool = False
+    _known: weakref.WeakKeyDictionary[ResolvedUrl, _Archive] = field(
+        default_factory=weakref.WeakKeyDictionary, init=False, compare=False, repr=False
+    )
+    _lock: threading.Lock = field(
+        default_factory=threading.Lock, init=False, compare=False, repr=False
+    )
+
+    @property
+    def label(self) -> str:
+        """Where the cache is."""
+        return self.location
+
+    @property
+    def location(self) -> str:
+        """Where the cache is."""
+        return self.files.location
+
+    def client(self, connections: int) -> HttpClient:
+        """Return a client with the cache's credentials.
+
+        Raises:
+            FetchError: The environment makes it impossible.
+        """
+        return self.files.client(connections)
+
+    def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002
+        """Return the files; nothing more is known of them yet."""
+        return self, [RemoteFile(path) for path in self.paths]
+
+    def url(self, path: str) -> str | None:
+        """Return the URL of a file's `.narinfo`, which leads to its content."""
+        store_path = self.paths.get(path)
+        return self.files.url(narinfo.name_of(store_path)) if store_path else None
+
+    @contextmanager
+    def content(
+        self,
+        client: HttpClient,
+        resolved: ResolvedUrl,
+        wanted: tuple[int, int] | None = None,
+        if_range: str | None = None,
+    ) -> Iterator[Response]:
+        """Ask for a file's content, as `Source.content`: what is around it is not seen.
+
+        Raises:
+            ContentError: The cache has something else than a file, or has it compressed.
+        """
+        archive = self._archive(client, resolved)
+        # The beginning of the file comes with that of the archive, which says what it is.
+        first = HEADER if wanted and wanted[0] else 0
+        shifted = (wanted[0] + first, wanted[1] + HEADER) if wanted else None
+        try:
+            with self.files.content(client, archive.at, shifted, if_range) as response:
+                _shift(response, archive, first)
+                yield response
+                if not response.partial:
+                    _finish(response)
+        except StatusError:
+            with self._lock:  # it may have moved: its `.narinfo` says where
+                self._known.pop(resolved, None)
+            raise
+
+    def explain(self, error: StatusError) -> FetchError:
+        """Tell what the cache lacks from what is refused."""
+        if error.status not in _GONE:
+            return self.files.explain(error)
+        if error.url.endswith(".narinfo"):
+            return FetchError(
+                f"it is not in this cache (HTTP {error.status} from {error.url})",
+                "push it there, for example with `aimodels-gen push`",
+            )
+        return FetchError(f"the cache lacks the archive that it names: {error}", _ALTERED)
+
+    def advise(self, error: FetchError) -> FetchError:
+        """Return a failure; where the size is wrong, the cache is, and not what is pinned."""
+        if isinstance(error.__cause__, SizeError):
+            return FetchError(error.message, _ALTERED)
+        return self.files.advise(error)
+
+    def advise_mismatch(self, path: str, url: str, sha256: str) -> str:  # noqa: ARG002
+        """Return the next step for an archive with other content."""
+        return _ALTERED
+
+    def _archive(self, client: HttpClient, resolved: ResolvedUrl) -> _Archive:
+        with self._lock:
+            known = self._known.get(resolved)
+        if known is None:
+            known = self._look_up(client, resolved.url)
+            with self._lock:
+                self._known[resolved] = known
+        return known
+
+    def _look_up(self, client: HttpClient, url: str) -> _Archive:
+        """Read a `.narinfo`, once: whoever asks for the content tries again.
+
+        Raises:
+            ContentError: It is none, or leads to nothing that can be read.
+        """
+        from aimodels_fetcher.documents import read_document  # noqa: PLC0415 (not in assemblies)
+        from aimodels_fetcher.http_client import ResolvedUrl  # noqa: PLC0415 (as above)
+
+        try:
+            with self.files.content(client, ResolvedUrl(url)) as answer:
+                read = read_document(url, answer, _text, "a .narinfo", narinfo.MOST_BYTES).content
+        except TransientError as error:
+            if self.optional and _is_dead(error):
+                raise FetchError(error.message, error.hint) from error
+            raise
+        try:
+            info = narinfo.parse(read, public(url))
+        except FetchError as error:
+            raise ContentError(error.message, error.hint) from error
+        if info.compression != "none":
+            raise ContentError(
+                f"{public(url)} has it with {info.compression:.20} compression, and files are "
+                "read from archives without",
+                "fill the cache with `aimodels-gen push`, or with `nix copy --to` and "
+                "`compression=none`",
+            )
+        at = info.url if info.url.startswith(("http://", "https://")) else self.files.url(info.url)
+        if at is None or ("://" in info.url and not is_file(at)):
+            raise ContentError(f"{public(url)} names an archive that has no URL", _ALTERED)
+        return _Archive(ResolvedUrl(at), info)
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8")
+
+
+def _is_dead(error: TransientError) -> bool:
+    """Return whether there was no connection, or no word on it: waiting is in vain."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and not isinstance(cause, _ALIVE)
+
+
+def _shift(response: Response, archive: _Archive, first: int) -> None:
+    """Make the response for a range of an archive one for a range of its content.
+
+    Args:
+        response: Its body has not been read.
+        archive: Whose it is.
+        first: Bytes of the archive before the range that was asked for, without the wanted content.
+
+    Raises:
+        ContentError: It is not the archive of a file, or not as its `.narinfo` says.
+        SizeError: It has another size.
+        TransientError: The connection broke.
+    """
+    # What they say is said of the archive.
+    response.headers, response.redirects = {}, ()
+    if response.total not in {None, archive.info.nar_size}:
+        raise SizeError(
+            f"expected {counted(archive.info.nar_size, 'byte')}, but {response.url} has "
+            f"{response.total}",
+            _ALTERED,
+            received=response.total or 0,
+        )
+    if response.partial and first:
+        response.start = None if response.start is None else response.start - HEADER
+    elif response.start == 0:
+        archive.size = _read_header(response, archive.info)
+    response.total = archive.size
+
+
+def _read_header(response: Response, info: NarInfo) -> int:
+    """Return the size of a file, having read what is before its content."""
+    header = bytearray(HEADER)
+    view, count = memoryview(header), 0
+    while count < HEADER:
+        got = response.readinto(view[count:])
+        if not got:
+            raise TransientError(f"{response.url}: the connection ended early")
+        count += got
+    try:
+        size = content_size(bytes(header))
+    except ValueError as error:
+        raise ContentError(f"{response.url} is not the archive of a file: {error}", _ALTERED) from (
+            error
+        )
+    if archive_size(size) != info.nar_size:
+        raise ContentError(
+            f"{response.url} has {counted(size, 'byte')}, which is not what its .narinfo says",
+            _ALTERED,
+        )
+    return size
+
+
+def _finish(response: Response) -> None:
+    """Read what is after the content: then the connection serves another request."""
+    buffer = memoryview(bytearray(LONGEST_END))
+    with suppress(TransientError):
+        while response.readinto(buffer):
+            pass
