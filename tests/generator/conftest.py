@@ -63,7 +63,7 @@ def nix_store(nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> NixEnv:
     if nix.root is not None:
         programs = nix.real / "bin"
         programs.mkdir()
-        for name in ("nix-store", "nix-instantiate"):
+        for name in ("nix", "nix-store", "nix-instantiate"):
             command = f'PATH={PATH} exec {" ".join(nix.entry())} {name} "$@"'
             (programs / name).write_text(f"#!/bin/sh\n{command}\n")
             (programs / name).chmod(0o755)
