@@ -13,6 +13,7 @@ let
     "archive"
     "binary_cache"
     "body"
+    "caches"
     "coding"
     "concurrency"
     "connections"
@@ -69,6 +70,7 @@ let
     SSL_CERT_FILE = "${cacert}/etc/ssl/certs/ca-bundle.crt";
   };
   variables = lib.fetchers.proxyImpureEnvVars ++ [
+    "AIMODELS_CACHES"
     "AIMODELS_MAX_CONNECTIONS"
     "AIMODELS_MAX_FILES"
     # Older releases of nixpkgs do not list it among the proxy variables.

@@ -13,6 +13,7 @@ from aimodels_fetcher.resumable import ResumableTarget
 from aimodels_fetcher.sources.binary_cache import BinaryCache, Directory
 from aimodels_fetcher.spec import FileSpec
 from support import binary_cache
+from support.binary_cache import file_archive
 from support.fake_repo import BigFile, chunks
 from support.faults import both, cut, edited, flipped, framed, gzipped, headed, status, whole
 from support.loopback import HangUp, Request, Response
@@ -88,10 +89,6 @@ def spoil(proxy: RecordingProxy, change: Change, *numbers: int, where: str = "/n
 
 def spec(cache: BinaryCache, path: str, content: Content) -> FileSpec:
     return FileSpec((cache,), path, sri(content), len(content))
-
-
-def nar(content: bytes) -> bytes:
-    return header(len(content)) + content + bytes(-len(content) % 8) + strings(")")
 
 
 def fetch(cache: BinaryCache, out: Path, path: str = "model.safetensors") -> bytes:
@@ -194,13 +191,25 @@ def test_an_earlier_run_is_continued(
 @pytest.mark.parametrize(
     "case",
     [
-        (nar(b"other"), {}, "expected 4 bytes, but .* has 5"),
-        (nar(b"othe"), {}, "expected sha256-.*, received sha256-"),
-        (nar(b"same"), {"nar_size": 128}, "expected 128 bytes, but .* has 120"),
-        (nar(b"same")[:96] + bytes(40), {}, "has 4 bytes, which is not what its .narinfo says"),
-        (nar(b"same"), {"url": "nar/missing.nar"}, "lacks the archive that it names: HTTP 404"),
-        (nar(b"same"), {"url": "file:///etc/passwd"}, "lacks the archive that it names: HTTP 404"),
-        (nar(b"same"), {"url": "http://[x"}, "names an archive that has no URL"),
+        (file_archive(b"other"), {}, "expected 4 bytes, but .* has 5"),
+        (file_archive(b"othe"), {}, "expected sha256-.*, received sha256-"),
+        (file_archive(b"same"), {"nar_size": 128}, "expected 128 bytes, but .* has 120"),
+        (
+            file_archive(b"same")[:96] + bytes(40),
+            {},
+            "has 4 bytes, which is not what its .narinfo says",
+        ),
+        (
+            file_archive(b"same"),
+            {"url": "nar/missing.nar"},
+            "lacks the archive that it names: HTTP 404",
+        ),
+        (
+            file_archive(b"same"),
+            {"url": "file:///etc/passwd"},
+            "lacks the archive that it names: HTTP 404",
+        ),
+        (file_archive(b"same"), {"url": "http://[x"}, "names an archive that has no URL"),
         (strings("nix-archive-1", "(", "type", "directory", ")"), {}, "that of a directory"),
         (b"<html>" * 20, {}, "it is not an archive of Nix"),
     ],

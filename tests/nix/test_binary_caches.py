@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support.expressions import fetch_model, files_pin, got
+from support.expressions import bundle_pin, fetch_model, files_pin, got
+from support.fake_repo import BigFile, chunks
+from support.nginx import Nginx, public_directory
 from support.nix import NixError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from support.fake_repo import Content
     from support.hub import Hub
     from support.nix import NixEnv
 
@@ -76,3 +78,25 @@ def test_signatures_can_be_left_unchecked(nix: NixEnv, cached: tuple[str, str, s
     cache, entry, _file = cached
     copy(nix, cache, entry, "--no-check-sigs")
     assert (nix.path(entry) / "refs/main").exists()
+
+
+def test_builds_ask_caches_before_sources(nix: NixEnv, hub: Hub) -> None:
+    """Files and bundles come from there, to the same store paths, and the entry is assembled."""
+    weights = BigFile(3 << 20, 21)
+    files: dict[str, Content] = {"config.json": b"{}", "model.safetensors": weights}
+    repo = hub.add_repo("org/model", files, lfs=["*.safetensors"])
+    expression = bundle_pin(hub, repo, 'layout = "link";')
+    entry = nix.run("nix-build", "--no-out-link", "-E", expression).stdout.strip()
+    references = nix.run("nix-store", "-q", "--references", entry).stdout.split()
+    with public_directory() as directory:
+        cache = f"file://{directory}/cache?compression=none"
+        nix.run("nix", "copy", "--to", cache, *references)
+        nix.run("nix-store", "--delete", entry, *references)
+        hub.clear()
+        (directory / "nginx").mkdir()
+        with Nginx(directory / "cache", directory / "nginx") as nginx:
+            out = nix.build(expression, env={"AIMODELS_CACHES": nginx.url})
+    assert nix.store / out.name == Path(entry)
+    contents = {path: b"".join(chunks(content)) for path, content in files.items()}
+    assert nix.contents(out / "snapshots" / repo.sha) == contents
+    assert not hub.log

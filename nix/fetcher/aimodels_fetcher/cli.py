@@ -61,15 +61,17 @@ def _run(spec_file: Path, out: Path) -> None:
 
         assemble(spec, out)
         return
+    from aimodels_fetcher.caches import caches_of  # noqa: PLC0415 (assemblies lack it)
     from aimodels_fetcher.fetch import (  # noqa: PLC0415 (imports requests)
+        BUNDLE,
         fetch_bundle,
         fetch_file,
         fetch_tree,
     )
 
     if isinstance(spec, FileSpec):
-        fetch_file(spec, out)
+        fetch_file(spec, out, caches=caches_of(out, spec.path))
     elif isinstance(spec, BundleSpec):
-        fetch_bundle(spec, out)
+        fetch_bundle(spec, out, caches=caches_of(out, BUNDLE, archives=True))
     else:
         fetch_tree(spec, out)

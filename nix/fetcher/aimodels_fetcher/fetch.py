@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aimodels_fetcher.archive import bundle_size, unpack_bundle
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.downloads import FileDownloads, TreeDownload, fetch_together, make_target
 from aimodels_fetcher.environment import limit
+from aimodels_fetcher.errors import DiskFullError, FetchError, SettingError
+from aimodels_fetcher.log import say
 from aimodels_fetcher.output import check_space, removed_on_failure
 from aimodels_fetcher.progress import Progress
 from aimodels_fetcher.remote_files import RemoteFiles
@@ -22,22 +26,50 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimodels_fetcher.downloads import MakeTarget
+    from aimodels_fetcher.sources.binary_cache import BinaryCache
     from aimodels_fetcher.spec import BundleSpec, FileSpec, TreeSpec
 
 _MAX_CONNECTIONS = 32
 
+BUNDLE = "bundle"
+"""What bundles are called in messages, and in the `paths` of caches."""
 
-def fetch_file(spec: FileSpec, out: Path, connections: int | None = None) -> None:
+
+def fetch_file(
+    spec: FileSpec,
+    out: Path,
+    connections: int | None = None,
+    caches: Sequence[BinaryCache] = (),
+) -> None:
     """Write one pinned file to `out`.
+
+    Args:
+        spec: What to fetch.
+        out: Where to write it.
+        connections: Maximum number of concurrent requests; None for `max_connections`.
+        caches: To be asked before the sources.
 
     Raises:
         FetchError: No source has it, or they have other bytes than pinned.
     """
-    fetch_files([(spec, out)], connections=connections)
+    progress = Progress(f"{spec.source.label} {spec.path}", spec.size)
+    asked = replace(spec, sources=(*caches, *spec.sources))
+    fetch_files([(asked, out)], connections=connections, progress=progress)
 
 
-def fetch_bundle(spec: BundleSpec, out: Path, connections: int | None = None) -> None:
+def fetch_bundle(
+    spec: BundleSpec,
+    out: Path,
+    connections: int | None = None,
+    caches: Sequence[BinaryCache] = (),
+) -> None:
     """Write pinned files to the directory `out`, each content once, named by its sha256 in hex.
+
+    Args:
+        spec: What to fetch.
+        out: Where to write it.
+        connections: Maximum number of concurrent requests; None for `max_connections`.
+        caches: To be asked before the sources, for the archive of BUNDLE.
 
     Raises:
         FetchError: No source has one of them, or they have other bytes than pinned.
@@ -51,6 +83,8 @@ def fetch_bundle(spec: BundleSpec, out: Path, connections: int | None = None) ->
     with removed_on_failure([out]):
         out.mkdir()
         check_space([(out, sum(size or 0 for size in sizes))])
+        if caches and _fetch_archive(spec, out, most, caches):
+            return
         with Progress(f"{spec.source.label}{label}", total) as counter:
             pool = WorkerPool(most, counter)
 
@@ -59,6 +93,32 @@ def fetch_bundle(spec: BundleSpec, out: Path, connections: int | None = None) ->
                 return Download(file, upstreams, target, pool, lambda _: None)
 
             pool.run(map(download, files.emptied()))
+
+
+def _fetch_archive(
+    spec: BundleSpec, out: Path, connections: int, caches: Sequence[BinaryCache]
+) -> bool:
+    """Fill a bundle with what the first cache has that has it; return whether one has."""
+    sizes = {sri_to_hex(file.hash): file.size for file in spec.files.values()}
+    known = None if None in sizes.values() else bundle_size(size or 0 for size in sizes.values())
+    archive = out / ".archive"
+    upstreams = Upstreams([Upstream(cache, connections) for cache in caches], last=False)
+    try:
+        with Progress(f"{spec.source.label}, {counted(len(sizes), 'file')}", known) as counter:
+            pool = WorkerPool(connections, counter)
+            file = RemoteFile(BUNDLE, known)
+            pool.run(iter([Download(file, upstreams, FileTarget(archive), pool)]))
+            with archive.open("rb") as content:
+                unpack_bundle(content, sizes, out)
+    except (DiskFullError, SettingError):
+        raise
+    except (FetchError, ValueError) as error:
+        what = error if isinstance(error, FetchError) else f"{caches[0].label} {BUNDLE}: {error}"
+        say(f"{what}; asking {spec.source.location} instead")
+        return False
+    finally:
+        archive.unlink(missing_ok=True)
+    return True
 
 
 def _contents_of(spec: BundleSpec) -> RemoteFiles:

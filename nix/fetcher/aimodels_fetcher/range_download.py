@@ -91,7 +91,7 @@ class RangeDownload:
         active = self._active
 
         def tries() -> int:
-            if self._upstreams.after(active.upstream, self._path):
+            if self._upstreams.after(active.upstream, self._path) or not self._upstreams.last:
                 return TRIES_BEFORE_ANOTHER
             return PATIENT_TRIES if self._workers.counter.received else TRIES
 

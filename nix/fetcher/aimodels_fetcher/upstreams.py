@@ -46,15 +46,18 @@ class Upstreams:
 
     Args:
         upstreams: At least one.
+        last: Whether nothing else is asked after them, so that they are worth many tries.
 
     Attributes:
+        last: The same.
         strict: Whether nothing else will show that all bytes of a file without a checksum are of
             one file: they are then used only if the server shows it.
     """
 
     strict: ClassVar[bool] = False
 
-    def __init__(self, upstreams: Sequence[Upstream]) -> None:
+    def __init__(self, upstreams: Sequence[Upstream], *, last: bool = True) -> None:
+        self.last = last
         self._upstreams = list(upstreams)
         self._out: set[Upstream] = set()
 

@@ -108,13 +108,16 @@ class BinaryCache(Source):
     Args:
         files: Has the files of the cache: a Directory, or a bucket.
         paths: Path of a file in the model -> store path, or its base name.
+        archives: Whether the archives are wanted, such as those of directories, in place of what is
+            in them.
         optional: Whether other sources are asked after it: then it is left at once when it cannot
             be reached.
     """
 
     files: Source
     paths: Mapping[str, str]
-    optional: bool = False
+    archives: bool = field(default=False, kw_only=True)
+    optional: bool = field(default=False, kw_only=True)
     _known: weakref.WeakKeyDictionary[ResolvedUrl, _Archive] = field(
         default_factory=weakref.WeakKeyDictionary, init=False, compare=False, repr=False
     )
@@ -164,11 +167,16 @@ class BinaryCache(Source):
         """
         archive = self._archive(client, resolved)
         # The beginning of the file comes with that of the archive, which says what it is.
-        first = HEADER if wanted and wanted[0] else 0
-        shifted = (wanted[0] + first, wanted[1] + HEADER) if wanted else None
+        at_start = not wanted or not wanted[0]
+        if wanted and not self.archives:
+            wanted = (wanted[0] and wanted[0] + HEADER, wanted[1] + HEADER)
         try:
-            with self.files.content(client, archive.at, shifted, if_range) as response:
-                _shift(response, archive, first)
+            with self.files.content(client, archive.at, wanted, if_range) as response:
+                _check_size(response, archive.info)
+                if self.archives:
+                    response.total = archive.info.nar_size
+                else:
+                    _shift(response, archive, at_start=at_start)
                 yield response
                 if not response.partial:
                     _finish(response)
@@ -250,29 +258,35 @@ def _is_dead(error: TransientError) -> bool:
     return isinstance(cause, OSError) and not isinstance(cause, _ALIVE)
 
 
-def _shift(response: Response, archive: _Archive, first: int) -> None:
+def _check_size(response: Response, info: NarInfo) -> None:
+    """Refuse an archive of another size.
+
+    Raises:
+        SizeError: It has one.
+    """
+    size = response.total
+    if size not in {None, info.nar_size}:
+        expected = counted(info.nar_size, "byte")
+        raise SizeError(
+            f"expected {expected}, but {response.url} has {size}", _ALTERED, received=size or 0
+        )
+
+
+def _shift(response: Response, archive: _Archive, *, at_start: bool) -> None:
     """Make the response for a range of an archive one for a range of its content.
 
     Args:
         response: Its body has not been read.
         archive: Whose it is.
-        first: Bytes of the archive before the range that was asked for, without the wanted content.
+        at_start: Whether the beginning of the archive was asked for.
 
     Raises:
         ContentError: It is not the archive of a file, or not as its `.narinfo` says.
-        SizeError: It has another size.
         TransientError: The connection broke.
     """
     # What they say is said of the archive.
     response.headers, response.redirects = {}, ()
-    if response.total not in {None, archive.info.nar_size}:
-        raise SizeError(
-            f"expected {counted(archive.info.nar_size, 'byte')}, but {response.url} has "
-            f"{response.total}",
-            _ALTERED,
-            received=response.total or 0,
-        )
-    if response.partial and first:
+    if response.partial and not at_start:
         response.start = None if response.start is None else response.start - HEADER
     elif response.start == 0:
         archive.size = _read_header(response, archive.info)
