@@ -129,6 +129,11 @@ in
 {
   _file = file;
 
+  imports = [
+    ./fleet/pull.nix
+    ./fleet/serve.nix
+  ];
+
   options.services.ai-models = lib.recursiveUpdate common.options {
     tokenFile = mkOption {
       type =

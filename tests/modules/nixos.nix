@@ -9,11 +9,22 @@
   modules = [
     ours
     ./nixpkgs/nixos/modules/misc/assertions.nix
+    ./nixpkgs/nixos/modules/services/web-servers/nginx
     ./nixpkgs/nixos/modules/system/boot/systemd.nix
     {
-      options.nixpkgs.config = lib.mkOption {
-        type = lib.types.raw;
-        default = { };
+      options = {
+        nixpkgs.config = lib.mkOption {
+          type = lib.types.raw;
+          default = { };
+        };
+        networking.firewall.allowedTCPPorts = lib.mkOption {
+          type = lib.types.listOf lib.types.port;
+          default = [ ];
+        };
+        nix.settings = lib.mkOption {
+          type = lib.types.attrsOf lib.types.anything;
+          default = { };
+        };
       };
       config._module = {
         # Other options of NixOS, of any type.

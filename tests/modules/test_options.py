@@ -63,7 +63,8 @@ def test_both_modules_have_the_same_options(declared: dict[str, dict[str, Any]])
         for module in ("nixos", "home-manager")
     )
     hf = "integration.huggingface"
-    assert ours.keys() - theirs.keys() == {
+    fleet = {name for name in ours if name.startswith("fleet.")}
+    assert ours.keys() - theirs.keys() - fleet == {
         *(f"{hf}.cacheDir", f"{hf}.group", f"{hf}.services", f"{hf}.user", "tokenFile"),
         *(f"integration.{place}.{owner}" for place in PLACES for owner in ("user", "group")),
     }
@@ -81,7 +82,7 @@ def places(**values: str) -> dict[str, Any]:
 
 
 def test_defaults(store: NixEnv) -> None:
-    made = """options: builtins.removeAttrs options [ "modelFiles" "modelPaths" ] // {
+    made = """options: builtins.removeAttrs options [ "fleet" "modelFiles" "modelPaths" ] // {
       models = builtins.mapAttrs (
         _name: model: builtins.removeAttrs model [ "checked" "package" ]
       ) options.models;
@@ -118,6 +119,8 @@ def test_disabled_is_as_if_it_were_not_there(store: NixEnv) -> None:
         models.wrong = {{ }};
         tokenFile = "/run/token";
         integration.huggingface.offline = true;
+        fleet.serve.origin = "wrong";
+        fleet.pull.caches = [ "wrong" ];
       }};
     }}"""
     absent = f"{{ disabledModules = [ {CHECKOUT}/nix/modules/nixos.nix ]; }}"

@@ -90,6 +90,19 @@ pkgs
   lndir = runCommand "no-lndir" { } "mkdir $out";
   glibcLocales = runCommand "no-locales" { version = "2.40"; } "mkdir $out";
 
+  # The machine's nginx, which has the slice module.
+  nginxStable = lib.makeOverridable (
+    {
+      withSlice ? false,
+    }:
+    {
+      type = "derivation";
+      name = "nginx";
+      outPath = "/usr";
+      configureFlags = lib.optional withSlice "--with-http_slice_module";
+    }
+  ) { };
+
   # For settings that are not set here.
   formats = lib.genAttrs [ "gitIni" "ini" "json" "keyValue" "toml" "yaml" ] (
     _name: _options: { type = lib.types.anything; }

@@ -1,0 +1,199 @@
+"""A rack with the nginx of `fleet.serve`, and nodes with the Nix of `fleet.pull`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from support import nginx
+from support.modules import nixos
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from support.nix import NixEnv
+
+# Values in the configuration that is evaluated once, which each rack replaces by its own.
+_ORIGIN = "origin.invalid"
+_DIRECTORY = "/var/cache/nginx/ai-models"
+_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_SIZES = {"size": "999M", "keepFree": "998K", "sliceSize": "997K"}
+_SMALL = {"size": "512M", "keepFree": "1K", "sliceSize": "256K"}
+_STARTS = 10  # seconds
+
+_CONFIG = """
+daemon off;
+worker_processes 1;
+pid {directory}/pid;
+error_log {directory}/errors;
+events {{ worker_connections 512; }}
+http {{
+  log_format fleet "$request_method $uri $status $upstream_cache_status";
+  access_log {directory}/log fleet;
+  {static}
+  {http}
+}}
+"""
+
+
+@functools.cache
+def _evaluated(nix: NixEnv, options: str) -> str:
+    settings = "".join(f'{key} = "{value}";' for key, value in _SIZES.items())
+    module = f"""{{
+      services.ai-models.fleet.serve = {{
+        enable = true; addresses = [ "127.0.0.1" ]; port = 1; {settings} {options}
+      }};
+    }}"""
+    found: str = nix.eval(f"{nixos(module)}.services.nginx.http")
+    return found
+
+
+class Rack:
+    """The nginx of `fleet.serve`, which can be stopped and started again.
+
+    Args:
+        nix: Evaluates the options.
+        origin: The URL of the binary cache.
+        directory: For the cache, in a new directory; the caller may mount it.
+        resolvers: Name servers.
+        bundle: The certificates that it trusts.
+        sizes: Other sizes than those of these tests.
+    """
+
+    def __init__(
+        self,
+        nix: NixEnv,
+        origin: str,
+        directory: Path | None = None,
+        *,
+        resolvers: str = "",
+        bundle: Path | None = None,
+        **sizes: str,
+    ) -> None:
+        self._own = Path(tempfile.mkdtemp(prefix="aimodels-rack-"))
+        self._own.chmod(0o755)
+        self.directory = directory or self._own / "cache"
+        self._sock = socket.socket()
+        self._sock.bind(("127.0.0.1", 0))
+        self._sock.listen(511)
+        self._sock.setblocking(False)  # noqa: FBT003 (the socket module's own way)
+        port = self._sock.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        scheme, _, rest = origin.partition("://")
+        options = f'origin = "{scheme}://{_ORIGIN}"; resolvers = [ {resolvers} ];'
+        text = _evaluated(nix, options)
+        for placeholder, value in {
+            _ORIGIN: rest,
+            "127.0.0.1:1;": f"127.0.0.1:{port};",
+            _DIRECTORY: str(self.directory),
+            _BUNDLE: str(bundle),
+            **{_SIZES[key]: value for key, value in {**_SMALL, **sizes}.items()},
+        }.items():
+            text = text.replace(placeholder, value)
+        self._config = _CONFIG.format(
+            directory=self._own, static=nginx.static(self._own), http=text
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        self._process = nginx.start(self._own, self._config, self._sock)
+        assert requests.get(self.url, timeout=_STARTS).status_code == HTTPStatus.NOT_FOUND
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+        self._process = None
+
+    def close(self) -> None:
+        self.stop()
+        self._sock.close()
+        shutil.rmtree(self._own)
+
+    @property
+    def log(self) -> list[str]:
+        """A line for each request that has ended: method, path, status and use of the cache."""
+        return (self._own / "log").read_text().splitlines()
+
+    @property
+    def errors(self) -> str:
+        return (self._own / "errors").read_text()
+
+    def __enter__(self) -> Rack:  # noqa: PYI034 (Self is new in Python 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Node:
+    """A machine of the fleet: an empty store, and the settings of `fleet.pull`.
+
+    Args:
+        nix: Its Nix; all nodes have its path of the store.
+        settings: Of nix.conf.
+        root: Where its store lies, if not in a new directory.
+    """
+
+    def __init__(self, nix: NixEnv, settings: Mapping[str, Any], root: Path | None = None) -> None:
+        self.nix = nix
+        self.settings = dict(settings)
+        self.root = root or Path(tempfile.mkdtemp(prefix="aimodels-node-"))
+
+    def path(self, store_path: str) -> Path:
+        return Path(f"{self.root}{store_path}")
+
+    def command(self, *paths: str) -> list[str]:
+        return ["nix-store", "--store", f"local?root={self.root}", "--realise", *paths]
+
+    @property
+    def env(self) -> dict[str, str]:
+        lines = (f"{key} = {_text(value)}\n" for key, value in self.settings.items())
+        return {"NIX_CONFIG": "".join(lines), "XDG_CACHE_HOME": f"{self.root}/cache"}
+
+    def get(self, *paths: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Take paths from the caches, or build them."""
+        return self.nix.run(*self.command(*paths), env=self.env, check=check)
+
+    def has(self, store_path: str) -> bool:
+        found = self.nix.run(
+            *("nix-store", "--store", f"local?root={self.root}", "--check-validity", store_path),
+            check=False,
+            env=self.env,
+        )
+        return found.returncode == 0
+
+    def close(self) -> None:
+        subprocess.run(["chmod", "-R", "u+w", self.root], check=True)
+        shutil.rmtree(self.root)
+
+
+def settings(nix: NixEnv, options: str) -> dict[str, Any]:
+    """Return what `fleet.pull` with these options writes into nix.conf."""
+    module = f"{{ services.ai-models.fleet.pull = {{ enable = true; {options} }}; }}"
+    found: dict[str, Any] = nix.eval(f"{nixos(module)}.nix.settings")
+    return found
+
+
+def at_once(nodes: Iterable[Node], path: str) -> list[subprocess.CompletedProcess[str]]:
+    """Have nodes take a path at the same time."""
+    nodes = list(nodes)
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        return list(pool.map(lambda node: node.get(path, check=False), nodes))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(value)
+    return json.dumps(value) if isinstance(value, (bool, int)) else str(value)
