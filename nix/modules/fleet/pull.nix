@@ -75,6 +75,8 @@ in
     publicKeys = mkOption {
       type = types.listOf types.str;
       default = [ ];
+      # Of files that are read.
+      apply = map (lib.removeSuffix "\n");
       example = [ "cache.example.org-1:…" ];
       description = ''
         The keys that have signed the entries in the caches. Files need no signature, because their paths follow
@@ -131,9 +133,8 @@ in
     }) problems;
 
     warnings = lib.optional (cfg.attempts > mostAttempts) (
-      "${path}.attempts = ${toString cfg.attempts}: a cache that does not answer delays builds for "
-      + "${toString minutes} minutes, because Nix waits twice as long before each further attempt; set "
-      + "${toString mostAttempts} or less"
+      "${path}.attempts = ${toString cfg.attempts} delays builds for ${toString minutes} minutes if a cache does "
+      + "not answer, because Nix waits twice as long before each further attempt: set ${toString mostAttempts} or less"
     );
 
     nix.settings = {

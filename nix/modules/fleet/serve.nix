@@ -64,10 +64,17 @@ let
           inherit (cfg) keepFree size sliceSize;
         }
     )
-    ++ lib.optional (isInStore directory || builtins.match "(/[0-9A-Za-z._+-]+)+" directory == null) (
-      "${path}.directory = ${shown cfg.directory} cannot be the directory of the cache: write an absolute "
-      + "path of letters, digits, . _ + and -, outside of the Nix store"
-    )
+    ++
+      lib.optional
+        (
+          isInStore directory
+          || builtins.match "(/+[0-9A-Za-z._+-]+)+/*" cfg.directory == null
+          || lib.elem ".." (lib.splitString "/" directory)
+        )
+        (
+          "${path}.directory = ${shown cfg.directory} cannot be the directory of the cache: write an absolute "
+          + "path of letters, digits, . _ + and -, without `..`, outside of the Nix store"
+        )
     ++ lib.optional
       (lib.any (home: lib.hasPrefix home "${directory}/") [
         "/home/"
@@ -184,7 +191,7 @@ in
       inherit message;
     }) problems;
 
-    services.nginx = mkIf (origin != null) {
+    services.nginx = {
       enable = true;
       package = lib.mkDefault (pkgs.nginxStable.override { withSlice = true; });
 
@@ -193,7 +200,7 @@ in
           max_size=${cfg.size} min_free=${cfg.keepFree};
       '';
 
-      virtualHosts.ai-models = {
+      virtualHosts.ai-models = mkIf (origin != null) {
         listen = map (addr: {
           inherit addr;
           inherit (cfg) port;
