@@ -226,10 +226,12 @@ let
     {
       name,
       tag,
+      programs,
       maxLayers,
       ...
     }:
     let
+      isPackage = programs ? outPath || builtins.isPath programs || builtins.isString programs;
       tagged = match "(.*[^/]):([A-Za-z0-9_][A-Za-z0-9._-]*)" name;
       like = nameLike name;
     in
@@ -247,6 +249,8 @@ let
       "`tag = ${quote tag}` is not a tag: use up to 128 letters, digits and . _ -, and start with a letter or digit"
     else if maxLayers < 4 || maxLayers > most then
       "`maxLayers` is ${toString maxLayers}: write a number from 4 to ${toString most}"
+    else if programs != null && !isPackage then
+      "`programs` must be a package: write `programs = pkgs.pkgsStatic.busybox`"
     else
       null;
 in

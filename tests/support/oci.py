@@ -72,6 +72,11 @@ class Oci:
             )
         self.bin = directory
         self.entry = [str(_IN_ROOT), str(root), str(CHECKOUT), tempfile.gettempdir()]
+        # What they remember of layers and passwords, and the images of podman.
+        for place in ("/run/containers", "/var/lib/containers"):
+            own = directory / place.replace("/", "-")
+            own.mkdir()
+            self.entry.append(f"{place}={own}")
         for name in ("skopeo", "umoci", "podman"):
             shim = directory / name
             shim.write_text(_SHIM.format(command=shlex.join(self.entry), program=name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ def run(directory: Path, argv: Sequence[str]) -> int:
         ImageError: The command failed.
     """
     image = Image.read(directory)
+    # skopeo ends with this program.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     match list(argv):
         case ["stream"]:
             return _stream(image)

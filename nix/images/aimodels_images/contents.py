@@ -35,7 +35,7 @@ class Contents:
     """
 
     def __init__(self, known: Mapping[str, str]) -> None:
-        self._known = known
+        self._known = dict(known)
         self._members: dict[str, Member] = {}
         self.blobs: dict[str, Blob] = {}
         self._add(Member("directory", ROOT))
@@ -52,6 +52,11 @@ class Contents:
         """
         hub = f"{ROOT}/hub"
         self._add(Member("directory", hub))
+        # In the order of their paths in the model: that of their checksums changes with each file.
+        for where, directories, files in os.walk(entry / "snapshots"):
+            directories.sort()
+            for file in sorted(files):
+                self._large(Path(where, file), entry / "blobs")
         self._walk(entry, f"{hub}/{name}", entry / "blobs", keeps_links=True)
 
     def add_files(self, directory: Path) -> None:
@@ -79,15 +84,24 @@ class Contents:
                 self._add_file(path, where, blobs)
 
     def _add_file(self, path: Path, where: str, blobs: Path) -> None:
+        large = self._large(path, blobs)
+        if large is None:
+            store = os.path.realpath(path)
+            self._add(Member("file", where, store, Path(store).stat().st_size))
+            return
+        target = os.path.relpath(f"{BLOBS}/{large.sha256}", where.rpartition("/")[0])
+        self._add(Member("link", where, target))
+
+    def _large(self, path: Path, blobs: Path) -> Blob | None:
+        """Return a large file, which gets a layer of its own; None for others."""
         store = os.path.realpath(path)
         size = Path(store).stat().st_size
         if size < SMALL:
-            self._add(Member("file", where, store, size))
-            return
-        sha256 = self._known.get(store) or _sha256(path, blobs)
-        self.blobs.setdefault(sha256, Blob(store, sha256, size))
-        target = os.path.relpath(f"{BLOBS}/{sha256}", os.path.dirname(where))  # noqa: PTH120 (no path here)
-        self._add(Member("link", where, target))
+            return None
+        if store not in self._known:
+            self._known[store] = _sha256(path, blobs)
+        blob = Blob(store, self._known[store], size)
+        return self.blobs.setdefault(blob.sha256, blob)
 
     def _add(self, member: Member) -> None:
         path = member.path

@@ -60,11 +60,9 @@ def copy(image: Image, destination: str, arguments: Sequence[str]) -> str:
 def _check(image: Image, destination: str) -> None:
     if destination.startswith(_TRANSPORTS):
         return
-    example = (
-        destination
-        if re.match("[^/]+[.:][^/]*/", destination)
-        else f"registry.example.org/{image.name}"
-    )
+    example = re.sub("^https?://", "", destination)
+    if not re.match("[^/]+[.:][^/]*/", example):
+        example = f"registry.example.org/{image.name}"
     raise ImageError(
         f"{destination!r} does not name a kind of destination",
         f"write `docker://{example}` for a registry, or another one that skopeo takes",

@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -44,6 +45,7 @@ class Registry(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, image: Image, address: tuple[str, int]) -> None:
         self.image = image
@@ -57,6 +59,10 @@ class Registry(ThreadingHTTPServer):
         """What to pull."""
         host, port = self.server_address[:2]
         return f"{host!s}:{port}/{self.path}:{self.image.tag}"
+
+    def server_bind(self) -> None:
+        """Listen, without the look-up of a name that http.server makes."""
+        TCPServer.server_bind(self)
 
     def start(self) -> None:
         """Serve in the background."""
