@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from aimodels_gen.cli.console import Console
@@ -18,6 +18,7 @@ def prefetch_models(
     console: Console,
     known: Sequence[LockedModel] = (),
     root: Path | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Prefetched:
     """Prefetch models, with a summary; return what was added, and what failed.
 
@@ -26,12 +27,19 @@ def prefetch_models(
         console: Where to report.
         known: Other pins, new and old, whose files may be the same.
         root: The directory of links that keep the store paths.
+        elsewhere: Store paths that need not be in the store.
     """
     from aimodels_gen.store.prefetch import prefetch  # noqa: PLC0415 - slow to import
 
     with console.under_way():
         done = prefetch(
-            models, console.status, console.warn, console.progress, known=known, root=root
+            models,
+            console.status,
+            console.warn,
+            console.progress,
+            known=known,
+            root=root,
+            elsewhere=elsewhere,
         )
     if done.error and not done.added:
         return done  # the errors say it all

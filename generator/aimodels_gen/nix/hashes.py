@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Sink = Callable[[bytes], None]
+    Read = Callable[[Sink, Path], int]
 
 _CHUNK = 1 << 20
 # Nix's own base-32: no e, o, t, u; least significant digit first (nix/src/libutil/hash.cc).
@@ -46,17 +47,21 @@ def from_nix_base32(text: str) -> bytes:
         raise ValueError(f"{text!r} is not in Nix's base-32") from None
 
 
-def nar_sri(path: Path) -> str:
+def nar_sri(path: Path, read: Read | None = None) -> str:
     """Return the SRI sha256 of a path's Nix archive, as `nix hash path` prints it.
 
     Reads files in chunks: memory use does not depend on their size.
+
+    Args:
+        path: what is in the archive.
+        read: passes what is in a file on, and returns the number of its bytes.
 
     Raises:
         OSError: something under `path` cannot be read, or is neither file, directory nor symlink.
     """
     hasher = hashlib.sha256()
     _strings(hasher.update, b"nix-archive-1")
-    _node(hasher.update, path)
+    _node(hasher.update, path, read or _read)
     return hex_to_sri(hasher.hexdigest())
 
 
@@ -81,7 +86,7 @@ def _strings(sink: Sink, *parts: bytes) -> None:
         sink(len(part).to_bytes(8, "little") + part + bytes(-len(part) % 8))
 
 
-def _node(sink: Sink, path: Path) -> None:
+def _node(sink: Sink, path: Path, read: Read) -> None:
     """Write one node of the archive (Dolstra's thesis, figure 5.2)."""
     status = path.lstat()
     _strings(sink, b"(", b"type")
@@ -92,26 +97,30 @@ def _node(sink: Sink, path: Path) -> None:
         _strings(sink, b"directory")
         for name, child in sorted((os.fsencode(child.name), child) for child in path.iterdir()):
             _strings(sink, b"entry", b"(", b"name", name, b"node")
-            _node(sink, child)
+            _node(sink, child, read)
             _strings(sink, b")")
     elif stat.S_ISREG(status.st_mode):
         _strings(sink, b"regular")
         if status.st_mode & stat.S_IXUSR:
             _strings(sink, b"executable", b"")
-        _contents(sink, path, status.st_size)
+        _contents(sink, path, status.st_size, read)
     else:
         raise OSError(f"{path} is not a file, a directory or a symlink")
     _strings(sink, b")")
 
 
-def _contents(sink: Sink, path: Path, size: int) -> None:
+def _contents(sink: Sink, path: Path, size: int, read: Read) -> None:
     _strings(sink, b"contents")
     sink(size.to_bytes(8, "little"))
+    if read(sink, path) != size:
+        raise OSError(f"{path} changed while it was read")
+    sink(bytes(-size % 8))
+
+
+def _read(sink: Sink, path: Path) -> int:
     seen = 0
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):
             seen += len(chunk)
             sink(chunk)
-    if seen != size:
-        raise OSError(f"{path} changed while it was read")
-    sink(bytes(-size % 8))
+    return seen

@@ -24,6 +24,7 @@ NAMES: tuple[str, ...] = (
     "verify",
     "import",
     "prefetch",
+    "export",
 )
 """The reports that there are; each module has a `Report` of its own."""
 

@@ -23,7 +23,7 @@ from aimodels_gen.store.prefetched import Prefetched
 from aimodels_gen.store.roots import Roots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from aimodels_gen.amounts import Show
     from aimodels_gen.lock.model import LockedModel
@@ -94,6 +94,7 @@ def fill(  # noqa: PLR0913 (what to take from where, and who is told)
     *,
     known: Sequence[LockedModel] = (),
     root: Path | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Prefetched:
     """Put what the store lacks of these models into it.
 
@@ -110,6 +111,7 @@ def fill(  # noqa: PLR0913 (what to take from where, and who is told)
         progress: Receives lines that say how far the downloads are.
         known: Other pins, new and old, whose files may be the same.
         root: The directory of links that keep the store paths, from the moment they are there.
+        elsewhere: Store paths that need not be in the store.
 
     Raises:
         StoreError: there is no Nix, or it refused.
@@ -119,7 +121,7 @@ def fill(  # noqa: PLR0913 (what to take from where, and who is told)
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
     found = {model.name: store_paths(model) for model in models}
     items = {path: item for paths in found.values() for path, item in paths.items()}
-    absent = store.missing(list(items))
+    absent = store.missing(list(items)).difference(elsewhere)
     wanted = {path: item for path, item in items.items() if path in absent}
     files = {path: item for path, item in wanted.items() if isinstance(item, PinnedFile)}
     trees = [

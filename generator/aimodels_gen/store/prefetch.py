@@ -16,7 +16,7 @@ from aimodels_gen.store.filling import fill, take
 from aimodels_gen.store.path_downloads import TreePath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from aimodels_fetcher.sources.base import Source
     from aimodels_gen.amounts import Show
@@ -36,6 +36,7 @@ def prefetch(  # noqa: PLR0913 (what to prefetch, and who is told)
     *,
     known: Sequence[LockedModel] = (),
     root: Path | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Prefetched:
     """Put what the store lacks of these models into it: what is not here is downloaded.
 
@@ -45,7 +46,9 @@ def prefetch(  # noqa: PLR0913 (what to prefetch, and who is told)
         StoreError: there is no Nix, or it refused.
         FetchError: there is no space.
     """
-    return fill(models, _download, report, warn, progress, known=known, root=root)
+    return fill(
+        models, _download, report, warn, progress, known=known, root=root, elsewhere=elsewhere
+    )
 
 
 def _download(wanted: Wanted, run: Run) -> None:
