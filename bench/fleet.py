@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from report import Figure, Row, ratio, row, seconds
-from simulation import ways
+from simulation import check, ways
 from simulation.site import Site, gigabits
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def site(arguments: argparse.Namespace) -> Site | None:
 
 
 def measure(settings: Settings) -> Iterator[Row]:
-    """Simulate each way at each site."""
+    """Simulate each way at each site, and compare the model with a network of a few nodes."""
     for place in _SITES if settings.site is None else (settings.site,):
         yield Row(_describe(place), "")
         results = {name: way(place) for name, way in _WAYS.items()}
@@ -94,6 +94,7 @@ def measure(settings: Settings) -> Iterator[Row]:
             wanted = _TARGET if place is _SITES[0] and name == "rack caches" else None
             sent = result.sent / place.size
             yield row(f"  {name}; the origin sends {sent:.3g} x", time, its, _NONE, under=wanted)
+    yield from check.measure(settings)
 
 
 def duration(value: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import itertools
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ class Network:
         self._grain = grain
         self._rates: list[float] = []
         self._flows: list[_Flow] = []
-        self._soon: Callable[[], None] | None = None
+        self.idle: Callable[[], None] = lambda: None  # called after all that ended at one time
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = itertools.count()
 
     def link(self, rate: float) -> int:
         """Add a link that carries so many bytes a second, and return its number."""
@@ -49,15 +53,21 @@ class Network:
         """Start a transfer of bytes over links, and call a function when it has ended."""
         self._flows.append(_Flow(amount, tuple(route), then))
 
-    def soon(self, call: Callable[[], None]) -> None:
-        """Call a function once all transfers that end now have ended."""
-        self._soon = call
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call a function after some time."""
+        heapq.heappush(self._timers, (self.now + seconds, next(self._count), call))
 
     def run(self) -> float:
         """Run until no transfer is left, and return the time in seconds."""
-        while self._flows:
+        while self._flows or self._timers:
             self._set_rates()
-            self._advance(min(flow.left / flow.rate for flow in self._flows) + self._grain)
+            ends = (flow.left / flow.rate for flow in self._flows)
+            seconds = min(ends, default=math.inf) + self._grain
+            if self._timers:
+                seconds = min(seconds, self._timers[0][0] - self.now)
+            self._advance(seconds)
+            while self._timers and self._timers[0][0] <= self.now:
+                heapq.heappop(self._timers)[2]()
         return self.now
 
     def _advance(self, seconds: float) -> None:
@@ -73,9 +83,8 @@ class Network:
         self._flows = going
         for flow in ended:
             flow.then()
-        if self._soon is not None:
-            call, self._soon = self._soon, None
-            call()
+        if ended:
+            self.idle()
 
     def _set_rates(self) -> None:
         """Fill all links evenly; a transfer's rate is set by the link that is full first."""

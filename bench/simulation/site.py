@@ -29,9 +29,11 @@ class Site:
         nic: The link of a node, in each direction.
         disk: What a node can check and write.
         streams: How many transfers a node has at a time.
-        pieces: In how many parts a transfer is counted. Caches pass on what they receive, so this
-            is only how exact the result is; peers exchange such parts.
-        layers: In how many parts a model is for those who exchange whole files or layers.
+        pieces: In how many parts a transfer is counted; a multiple of `layers`. Caches pass on what
+            they receive, so this is only how exact the result is. Peers exchange such parts.
+        layers: How many files or layers a model has.
+        wait: How often who waits for a part in a cache looks whether it is there, in seconds; 0 if
+            it is told.
     """
 
     nodes: int
@@ -46,6 +48,7 @@ class Site:
     streams: int = 4
     pieces: int = 240
     layers: int = 30
+    wait: float = 0.0
 
     @property
     def racks(self) -> int:

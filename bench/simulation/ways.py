@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from simulation.flows import Network
+from simulation.swarm import Swarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +93,7 @@ class _Cache:
         self._write = before + links.link(site.cache) + links.link(site.cache_disk)
         self._read = links.link(site.cache_disk)
         self._out = links.link(site.cache)
-        self._waiting: dict[int, list[tuple[Route, Then]] | None] = {}
+        self._waiting: dict[int, list[tuple[float, Route, Then]] | None] = {}
 
     def get(self, piece: int, route: Route, then: Then) -> None:
         if piece not in self._waiting:
@@ -99,27 +101,36 @@ class _Cache:
             through = self._write + self._out + route
             self._source.get(piece, through, lambda: self._filled(piece, then))
         elif (waiting := self._waiting[piece]) is not None:
-            waiting.append((route, then))
+            waiting.append((self._links.network.now, route, then))
         else:
             self._links.network.send(self._links.part, self._read + self._out + route, then)
 
     def _filled(self, piece: int, then: Then) -> None:
         waiting, self._waiting[piece] = self._waiting[piece], None
         then()
-        for route, after in waiting or ():
-            self.get(piece, route, after)
+        network, wait = self._links.network, self._links.site.wait
+        for since, route, after in waiting or ():
+            again = functools.partial(self.get, piece, route, after)
+            if wait:
+                network.after(wait - (network.now - since) % wait, again)
+            else:
+                again()
 
 
 def _in_order(site: Site, parts: int, node: int, get: Callable[[int, int, Then], None]) -> None:
-    """Let a node get all parts in order, as many at a time as it has streams."""
-    parts_left = iter(range(parts))
+    """Let a node get files in order, as many at a time as it has streams, each part by part."""
+    files = iter(range(site.layers))
+    each = parts // site.layers
 
-    def advance() -> None:
-        if (part := next(parts_left, None)) is not None:
-            get(node, part, advance)
+    def advance(part: int) -> None:
+        if part % each == 0:
+            if (file := next(files, None)) is None:
+                return
+            part = file * each
+        get(node, part, lambda: advance(part + 1))
 
     for _ in range(site.streams):
-        advance()
+        advance(0)
 
 
 def none(site: Site) -> Result:
@@ -223,92 +234,28 @@ def layers_in_waves(site: Site) -> Result:
     return exchange.links.result()
 
 
-class _Swarm:
-    """Nodes exchange pieces as they get them; the origin sends each piece once, to one of them."""
+class _Pieces:
+    """Pieces that go over the links of a site."""
 
     def __init__(self, site: Site) -> None:
         grain = _GRAIN * site.nodes * site.size / min(site.nic, site.disk)
         self.links = _Links(site, site.pieces, grain)
-        self._site = site
-        self._random = random.Random(0)  # noqa: S311 (the same result each time)
-        # Sets of pieces, as bits. A piece on its way is not missing.
-        self._missing = [(1 << site.pieces) - 1] * site.nodes
-        self._has = [0] * site.nodes
-        self._downloads = [0] * site.nodes
-        self._uploads = [0] * site.nodes
-        self._shared = 0
-        self._fresh = iter(range(site.pieces))
-        self._from_origin = 0
-        nodes = range(site.nodes)
-        self._near = [
-            [o for o in nodes if o != n and site.rack_of(o) == site.rack_of(n)] for n in nodes
-        ]
-        self._far = [[o for o in nodes if site.rack_of(o) != site.rack_of(n)] for n in nodes]
 
-    def start(self) -> None:
-        """Give work to all nodes that have a stream free."""
-        nodes = [n for n, used in enumerate(self._downloads) if used < self._site.streams]
-        self._random.shuffle(nodes)
-        while nodes:
-            nodes = [n for n in nodes if self._ask(n) and self._downloads[n] < self._site.streams]
+    def from_origin(self, node: int, piece: int, then: Then) -> None:  # noqa: ARG002 (one is as another)
+        links = self.links
+        links.network.send(links.part, (links.origin, *links.inward(node)), then)
 
-    def _ask(self, node: int) -> bool:
-        if self._from_origin < self._site.streams:
-            piece = next(self._fresh, None)
-            if piece is not None:
-                self._take_from_origin(node, piece)
-                return True
-        if not self._shared & self._missing[node]:
-            return False
-        return any(self._take(node, peers) for peers in (self._near[node], self._far[node]))
-
-    def _take_from_origin(self, node: int, piece: int) -> None:
-        self._from_origin += 1
-        self._begin(node, piece)
-
-        def end() -> None:
-            self._from_origin -= 1
-            self._end(node, piece)
-
-        self.links.network.send(self.links.part, (self.links.origin, *self.links.inward(node)), end)
-
-    def _take(self, node: int, peers: list[int]) -> bool:
-        """Take a random piece from the first peer that has one, of all from a random one on."""
-        first = self._random.randrange(len(peers)) if peers else 0
-        for peer in peers[first:] + peers[:first]:
-            useful = self._has[peer] & self._missing[node]
-            if useful and self._uploads[peer] < self._site.streams:
-                piece = self._choose(useful)
-                self._uploads[peer] += 1
-                self._begin(node, piece)
-
-                def end(peer: int = peer, piece: int = piece) -> None:
-                    self._uploads[peer] -= 1
-                    self._end(node, piece)
-
-                self.links.network.send(self.links.part, self.links.between(peer, node), end)
-                return True
-        return False
-
-    def _choose(self, pieces: int) -> int:
-        first = self._random.randrange(self._site.pieces)
-        later = pieces >> first << first
-        bits = later or pieces
-        return (bits & -bits).bit_length() - 1
-
-    def _begin(self, node: int, piece: int) -> None:
-        self._missing[node] &= ~(1 << piece)
-        self._downloads[node] += 1
-
-    def _end(self, node: int, piece: int) -> None:
-        self._has[node] |= 1 << piece
-        self._shared |= 1 << piece
-        self._downloads[node] -= 1
-        self.links.network.soon(self.start)
+    def from_peer(self, peer: int, node: int, piece: int, then: Then) -> None:  # noqa: ARG002 (likewise)
+        links = self.links
+        links.network.send(links.part, links.between(peer, node), then)
 
 
 def pieces(site: Site) -> Result:
     """Nodes exchange pieces while they get them; the origin sends each piece once."""
-    swarm = _Swarm(site)
+    transfers = _Pieces(site)
+    racks = [site.rack_of(node) for node in range(site.nodes)]
+    network = transfers.links.network
+    swarm = Swarm(racks, site.pieces, site.streams, transfers)
+    network.idle = swarm.start
     swarm.start()
-    return swarm.links.result()
+    return transfers.links.result()

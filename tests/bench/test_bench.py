@@ -37,7 +37,7 @@ ROWS = {
     "imports": ["import of 46 files", "requests"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
     "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
-    "fleet": ["4 x 100 GB", "rack caches; the origin sends 1 x", "peers, pieces"],
+    "fleet": ["4 x 100 GB", "rack caches; the origin sends 1 x", "in network namespaces"],
     "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],
 }
 
