@@ -79,6 +79,8 @@ def measure(settings: Settings) -> Iterator[Row]:
     size = max(_FILES << 10, settings.size // _PART)
     try:
         with environment("host") as nix, _binary_cache(nix, size) as wanted:
+            if settings.site is not None:
+                wanted["nodes"] = [n for n in _NODES if n <= settings.site.nodes]
             yield from _rows(size, [_trials(nix, wanted) for _ in range(settings.runs)])
     except UnavailableError as error:
         yield absent("in network namespaces: not measured", [str(error)])

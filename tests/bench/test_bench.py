@@ -37,7 +37,7 @@ ROWS = {
     "imports": ["import of 46 files", "requests"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
     "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
-    "fleet": ["4 x 100 GB", "rack caches; the origin sends 1 x", "in network namespaces"],
+    "fleet": ["2 x 100 GB", "rack caches; the origin sends 1 x", "in network namespaces"],
     "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],
 }
 
@@ -56,7 +56,7 @@ def bench(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("question", ROWS)
 def test_a_question(question: str, tmp_path: Path) -> None:
-    more = {"startup": [f"--against={CHECKOUT}"], "fleet": ["--nodes=4"]}.get(question, [])
+    more = {"startup": [f"--against={CHECKOUT}"], "fleet": ["--nodes=2"]}.get(question, [])
     done = bench(question, "--size=4MiB", "--runs=1", *more, TMPDIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert f"== {question}: " in done.stdout
