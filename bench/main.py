@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+import cuts
 import daily
 import download
 import fetcher
@@ -45,6 +46,7 @@ QUESTIONS = {
         s3,
         download,
         fleet,
+        cuts,
     )
 }
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}

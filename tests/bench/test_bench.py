@@ -38,6 +38,7 @@ ROWS = {
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
     "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
     "fleet": ["2 x 100 GB", "rack caches; the origin sends 1 x", "in network namespaces"],
+    "cuts": ["5 cuts: received", "1 cut, and a cache without ranges"],
     "links": ["link, 200 models: time", "directory, 50 models, unchanged: written"],
 }
 
@@ -106,7 +107,7 @@ def test_usage() -> None:
     assert done.returncode == 2
     assert (
         "no question 'loc'; there is lock, startup, fetcher, huge, store, second, modules, many,"
-        " daily, prefetch, imports, links, s3, download, fleet" in done.stderr
+        " daily, prefetch, imports, links, s3, download, fleet, cuts" in done.stderr
     )
 
 
