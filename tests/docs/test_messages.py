@@ -72,6 +72,7 @@ def logs(hub: Hub, tmp_path: Path) -> str:
     codes = (("AccessDenied", 403), ("ExpiredToken", 400), ("PermanentRedirect", 301))
     said += [_refused(fetch, code, status) for code, status in (*codes, ("NoSuchVersion", 404))]
     said.append(_announced(fetch))
+    said += _from_caches(fetch)
     return "\n".join(said)
 
 
@@ -108,6 +109,21 @@ def _refused(fetch: Fetch, code: str, status: int) -> str:
     assert run.status == 1, run.log
     assert "hint: " in run.log
     return run.log
+
+
+def _from_caches(fetch: Fetch) -> list[str]:
+    """What is said where neither a cache nor the source has a file, and of what is not a cache."""
+    out = fetch.folder / f"{'0' * 32}-a"
+    said = []
+    with LoopbackServer(lambda _: Response(404)) as server:
+        given = {"url": {"files": {"a": [f"{server.url}/a"]}}}
+        for caches in (server.url, "rack-1:8080"):
+            env = {"AIMODELS_CACHES": caches}
+            run = fetch("file", given, env=env, out=out, path="a", hash=sri(b"{}"), size=2)
+            assert run.status == 1, run.log
+            assert "hint: " in run.log
+            said.append(run.log)
+    return said
 
 
 def _announced(fetch: Fetch) -> str:
