@@ -208,7 +208,7 @@ let
         path = "${helper.linked entries.${cacheName}}";
       }) (builtins.attrNames entries)
     else if builtins.length given != 1 then
-      helper.fail "an image with `layout = \"files\"` has one model, but `models` has ${toString (builtins.length given)}: make an image for each, or leave out `layout`"
+      helper.fail "`layout = \"files\"` takes one model, but `models` has ${toString (builtins.length given)}: write an image for each"
     else
       let
         inherit (builtins.head given) model;
@@ -246,7 +246,7 @@ let
           ])
         }`, in lower case"
     else if match "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}" tag == null then
-      "`tag = ${quote tag}` is not a tag: use up to 128 letters, digits and . _ -, and start with a letter or digit"
+      "`tag = ${quote tag}` is not a tag: use at most 128 letters, digits and . _ -"
     else if maxLayers < 4 || maxLayers > most then
       "`maxLayers` is ${toString maxLayers}: write a number from 4 to ${toString most}"
     else if programs != null && !isPackage then

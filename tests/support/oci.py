@@ -101,5 +101,9 @@ class Oci:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
+    def inside(self, *command: str | Path) -> list[str]:
+        """Return the command line of a command there, for which PATH has them by themselves."""
+        return [*self.entry, "--", "env", "PATH=/usr/sbin:/usr/bin", *map(str, command)]
+
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         return {**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}", **(more or {})}

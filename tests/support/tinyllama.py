@@ -9,13 +9,16 @@ from pathlib import Path
 REPO = "meta-llama/Llama-2-7b-hf"
 
 
-@functools.lru_cache(maxsize=1)
-def files() -> dict[str, bytes]:
-    """Path -> content, as `save_pretrained` writes them."""
+@functools.lru_cache(maxsize=2)
+def files(vocabulary: int = 32) -> dict[str, bytes]:
+    """Path -> content, as `save_pretrained` writes them.
+
+    Each word of the vocabulary takes 128 bytes of the weights.
+    """
     from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415 (seconds)
 
     config = LlamaConfig(
-        vocab_size=32,
+        vocab_size=vocabulary,
         hidden_size=16,
         intermediate_size=32,
         num_hidden_layers=1,

@@ -80,7 +80,7 @@ def _layers(spec: Mapping[str, Any]) -> Iterator[_Read]:
             contents.add_files(Path(model["path"]))
         else:
             contents.add_entry(model["name"], Path(model["path"]))
-    yield from _blob_layers(contents.blobs, made, spec["maxLayers"])
+    yield from _blob_layers(contents, made, spec["maxLayers"])
     rest = Layer(contents.members())
     yield _Read(rest.digest(), rest, "links and small files")
 
@@ -92,9 +92,10 @@ def _read_layer(path: str) -> tuple[str, tuple[Blob, ...]]:
 
 
 def _blob_layers(
-    blobs: Mapping[str, Blob], made: list[tuple[str, tuple[Blob, ...]]], most: int
+    contents: Contents, made: list[tuple[str, tuple[Blob, ...]]], most: int
 ) -> Iterator[_Read]:
-    """Walk over the layers of all these contents, in their order."""
+    """Walk over the layers of all large files, in their order."""
+    blobs = contents.blobs
     by_blob = {blob.sha256: one for one in reversed(made) for blob in one[1]}
     digests = dict.fromkeys(by_blob[sha256][0] for sha256 in blobs if sha256 in by_blob)
     # Links, small files and programs have layers, too.
@@ -113,7 +114,7 @@ def _blob_layers(
             layer = Layer.of_blobs(list(group))
             digest = layer.digest()
         done |= {blob.sha256 for blob in group}
-        yield _Read(digest, layer, " ".join(_name(blob.store) for blob in group))
+        yield _Read(digest, layer, _says(contents, group))
 
 
 def chunks(blobs: list[Blob], most: int) -> Iterator[list[Blob]]:
@@ -135,6 +136,5 @@ def _config(spec: Mapping[str, Any], layers: list[_Read]) -> bytes:
     return dumped(config).encode()
 
 
-def _name(store: str) -> str:
-    """Return the name of a path of the store without its hash."""
-    return Path(store).name.partition("-")[2] or Path(store).name
+def _says(contents: Contents, group: tuple[Blob, ...]) -> str:
+    return " ".join(sorted({contents.names.get(blob.sha256, blob.sha256) for blob in group}))

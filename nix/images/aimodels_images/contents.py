@@ -31,13 +31,15 @@ class Contents:
         known: The SHA-256 of files, by their paths in the store.
 
     Attributes:
-        blobs: The large files by their SHA-256, in the order in which they were found.
+        blobs: The large files by their SHA-256, in the order of their paths in the models.
+        names: The path of each in a model, by the same.
     """
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = dict(known)
         self._members: dict[str, Member] = {}
         self.blobs: dict[str, Blob] = {}
+        self.names: dict[str, str] = {}
         self._add(Member("directory", ROOT))
 
     def members(self) -> tuple[Member, ...]:
@@ -52,11 +54,13 @@ class Contents:
         """
         hub = f"{ROOT}/hub"
         self._add(Member("directory", hub))
-        # In the order of their paths in the model: that of their checksums changes with each file.
-        for where, directories, files in os.walk(entry / "snapshots"):
-            directories.sort()
-            for file in sorted(files):
-                self._large(Path(where, file), entry / "blobs")
+        # The order of their checksums would change with each file.
+        for snapshot in sorted((entry / "snapshots").iterdir()):
+            for where, directories, files in os.walk(snapshot):
+                directories.sort()
+                for file in sorted(files):
+                    path = Path(where, file)
+                    self._large(path, str(path.relative_to(snapshot)), entry / "blobs")
         self._walk(entry, f"{hub}/{name}", entry / "blobs", keeps_links=True)
 
     def add_files(self, directory: Path) -> None:
@@ -84,7 +88,7 @@ class Contents:
                 self._add_file(path, where, blobs)
 
     def _add_file(self, path: Path, where: str, blobs: Path) -> None:
-        large = self._large(path, blobs)
+        large = self._large(path, where.removeprefix(f"{ROOT}/"), blobs)
         if large is None:
             store = os.path.realpath(path)
             self._add(Member("file", where, store, Path(store).stat().st_size))
@@ -92,7 +96,7 @@ class Contents:
         target = os.path.relpath(f"{BLOBS}/{large.sha256}", where.rpartition("/")[0])
         self._add(Member("link", where, target))
 
-    def _large(self, path: Path, blobs: Path) -> Blob | None:
+    def _large(self, path: Path, name: str, blobs: Path) -> Blob | None:
         """Return a large file, which gets a layer of its own; None for others."""
         store = os.path.realpath(path)
         size = Path(store).stat().st_size
@@ -101,6 +105,7 @@ class Contents:
         if store not in self._known:
             self._known[store] = _sha256(path, blobs)
         blob = Blob(store, self._known[store], size)
+        self.names.setdefault(blob.sha256, name)
         return self.blobs.setdefault(blob.sha256, blob)
 
     def _add(self, member: Member) -> None:
