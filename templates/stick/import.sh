@@ -11,6 +11,7 @@ batch_files=50
 batch_bytes=268435456
 newline='
 '
+again='delete what is damaged from the disk, and run `aimodels-gen export` again where it was made'
 
 usage() {
   cat <<EOF
@@ -122,18 +123,17 @@ lay_out() { # DIRECTORY TARGET: makes a copy that has the modes and links of the
   done <"${1%/*}/layout"
 }
 
-decoded_name() { # NAME ON THE DISK: sets $name
-  name=$1
+store_name() { # NAME ON THE DISK: sets $stored
+  stored=$1
   case $1 in *%*)
-    name=$(printf '%s' "$1" | sed 's/%3F/?/g; s/%2E/./g')
-    ;;
+    stored=$(printf '%s' "$1" | sed 's/%3F/?/g; s/%2E/./g') ;;
   esac
 }
 
 look_at() { # KIND SIZE HASH NAME: sets $line, what Nix is to add; fails where the disk has it not
   at=$here/files/$3/$4
-  decoded_name "$4"
-  line="$1 $name $at"
+  store_name "$4"
+  line="$1 $stored $at"
   if [ ! -e "$at" ]; then
     problem "files/$3/$4 is not on this disk"
     return 1
@@ -152,7 +152,7 @@ look_at() { # KIND SIZE HASH NAME: sets $line, what Nix is to add; fails where t
     problem "files/$3/$4 cannot be read, or is damaged: $(reason)"
     return 1
   fi
-  line="$1 $name $work/tree"
+  line="$1 $stored $work/tree"
 }
 
 explain() { # NAMES: fails as Nix did, unless it is for a file that cannot be read
@@ -228,8 +228,12 @@ missing() { # reads lines of paths.txt; prints those that the store lacks, and k
     rows='' number=0
     set --
     while [ "$number" -lt 100 ] && read -r kind size hash name; do
-      decoded_name "$name"
-      set -- "$@" "$store/$hash-$name"
+      case $kind/$size in
+      flat/*[!0-9]* | recursive/*[!0-9]* | flat/ | recursive/) kind= ;;
+      esac
+      case $kind in flat | recursive) ;; *) fail "paths.txt is damaged" "$again" ;; esac
+      store_name "$name"
+      set -- "$@" "$store/$hash-$stored"
       rows="$rows$kind $size $hash $name$newline"
       number=$((number + 1))
     done
@@ -240,7 +244,7 @@ missing() { # reads lines of paths.txt; prints those that the store lacks, and k
       [ -n "$kind" ] || continue
       case $absent in
       *"$newline$store/$hash-"*) echo "$kind $size $hash $name" ;;
-      *) decoded_name "$name"; keep "$store/$hash-$name" ;;
+      *) store_name "$name" && keep "$store/$hash-$stored" ;;
       esac
     done <<EOF
 $rows
@@ -303,7 +307,7 @@ while read -r kind size hash name <&3; do
   fi
   look_at "$kind" "$size" "$hash" "$name" || continue
   lines=$lines$line$newline
-  expected="$expected$store/$hash-$name "
+  expected="$expected$store/$hash-$stored "
   waiting=$((waiting + 1)) bytes=$((bytes + size))
   label=$name
   [ "$waiting" -eq 1 ] || label="$waiting files"
@@ -312,5 +316,8 @@ done 3<"$work/missing"
 flush
 
 [ "$problems" -eq 0 ] || fail "$problems of $total paths were not added, $count were" \
-  'delete what is damaged from the disk, and run `aimodels-gen export` again where it was made'
-printf '%s of %s paths were added, the others were there\n' "$count" "$(wc -l <"$here/paths.txt" | tr -d ' ')" >&2
+  "$again"
+all=$(($(wc -l <"$here/paths.txt")))
+others='; the others were there'
+[ "$count" -lt "$all" ] || others=
+echo "$count of $all paths were added$others" >&2

@@ -79,13 +79,14 @@ def command(  # noqa: PLR0913 (click passes each option)
         _finish(export.report(dry_run=True), console, as_json=as_json)
         return
     errors: list[AimodelsError] = []
-    if export.absent:
-        done = prefetch_models(locked.models, console, every, elsewhere=export.present)
-        errors += done.error.failures if done.error else ()
-    with exporting.alone(directory), console.under_way():
-        exporting.prune(export, unwanted)
-        exporting.write(export, console.progress)
-        write_lists(directory, every, project)
+    with exporting.alone(directory):
+        if export.absent:
+            done = prefetch_models(locked.models, console, every, elsewhere=export.present)
+            errors += done.error.failures if done.error else ()
+        with console.under_way():
+            exporting.prune(export, unwanted)
+            exporting.write(export, console.progress)
+            write_lists(directory, every, project)
     errors += export.errors
     export.errors = errors
     _finish(export.report(dry_run=False), console, as_json=as_json)

@@ -22,6 +22,7 @@ from aimodels_gen.store.import_trees import import_trees
 from aimodels_gen.store.paths import PinnedBundle, store_paths
 from aimodels_gen.store.prefetch_bundles import PrefetchedBundles
 from aimodels_gen.store.replace import Replacer, recover
+from aimodels_gen.store.stick import store_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -229,9 +230,10 @@ class _Run:
         Nix hashes all that it takes, so that these are read once. The others are hashed meanwhile.
         """
         named: dict[str, Candidate] = dict(stored)
-        for digest in self._left:
+        for digest, paths in self._left.items():
+            names = {Path(path).name for path in paths}
             for file in self._by_size.get(self._wanted.size(digest), ()):
-                if file.named == digest:
+                if file.named == digest or store_name(file.path) in names:
                     named.setdefault(digest, file)
         unnamed = {self._wanted.size(digest) for digest in self._left if digest not in named}
         for size in unnamed:

@@ -1,7 +1,7 @@
-"""Whole models of `tree` pins, laid out of what a Hugging Face cache has of their commit.
+"""Whole models of `tree` pins, laid out of what a cache or a disk has of them.
 
 The lock knows the hash of the entry, and not its files: a snapshot in a cache says which there are,
-and the names of its blobs which of them are under LFS.
+and the names of its blobs which of them are under LFS. A disk of `export` has the layout.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from aimodels_fetcher.digests import Verifier
 from aimodels_fetcher.errors import FetchError
 from aimodels_fetcher.paths import check_path
 from aimodels_fetcher.sources import sources_from
+from aimodels_fetcher.wording import counted
 from aimodels_gen.cache import cache_directory
 from aimodels_gen.engines.huggingface import cache_name
 from aimodels_gen.lock.model import TreePin
@@ -27,6 +28,8 @@ from aimodels_gen.lock.workspace import workspace
 from aimodels_gen.nix import store, store_path
 from aimodels_gen.nix.hashes import nar_sri
 from aimodels_gen.store.candidates import ChangedError, candidate
+from aimodels_gen.store.paths import store_paths
+from aimodels_gen.store.stick import lay_out, location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,21 +61,43 @@ def import_trees(
     """
     taken = set()
     for model in models:
-        found = (_tried(model, snapshot, report, warn) for snapshot in _snapshots(model, places))
+        found = (_tried(model, place, report, warn) for place in _laid(model, places))
         if path := next(filter(None, found), None):
             taken.add(path)
     return taken
 
 
-def _tried(model: LockedModel, snapshot: _Snapshot, report: Report, warn: Report) -> str | None:
+def _laid(model: LockedModel, places: Sequence[Path]) -> Iterator[_Snapshot | Path]:
+    """Yield where a model may be: on a disk of `export`, and in caches."""
+    (path,) = store_paths(model)
+    yield from (found for place in places if (found := location(place, path)).is_dir())
+    yield from _snapshots(model, places)
+
+
+def _tried(model: LockedModel, place: _Snapshot | Path, report: Report, warn: Report) -> str | None:
     try:
-        return _import(model, snapshot, report)
+        if isinstance(place, Path):
+            return _import_from_disk(model, place, report)
+        return _import(model, place, report)
     except (ChangedError, FetchError) as error:
         reason = error.message
     except OSError as error:
-        reason = f"{error.filename or snapshot.files}: {error.strerror}"
-    warn(f"{model.name}: {snapshot.files} is left out: {reason}")
+        reason = f"{error.filename or place}: {error.strerror}"
+    directory = place if isinstance(place, Path) else place.files
+    warn(f"{model.name}: {directory} is left out: {reason}")
     return None
+
+
+def _import_from_disk(model: LockedModel, blobs: Path, report: Report) -> str | None:
+    """Return the store path of a tree that is on a disk of `export`."""
+    pin = model.pin
+    if not isinstance(pin, TreePin):
+        return None
+    with workspace() as directory:
+        out = directory / store_path.tree_name(model.name, model.tree.identity())
+        report(f"{model.name}: laying out {counted(model.pin.count, 'file')}")
+        lay_out(blobs, out)
+        return _add(model, pin, out, report)
 
 
 def _snapshots(model: LockedModel, places: Sequence[Path]) -> Iterator[_Snapshot]:
@@ -113,12 +138,17 @@ def _import(model: LockedModel, snapshot: _Snapshot, report: Report) -> str | No
         else:
             for path, file in files.items():
                 _place(file, layout.make_room(out, check_path(path)))
-        report(f"{model.name}: hashing")
-        if nar_sri(out) != pin.hash:
-            raise FetchError("its files are not those of the pin")
-        report(f"{model.name}: adding to the store")
-        store.add("recursive", [(out, pin.hash)])
-        return store_path.store_path("recursive", pin.hash, out.name, store.store_dir())
+        return _add(model, pin, out, report)
+
+
+def _add(model: LockedModel, pin: TreePin, out: Path, report: Report) -> str:
+    """Add a tree to the store, if it is what is pinned; return its store path."""
+    report(f"{model.name}: hashing")
+    if nar_sri(out) != pin.hash:
+        raise FetchError("its files are not those of the pin")
+    report(f"{model.name}: adding to the store")
+    store.add("recursive", [(out, pin.hash)])
+    return store_path.store_path("recursive", pin.hash, out.name, store.store_dir())
 
 
 def _lay_out(

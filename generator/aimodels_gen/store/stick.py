@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aimodels_fetcher.errors import FetchError
-from aimodels_fetcher.paths import check_path
+from aimodels_fetcher.paths import check_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -90,6 +91,12 @@ def encode_name(name: str) -> str:
     return f"{name[:-1]}%2E" if name.endswith(".") else name
 
 
+def store_name(path: Path) -> str:
+    """Return the name in the store of what may be a file or directory of a disk."""
+    name = path.name.replace("%3F", "?").replace("%2E", ".")
+    return f"{path.parent.name}-{name}"
+
+
 def contents(directory: Path) -> list[Stored]:
     """Return what a disk has, in the order of the hashes; not what was being written to it."""
     found = []
@@ -144,16 +151,38 @@ def read_layout(path: Path) -> list[Node]:
         OSError: it cannot be read.
     """
     nodes = []
-    for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+    for line in path.read_bytes().decode("utf-8", "surrogateescape").split("\n")[:-1]:
         kind, _, rest = line.partition(" ")
         what, _, name = rest.partition(" ")
-        what, name = _unescape(what), check_path(_unescape(name))
+        what, name = _unescape(what), _unescape(name)
         if kind in {"file", "program"} and not is_digest(what):
             kind = ""
         if kind not in {"file", "program", "link", "directory"}:
             raise FetchError(f"{path} is damaged: {line[:80]!r} is no line of a layout")
         nodes.append(Node(kind, what, name))  # type: ignore[arg-type] # checked above
+    # None is below another, which may be a link.
+    check_paths(node.path for node in nodes)
     return nodes
+
+
+def lay_out(blobs: Path, out: Path) -> None:
+    """Make a tree of its files on a disk.
+
+    Raises:
+        FetchError: its layout is damaged.
+        OSError: a file cannot be read, or written.
+    """
+    out.mkdir()
+    for node in read_layout(blobs.with_name(LAYOUT)):
+        path = out / node.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if node.kind == "link":
+            path.symlink_to(node.what)
+        elif node.kind == "directory":
+            path.mkdir()
+        else:
+            shutil.copyfile(blobs / node.what, path)
+            path.chmod(0o555 if node.kind == "program" else 0o444)
 
 
 def _escape(text: str) -> str:

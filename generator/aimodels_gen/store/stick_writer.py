@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _UNSYNCED = 64 << 20  # bytes that may wait in memory for a slow disk
-_PULLED = {errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN}
 
 
 class StickWriter:
@@ -149,10 +148,10 @@ class StickWriter:
                     f"{source} was removed from the store while it was exported",
                     f"run `{THIS_COMMAND}` again when no garbage is being collected",
                 ) from error
-            raise disk_error(self._directory, target, error) from error
+            raise _disk_error(self._directory, target, error) from error
 
 
-def disk_error(directory: Path, target: Path, error: OSError) -> Exception:
+def _disk_error(directory: Path, target: Path, error: OSError) -> Exception:
     """Return what to raise where a file cannot be written to a disk."""
     name = target.name
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -166,11 +165,6 @@ def disk_error(directory: Path, target: Path, error: OSError) -> Exception:
         return AimodelsError(
             f"{directory} takes no file as large as {name}: {error.strerror}",
             "format the disk with exFAT or ext4, or raise the limit with `ulimit -f unlimited`",
-        )
-    if error.errno in _PULLED:
-        return AimodelsError(
-            f"{directory} cannot be written any more: {error.strerror}",
-            f"connect the disk again, and run `{THIS_COMMAND}` again, which continues",
         )
     return error
 
