@@ -9,12 +9,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import scratch
 from report import Figure, Row, absent, row, seconds
 from simulation import ways
 from simulation.site import Site
@@ -88,8 +87,7 @@ def measure(settings: Settings) -> Iterator[Row]:
 
 @contextlib.contextmanager
 def _binary_cache(nix: NixEnv, size: int) -> Iterator[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix="aimodels-bench-") as name:
-        directory = Path(name)
+    with scratch() as directory:
         amounts = [1] * _FILES + [size // _FILES] * _FILES
         paths = []
         for number, amount in enumerate(amounts):
@@ -102,7 +100,6 @@ def _binary_cache(nix: NixEnv, size: int) -> Iterator[dict[str, Any]]:
         for number in range(_PIECES):
             (served / str(number)).write_bytes(bytes(size // _PIECES))
         yield {
-            "directory": name,
             "served": str(served),
             "small": paths[:_FILES],
             "paths": paths[_FILES:],
@@ -118,14 +115,15 @@ def _binary_cache(nix: NixEnv, size: int) -> Iterator[dict[str, Any]]:
 
 def _trials(nix: NixEnv, wanted: dict[str, Any]) -> list[dict[str, Any]]:
     path = os.pathsep.join([str(CHECKOUT / "bench"), str(CHECKOUT / "tests")])
-    done = subprocess.run(
-        [*_unshare(), *_TRIAL],
-        check=False,
-        capture_output=True,
-        text=True,
-        input=json.dumps(wanted),
-        env={**os.environ, **nix.variables(), "PYTHONPATH": path},
-    )
+    with scratch() as directory:
+        done = subprocess.run(
+            [*_unshare(), *_TRIAL],
+            check=False,
+            capture_output=True,
+            text=True,
+            input=json.dumps({"directory": str(directory), **wanted}),
+            env={**os.environ, **nix.variables(), "PYTHONPATH": path},
+        )
     if done.returncode != 0:
         sys.exit(f"the network failed: {done.stderr}")
     return [json.loads(line) for line in done.stdout.splitlines()]
