@@ -30,6 +30,7 @@ _SYNONYMS = {
     **dict.fromkeys(("move", "mv"), "rename"),
     **dict.fromkeys(("download", "fetch", "sync"), "prefetch"),
     **dict.fromkeys(("info", "inspect"), "show"),
+    **dict.fromkeys(("publish", "upload"), "push"),
     "check": "lock --check",
     "ls": "list",
     "status": "outdated",

@@ -172,6 +172,26 @@ def missing(paths: Sequence[str]) -> set[str]:
     return absent
 
 
+def registered(paths: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Return the hash and the bytes of the archives of store paths, as Nix has registered them.
+
+    Args:
+        paths: that are valid.
+
+    Returns:
+        by path, `sha256:` with 52 digits in Nix's base-32, and the bytes.
+
+    Raises:
+        StoreError: Nix cannot be asked, or a path is not there any more.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for some in batches(paths):
+        hashes = ask("--query", "--hash", *some).split()
+        sizes = ask("--query", "--size", *some).split()
+        found.update(zip(some, zip(hashes, map(int, sizes), strict=True), strict=True))
+    return found
+
+
 def ask(*arguments: str) -> str:
     """Return what `nix-store` prints.
 

@@ -25,6 +25,7 @@ NAMES: tuple[str, ...] = (
     "import",
     "prefetch",
     "export",
+    "push",
 )
 """The reports that there are; each module has a `Report` of its own."""
 

@@ -48,8 +48,9 @@ class Environment:
     One object serves all threads. Its methods raise an AimodelsError for what is wrong.
     """
 
-    def __init__(self) -> None:
-        """Read nothing yet."""
+    def __init__(self, profile: str | None = None) -> None:
+        """Read nothing yet; a `profile` counts more than the variables that hold keys."""
+        self._profile = profile
         self._lock = threading.RLock()
         self._found: dict[str, Any] = {}
 
@@ -73,18 +74,18 @@ class Environment:
     def _once(self, name: str, find: Callable[[], Any]) -> Any:  # noqa: ANN401 - as above
         with self._lock:
             if name not in self._found:
-                with _explained():
+                with _explained(self._profile):
                     self._found[name] = find()
             return self._found[name]
 
     def _session(self) -> Any:  # noqa: ANN401 - as above
-        session = self._once("session", botocore.session.Session)
+        session = self._once("session", lambda: botocore.session.Session(profile=self._profile))
         for name in ("config_file", "credentials_file"):
             _check_readable(Path(session.get_config_variable(name)).expanduser())
         return session
 
     def _credentials(self) -> Any:  # noqa: ANN401 - as above
-        found = environment_credentials()
+        found = None if self._profile else environment_credentials()
         if found is None:
             found = bounded(
                 self._session().get_credentials,
@@ -150,14 +151,15 @@ def _check_readable(path: Path) -> None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(profile: str | None) -> Iterator[None]:
     """Turn what botocore raises into a `SourceError` with the setting to correct."""
     try:
         yield
     except AimodelsError:
         raise
     except exceptions.ProfileNotFound as error:
-        name, value = setting(*_PROFILES) or ("AWS_PROFILE", "default")
+        named = ("profile", profile) if profile else setting(*_PROFILES)
+        name, value = named or ("AWS_PROFILE", "default")
         raise SourceError(
             f"{name}={value!r} names a profile that does not exist",
             "`aws configure list-profiles` lists those that do",
