@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +9,10 @@ import pytest
 
 from support.expressions import bundle_pin, files_pin
 from support.nix import NixError, available
-from support.sshd import Sshd
+from support.sshd import Sshd, running_daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from support.hub import Hub
@@ -114,16 +112,3 @@ def test_the_token_of_a_builder(host_nix: NixEnv, hub: Hub, tmp_path: Path) -> N
                 done = host_nix.run(*build, *store, env=ours, check=False)
             assert ("HF_TOKEN" in done.stderr, done.returncode) == (name == "root", name == "root")
     assert {request.token for request in hub.log if "/resolve/" in request.path} == {None, THEIRS}
-
-
-@contextlib.contextmanager
-def running_daemon(nix: NixEnv, env: Mapping[str, str]) -> Iterator[None]:
-    daemon = nix.start("nix-daemon", env=env)
-    try:
-        while not (nix.real / "var/daemon-socket/socket").exists():
-            assert daemon.poll() is None
-            time.sleep(0.05)
-        yield
-    finally:
-        daemon.terminate()
-        daemon.communicate()

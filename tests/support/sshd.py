@@ -6,10 +6,12 @@ The name of the machine is `builder` for every Nix that gets `ssh_options` into 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
 import tempfile
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,7 @@ from support.nginx import listening
 from support.nix import IN_ROOT, UnavailableError, forky_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from support.nix import NixEnv
@@ -125,6 +127,21 @@ class Sshd:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def running_daemon(nix: NixEnv, env: Mapping[str, str]) -> Iterator[None]:
+    """Run the daemon of a Nix, to which sessions with `NIX_REMOTE=daemon` leave everything."""
+    assert nix.root is not None, "the machine's own sees no store in another place"
+    daemon = nix.start("nix-daemon", env=env)
+    try:
+        while not (nix.real / "var/daemon-socket/socket").exists():
+            assert daemon.poll() is None
+            time.sleep(0.05)
+        yield
+    finally:
+        daemon.terminate()
+        daemon.communicate()
 
 
 def _root() -> Path:

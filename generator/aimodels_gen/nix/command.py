@@ -11,7 +11,8 @@ from aimodels_gen.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FEATURES = ("--extra-experimental-features", "nix-command flakes")
+NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
+"""How a command line with Nix begins."""
 
 
 def run(
@@ -29,7 +30,7 @@ def run(
     """
     try:
         return subprocess.run(
-            ("nix", *_FEATURES, *arguments),
+            (*NIX, *arguments),
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
