@@ -39,6 +39,7 @@ def pull(cache: str = "http://rack-1:8080", key: str = PUBLIC, more: str = "") -
 
 
 ORIGIN = "….origin = … is not the URL of a binary cache: write one like https://cache.example.org, without user, password or query; for a bucket, its https URL"
+ADDRESS = "….origin = … has an address for a name, for which nginx verifies no certificate: write the name that is in the certificate, such as https://cache.example.org"
 SIZE = '….… = … is not a size: write a number with K, M or G, such as "500G"'
 DIRECTORY = "….directory = … cannot be the directory of the cache: write an absolute path of letters, digits, . _ + and -, without `..`, outside of the Nix store"
 HOME = '….directory = … is a directory of users, which nginx cannot open on NixOS: write one such as "/srv/ai-models-cache"'
@@ -62,6 +63,8 @@ ATTEMPTS = "….attempts = … delays builds for … minutes if a cache does not
         cure(ORIGIN, serve(origin="https://user:secret@cache.example.org"), serve(origin="https://cache.example.org:8443/a/b")),
         cure(ORIGIN, serve(origin="https://cache.example.org?priority=1"), serve(origin="http://[::1]:5000")),
         cure(ORIGIN, serve(origin="https://cache.example.org; }"), serve()),
+        cure(ADDRESS, serve(origin="https://10.0.0.1:8443"), serve(origin="https://1.example.org")),
+        cure(ADDRESS, serve(origin="https://[fd00::1]/x"), serve(origin="http://[fd00::1]/x")),
         cure(SIZE, serve(size="1T"), serve(size="1000G")),
         cure(SIZE, serve(size="0"), serve(size="1m")),
         cure(SIZE, serve(keepFree="4 GB"), serve(keepFree="4g")),
@@ -137,23 +140,23 @@ def test_what_else_a_server_needs(store: NixEnv) -> None:
         "after": ["network-online.target"],
         "allowedTCPPorts": [],
         "rules": [],
-        "serviceConfig": {},
+        "serviceConfig": {"LimitNOFILE": 65536},
         "unitConfig": {},
     }
     assert store.eval(f"({made}) {given}") == {
         "after": [],
         "allowedTCPPorts": [8081],
         "rules": ['d "/srv/cache" 0750 nginx nginx - -'],
-        "serviceConfig": {"ReadWritePaths": ["/srv/cache"]},
+        "serviceConfig": {"LimitNOFILE": 65536, "ReadWritePaths": ["/srv/cache"]},
         "unitConfig": {"RequiresMountsFor": '"/srv/cache"'},
     }
-    http = store.eval(f"{given}.services.nginx.http")
+    http = store.eval(f"{given}.services.nginx.file")
     assert "resolver 127.0.0.53;" in http
     assert "listen [::]:8081;" in http
 
 
 def test_name_servers_of_the_machine(store: NixEnv) -> None:
     more = 'networking = { nameservers = [ "10.0.0.53" "fd00::53" ]; enableIPv6 = false; };'
-    http = store.eval(f"{nixos(f'{{ {GOOD_SERVE} {more} }}')}.services.nginx.http")
+    http = store.eval(f"{nixos(f'{{ {GOOD_SERVE} {more} }}')}.services.nginx.file")
     assert "resolver 10.0.0.53 [fd00::53] ipv6=off;" in http
     assert "[::]" not in http

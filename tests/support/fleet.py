@@ -11,6 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -26,23 +27,20 @@ if TYPE_CHECKING:
 # Values in the configuration that is evaluated once, which each rack replaces by its own.
 _ORIGIN = "origin.invalid"
 _DIRECTORY = "/var/cache/nginx/ai-models"
-_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+# The certificates of NixOS.
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _SIZES = {"size": "999M", "keepFree": "998K", "sliceSize": "997K"}
 _SMALL = {"size": "512M", "keepFree": "1K", "sliceSize": "256K"}
 _STARTS = 10  # seconds
 
-_CONFIG = """
+_MAIN = """
 daemon off;
-worker_processes 1;
 pid {directory}/pid;
 error_log {directory}/errors;
-events {{ worker_connections 512; }}
-http {{
-  log_format fleet "$request_method $uri $status $upstream_cache_status";
-  access_log {directory}/log fleet;
+"""
+_HTTP = """http {{
+  access_log off;
   {static}
-  {http}
-}}
 """
 
 
@@ -54,7 +52,7 @@ def _evaluated(nix: NixEnv, options: str) -> str:
         enable = true; addresses = [ "127.0.0.1" ]; port = 1; {settings} {options}
       }};
     }}"""
-    found: str = nix.eval(f"{nixos(module)}.services.nginx.http")
+    found: str = nix.eval(f"{nixos(module)}.services.nginx.file")
     return found
 
 
@@ -66,7 +64,7 @@ class Rack:
         origin: The URL of the binary cache.
         directory: For the cache, in a new directory; the caller may mount it.
         resolvers: Name servers.
-        bundle: The certificates that it trusts.
+        changes: Other text in the place of some.
         sizes: Other sizes than those of these tests.
     """
 
@@ -77,7 +75,7 @@ class Rack:
         directory: Path | None = None,
         *,
         resolvers: str = "",
-        bundle: Path | None = None,
+        changes: Mapping[str, str] = MappingProxyType({}),
         **sizes: str,
     ) -> None:
         self._own = Path(tempfile.mkdtemp(prefix="aimodels-rack-"))
@@ -93,16 +91,18 @@ class Rack:
         options = f'origin = "{scheme}://{_ORIGIN}"; resolvers = [ {resolvers} ];'
         text = _evaluated(nix, options)
         for placeholder, value in {
+            f"{_ORIGIN}:80": rest,
+            f"{_ORIGIN}:443": rest,
             _ORIGIN: rest,
             "127.0.0.1:1;": f"127.0.0.1:{port};",
             _DIRECTORY: str(self.directory),
-            _BUNDLE: str(bundle),
+            "/run/nginx": str(self._own),
             **{_SIZES[key]: value for key, value in {**_SMALL, **sizes}.items()},
+            **changes,
         }.items():
             text = text.replace(placeholder, value)
-        self._config = _CONFIG.format(
-            directory=self._own, static=nginx.static(self._own), http=text
-        )
+        own = _HTTP.format(static=nginx.static(self._own))
+        self._config = _MAIN.format(directory=self._own) + text.replace("http {", own, 1)
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -120,11 +120,6 @@ class Rack:
         self.stop()
         self._sock.close()
         shutil.rmtree(self._own)
-
-    @property
-    def log(self) -> list[str]:
-        """A line for each request that has ended: method, path, status and use of the cache."""
-        return (self._own / "log").read_text().splitlines()
 
     @property
     def errors(self) -> str:

@@ -10,7 +10,7 @@ let
   inherit (import ../path.nix lib) isInStore normalize;
   path = "services.ai-models.fleet.serve";
   cfg = config.services.ai-models.fleet.serve;
-  nginx = config.services.nginx;
+  inherit (config.services) nginx;
 
   # Scheme, host, port and directory.
   origin =
@@ -20,10 +20,7 @@ let
   host = lib.elemAt origin 1;
   hostAndPort = host + (if lib.elemAt origin 2 == null then "" else lib.elemAt origin 2);
   prefix = lib.elemAt origin 3;
-  url = "${scheme}://${hostAndPort}${prefix}";
 
-  # nginx looks a name in a variable up again when an answer expires, and another name only when it starts.
-  resolved = cfg.resolvers != [ ];
   enableIPv6 = config.networking.enableIPv6 or true;
 
   directory = normalize cfg.directory;
@@ -35,16 +32,26 @@ let
 
   slices = "--with-http_slice_module";
 
-  location = pattern: extraConfig: {
-    name = "~ \"^/(?<ai_models_path>${pattern})$\"";
-    value = {
-      proxyPass =
-        "${scheme}://${if resolved then "$ai_models_origin" else hostAndPort}${prefix}/"
-        + "$ai_models_path$is_args$args";
-      # Its headers would replace ours.
-      recommendedProxySettings = false;
-      inherit extraConfig;
-    };
+  # Between the two servers of ./nginx.nix, in the directory that NixOS makes for nginx.
+  socket = "/run/nginx/ai-models.sock";
+
+  text = import ./nginx.nix {
+    inherit
+      lib
+      scheme
+      host
+      hostAndPort
+      prefix
+      directory
+      socket
+      enableIPv6
+      ;
+    inherit (cfg)
+      keepFree
+      resolvers
+      size
+      sliceSize
+      ;
   };
 
   problems =
@@ -85,6 +92,10 @@ let
         "${path}.directory = ${shown cfg.directory} is a directory of users, which nginx cannot open on NixOS: "
         + "write one such as \"/srv/ai-models-cache\""
       )
+    ++ lib.optional (origin != null && scheme == "https" && builtins.match "[0-9.]+|\\[.*" host != null) (
+      "${path}.origin = ${shown cfg.origin} has an address for a name, for which nginx verifies no certificate: "
+      + "write the name that is in the certificate, such as https://cache.example.org"
+    )
     # A package without these flags is not nixpkgs' nginx.
     ++ lib.optional (!(lib.elem slices (nginx.package.configureFlags or [ slices ]))) (
       "${path} needs an nginx with the slice module, and `services.nginx.package` has none: write "
@@ -154,8 +165,11 @@ in
 
     keepFree = mkOption {
       type = types.str;
-      default = "4G";
-      description = "How much of the file system stays free, even if `size` allows more.";
+      default = "16G";
+      description = ''
+        How much of the file system stays free, even if `size` allows more. When it is full, downloads break until
+        nginx looks again. Set at least what arrives in 10 seconds: 12G for 10 Gbit/s, 32G for 25 Gbit/s.
+      '';
     };
 
     sliceSize = mkOption {
@@ -195,83 +209,18 @@ in
       enable = true;
       package = lib.mkDefault (pkgs.nginxStable.override { withSlice = true; });
 
-      commonHttpConfig = ''
-        proxy_cache_path ${directory} levels=1:2 keys_zone=ai-models:64m inactive=10y use_temp_path=off
-          max_size=${cfg.size} min_free=${cfg.keepFree};
-      '';
+      # Each download of a node takes four connections. Definitions of other modules replace these.
+      appendConfig = lib.mkDefault "worker_processes auto;";
+      eventsConfig = lib.mkDefault "worker_connections 16384;";
+      commonHttpConfig = mkIf (origin != null) text.http;
 
       virtualHosts.ai-models = mkIf (origin != null) {
         listen = map (addr: {
           inherit addr;
           inherit (cfg) port;
         }) cfg.addresses;
-        locations = {
-          "/".return = "404";
-        }
-        // lib.listToAttrs [
-          (location "nar/[0-9A-Za-z+._=/-]+" ''
-            slice ${cfg.sliceSize};
-            proxy_cache_valid 200 206 10y;
-          '')
-          (location
-            "nix-cache-info|[0-9a-z]{32}[.](ls|narinfo)|(debuginfo|log|realisations)/[0-9A-Za-z!+._:-]+"
-            ''
-              # Signatures can be added, and what is missing may be there soon.
-              proxy_cache_valid 200 10m;
-              proxy_cache_valid 403 404 10s;
-            ''
-          )
-        ];
-        extraConfig = ''
-          if ($request_method !~ "^(GET|HEAD)$") {
-            return 405;
-          }
-
-          proxy_cache ai-models;
-          proxy_cache_key ${url}/$ai_models_path$is_args$args$slice_range;
-          # One request for what several machines ask for at once: the others wait for its answer.
-          proxy_cache_lock on;
-          proxy_cache_lock_age 5m;
-          proxy_cache_lock_timeout 10m;
-          proxy_cache_use_stale error timeout invalid_header http_429 http_500 http_502 http_503 http_504;
-          # Content has its hash for a name and never changes, whatever the origin says.
-          proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Buffering X-Accel-Charset
-            X-Accel-Expires X-Accel-Limit-Rate X-Accel-Redirect;
-          # They can differ between servers of one origin. nginx refuses slices that do.
-          proxy_hide_header ETag;
-          proxy_hide_header Last-Modified;
-
-          # No credentials pass, in either direction.
-          proxy_hide_header Set-Cookie;
-          proxy_pass_request_body off;
-          proxy_pass_request_headers off;
-          proxy_set_header Connection close;
-          proxy_set_header Host ${hostAndPort};
-          proxy_set_header Range $slice_range;
-          proxy_set_header User-Agent nix-ai-models;
-
-          proxy_http_version 1.1;
-          proxy_connect_timeout 5s;
-          proxy_read_timeout 60s;
-          proxy_buffers 16 64k;
-          ${lib.optionalString resolved ''
-            resolver ${toString cfg.resolvers}${lib.optionalString (!enableIPv6) " ipv6=off"};
-            set $ai_models_origin "${hostAndPort}";
-          ''}
-          ${lib.optionalString (scheme == "https") ''
-            proxy_ssl_name ${host};
-            proxy_ssl_protocols TLSv1.2 TLSv1.3;
-            proxy_ssl_server_name on;
-            proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-            proxy_ssl_verify on;
-            proxy_ssl_verify_depth 5;
-          ''}
-          sendfile on;
-          tcp_nopush on;
-          # A slow disk does not hold up other connections.
-          aio threads;
-          aio_write on;
-        '';
+        inherit (text) extraConfig;
+        locations = lib.mapAttrs (_location: extraConfig: { inherit extraConfig; }) text.locations;
       };
     };
 
@@ -281,10 +230,13 @@ in
 
     systemd.services.nginx = {
       # Without resolvers, nginx has to find the origin when it starts.
-      after = mkIf (!resolved) [ "network-online.target" ];
-      wants = mkIf (!resolved) [ "network-online.target" ];
+      after = mkIf (cfg.resolvers == [ ]) [ "network-online.target" ];
+      wants = mkIf (cfg.resolvers == [ ]) [ "network-online.target" ];
       unitConfig = mkIf (!isOwn) { RequiresMountsFor = quoted; };
-      serviceConfig = mkIf (!isOwn) { ReadWritePaths = [ directory ]; };
+      serviceConfig = {
+        LimitNOFILE = lib.mkDefault 65536;
+        ReadWritePaths = mkIf (!isOwn) [ directory ];
+      };
     };
   };
 }

@@ -25,18 +25,6 @@ let
   location = types.submodule {
     options = {
       extraConfig = text;
-      proxyPass = mkOption {
-        type = types.nullOr types.str;
-        default = null;
-      };
-      recommendedProxySettings = mkOption {
-        type = types.bool;
-        default = cfg.recommendedProxySettings;
-      };
-      return = mkOption {
-        type = types.nullOr types.str;
-        default = null;
-      };
     };
   };
 
@@ -66,14 +54,9 @@ let
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
   '';
 
-  directive = name: value: lib.optionalString (value != null) "${name} ${value};";
-
   locationText = place: value: ''
     location ${place} {
-      ${directive "proxy_pass" value.proxyPass}
-      ${directive "return" value.return}
       ${value.extraConfig}
-      ${lib.optionalString (value.proxyPass != null && value.recommendedProxySettings) "include ${headers};"}
     }
   '';
 
@@ -99,27 +82,35 @@ in
       type = types.bool;
       default = false;
     };
+    appendConfig = text;
     commonHttpConfig = text;
+    eventsConfig = text;
     virtualHosts = mkOption {
       type = types.attrsOf host;
       default = { };
     };
-    # Not an option of nixpkgs: what is in the `http` block.
-    http = mkOption {
+    # Not an option of nixpkgs.
+    file = mkOption {
       type = types.str;
       internal = true;
     };
   };
 
-  config.services.nginx.http = ''
-    ${lib.optionalString cfg.recommendedProxySettings ''
-      proxy_redirect off;
-      proxy_connect_timeout 60s;
-      proxy_http_version 1.1;
-      proxy_set_header "Connection" "";
-      include ${headers};
-    ''}
-    ${cfg.commonHttpConfig}
-    ${lib.concatStrings (lib.mapAttrsToList hostText cfg.virtualHosts)}
+  config.services.nginx.file = ''
+    events {
+      ${cfg.eventsConfig}
+    }
+    http {
+      ${lib.optionalString cfg.recommendedProxySettings ''
+        proxy_redirect off;
+        proxy_connect_timeout 60s;
+        proxy_http_version 1.1;
+        proxy_set_header "Connection" "";
+        include ${headers};
+      ''}
+      ${cfg.commonHttpConfig}
+      ${lib.concatStrings (lib.mapAttrsToList hostText cfg.virtualHosts)}
+    }
+    ${cfg.appendConfig}
   '';
 }
