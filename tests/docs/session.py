@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,6 +100,7 @@ class Session:
             **os.environ,
             **nix,
             "HOME": str(self.home),
+            "TMPDIR": tempfile.gettempdir(),  # the newer Nix sees no other
             "HF_ENDPOINT": self.endpoint,
             "PATH": f"{self.home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "DOCKER_ENV": "\n".join(f"{k}={v}" for k, v in self.container.items()),

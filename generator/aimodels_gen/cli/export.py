@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,4 +131,5 @@ def _finish(report: Report, console: Console, *, as_json: bool) -> None:
         if total.paths:
             console.note(f"{counted(total.paths, 'path')} {what}, {bytes_text(total.bytes)}")
     if not report.dry_run and not report.missing.paths:
-        console.note(f"on the other machine, run: sh {report.directory}/import.sh")
+        script = shlex.quote(f"{report.directory}/import.sh")
+        console.note(f"on the other machine, run: sh {script}")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -57,8 +58,9 @@ def host_disk(host_store: NixEnv, repo: Repo, hub_project: Project, tmp_path: Pa
     return Disk(tmp_path / "disk", host_store)
 
 
+@cures("on the other machine, run: sh …")
 def test_another_machine_takes_the_models(
-    hub_project: Project, hub: Hub, repo: Repo, disk: Disk
+    hub_project: Project, hub: Hub, repo: Repo, disk: Disk, remedy: Remedy
 ) -> None:
     hub_project.write(TREE + '[output]\nfile = "nix/models.nix"\n')
     (hub_project.dir / "nix").mkdir()
@@ -76,6 +78,8 @@ def test_another_machine_takes_the_models(
     for path in on_disk:
         path.chmod(0o755)
     collect_garbage(disk.nix)
+    (command,) = remedy(hub_project.run("export", "--to", str(disk.directory)).err)
+    assert command == shlex.quote(str(disk.directory / "import.sh"))
     assert len(disk.missing()) == 3
     assert "3 of 3 paths were added" in disk.ok()
     assert not disk.missing()
