@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from dataclasses import dataclass
+import subprocess
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from support import fleet
 from support import nix as nixes
 from support.fleet import Node, Rack, at_once
+from support.loopback import Response
 from support.nginx import Nginx, public_directory
 from support.recording_proxy import RecordingProxy
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from support.loopback import Request
     from support.nix import NixEnv
 
     MakeNodes: TypeAlias = Callable[..., list[Node]]
@@ -118,3 +122,122 @@ def test_eight_nodes_at_once(
     for done in at_once(eight, a_fleet.entries[1]):
         assert done.returncode == 0, done.stderr
     assert origin.sent_bytes <= 1.02 * MiB
+
+
+def test_an_origin_that_cuts_each_part_once(
+    a_fleet: Fleet, origin: RecordingProxy, rack: Rack, nodes: MakeNodes
+) -> None:
+    """Nodes do not notice."""
+    seen: set[object] = set()
+
+    def cut(request: Request) -> Response | None:
+        asked = (request.path, request.headers.get("range"))
+        if asked in seen or "range" not in request.headers:
+            return None
+        seen.add(asked)
+        response = origin.otherwise(request)
+        return replace(response, body=itertools.islice(response.pieces, 1))
+
+    origin.faults = cut
+    for done in at_once(nodes(rack.url, **{"download-attempts": 1}), a_fleet.entries[0]):
+        assert done.returncode == 0, done.stderr
+    assert seen
+
+
+def test_a_rack_without_its_origin(
+    a_fleet: Fleet, origin: RecordingProxy, rack: Rack, nodes: MakeNodes
+) -> None:
+    """What one node has read is there for others, also after nginx was stopped."""
+    for node in nodes(rack.url):
+        node.get(a_fleet.entries[0])
+        origin.faults = lambda _request: Response(503)
+        origin.clear()
+        rack.stop()
+        rack.start()
+    assert origin.sent_bytes == 0
+
+
+def test_a_rack_that_stops_in_the_middle(
+    a_fleet: Fleet, origin: RecordingProxy, rack: Rack, nodes: MakeNodes
+) -> None:
+    """Nix continues when it is there again, and takes what it lacks from the next cache."""
+    (node, other) = nodes(rack.url)
+    origin.faults = lambda request: slowly(origin, request) if "range" in request.headers else None
+    with node.start(a_fleet.entries[0]) as command:
+        until(origin, MiB)
+        rack.stop()
+        rack.start()
+        origin.faults = lambda _request: None
+        said, _ = command.communicate()
+    assert command.returncode == 0, said
+    rack.stop()
+    other.settings["substituters"] = [rack.url, origin.url]
+    other.settings["download-attempts"] = 2
+    rack.refuse()
+    other.get(a_fleet.entries[0])
+
+
+def test_a_node_that_is_killed(
+    a_fleet: Fleet, origin: RecordingProxy, rack: Rack, nodes: MakeNodes
+) -> None:
+    """The rack finishes what it has begun, and the node takes the rest."""
+    origin.faults = lambda request: slowly(origin, request) if "range" in request.headers else None
+    for node in nodes(rack.url):
+        with node.start(a_fleet.entries[0]) as command:
+            until(origin, MiB)
+            command.kill()
+        origin.faults = lambda _request: None
+        node.get(a_fleet.entries[0])
+        assert node.has(a_fleet.entries[0])
+    assert origin.sent_bytes <= 1.01 * a_fleet.size
+
+
+def test_a_node_whose_disk_is_full(
+    a_fleet: Fleet, origin: RecordingProxy, rack: Rack, nodes: MakeNodes
+) -> None:
+    """It says so, and others are not affected; with space, it takes what it lacks."""
+    for node in nodes(rack.url):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=14m", "x", node.root], check=True)
+        try:
+            failed = node.get(a_fleet.entries[0], check=False)
+            assert failed.returncode != 0
+            assert "No space left on device" in failed.stderr
+            subprocess.run(["mount", "-o", "remount,size=64m", node.root], check=True)
+            node.get(a_fleet.entries[0])
+        finally:
+            subprocess.run(["umount", "--lazy", node.root], check=True)
+    assert origin.sent_bytes <= 1.01 * a_fleet.size
+
+
+@pytest.mark.parametrize(
+    "keys", [[], ["cache.example.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="]]
+)
+def test_an_entry_without_the_right_key(
+    a_fleet: Fleet, rack: Rack, nodes: MakeNodes, keys: list[str]
+) -> None:
+    """Nodes take the files, and refuse what was built: their own Nix would assemble it."""
+    for node in nodes(rack.url, **{"trusted-public-keys": keys}):
+        refused = node.get(a_fleet.entries[0], check=False)
+        assert refused.returncode != 0
+        assert "signature" in refused.stderr or "not signed" in refused.stderr
+        node.get(a_fleet.shards[0])
+        assert node.has(a_fleet.shards[0])
+        assert not node.has(a_fleet.entries[0])
+
+
+def until(origin: RecordingProxy, sent: int) -> None:
+    """Wait until the origin has sent so many bytes."""
+    while origin.sent_bytes < sent:
+        time.sleep(0.01)
+
+
+def slowly(origin: RecordingProxy, request: Request) -> Response:
+    """Return a response that takes its time."""
+    response = origin.otherwise(request)
+
+    def body() -> Iterator[bytes]:
+        for piece in response.pieces:
+            time.sleep(0.02)
+            yield piece
+
+    return replace(response, body=body())

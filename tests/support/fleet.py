@@ -116,9 +116,13 @@ class Rack:
             self._process.wait()
         self._process = None
 
-    def close(self) -> None:
+    def refuse(self) -> None:
+        """Stop for good, and refuse connections."""
         self.stop()
         self._sock.close()
+
+    def close(self) -> None:
+        self.refuse()
         shutil.rmtree(self._own)
 
     @property
@@ -146,28 +150,25 @@ class Node:
         self.settings = dict(settings)
         self.root = root or Path(tempfile.mkdtemp(prefix="aimodels-node-"))
 
-    def path(self, store_path: str) -> Path:
-        return Path(f"{self.root}{store_path}")
-
-    def command(self, *paths: str) -> list[str]:
-        return ["nix-store", "--store", f"local?root={self.root}", "--realise", *paths]
-
     @property
-    def env(self) -> dict[str, str]:
+    def _env(self) -> dict[str, str]:
         lines = (f"{key} = {_text(value)}\n" for key, value in self.settings.items())
         return {"NIX_CONFIG": "".join(lines), "XDG_CACHE_HOME": f"{self.root}/cache"}
 
-    def get(self, *paths: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Take paths from the caches, or build them."""
-        return self.nix.run(*self.command(*paths), env=self.env, check=check)
+    def _command(self, *arguments: str) -> tuple[str, ...]:
+        return "nix-store", "--store", f"local?root={self.root}", *arguments
 
-    def has(self, store_path: str) -> bool:
-        found = self.nix.run(
-            *("nix-store", "--store", f"local?root={self.root}", "--check-validity", store_path),
-            check=False,
-            env=self.env,
-        )
-        return found.returncode == 0
+    def get(self, path: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Take a path and what it refers to from the caches."""
+        return self.nix.run(*self._command("--realise", path), env=self._env, check=check)
+
+    def start(self, path: str) -> subprocess.Popen[str]:
+        """Begin with that."""
+        return self.nix.start(*self._command("--realise", path), env=self._env)
+
+    def has(self, path: str) -> bool:
+        command = self._command("--check-validity", path)
+        return self.nix.run(*command, env=self._env, check=False).returncode == 0
 
     def close(self) -> None:
         subprocess.run(["chmod", "-R", "u+w", self.root], check=True)
