@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
+import socketserver
+import struct
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -133,8 +136,8 @@ def test_what_is_not_a_cache_is_not_asked_for(
 def test_an_origin_without_ranges(origin: Origin, rack: Rack) -> None:
     """The whole archive is one part; one that loses ranges later, too."""
     origin.ranges = False
-    assert get(rack).content == NAR
-    assert get(rack).content == NAR
+    assert get(rack).content == NAR, rack.errors
+    assert get(rack).content == NAR, rack.errors
     assert origin.sent_bytes == len(NAR)
     assert get(rack, Range="bytes=600000-").content == NAR[600000:]
 
@@ -164,9 +167,9 @@ def test_servers_of_one_origin_that_differ(origin: Origin, rack: Rack) -> None:
 def test_an_origin_that_cuts(origin: Origin, rack: Rack) -> None:
     """Clients do not notice: each slice is downloaded completely first, and up to three times."""
     origin.faults = lambda request: halved(origin, request) if len(origin.log) % 3 else None
-    assert get(rack).content == NAR
+    assert get(rack).content == NAR, rack.errors
     assert len(origin.log) == 9
-    assert get(rack).content == NAR
+    assert get(rack).content == NAR, rack.errors
     assert len(origin.log) == 9
 
 
@@ -208,14 +211,14 @@ def test_an_origin_that_is_gone(origin: Origin, rack: Rack) -> None:
         get(rack, path)
     origin.faults = lambda _request: Response(503)
     origin.clear()
-    assert get(rack).content == NAR
+    assert get(rack).content == NAR, rack.errors
     assert get(rack, FACT_PATH).content == origin.facts[FACT_PATH]
     assert get(rack, f"/{'1' * 32}.narinfo").status_code == 503
     origin.close()
     assert get(rack, f"/{'1' * 32}.narinfo").status_code == 502
     rack.stop()
     rack.start()
-    assert get(rack).content == NAR
+    assert get(rack).content == NAR, rack.errors
 
 
 def test_old_facts(store: NixEnv, origin: Origin) -> None:
@@ -242,8 +245,8 @@ def test_old_facts(store: NixEnv, origin: Origin) -> None:
 
 def test_a_cache_that_is_smaller_than_an_archive(store: NixEnv, origin: Origin) -> None:
     with Rack(store, origin.url, size="256K") as rack:
-        assert get(rack).content == NAR
-        assert get(rack).content == NAR
+        assert get(rack).content == NAR, rack.errors
+        assert get(rack).content == NAR, rack.errors
 
 
 def test_a_cache_whose_disk_is_full(store: NixEnv, origin: Origin) -> None:
@@ -257,7 +260,7 @@ def test_a_cache_whose_disk_is_full(store: NixEnv, origin: Origin) -> None:
                 with pytest.raises(requests.RequestException):
                     get(rack)
                 filler.unlink()
-                assert get(rack).content == NAR
+                assert get(rack).content == NAR, rack.errors
         finally:
             subprocess.run(["umount", "--lazy", disk], check=True)
 
@@ -275,3 +278,43 @@ def test_the_certificate_of_the_origin(store: NixEnv, tmp_path: Path) -> None:
             with Rack(store, url, changes={BUNDLE: str(bundle)}) as rack:
                 assert get(rack).status_code == status, rack.errors
             assert (origin.sent_bytes == len(NAR)) == (status == 200)
+
+
+def test_an_origin_that_moves(store: NixEnv, origin: Origin) -> None:
+    """nginx starts without an address for it, and looks for new ones when they expire."""
+    port = origin.url.rpartition(":")[2]
+    url = f"http://cache.example:{port}"
+    with NameServer() as names, Rack(store, url, resolvers=f'"{names.address}"') as rack:
+        assert get(rack).status_code == 502
+        names.addresses = ["127.0.0.2"]
+        assert get(rack).status_code == 502
+        names.addresses = ["127.0.0.1"]
+        time.sleep(2.1)  # until the answer is old
+        assert get(rack).content == NAR, rack.errors
+
+
+class NameServer(socketserver.ThreadingUDPServer):
+    """Answers each question with `addresses` for a second."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), socketserver.DatagramRequestHandler)
+        self.address = f"127.0.0.1:{self.server_address[1]}"
+        self.addresses: list[str] = []
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        query, sock = request
+        kind = query[query.index(b"\0", 12) + 1 :][:2]
+        found = self.addresses if kind == b"\0\x01" else []  # of IPv4
+        head = struct.pack("!2sHHHHH", query[:2], 0x8180, 1, len(found), 0, 0)
+        records = [
+            b"\xc0\x0c" + struct.pack("!HHIH4s", 1, 1, 1, 4, socket.inet_aton(address))
+            for address in found
+        ]
+        sock.sendto(head + query[12:] + b"".join(records), client_address)
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
