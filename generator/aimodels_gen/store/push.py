@@ -148,7 +148,7 @@ class _Run:
 
     def _fail(self, upload: Upload, error: AimodelsError | OSError) -> None:
         if isinstance(error, OSError):
-            message, hint = explained(error) or (str(error), "check the path")
+            message, hint = explained(error) or (str(error), None)
             error = CacheError(message, hint, fatal=True)
         # Of a path that is damaged, or too large for the server, the others know nothing.
         single = isinstance(error, StoreError) or (

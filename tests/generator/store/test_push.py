@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aimodels_fetcher import narinfo
 from generator.stores import FILES, LFS, MANIFEST, MIB, PATH, content
+from support.disk import small_disk
 from support.fake_repo import BigFile
 from support.nginx import PROGRAM, Nginx, public_directory
 from support.s3 import ENV
@@ -228,6 +232,100 @@ def test_a_damaged_path_is_never_published(  # noqa: PLR0913, PLR0917 (one fixtu
     }[form]()
     assert len(nars(names)) == 1
     assert narinfo.name_of(weights) not in " ".join(names)
+
+
+@pytest.mark.parametrize("form", ["file", "s3"])
+def test_two_pushes_at_once(  # noqa: PLR0913, PLR0917 (as above)
+    locked: Project,
+    host_store: NixEnv,
+    moto: Moto,
+    moto_bucket: str,
+    tmp_path: Path,
+    form: str,
+) -> None:
+    assert host_store
+    locked.ok("prefetch")
+    cache = tmp_path / "cache"
+    url = {"file": str(cache), "s3": f"s3://{moto_bucket}"}[form]
+    command = [sys.executable, "-m", "aimodels_gen", "push", url]
+    both = [
+        subprocess.Popen(command, cwd=locked.dir, env=locked.environment(), stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for one in both:
+        said = one.communicate(timeout=120)[1]
+        assert one.returncode == 0, said
+    names = list(files(cache)) if form == "file" else _keys(moto, moto_bucket)
+    assert len(names) == 5  # nix-cache-info, and two for each path
+    assert locked.ok("push", url) == ""
+
+
+def test_what_a_killed_push_leaves_is_removed(
+    locked: Project, host_store: NixEnv, tmp_path: Path
+) -> None:
+    """It is killed in the middle of an archive, here one without an end."""
+    assert host_store
+    cache = tmp_path / "cache"
+    code = (
+        "import sys, time\n"
+        "from aimodels_gen.nix import nar\n"
+        "from aimodels_gen import cli\n"
+        "real = nar.chunks\n"
+        "def slow(path):\n"
+        "    for chunk in real(path):\n"
+        "        yield chunk\n"
+        "        print(path, flush=True)\n"
+        "        time.sleep(60)\n"
+        "nar.chunks = slow\n"
+        "cli.run(sys.argv[1:])\n"
+    )
+    locked.ok("prefetch")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "push", str(cache), "-j", "1"],
+        cwd=locked.dir,
+        env=locked.environment(),
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    left = list(files(cache))
+    assert any(".aimodels-gen.new-" in name for name in left)
+    assert not any(name.endswith((".narinfo", ".nar")) for name in left)
+    assert len(locked.ok("push", str(cache)).split()) == 2
+    assert not any(".aimodels-gen.new-" in name for name in files(cache))
+
+
+def test_a_disk_that_fills_up(locked: Project, host_store: NixEnv, tmp_path: Path) -> None:
+    """Nothing half is left, and the next run continues."""
+    assert host_store
+    locked.ok("prefetch")
+    with small_disk(tmp_path / "small", 8 * MIB) as small:
+        script = (
+            "import sys\n"
+            "from pathlib import Path\n"
+            "from support.disk import fill\n"
+            "from aimodels_gen import cli\n"
+            "from aimodels_gen.store.binary_caches.directory import DirectoryCache\n"
+            "def prepare(self, *arguments):\n"
+            "    super(DirectoryCache, self).prepare(*arguments)\n"
+            f"    fill(Path({str(small)!r}))\n"
+            "DirectoryCache.prepare = prepare\n"
+            "sys.exit(cli.run(sys.argv[1:]))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, "push", f"{small}/cache"],
+            cwd=locked.dir,
+            env=locked.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1, done.stderr
+        assert f"{small}/cache is full: No space left on device" in done.stderr
+        assert nars(files(small / "cache")) == []
+        (small / "filler").unlink()
+        assert len(locked.ok("push", f"{small}/cache").split()) == 2
 
 
 def _keys(moto: Moto, bucket: str) -> list[str]:

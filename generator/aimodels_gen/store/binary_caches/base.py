@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher import narinfo
 from aimodels_fetcher.errors import FetchError
-from aimodels_gen.errors import AimodelsError, StoreError
+from aimodels_gen.errors import THIS_COMMAND, AimodelsError, StoreError
 from aimodels_gen.nix import nar, store_url
 from aimodels_gen.nix.hashes import nix_base32
 
@@ -36,7 +36,7 @@ class CacheError(AimodelsError):
         fatal: Whether it would refuse everything else as well.
     """
 
-    def __init__(self, message: str, hint: str, *, fatal: bool = False) -> None:
+    def __init__(self, message: str, hint: str | None, *, fatal: bool = False) -> None:
         """Keep whether to go on."""
         super().__init__(message, hint)
         self.fatal = fatal
@@ -82,7 +82,7 @@ class Archive:
         except FileNotFoundError:
             raise StoreError(
                 f"{path} was removed from the store while it was read",
-                "run this command again when no garbage is being collected",
+                f"run `{THIS_COMMAND}` again when no garbage is being collected",
             ) from None
         except OSError as error:
             reason = error.strerror or error

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from aimodels_fetcher import xml
-from aimodels_fetcher.errors import AimodelsError, StatusError
+from aimodels_fetcher.errors import AimodelsError, FetchError, StatusError
 from aimodels_fetcher.http_errors import refusal
 from aimodels_fetcher.retry import INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
 from aimodels_fetcher.sources.s3 import S3
-from aimodels_fetcher.sources.s3.failures import OF_THE_KEYS
+from aimodels_fetcher.sources.s3.failures import OF_THE_KEYS, unlike_s3
 from aimodels_fetcher.sources.s3.hosts import bucket_url
-from aimodels_gen.store.binary_caches.base import Archive, BinaryCache, CacheError
+from aimodels_fetcher.urls import public
+from aimodels_gen.store.binary_caches.base import Archive, BinaryCache
 from aimodels_gen.store.binary_caches.bucket_requests import Requests
 
 if TYPE_CHECKING:
@@ -122,7 +123,11 @@ class BucketCache(BinaryCache):
         """Send an archive in parts (CreateMultipartUpload and so on)."""
         headers = {"Content-Type": kind, **self._headers}
         reply = self._requests.send("POST", f"{url}?uploads=", (), headers)
-        upload = f"{url}?uploadId={quote(_text(reply, 'UploadId'), safe='')}"
+        try:
+            upload = f"{url}?uploadId={quote(_text(reply, 'UploadId'), safe='')}"
+        except ValueError as error:
+            reason = FetchError(f"{public(url)} does not answer like S3")
+            raise unlike_s3(reason, self._source.bucket, self._source.endpoint) from error
         self._begun.add(upload)
         try:
             tags = [
@@ -197,17 +202,12 @@ def _text(reply: Reply, name: str) -> str:
     """Return the text of an element of an answer.
 
     Raises:
-        CacheError: It is not there.
+        ValueError: It is not there.
     """
-    with suppress(ValueError):
-        for names, text in xml.elements(reply.body):
-            if names[-1] == name and text:
-                return text
-    raise CacheError(
-        "the bucket does not answer like S3",
-        "check endpoint= in the query of the URL: it is the S3 API's, not a web console's",
-        fatal=True,
-    )
+    for names, text in xml.elements(reply.body):
+        if names[-1] == name and text:
+            return text
+    raise ValueError(f"no {name}")
 
 
 def _escaped(tag: str) -> str:

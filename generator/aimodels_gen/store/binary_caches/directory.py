@@ -79,12 +79,10 @@ class DirectoryCache(BinaryCache):
         """Refuse a place that is no directory, or one with a store in it.
 
         Raises:
-            CacheError: It is one of these.
+            NotADirectoryError, CacheError: It is one of these.
         """
         if self._path.exists() and not self._path.is_dir():
-            raise CacheError(
-                f"{self.label} is a file, not a directory", "name a directory", fatal=True
-            )
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self._path))
         if (self._path / "nix/store").is_dir():
             raise CacheError(
                 f"{self.label} has a Nix store in it, and is not a binary cache",

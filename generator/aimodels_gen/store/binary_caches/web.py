@@ -30,15 +30,16 @@ if TYPE_CHECKING:
 _ABSENT = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _NO_HEAD = {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _LOGIN = "write `machine {host} login USER password PASSWORD` into ~/.netrc"
-_MAY = "check that the login for {host} in ~/.netrc may {do}"
+_MAY = "check that the login for {host} in ~/.netrc may do that, and that the URL is right"
+_LOOK = "look at the log of the server: its disk may be full, or closed to it"
 _NO_PUT = (
     "name a server that does, such as nginx with `dav_methods PUT;` and "
     "`create_full_put_path on;`; or push to file://, s3:// or ssh:// instead"
 )
 # Status -> what is wrong, and the next step; all but 413 hold for every file.
-_REFUSALS = {
+_TABLE = {
     HTTPStatus.UNAUTHORIZED: ("requires a login", _LOGIN),
-    HTTPStatus.FORBIDDEN: ("refuses to be written", f"{_MAY}; or {_NO_PUT}"),
+    HTTPStatus.FORBIDDEN: ("refuses to be written", _MAY),
     HTTPStatus.NOT_FOUND: ("takes no files by PUT", _NO_PUT),
     HTTPStatus.METHOD_NOT_ALLOWED: ("takes no files by PUT", _NO_PUT),
     HTTPStatus.NOT_IMPLEMENTED: ("takes no files by PUT", _NO_PUT),
@@ -136,7 +137,7 @@ class WebCache(BinaryCache):
                 raise
             raise CacheError(
                 f"{self.label} fails: {error.message}",
-                "look at the log of the server: its disk may be full, or closed to it",
+                _LOOK,
                 fatal=True,
             ) from error
         if HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -150,22 +151,18 @@ class WebCache(BinaryCache):
         raise self._refused(refusal(reply.status, reply.url, reply.headers, reply.body))
 
     def _refused(self, error: StatusError) -> CacheError:
-        what, hint = _REFUSALS.get(
+        what, hint = _TABLE.get(
             HTTPStatus(error.status) if error.status in set(HTTPStatus) else HTTPStatus.OK,
-            ("refuses to be written", "look at the log of the server"),
+            ("refuses to be written", _LOOK),
         )
         return CacheError(
             f"{self.label} {what}: {error}",
-            hint.format(host=self._host, do="write there"),
+            hint.format(host=self._host),
             fatal=error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
 
     def _unreadable(self, error: StatusError) -> CacheError:
-        what, hint = f"{self.label} cannot be read", "check the URL of the cache"
+        what, hint = f"{self.label} cannot be read", _MAY
         if error.status == HTTPStatus.UNAUTHORIZED:
             what, hint = f"{self.label} requires a login", _LOGIN
-        elif error.status == HTTPStatus.FORBIDDEN:
-            hint = _MAY
-        return CacheError(
-            f"{what}: {error}", hint.format(host=self._host, do="read there"), fatal=True
-        )
+        return CacheError(f"{what}: {error}", hint.format(host=self._host), fatal=True)
