@@ -20,6 +20,7 @@ import lock
 import many
 import modules
 import prefetch
+import push
 import report
 import s3
 import second
@@ -41,6 +42,7 @@ QUESTIONS = {
         many,
         daily,
         prefetch,
+        push,
         imports,
         links,
         s3,

@@ -34,6 +34,7 @@ ROWS = {
         "2 models of 12 files: outdated, time",
     ],
     "prefetch": ["5 repositories, 36 small files, 3.1 MiB: prefetch, time"],
+    "push": ["file: memory", "http: a shard of 30, sent", "s3: a shard of 30, sent"],
     "imports": ["import of 46 files", "requests"],
     "modules": [],  # nixpkgs' lib may be missing, and is said to be
     "s3": ["lock: bytes of content", "shards from nginx", "small files from hadro"],
