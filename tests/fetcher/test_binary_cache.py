@@ -129,6 +129,21 @@ def test_files_of_all_sizes(proxy: RecordingProxy, paths: dict[str, str], tmp_pa
     assert sum(request.turn == 1 for request in proxy.log) <= 2, "connections are used again"
 
 
+def test_sizes_need_not_be_known(
+    proxy: RecordingProxy, cache: binary_cache.BinaryCache, tmp_path: Path
+) -> None:
+    contents: dict[str, Content] = {"empty": b"", "small": b"12345", "large": BigFile(9 << 20, 3)}
+    paths = {path: cache.add(path, content) for path, content in contents.items()}
+    source = BinaryCache(Directory(proxy.url), paths)
+    wanted = [
+        (FileSpec((source,), path, sri(content), None), tmp_path / path)
+        for path, content in contents.items()
+    ]
+    fetch_files(wanted)
+    for path, content in contents.items():
+        assert sri((tmp_path / path).read_bytes()) == sri(content)
+
+
 def test_a_large_one_in_parts_each_once(
     proxy: RecordingProxy, paths: dict[str, str], tmp_path: Path
 ) -> None:
@@ -212,6 +227,7 @@ def test_an_earlier_run_is_continued(
         (file_archive(b"same"), {"url": "http://[x"}, "names an archive that has no URL"),
         (strings("nix-archive-1", "(", "type", "directory", ")"), {}, "that of a directory"),
         (b"<html>" * 20, {}, "it is not an archive of Nix"),
+        (b"<html>", {}, "names an archive of 6 bytes, which is none"),
     ],
 )
 def test_a_cache_that_is_wrong_is_named(

@@ -131,11 +131,13 @@ def test_the_sources_are_asked_for_nothing(
     build: Build, hub: Hub, proxy: RecordingProxy, weights: str, bundle: str
 ) -> None:
     run = build.weights(weights, f"{proxy.url}/")
-    assert "fetched org/name@" in run.log
-    assert run.log.count("\n") == 1, run.log
+    found, fetched = run.log.splitlines()
+    assert found == f"{proxy.url} model.safetensors: found in this cache"
+    assert fetched.startswith("fetched org/name@")
     run = build.bundle(bundle, f" {proxy.url}\t")
-    assert ", 3 files: " in run.log
-    assert run.log.count("\n") == 1, run.log
+    found, fetched = run.log.splitlines()
+    assert found == f"{proxy.url} bundle: found in this cache"
+    assert ", 3 files: " in fetched
     assert not hub.log
     assert nar_bytes(proxy) < WEIGHTS.size + 2000
 
@@ -183,6 +185,24 @@ def test_a_cache_that_ends_half_way_leaves_only_the_rest_to_the_source(
     assert nar_bytes(proxy) + sent < WEIGHTS.size + 2000
 
 
+def test_a_cache_that_starts_again_is_waited_for(
+    build: Build, hub: Hub, proxy: RecordingProxy, weights: str
+) -> None:
+    asked = 0
+
+    def fault(request: Request) -> Response | None:
+        nonlocal asked
+        asked += 1
+        if asked in {3, 4, 5}:
+            raise HangUp
+        return edited(cut(1, HangUp, 10 << 20))(request, proxy.otherwise)
+
+    proxy.faults = fault
+    run = build.weights(weights, proxy.url)
+    assert "found in this cache" in run.log
+    assert not hub.log
+
+
 def test_a_cache_with_other_content_is_not_believed(
     build: Build, cache: binary_cache.BinaryCache, proxy: RecordingProxy, weights: str
 ) -> None:
@@ -226,6 +246,28 @@ def test_a_bundle_with_other_content_is_not_believed(
     assert f"{proxy.url} bundle: " in run.log
     assert f"; asking {build.hub} instead" in run.log
     assert not (run.out.parent / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(200, {"Content-Type": "text/html"}, b"<html>Log in to this network</html>"),
+        Response(200, {}, b"\xff\xfe" * 9),
+        Response(200, {}, b"x" * (2 << 20)),
+        Response(500),
+        Response(429, {"Retry-After": "300"}),
+        Response(302, {"Location": "/hash.narinfo"}),
+        Response(403),
+    ],
+    ids=lambda answer: f"{answer.status} {answer.body[:5]!r}",
+)
+def test_a_server_that_is_no_cache_is_left(
+    build: Build, proxy: RecordingProxy, bundle: str, answer: Response
+) -> None:
+    proxy.faults = lambda _: answer
+    run = build.bundle(bundle, proxy.url)
+    assert f"; asking {build.hub} instead" in run.log
+    assert len(run.log.splitlines()) <= (5 if answer.status == 500 else 2), run.log
 
 
 def test_a_cache_that_does_not_answer_holds_no_build_up(build: Build, weights: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,15 @@ import pytest
 
 from support.expressions import bundle_pin, fetch_model, files_pin, got
 from support.fake_repo import BigFile, chunks
+from support.faults import cut, edited
+from support.loopback import HangUp
 from support.nginx import Nginx, public_directory
 from support.nix import NixError
+from support.recording_proxy import RecordingProxy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.fake_repo import Content
     from support.hub import Hub
     from support.nix import NixEnv
@@ -80,7 +86,21 @@ def test_signatures_can_be_left_unchecked(nix: NixEnv, cached: tuple[str, str, s
     assert (nix.path(entry) / "refs/main").exists()
 
 
-def test_builds_ask_caches_before_sources(nix: NixEnv, hub: Hub) -> None:
+@contextlib.contextmanager
+def served(nix: NixEnv, paths: list[str]) -> Iterator[RecordingProxy]:
+    """Serve these paths from a cache, and delete them here."""
+    with public_directory() as directory:
+        nix.run("nix", "copy", "--to", f"file://{directory}/cache?compression=none", *paths)
+        nix.run("nix-store", "--delete", *paths)
+        (directory / "nginx").mkdir()
+        with (
+            Nginx(directory / "cache", directory / "nginx") as nginx,
+            RecordingProxy(nginx.url) as proxy,
+        ):
+            yield proxy
+
+
+def test_builds_ask_caches_where_nix_has_given_up(nix: NixEnv, hub: Hub) -> None:
     """Files and bundles come from there, to the same store paths, and the entry is assembled."""
     weights = BigFile(3 << 20, 21)
     files: dict[str, Content] = {"config.json": b"{}", "model.safetensors": weights}
@@ -88,14 +108,15 @@ def test_builds_ask_caches_before_sources(nix: NixEnv, hub: Hub) -> None:
     expression = bundle_pin(hub, repo, 'layout = "link";')
     entry = nix.run("nix-build", "--no-out-link", "-E", expression).stdout.strip()
     references = nix.run("nix-store", "-q", "--references", entry).stdout.split()
-    with public_directory() as directory:
-        cache = f"file://{directory}/cache?compression=none"
-        nix.run("nix", "copy", "--to", cache, *references)
-        nix.run("nix-store", "--delete", entry, *references)
+    nix.run("nix-store", "--delete", entry)
+    with served(nix, references) as cache:
         hub.clear()
-        (directory / "nginx").mkdir()
-        with Nginx(directory / "cache", directory / "nginx") as nginx:
-            out = nix.build(expression, env={"AIMODELS_CACHES": nginx.url})
+        short = edited(cut(1, HangUp, 1 << 20))
+        cache.faults = lambda request: (
+            short(request, cache.otherwise) if request.path.startswith("/nar/") else None
+        )
+        options = ("--option", "substituters", cache.url, "--option", "download-attempts", "1")
+        out = nix.build(expression, *options, "--fallback", env={"AIMODELS_CACHES": cache.url})
     assert nix.store / out.name == Path(entry)
     contents = {path: b"".join(chunks(content)) for path, content in files.items()}
     assert nix.contents(out / "snapshots" / repo.sha) == contents

@@ -92,7 +92,7 @@ class RangeDownload:
 
         def tries() -> int:
             if self._upstreams.after(active.upstream, self._path) or not self._upstreams.last:
-                return TRIES_BEFORE_ANOTHER
+                return active.upstream.source.tries or TRIES_BEFORE_ANOTHER
             return PATIENT_TRIES if self._workers.counter.received else TRIES
 
         try:

@@ -87,7 +87,8 @@ class Upstreams:
         """Note that a file could not be had from one of them; for subclasses."""
 
     def succeeded(self, upstream: Upstream, path: str) -> None:
-        """Note that a file came from one of them, whole and right; for subclasses."""
+        """Note that a file came from one of them, whole and right."""
+        upstream.source.delivered(path)
 
 
 def _having(path: str, upstreams: Iterable[Upstream]) -> tuple[Upstream, str] | None:

@@ -57,9 +57,11 @@ class Source(ABC):
 
     Attributes:
         has_tree_listing: Whether the entry gets huggingface_hub's `trees/<commit>.json`.
+        tries: How often to ask it without progress for what others have, too; None for the usual.
     """
 
     has_tree_listing: ClassVar[bool] = False
+    tries: ClassVar[int | None] = None
 
     @property
     @abstractmethod
@@ -142,6 +144,9 @@ class Source(ABC):
             StatusError, FetchError: As there.
         """
         return client.get(resolved, wanted, if_range)
+
+    def delivered(self, path: str) -> None:  # noqa: B027 (most sources have nothing to say)
+        """Take notice that a file came from here, whole and right."""
 
     @abstractmethod
     def explain(self, error: StatusError) -> FetchError:

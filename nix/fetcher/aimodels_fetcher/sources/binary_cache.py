@@ -11,7 +11,7 @@ import threading
 import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aimodels_fetcher import narinfo
 from aimodels_fetcher.archive import HEADER, LONGEST_END, archive_size, content_size
@@ -22,6 +22,7 @@ from aimodels_fetcher.errors import (
     StatusError,
     TransientError,
 )
+from aimodels_fetcher.log import say
 from aimodels_fetcher.sources.base import RemoteFile, Source
 from aimodels_fetcher.urls import is_file, public
 from aimodels_fetcher.wording import counted
@@ -38,6 +39,7 @@ _ALTERED = (
     "check that the URL is that of a binary cache, and that no proxy alters its answers; whoever "
     "fills the cache can push the model again"
 )
+_PATIENCE = 10.0  # seconds that a cache may ask to wait for, where others are asked after it
 # An answer has come, or might have: the server is there.
 _ALIVE = (ConnectionResetError, BrokenPipeError)
 
@@ -114,6 +116,10 @@ class BinaryCache(Source):
             be reached.
     """
 
+    # A cache that starts again, or has too much to do, is back in seconds. Meanwhile, all machines
+    # of a rack would ask the source.
+    tries: ClassVar[int | None] = 4
+
     files: Source
     paths: Mapping[str, str]
     archives: bool = field(default=False, kw_only=True)
@@ -141,7 +147,10 @@ class BinaryCache(Source):
         Raises:
             FetchError: The environment makes it impossible.
         """
-        return self.files.client(connections)
+        client = self.files.client(connections)
+        if self.optional:
+            client.patience = _PATIENCE
+        return client
 
     def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002
         """Return the files; nothing more is known of them yet."""
@@ -185,6 +194,11 @@ class BinaryCache(Source):
                 self._known.pop(resolved, None)
             raise
 
+    def delivered(self, path: str) -> None:
+        """Report it in builds, whose log names the model's own source."""
+        if self.optional:
+            say(f"{self.label} {path}: found in this cache")
+
     def explain(self, error: StatusError) -> FetchError:
         """Tell what the cache lacks from what is refused."""
         if error.status not in _GONE:
@@ -210,46 +224,58 @@ class BinaryCache(Source):
         with self._lock:
             known = self._known.get(resolved)
         if known is None:
-            known = self._look_up(client, resolved.url)
+            known = _look_up(self.files, client, resolved.url, optional=self.optional)
             with self._lock:
                 self._known[resolved] = known
         return known
 
-    def _look_up(self, client: HttpClient, url: str) -> _Archive:
-        """Read a `.narinfo`, once: whoever asks for the content tries again.
 
-        Raises:
-            ContentError: It is none, or leads to nothing that can be read.
-        """
-        from aimodels_fetcher.documents import read_document  # noqa: PLC0415 (not in assemblies)
-        from aimodels_fetcher.http_client import ResolvedUrl  # noqa: PLC0415 (as above)
+def _look_up(files: Source, client: HttpClient, url: str, *, optional: bool) -> _Archive:
+    """Read a `.narinfo`, once: whoever asks for the content tries again.
 
-        try:
-            with self.files.content(client, ResolvedUrl(url)) as answer:
-                read = read_document(url, answer, _text, "a .narinfo", narinfo.MOST_BYTES).content
-        except TransientError as error:
-            if self.optional and _is_dead(error):
-                raise FetchError(error.message, error.hint) from error
-            raise
-        try:
-            info = narinfo.parse(read, public(url))
-        except FetchError as error:
-            raise ContentError(error.message, error.hint) from error
-        if info.compression != "none":
-            raise ContentError(
-                f"{public(url)} has it with {info.compression:.20} compression, and files are "
-                "read from archives without",
-                "fill the cache with `aimodels-gen push`, or with `nix copy --to` and "
-                "`compression=none`",
-            )
-        at = info.url if info.url.startswith(("http://", "https://")) else self.files.url(info.url)
-        if at is None or ("://" in info.url and not is_file(at)):
-            raise ContentError(f"{public(url)} names an archive that has no URL", _ALTERED)
-        return _Archive(ResolvedUrl(at), info)
+    Args:
+        files: Has the files of the cache.
+        client: Of these.
+        url: Of the `.narinfo`.
+        optional: As of BinaryCache.
+
+    Raises:
+        ContentError: It is none, or leads to nothing that can be read.
+        TransientError: Worth another try.
+        StatusError, FetchError: As `Source.content`.
+    """
+    from aimodels_fetcher.documents import read_document  # noqa: PLC0415 (not in assemblies)
+    from aimodels_fetcher.http_client import ResolvedUrl  # noqa: PLC0415 (as above)
+
+    try:
+        with files.content(client, ResolvedUrl(url)) as answer:
+            read = read_document(url, answer, _text, "a .narinfo", narinfo.MOST_BYTES).content
+    except TransientError as error:
+        if optional and _is_dead(error):
+            raise FetchError(error.message, error.hint) from error
+        raise
+    try:
+        info = narinfo.parse(read, public(url))
+    except FetchError as error:
+        raise ContentError(error.message, error.hint) from error
+    if info.compression != "none":
+        raise ContentError(
+            f"{public(url)} has it with {info.compression:.20} compression, and files are "
+            "read from archives without",
+            "fill the cache with `aimodels-gen push`, or with `nix copy --to` and "
+            "`compression=none`",
+        )
+    at = info.url if info.url.startswith(("http://", "https://")) else files.url(info.url)
+    if at is None or ("://" in info.url and not is_file(at)):
+        raise ContentError(f"{public(url)} names an archive that has no URL", _ALTERED)
+    if info.nar_size < HEADER:  # those of directories have as many
+        size = counted(info.nar_size, "byte")
+        raise ContentError(f"{public(url)} names an archive of {size}, which is none", _ALTERED)
+    return _Archive(ResolvedUrl(at), info)
 
 
 def _text(body: bytes) -> str:
-    return body.decode("utf-8")
+    return body.decode("utf-8", "replace")  # what is not text is not a `.narinfo` either
 
 
 def _is_dead(error: TransientError) -> bool:
