@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,6 +100,10 @@ def fetch(cache: BinaryCache, out: Path, path: str = "model.safetensors") -> byt
     return (out / path).read_bytes()
 
 
+def endless(answer: Response) -> Response:
+    return replace(framed("close")(answer), body=chain(answer.pieces, repeat(bytes(1 << 16))))
+
+
 def nar_bytes(proxy: RecordingProxy) -> int:
     return sum(request.sent_bytes for request in proxy.log if request.path.startswith("/nar/"))
 
@@ -167,6 +173,7 @@ def test_eight_cuts_and_nothing_twice(
     [
         pytest.param(whole, (), id="no ranges"),
         pytest.param(both(whole, framed("chunked")), (), id="no ranges, in chunks"),
+        pytest.param(both(whole, endless), (), id="no end"),
         pytest.param(edited(gzipped), (), id="compressed on the way"),
         pytest.param(edited(flipped), (0,), id="another content, once"),
         pytest.param(edited(headed(Content_Range="bytes 5-9/10")), (0,), id="another range"),

@@ -21,6 +21,7 @@ from support.nginx import Nginx, public_directory
 from support.recording_proxy import RecordingProxy
 from support.remedies import cures
 from support.specs import EVERYTHING, file_pin, source, sri
+from support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -282,6 +283,17 @@ def test_a_cache_that_does_not_answer_holds_no_build_up(build: Build, weights: s
         run = build.weights(weights, silent.url)
     assert len(run.log.splitlines()) == 2, run.log
     assert f"; asking {build.hub} instead" in run.log
+
+
+def test_a_cache_that_is_not_trusted_is_left(
+    build: Build, weights: str, bundle: str, tmp_path: Path
+) -> None:
+    with LoopbackServer(lambda _: Response(404), Authority.make(tmp_path).server()) as server:
+        for run in (build.weights(weights, server.url), build.bundle(bundle, server.url)):
+            refused, fetched = run.log.splitlines()
+            assert "the server's certificate is not trusted" in refused
+            assert refused.endswith(f"; asking {build.hub} instead")
+            assert fetched.startswith("fetched org/name@")
 
 
 def test_trees_are_fetched_from_their_source(

@@ -10,7 +10,7 @@ from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.download import Download
 from aimodels_fetcher.downloads import FileDownloads, TreeDownload, fetch_together, make_target
 from aimodels_fetcher.environment import limit
-from aimodels_fetcher.errors import DiskFullError, FetchError, SettingError
+from aimodels_fetcher.errors import DiskFullError, FetchError
 from aimodels_fetcher.log import say
 from aimodels_fetcher.output import check_space, removed_on_failure
 from aimodels_fetcher.progress import Progress
@@ -110,7 +110,7 @@ def _fetch_archive(
             pool.run(iter([Download(file, upstreams, FileTarget(archive), pool)]))
             with archive.open("rb") as content:
                 unpack_bundle(content, sizes, out)
-    except (DiskFullError, SettingError):
+    except DiskFullError:
         raise
     except (FetchError, ValueError) as error:
         what = error if isinstance(error, FetchError) else f"{caches[0].label} {BUNDLE}: {error}"

@@ -331,9 +331,8 @@ def _read_header(response: Response, info: NarInfo) -> int:
     try:
         size = content_size(bytes(header))
     except ValueError as error:
-        raise ContentError(f"{response.url} is not the archive of a file: {error}", _ALTERED) from (
-            error
-        )
+        what = f"{response.url} is not the archive of a file: {error}"
+        raise ContentError(what, _ALTERED) from error
     if archive_size(size) != info.nar_size:
         raise ContentError(
             f"{response.url} has {counted(size, 'byte')}, which is not what its .narinfo says",
@@ -343,8 +342,8 @@ def _read_header(response: Response, info: NarInfo) -> int:
 
 
 def _finish(response: Response) -> None:
-    """Read what is after the content: then the connection serves another request."""
-    buffer = memoryview(bytearray(LONGEST_END))
+    """Read what is after the content, if it ends: then the connection serves another request."""
+    buffer, left = memoryview(bytearray(LONGEST_END + 1)), LONGEST_END + 1
     with suppress(TransientError):
-        while response.readinto(buffer):
-            pass
+        while left and (count := response.readinto(buffer[:left])):
+            left -= count
