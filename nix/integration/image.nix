@@ -233,18 +233,16 @@ let
     let
       isPackage = programs ? outPath || builtins.isPath programs || builtins.isString programs;
       tagged = match "(.*[^/]):([A-Za-z0-9_][A-Za-z0-9._-]*)" name;
-      like = nameLike name;
+      like = firstOf [
+        (nameLike name)
+        "models"
+      ];
     in
     if name != null && !(isName name) then
       if tagged != null && isName (builtins.head tagged) then
         "`name = ${quote name}` has a tag: write `name = ${quote (builtins.head tagged)}; tag = ${quote (builtins.elemAt tagged 1)};`"
       else
-        "`name = ${quote name}` is not a name of an image: write `name = ${
-          quote (firstOf [
-            like
-            "models"
-          ])
-        }`, in lower case"
+        "`name = ${quote name}` is not a name of an image: write `name = ${quote like}`, in lower case"
     else if match "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}" tag == null then
       "`tag = ${quote tag}` is not a tag: use at most 128 letters, digits and . _ -"
     else if maxLayers < 4 || maxLayers > most then

@@ -4,8 +4,8 @@ A comment before a block says what it is: `<!-- file: NAME -->` is written for t
 `<!-- expression -->` and `<!-- bindings -->` are evaluated as Nix, `<!-- nixos -->` and
 `<!-- home-manager -->` as configurations (`<!-- nixos: NAME -->` is written, too);
 `<!-- remedy -->` is for test_troubleshooting.py, `<!-- automation: NAME -->` for
-test_automation.py, `<!-- engine: NAME -->` for a test in tests/e2e. The language says the rest;
-`text` is a picture, and is not checked.
+test_automation.py, `<!-- image: NAME -->` for test_images.py, `<!-- engine: NAME -->` for a test
+in tests/e2e. The language says the rest; `text` is a picture, and is not checked.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _check(block: Block, session: Session) -> None:
         file.write_text(block.text)
     elif block.kind in {"nixos", "home-manager"}:
         _check_configuration(block, block.kind, session)
-    elif block.kind in {"remedy", "automation", "engine"}:
+    elif block.kind in {"remedy", "automation", "engine", "image"}:
         pass  # run by tests of their own
     elif block.language == "nix":
         braces = ("{", "}") if block.kind == "bindings" else ("(", ")")

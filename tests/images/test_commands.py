@@ -242,6 +242,17 @@ def test_a_registry_that_wants_a_password(
     assert done.returncode == 0, done.stderr
 
 
+@cures("add `--dest-tls-verify=false`, if the registry has no TLS")
+def test_a_registry_without_tls(
+    image: Path, oci: Oci, registry: OciRegistry, remedy: Remedy
+) -> None:
+    command = ("copy", f"docker://{registry.url}/plain:v1")
+    failed = run(image, *command, env=oci.environment())
+    assert failed.returncode == 1
+    remedy(failed.stderr)
+    assert run(image, *command, *remedy.commands, env=oci.environment()).returncode == 0
+
+
 @cures("run `nix shell nixpkgs#skopeo`, and then this command again")
 def test_without_skopeo(image: Path, oci: Oci, tmp_path: Path, remedy: Remedy) -> None:
     failed = run(image, "copy", f"oci:{tmp_path}/layout:v1", env={"PATH": "/nonexistent"})

@@ -71,12 +71,14 @@ class Oci:
                 "run script/forky-root"
             )
         self.bin = directory
-        self.entry = [str(_IN_ROOT), str(root), str(CHECKOUT), tempfile.gettempdir()]
         # What they remember of layers and passwords, and the images of podman.
+        self.places = []
         for place in ("/run/containers", "/var/lib/containers"):
             own = directory / place.replace("/", "-")
             own.mkdir()
-            self.entry.append(f"{place}={own}")
+            self.places.append(f"{place}={own}")
+        shown = [str(CHECKOUT), tempfile.gettempdir(), *self.places]
+        self.entry = [str(_IN_ROOT), str(root), *shown]
         for name in ("skopeo", "umoci", "podman"):
             shim = directory / name
             shim.write_text(_SHIM.format(command=shlex.join(self.entry), program=name))

@@ -98,6 +98,8 @@ def _failure(destination: str, said: str) -> ImageError:
         hint = (
             f"run `skopeo login {host}` as a user who may push there, and then this command again"
         )
+    elif "HTTP response to HTTPS client" in said:
+        hint = "add `--dest-tls-verify=false`, if the registry has no TLS"
     else:
         hint = "run the command again: layers that are there are not sent again"
     return ImageError(message, hint)

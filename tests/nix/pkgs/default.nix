@@ -192,6 +192,16 @@ let
 
     dockerTools.streamLayeredImage = import ./image.nix { inherit mkDerivation runtimeShell; };
 
+    # A program of the machine that needs no other files, in the place of a shell.
+    pkgsStatic.busybox = mkDerivation {
+      name = "busybox";
+      buildCommand = ''
+        mkdir -p $out/bin
+        cp /usr/sbin/ldconfig $out/bin/busybox
+        ln -s busybox $out/bin/sh
+      '';
+    };
+
     python3Packages = import ./python.nix { inherit mkDerivation; };
 
     # nixpkgs puts the bundle at this path of the package, too.
