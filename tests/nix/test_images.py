@@ -16,7 +16,7 @@ from support.fake_repo import BigFile, chunks, sha256
 from support.hub import Hub
 from support.nix import NixError
 from support.oci import Oci, OciRegistry
-from support.remedies import cure
+from support.remedies import cure, cures
 from support.unprivileged import prefix
 
 if TYPE_CHECKING:
@@ -248,6 +248,21 @@ def test_an_image_stores_nothing_twice_and_keeps_its_files(models: Models, llama
     assert {"model.safetensors", "bundle", "ai-models-images"} <= names
     # Builds read files; who only copies the image does not need what they needed.
     assert "ai-models-layers" not in names
+
+
+@cures(
+    "nix-ai-models: the first argument of integration.mkImage is nixpkgs: "
+    "write `mkImage pkgs { models = …; }`"
+)
+def test_nixpkgs_comes_first(models: Models, remedy: Remedy) -> None:
+    for arguments, right in (("{ models = [ ]; } pkgs", False), ("pkgs { models = [ ]; }", True)):
+        expression = f"{LIBRARY} (integration.mkImage {arguments}).name"
+        if right:
+            assert models.nix.eval(expression) == "models-image"
+        else:
+            with pytest.raises(NixError) as caught:
+                models.nix.eval(expression)
+            remedy(str(caught.value))
 
 
 MODELS = '[ (model "x") (model "y") ]'

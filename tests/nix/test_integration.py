@@ -135,6 +135,7 @@ PLAIN = (
 CALLS = {
     "mkShellHook": "integration.mkShellHook {{ models = {}; }}",
     "mkCache": "(integration.mkCache pkgs ({})).outPath",
+    "mkImage": "(integration.mkImage pkgs {{ models = {}; }}).outPath",
     "mkContainerMounts": "integration.mkContainerMounts {{ models = {}; }}",
     "mkContainerVolumes": "integration.mkContainerVolumes {{ models = {}; }}",
 }
