@@ -1,7 +1,7 @@
 #!/bin/sh
 # Made by `aimodels-gen export`. Adds the models on this disk to the Nix store.
 # Needs Nix and coreutils. Paths that the store has are skipped: run it again after an interruption.
-set -u
+set -uf
 LC_ALL=C
 export LC_ALL
 unset CDPATH
@@ -93,9 +93,13 @@ decode() { # WORD: sets $text
 
 lay_out() { # DIRECTORY TARGET: makes a copy that has the modes and links of the store
   mkdir "$2" || return
-  if [ ! -f "${1%/*}/layout" ]; then
-    for blob in "$1"/*; do
-      cat -- "$blob" >"$2/${blob##*/}" || return
+  if [ ! -f "${1%/*}/%layout" ]; then
+    target=$2
+    set +f
+    set -- "$1"/*
+    set -f
+    for blob; do
+      cat -- "$blob" >"$target/${blob##*/}" || return
     done
     return
   fi
@@ -120,7 +124,7 @@ lay_out() { # DIRECTORY TARGET: makes a copy that has the modes and links of the
     directory) mkdir -p -- "$path" || return ;;
     *) return 1 ;;
     esac
-  done <"${1%/*}/layout"
+  done <"${1%/*}/%layout"
 }
 
 store_name() { # NAME ON THE DISK: sets $stored
@@ -315,8 +319,7 @@ while read -r kind size hash name <&3; do
 done 3<"$work/missing"
 flush
 
-[ "$problems" -eq 0 ] || fail "$problems of $total paths were not added, $count were" \
-  "$again"
+[ "$problems" -eq 0 ] || fail "$problems of $total paths could not be added" "$again"
 all=$(($(wc -l <"$here/paths.txt")))
 others='; the others were there'
 [ "$count" -lt "$all" ] || others=

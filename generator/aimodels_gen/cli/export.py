@@ -20,6 +20,7 @@ from aimodels_gen.manifest.parse import load_outputs
 if TYPE_CHECKING:
     from aimodels_gen.cli.locked import Locked
     from aimodels_gen.reports.export import Report
+    from aimodels_gen.store.export import Export
 
 
 @click.command("export")
@@ -72,20 +73,24 @@ def command(  # noqa: PLR0913 (click passes each option)
 
     every = tuple(locked.lock.models.values())
     check_ours(directory, project)
-    export = exporting.plan(directory, locked.models)
-    unwanted = exporting.unpinned(export, every) if prune else []
-    exporting.check_room(export, unwanted)
+
+    def planned() -> Export:
+        found = exporting.plan(directory, locked.models, every if prune else None)
+        exporting.check_room(found)
+        return found
+
+    export = planned()
     if dry_run:
-        export.pruned = unwanted
         _finish(export.report(dry_run=True), console, as_json=as_json)
         return
     errors: list[AimodelsError] = []
     with exporting.alone(directory):
+        export = planned()  # another run may have written meanwhile
         if export.absent:
             done = prefetch_models(locked.models, console, every, elsewhere=export.present)
             errors += done.error.failures if done.error else ()
         with console.under_way():
-            exporting.prune(export, unwanted)
+            exporting.prune(export)
             exporting.write(export, console.progress)
             write_lists(directory, every, project)
     errors += export.errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,7 @@ class Export:
         present: those that the disk had.
         written: those that were written.
         errors: why others were not.
-        pruned: what was removed.
+        prunable: what is to be removed.
     """
 
     directory: Path
@@ -58,7 +58,7 @@ class Export:
     present: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     errors: list[AimodelsError] = field(default_factory=list)
-    pruned: list[stick.Stored] = field(default_factory=list)
+    prunable: Sequence[stick.Stored] = ()
 
     @property
     def absent(self) -> set[str]:
@@ -114,14 +114,22 @@ class Export:
             present=total("present"),
             missing=total("missing"),
             pruned=document.Total(
-                paths=len(self.pruned), bytes=sum(one.size for one in self.pruned)
+                paths=len(self.prunable), bytes=sum(one.size for one in self.prunable)
             ),
             errors=[error.message for error in self.errors],
         )
 
 
-def plan(directory: Path, models: Sequence[LockedModel]) -> Export:
-    """Return what is on a disk of models, and what is not."""
+def plan(
+    directory: Path, models: Sequence[LockedModel], pinned: Sequence[LockedModel] | None = None
+) -> Export:
+    """Return what is on a disk of models, and what is not.
+
+    Args:
+        directory: on the disk.
+        models: what it is to have.
+        pinned: the models of which it may have anything else; None for all that there are.
+    """
     found = Export(
         directory,
         {model.name: store_paths(model) for model in models},
@@ -138,17 +146,13 @@ def plan(directory: Path, models: Sequence[LockedModel]) -> Export:
         one = there.get(stick.parts(path))
         if one and _is_whole(one, item, directory):
             found.present.add(path)
+    if pinned is not None:
+        kept = {stick.parts(path) for model in pinned for path in store_paths(model)}
+        found.prunable = [one for name, one in there.items() if name not in kept]
     return found
 
 
-def unpinned(export: Export, pinned: Sequence[LockedModel]) -> list[stick.Stored]:
-    """Return what the disk has that none of these models pins."""
-    wanted = {stick.parts(path) for model in pinned for path in store_paths(model)}
-    there = stick.contents(export.directory)
-    return [one for one in there if (one.digest, one.name) not in wanted]
-
-
-def check_room(export: Export, prunable: Sequence[stick.Stored] = ()) -> None:
+def check_room(export: Export) -> None:
     """Raise if what is new does not fit.
 
     Raises:
@@ -168,7 +172,7 @@ def check_room(export: Export, prunable: Sequence[stick.Stored] = ()) -> None:
         )
     unit = os.statvfs(place).f_frsize
     begun = sum(_bytes(part) for part in stick.leftovers(export.directory))
-    gone = sum(one.size for one in prunable)
+    gone = sum(one.size for one in export.prunable)
     needed = sum(-(-export.sizes[path] // unit) * unit for path in new) + _SMALL
     free = shutil.disk_usage(place).free + begun + gone
     if needed > free:
@@ -201,17 +205,15 @@ def alone(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def prune(export: Export, unwanted: Sequence[stick.Stored]) -> None:
-    """Remove store paths from the disk."""
-    for one in unwanted:
+def prune(export: Export) -> None:
+    """Remove what is not wanted from the disk."""
+    for one in export.prunable:
         # First what makes it a store path: half of one is not read.
         target = export.directory / stick.FILES / one.digest / one.name
         part = target.with_name(one.name + stick.PART)
         _remove(part)
         target.rename(part)
-        _remove(part)
         _remove(target.parent)
-        export.pruned.append(one)
 
 
 def write(export: Export, progress: Show) -> None:
@@ -223,8 +225,10 @@ def write(export: Export, progress: Show) -> None:
     new = export.new
     wanted = {stick.location(export.directory, path) for path in new}
     for part in list(stick.leftovers(export.directory)):
-        if part.with_name(part.name[: -len(stick.PART)]) not in wanted:
+        if part.with_name(part.name.removesuffix(stick.PART)) not in wanted:
             _remove(part)
+            with suppress(OSError):  # it has something else
+                part.parent.rmdir()
     absent = export.absent
     there = {path: item for path, item in new.items() if path not in absent}
     writer = StickWriter(export.directory, sum(export.sizes[path] for path in there), progress)

@@ -25,9 +25,10 @@ PATHS = "paths.txt"
 SUMS = "SHA256SUMS"
 SCRIPT = "import.sh"
 README = "README.txt"
-LAYOUT = "layout"
+LAYOUT = "%layout"
+"""The layout of a tree. No name of a store path becomes this one, or one that ends as follows."""
 PART = "%.part"
-"""How names of files end that are being written; no name of a store path becomes one with a %."""
+"""How names of files end that are being written."""
 
 _HASH = 32
 _HASH_PART = re.compile(r"[0-9a-z]{32}")
@@ -101,9 +102,11 @@ def contents(directory: Path) -> list[Stored]:
     """Return what a disk has, in the order of the hashes; not what was being written to it."""
     found = []
     for digest in _names(directory / FILES):
-        names = [name for name in _names(directory / FILES / digest) if not name.endswith(PART)]
-        if len(names) > 1 and LAYOUT in names:
-            names.remove(LAYOUT)
+        names = [
+            name
+            for name in _names(directory / FILES / digest)
+            if not name.endswith(PART) and name != LAYOUT
+        ]
         if not _HASH_PART.fullmatch(digest) or len(names) != 1:
             continue
         (name,) = names
@@ -123,8 +126,9 @@ def leftovers(directory: Path) -> Iterator[Path]:
     """Yield what was being written when an export was interrupted."""
     for digest in _names(directory / FILES):
         if _HASH_PART.fullmatch(digest):
-            for name in _names(directory / FILES / digest):
-                if name.endswith(PART):
+            names = _names(directory / FILES / digest)
+            for name in names:
+                if name.endswith(PART) or names == [LAYOUT]:
                     yield directory / FILES / digest / name
 
 

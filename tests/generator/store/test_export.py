@@ -194,8 +194,12 @@ def test_what_another_run_has_begun_and_nobody_pins_is_removed(
     (old / "bundle%.part").mkdir(parents=True)
     (old / "bundle%.part" / ("b" * 64)).write_bytes(b"half")
     (old / "model%.part").write_bytes(b"half")
+    tree = host_disk.directory / "files" / ("b" * 32)
+    tree.mkdir()
+    (tree / "%layout").write_text("")
     host_disk.fill(hub_project)
-    assert not old.exists() or not list(old.iterdir())
+    assert not old.exists()
+    assert not tree.exists()
     assert len(host_disk.paths()) == 2
 
 
