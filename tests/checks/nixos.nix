@@ -26,6 +26,17 @@
             services = [ "inference" ];
           };
           tokenFile = "/run/secrets/hf-token";
+          fleet.serve = {
+            enable = true;
+            origin = "https://cache.example.org";
+            directory = "/srv/ai-models-cache";
+            size = "1G";
+            resolvers = [ "127.0.0.53" ];
+          };
+          fleet.pull = {
+            enable = true;
+            caches = [ "http://127.0.0.1:8080" ];
+          };
         };
 
         users.users.inference = {

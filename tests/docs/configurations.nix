@@ -22,6 +22,7 @@ let
         (ours.ours or ../../nix/modules/nixos.nix)
         ollamaInNixos
         llamaCppInNixos
+        ../modules/nixpkgs/nixos/modules/services/web-servers/nginx
       ]
     )) (
       import ../modules/nixos.nix (
@@ -55,6 +56,7 @@ let
             "assertions"
             "home"
             "home-manager"
+            "networking"
             "nix"
             "nixpkgs"
             "system"
@@ -118,11 +120,17 @@ let
         lib.attrValues config.home-manager.users
       );
     inherit (config) warnings;
-    enabled = config.services.ai-models.enable or false || config.home-manager.users != { };
+    enabled =
+      config.services.ai-models.enable or false
+      || config.services.nginx.enable
+      || config.nix.settings ? substituters
+      || config.home-manager.users != { };
     value = force {
       inherit (config) system;
       # The machine's own, which is not built.
       systemd = removeAttrs config.systemd [ "package" ];
+      nginx = config.services.nginx.file;
+      nix = config.nix.settings;
       modelPaths = config.services.ai-models.modelPaths or { };
     };
   };

@@ -13,6 +13,7 @@ import pytest
 
 from support import fleet
 from support import nix as nixes
+from support.expressions import files_pin
 from support.fleet import Node, Rack, at_once
 from support.loopback import Response
 from support.nginx import Nginx, public_directory
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from support.hub import Hub
     from support.loopback import Request
     from support.nix import NixEnv
 
@@ -223,6 +225,23 @@ def test_an_entry_without_the_right_key(
         node.get(a_fleet.shards[0])
         assert node.has(a_fleet.shards[0])
         assert not node.has(a_fleet.entries[0])
+
+
+def test_builds_that_take_files_from_the_rack(
+    a_fleet: Fleet, origin: RecordingProxy, rack: Rack, models_hub: Hub
+) -> None:
+    """In slices, without the source of the model."""
+    nix = a_fleet.nixes["host"]
+    content = secrets.token_bytes(2 * MiB)
+    repo = models_hub.add_repo("org/model", {"model.bin": content}, lfs=["*.bin"])
+    built = f'({files_pin(models_hub, repo, "")}).blobs."model.bin"'
+    path = nix.run("nix-build", "--no-out-link", "-E", built).stdout.strip()
+    nix.run("nix", "copy", "--to", f"file://{a_fleet.cache}?compression=none", path)
+    nix.run("nix-store", "--delete", path)
+    models_hub.clear()
+    assert nix.build(built, env={"AIMODELS_CACHES": rack.url}).read_bytes() == content
+    assert models_hub.log == []
+    assert len(content) < origin.sent_bytes <= 1.01 * len(content)
 
 
 def until(origin: RecordingProxy, sent: int) -> None:

@@ -46,6 +46,9 @@ HOME = '….directory = … is a directory of users, which nginx cannot open on 
 SLICES = "… needs an nginx with the slice module, and `services.nginx.package` has none: write `services.nginx.package = pkgs.nginxStable.override { withSlice = true; };`"
 NO_NIX = "… is for the Nix of NixOS, and `nix.enable = false`: remove it, and write the same into the nix.conf of the Nix that builds"
 NO_CACHE = '….caches is empty: write the URL of a binary cache, such as "http://rack-1:8080"'
+NO_EFFECT = (
+    "… has no effect with `substitute = false` and `builds = false`: set one of them to true"
+)
 CACHE = (
     "….caches contains …, which is not the URL of a binary cache: write one like http://rack-1:8080"
 )
@@ -77,6 +80,7 @@ ATTEMPTS = "….attempts = … delays builds for … minutes if a cache does not
         cure(SLICES, f"pkgs: {GOOD_SERVE} services.nginx.package = pkgs.nginxStable;", f"pkgs: {GOOD_SERVE} $0"),
         cure(NO_NIX, f"{GOOD_PULL} nix.enable = false;", "nix.enable = false;"),
         cure(NO_CACHE, f"{PULL}.enable = true;", GOOD_PULL),
+        cure(NO_EFFECT, pull(more="substitute = false; builds = false;"), pull(more="substitute = false;")),
         cure(CACHE, pull("rack-1:8080"), pull("http://rack-1:8080")),
         cure(CACHE, pull("http://rack-1 http://rack-2"), pull("s3://models?region=eu-central-1")),
         cure(PASSWORD, pull("https://user:secret@cache.example.org"), f'{pull("https://cache.example.org")} nix.settings.netrc-file = "/etc/nix/netrc";'),
@@ -124,6 +128,9 @@ def test_what_nix_is_told(store: NixEnv) -> None:
     assert store.eval(f"{config}.{daemon}") == asked
     off = nixos(f"{{ {module} {PULL}.builds = false; }}")
     assert store.eval(f"{off}.systemd.services ? nix-daemon") is False
+    only = nixos(f"{{ {module} {PULL}.substitute = false; }}")
+    assert store.eval(f"{only}.nix.settings ? substituters") is False
+    assert store.eval(f"{only}.{daemon}") == asked
 
 
 def test_what_else_a_server_needs(store: NixEnv) -> None:

@@ -15,6 +15,9 @@ let
       "${path} is for the Nix of NixOS, and `nix.enable = false`: remove it, and write the same into the nix.conf "
       + "of the Nix that builds"
     )
+    ++ lib.optional (!cfg.substitute && !cfg.builds) (
+      "${path} has no effect with `substitute = false` and `builds = false`: set one of them to true"
+    )
     ++ lib.optional (cfg.caches == [ ]) (
       "${path}.caches is empty: write the URL of a binary cache, such as \"http://rack-1:8080\""
     )
@@ -109,13 +112,22 @@ in
       '';
     };
 
+    substitute = mkOption {
+      type = types.bool;
+      default = true;
+      description = ''
+        Whether Nix downloads from the caches. Without this, only builds do: machines assemble all entries
+        themselves, and nothing else is taken from the caches.
+      '';
+    };
+
     builds = mkOption {
       type = types.bool;
       default = true;
       description = ''
-        Whether builds of models ask the caches of http and https as well, before the source of the model. This
-        helps where connections break often: a build continues each file where it stopped, over several
-        connections and without a limit of attempts, while Nix itself starts again after `attempts`.
+        Whether builds of models download from the caches, those of http and https, before they ask the source
+        of the model. Builds continue each file where it stopped, however often connections break. With
+        `substitute`, they do so after Nix has given up.
       '';
     };
 
@@ -138,7 +150,7 @@ in
     );
 
     nix.settings = {
-      substituters = cfg.caches;
+      substituters = mkIf cfg.substitute cfg.caches;
       trusted-public-keys = cfg.publicKeys;
       download-attempts = cfg.attempts;
       connect-timeout = cfg.connectTimeout;
