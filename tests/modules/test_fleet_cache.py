@@ -133,6 +133,14 @@ def test_what_is_not_a_cache_is_not_asked_for(
     assert origin.log == []
 
 
+def test_what_the_origin_lacks(origin: Origin, rack: Rack) -> None:
+    """It is asked once, and not again for a while."""
+    for path in ("/nar/missing.nar", f"/{'1' * 32}.narinfo"):
+        origin.clear()
+        assert [get(rack, path).status_code for _time in range(3)] == [404] * 3
+        assert len(origin.log) == 1
+
+
 def test_an_origin_without_ranges(origin: Origin, rack: Rack) -> None:
     """The whole archive is one part; one that loses ranges later, too."""
     origin.ranges = False

@@ -123,6 +123,8 @@ def test_what_nix_is_told(store: NixEnv) -> None:
         ],
         "trusted-public-keys": [PUBLIC],
     }
+    mine = nixos(f"{{ {module} nix.settings.connect-timeout = 2; }}")
+    assert store.eval(f"{mine}.nix.settings.connect-timeout") == 2
     daemon = "systemd.services.nix-daemon.environment.AIMODELS_CACHES"
     asked = "http://rack-1:8080 https://cache.example.org"
     assert store.eval(f"{config}.{daemon}") == asked
@@ -163,7 +165,7 @@ def test_what_else_a_server_needs(store: NixEnv) -> None:
 
 
 def test_name_servers_of_the_machine(store: NixEnv) -> None:
-    more = 'networking = { nameservers = [ "10.0.0.53" "fd00::53" ]; enableIPv6 = false; };'
+    more = 'networking = { nameservers = [ "10.0.0.53" "fd00::53#dns.example.org" ]; enableIPv6 = false; };'
     http = store.eval(f"{nixos(f'{{ {GOOD_SERVE} {more} }}')}.services.nginx.file")
     assert "resolver 10.0.0.53 [fd00::53] ipv6=off;" in http
     assert "[::]" not in http

@@ -1,10 +1,18 @@
 # `services.ai-models.fleet.pull`: a machine whose Nix reads from the binary caches of a fleet.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  options,
+  ...
+}:
 let
   inherit (lib) mkIf mkOption types;
   path = "services.ai-models.fleet.pull";
   cfg = config.services.ai-models.fleet.pull;
   shown = (import ../../util.nix).quote;
+
+  # Settings of Nix that are written elsewhere replace defaults, and contradict what is set here.
+  setting = name: lib.mkOverride options.services.ai-models.fleet.pull.${name}.highestPrio cfg.${name};
 
   # Nix waits for about 0.3 seconds before the second attempt, and twice as long before each further one.
   minutes = lib.foldl' (total: _attempt: total * 2) 1 (lib.range 1 (lib.min cfg.attempts 40)) / 7 / 60;
@@ -152,10 +160,10 @@ in
     nix.settings = {
       substituters = mkIf cfg.substitute cfg.caches;
       trusted-public-keys = cfg.publicKeys;
-      download-attempts = cfg.attempts;
-      connect-timeout = cfg.connectTimeout;
-      narinfo-cache-negative-ttl = cfg.recheckMissing;
-      inherit (cfg) fallback;
+      download-attempts = setting "attempts";
+      connect-timeout = setting "connectTimeout";
+      narinfo-cache-negative-ttl = setting "recheckMissing";
+      fallback = setting "fallback";
     };
 
     systemd.services.nix-daemon = mkIf (cfg.builds && config.nix.enable or true) {

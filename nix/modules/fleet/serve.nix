@@ -187,14 +187,19 @@ in
         if config.services.resolved.enable or false then
           [ "127.0.0.53" ]
         else
-          map (address: if lib.hasInfix ":" address then "[${address}]" else address) (
-            config.networking.nameservers or [ ]
-          );
+          map (
+            each:
+            let
+              # Without the name for its certificate.
+              address = lib.head (lib.splitString "#" each);
+            in
+            if lib.hasInfix ":" address then "[${address}]" else address
+          ) (config.networking.nameservers or [ ]);
       defaultText = lib.literalMD "systemd-resolved if it is enabled, else `networking.nameservers`";
       example = [ "10.0.0.53" ];
       description = ''
-        The name servers that nginx asks for the address of the origin, whenever an answer expires. If there are
-        none, it looks the address up when it starts, and does not start if that fails.
+        The name servers that nginx asks for the address of the origin, whenever an answer expires. With `[ ]`,
+        nginx looks the address up when it starts, also in `/etc/hosts`, and does not start if that fails.
       '';
     };
   };
