@@ -133,6 +133,18 @@ def test_what_is_not_a_cache_is_not_asked_for(
     assert origin.log == []
 
 
+def test_an_origin_in_a_directory(store: NixEnv, origin: Origin) -> None:
+    """Such as that of a bucket."""
+    origin.facts = {f"/models/a.b{FACT_PATH}": b"fact"}
+    with Rack(store, f"{origin.url}/models/a.b/") as rack:
+        assert get(rack, FACT_PATH).content == b"fact"
+        get(rack)
+    assert [request.path for request in origin.log] == [
+        f"/models/a.b{FACT_PATH}",
+        f"/models/a.b{NAR_PATH}",
+    ]
+
+
 def test_what_the_origin_lacks(origin: Origin, rack: Rack) -> None:
     """It is asked once, and not again for a while."""
     for path in ("/nar/missing.nar", f"/{'1' * 32}.narinfo"):

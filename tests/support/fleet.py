@@ -13,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -87,13 +88,14 @@ class Rack:
         self._sock.setblocking(False)  # noqa: FBT003 (the socket module's own way)
         port = self._sock.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        scheme, _, rest = origin.partition("://")
-        options = f'origin = "{scheme}://{_ORIGIN}"; resolvers = [ {resolvers} ];'
+        url = urlsplit(origin)
+        named = url._replace(netloc=_ORIGIN).geturl()
+        options = f'origin = "{named}"; resolvers = [ {resolvers} ];'
         text = _evaluated(nix, options)
         for placeholder, value in {
-            f"{_ORIGIN}:80": rest,
-            f"{_ORIGIN}:443": rest,
-            _ORIGIN: rest,
+            f"{_ORIGIN}:80": url.netloc,
+            f"{_ORIGIN}:443": url.netloc,
+            _ORIGIN: url.netloc,
             "127.0.0.1:1;": f"127.0.0.1:{port};",
             _DIRECTORY: str(self.directory),
             "/run/nginx": str(self._own),
