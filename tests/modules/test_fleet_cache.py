@@ -285,6 +285,13 @@ def test_a_cache_whose_disk_is_full(store: NixEnv, origin: Origin) -> None:
             subprocess.run(["umount", "--lazy", disk], check=True)
 
 
+def test_memory(store: NixEnv, origin: Origin) -> None:
+    """nginx frees that of a slice with the file: 640 of them are a file of 20 GiB."""
+    with Rack(store, origin.url, sliceSize="1K") as rack:
+        assert get(rack).content == NAR
+        assert rack.memory < 50 << 20
+
+
 def test_the_certificate_of_the_origin(store: NixEnv, tmp_path: Path) -> None:
     """It must be signed, and for the name in the URL."""
     authority = Authority.make(tmp_path)

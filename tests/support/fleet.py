@@ -128,6 +128,14 @@ class Rack:
         shutil.rmtree(self._own)
 
     @property
+    def memory(self) -> int:
+        """The most bytes that a worker has had."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        status = [Path(f"/proc/{each}/status").read_text() for each in children.read_text().split()]
+        return max(int(text.partition("VmHWM:")[2].split()[0]) for text in status) * 1024
+
+    @property
     def errors(self) -> str:
         return (self._own / "errors").read_text()
 

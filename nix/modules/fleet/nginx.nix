@@ -161,7 +161,9 @@ in
       slice ${sliceSize};
       proxy_pass http://ai-models-slices/$ai_models_path$is_args$args;
       proxy_cache off;
-      proxy_max_temp_file_size 0;
+      # nginx frees the memory of slices at the end of a file: buffers would be as many as slices.
+      proxy_buffering off;
+      proxy_buffer_size 16k;
       proxy_read_timeout 10m;
       proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
       # Nodes continue interrupted downloads, even if the origin sends all of a file each time.

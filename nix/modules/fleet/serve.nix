@@ -174,10 +174,11 @@ in
 
     sliceSize = mkOption {
       type = types.str;
-      default = "8M";
+      default = "32M";
       description = ''
-        The size of the parts in which files are downloaded and kept. If a download is interrupted, at most one
-        part is downloaded again. Machines that read the same part at the same time wait until it is complete.
+        The size of the parts in which files are downloaded and kept. If a connection to the origin breaks, at
+        most one part is downloaded again. Machines wait until a part is complete: set less if the origin is
+        slower than 100 Mbit/s. nginx needs 30 kB of memory for each part of each file that is being read.
       '';
     };
 
