@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from aimodels_gen.nix.store_url import SshStore
 
-    Copied = Callable[[str, int], object]
-    """Is told a store path and how many more of its bytes are there."""
+    Copied = Callable[[str, int | None], object]
+    """Is told a store path and how many more of its bytes are there; None for the last time."""
 
 _COPY_PATH = 100  # Nix: actCopyPath of src/libutil/logging.hh
 _PROGRESS = 105  # resProgress
@@ -122,6 +122,8 @@ class _Log:
             more = event["fields"][0] - self._done[number]
             self._done[number] += more
             self._copied(self._paths[number], more)
+        elif action == "stop" and number in self._paths:
+            self._copied(self._paths[number], None)
         return None
 
 

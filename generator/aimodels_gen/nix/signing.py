@@ -101,3 +101,24 @@ def sign(infos: Sequence[NarInfo], key: SecretKey, directory: Path) -> list[NarI
         replace(info, signatures=narinfo.parse(file.read_text(), str(file)).signatures)
         for file, info in zip(files, infos, strict=True)
     ]
+
+
+def sign_in_store(infos: Sequence[NarInfo], key: SecretKey) -> None:
+    """Let Nix sign store paths in the store of this machine, which has to trust us.
+
+    Args:
+        infos: The paths; those that follow from their content need no signature.
+        key: What Nix signs with.
+
+    Raises:
+        StoreError: Nix refused.
+    """
+    new = [info.path for info in infos if not (info.ca or key.has_signed(info))]
+    for some in store.batches(new):
+        done = command.run("store", "sign", "--key-file", str(key.file), *some)
+        if done.returncode != 0:
+            raise StoreError(
+                f"Nix did not sign in the store of this machine: {command.reason(done)}",
+                "run this command as root, or as a user in the setting `trusted-users`; or push to "
+                "a binary cache",
+            )

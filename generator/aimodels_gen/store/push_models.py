@@ -179,7 +179,7 @@ def push(  # noqa: PLR0913 - what to push, where to, and who is told
     if not store.have_nix():
         raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
     store_url.check_writable(url, store.store_dir())
-    wanted = _Wanted(models)
+    wanted = Wanted(models)
     with open_cache(url, jobs) as cache:
         watch.report(f"asking {cache.label} for {counted(len(wanted.items), 'path')}")
         exists = cache.check(store.store_dir())
@@ -189,7 +189,7 @@ def push(  # noqa: PLR0913 - what to push, where to, and who is told
         if dry or not absent:
             return wanted.pushed(cache.label, dict.fromkeys(absent, "missing"), dry=dry)
         with workspace() as directory:
-            fetched = _fetch(wanted, absent, (*models, *known), watch)
+            fetched = fetch(wanted, absent, (*models, *known), watch)
             lacking = set(fetched.lacking) if fetched else set()
             here = [path for path in absent if path not in lacking]
             if here:
@@ -208,12 +208,13 @@ def push(  # noqa: PLR0913 - what to push, where to, and who is told
     return replace(wanted.pushed(cache.label, states), prefetched=fetched, error=error)
 
 
-class _Wanted:
+class Wanted:
     """The store paths of models, each once.
 
     Attributes:
         models: By name.
         items: By path, what is to be there.
+        owners: By path, the first model that has it.
         sizes: By path, the bytes of its archive.
     """
 
@@ -221,7 +222,7 @@ class _Wanted:
         self.models = {model.name: model for model in models}
         self._found = {model.name: store_paths(model) for model in models}
         self.items = {path: item for paths in self._found.values() for path, item in paths.items()}
-        self._owners = {p: name for name in reversed(self._found) for p in self._found[name]}
+        self.owners = {p: name for name in reversed(self._found) for p in self._found[name]}
         self.sizes: dict[str, int] = {path: self._about(path) for path in self.items}
 
     def lacking(self, paths: set[str]) -> list[LockedModel]:
@@ -234,7 +235,7 @@ class _Wanted:
         self.sizes.update((path, size) for path, (_, size) in found.items())
         return [
             Upload(
-                self._owners[path],
+                self.owners[path],
                 NarInfo(path, "", nar_hash=hash_, nar_size=size, ca=self._ca(path)),
             )
             for path, (hash_, size) in found.items()
@@ -263,18 +264,29 @@ class _Wanted:
         return self._tree(path).size
 
     def _tree(self, path: str) -> TreePin:
-        pin = self.models[self._owners[path]].pin
+        pin = self.models[self.owners[path]].pin
         assert isinstance(pin, TreePin)  # noqa: S101 (for mypy)
         return pin
 
 
-def _fetch(
-    wanted: _Wanted,
+def fetch(
+    wanted: Wanted,
     absent: Sequence[str],
     known: Sequence[LockedModel],
     watch: Watch,
 ) -> Prefetched | None:
-    """Prefetch what the store lacks of these paths; None where it has all."""
+    """Prefetch what the store lacks of these paths; None where it has all.
+
+    Args:
+        wanted: The models.
+        absent: Paths of them.
+        known: Other pins, whose files may be the same.
+        watch: Who is told.
+
+    Raises:
+        StoreError: Nix refused.
+        FetchError: There is no space.
+    """
     lacking = store.missing(absent)
     if not lacking:
         return None
