@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import stat
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import hex_to_sri
+from aimodels_gen.nix import nar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
-    Sink = Callable[[bytes], None]
-    Read = Callable[[Sink, Path], int]
+    from aimodels_gen.nix.nar import Read
 
-_CHUNK = 1 << 20
 # Nix's own base-32: no e, o, t, u; least significant digit first (nix/src/libutil/hash.cc).
 _NIX32 = "0123456789abcdfghijklmnpqrsvwxyz"
 _NAMES = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _NIX32.encode())
@@ -54,14 +51,14 @@ def nar_sri(path: Path, read: Read | None = None) -> str:
 
     Args:
         path: what is in the archive.
-        read: passes what is in a file on, and returns the number of its bytes.
+        read: yields what is in a file; None to open it.
 
     Raises:
         OSError: something under `path` cannot be read, or is neither file, directory nor symlink.
     """
     hasher = hashlib.sha256()
-    _strings(hasher.update, b"nix-archive-1")
-    _node(hasher.update, path, read or _read)
+    for chunk in nar.chunks(path, read or nar.contents):
+        hasher.update(chunk)
     return hex_to_sri(hasher.hexdigest())
 
 
@@ -71,56 +68,9 @@ def nar_sri_of_files(files: Iterable[tuple[str, bytes]]) -> str:
     Args:
         files: names and contents, taken one after the other. The names are ASCII, and sorted.
     """
-    hasher = hashlib.sha256()
-    _strings(hasher.update, b"nix-archive-1", b"(", b"type", b"directory")
+    hasher = hashlib.sha256(nar.strings(b"nix-archive-1", b"(", b"type", b"directory"))
     for name, content in files:
-        _strings(hasher.update, b"entry", b"(", b"name", name.encode("ascii"), b"node")
-        _strings(hasher.update, b"(", b"type", b"regular", b"contents", content, b")", b")")
-    _strings(hasher.update, b")")
+        hasher.update(nar.strings(b"entry", b"(", b"name", name.encode("ascii"), b"node"))
+        hasher.update(nar.strings(b"(", b"type", b"regular", b"contents", content, b")", b")"))
+    hasher.update(nar.string(b")"))
     return hex_to_sri(hasher.hexdigest())
-
-
-def _strings(sink: Sink, *parts: bytes) -> None:
-    """Write NAR strings: length as 64 bits little-endian, bytes, zeros up to a multiple of 8."""
-    for part in parts:
-        sink(len(part).to_bytes(8, "little") + part + bytes(-len(part) % 8))
-
-
-def _node(sink: Sink, path: Path, read: Read) -> None:
-    """Write one node of the archive (Dolstra's thesis, figure 5.2)."""
-    status = path.lstat()
-    _strings(sink, b"(", b"type")
-    if stat.S_ISLNK(status.st_mode):
-        target = os.readlink(path)  # noqa: PTH115 - Path would tidy it: "./a" is not "a" here
-        _strings(sink, b"symlink", b"target", os.fsencode(target))
-    elif stat.S_ISDIR(status.st_mode):
-        _strings(sink, b"directory")
-        for name, child in sorted((os.fsencode(child.name), child) for child in path.iterdir()):
-            _strings(sink, b"entry", b"(", b"name", name, b"node")
-            _node(sink, child, read)
-            _strings(sink, b")")
-    elif stat.S_ISREG(status.st_mode):
-        _strings(sink, b"regular")
-        if status.st_mode & stat.S_IXUSR:
-            _strings(sink, b"executable", b"")
-        _contents(sink, path, status.st_size, read)
-    else:
-        raise OSError(f"{path} is not a file, a directory or a symlink")
-    _strings(sink, b")")
-
-
-def _contents(sink: Sink, path: Path, size: int, read: Read) -> None:
-    _strings(sink, b"contents")
-    sink(size.to_bytes(8, "little"))
-    if read(sink, path) != size:
-        raise OSError(f"{path} changed while it was read")
-    sink(bytes(-size % 8))
-
-
-def _read(sink: Sink, path: Path) -> int:
-    seen = 0
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK):
-            seen += len(chunk)
-            sink(chunk)
-    return seen

@@ -7,8 +7,10 @@ import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    Read = Callable[[Path], Iterator[bytes]]
 
 _CHUNK = 1 << 20  # bytes
 _TOGETHER = 64 << 10  # bytes of small parts that make one chunk
@@ -34,15 +36,26 @@ def file_size(size: int) -> int:
     return len(_MAGIC + _FILE + string(b"contents")) + 8 + size + -size % 8 + len(_END)
 
 
-def chunks(path: Path) -> Iterator[bytes]:
+def contents(path: Path) -> Iterator[bytes]:
+    """Yield what is in a file."""
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def chunks(path: Path, read: Read = contents) -> Iterator[bytes]:
     """Yield the archive of a path. Memory use does not depend on its size.
+
+    Args:
+        path: What is in the archive.
+        read: Yields what is in a file of it.
 
     Raises:
         OSError: Something under `path` cannot be read, changes meanwhile, or is neither file,
             directory nor symlink.
     """
     small = bytearray(_MAGIC)
-    for part in _node(path):
+    for part in _node(path, read):
         if len(part) >= _TOGETHER and small:
             yield bytes(small)
             small.clear()
@@ -56,7 +69,7 @@ def chunks(path: Path) -> Iterator[bytes]:
     yield bytes(small)
 
 
-def _node(path: Path) -> Iterator[bytes]:
+def _node(path: Path, read: Read) -> Iterator[bytes]:
     """Yield one node of the archive."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
@@ -66,24 +79,24 @@ def _node(path: Path) -> Iterator[bytes]:
         yield strings(b"(", b"type", b"directory")
         for name, child in sorted((os.fsencode(child.name), child) for child in path.iterdir()):
             yield strings(b"entry", b"(", b"name", name, b"node")
-            yield from _node(child)
+            yield from _node(child, read)
             yield _END
     elif stat.S_ISREG(status.st_mode):
         executable = strings(b"executable", b"") if status.st_mode & stat.S_IXUSR else b""
         yield _FILE + executable + string(b"contents") + status.st_size.to_bytes(8, "little")
-        yield from _contents(path, status.st_size)
+        yield from _padded(path, status.st_size, read)
     else:
         raise OSError(f"{path} is not a file, a directory or a symlink")
     yield _END
 
 
-def _contents(path: Path, size: int) -> Iterator[bytes]:
-    seen = 0
-    with path.open("rb", buffering=0) as file:
-        while seen <= size and (chunk := file.read(_CHUNK)):
-            seen += len(chunk)
-            if seen <= size:
-                yield chunk
-    if seen != size:
+def _padded(path: Path, size: int, read: Read) -> Iterator[bytes]:
+    left = size
+    for chunk in read(path):
+        left -= len(chunk)
+        if left < 0:
+            break
+        yield chunk
+    if left:
         raise OSError(f"{path} changed while it was read")
     yield bytes(-size % 8)

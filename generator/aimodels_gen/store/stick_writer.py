@@ -17,12 +17,10 @@ from aimodels_gen.nix.hashes import nar_sri
 from aimodels_gen.store.stick import LAYOUT, PART, Node, layout_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
     from aimodels_gen.amounts import Show
-
-    Sink = Callable[[bytes], object]
 
 _CHUNK = 1 << 20
 _UNSYNCED = 64 << 20  # bytes that may wait in memory for a slow disk
@@ -49,7 +47,7 @@ class StickWriter:
         part = _part(target)
         with self._disk(source, target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            found, _ = self._copy(source, part)
+            found = self._copy(source, part)
             if found != digest:
                 part.unlink()
                 raise _damaged(source, found, digest)
@@ -62,7 +60,7 @@ class StickWriter:
         with self._disk(source, target):
             part.mkdir(parents=True, exist_ok=True)
             for digest in digests:
-                found, _ = self._copy(source / digest, part / digest)
+                found = self._copy(source / digest, part / digest)
                 if found != digest:
                     shutil.rmtree(part)
                     raise _damaged(source / digest, found, digest)
@@ -73,10 +71,9 @@ class StickWriter:
         part = _part(target)
         digests: dict[Path, str] = {}
 
-        def read(sink: Sink, path: Path) -> int:
+        def read(path: Path) -> Iterator[bytes]:
             # By its number: the disk has what an interrupted run has copied of it.
-            digests[path], size = self._copy(path, part / str(len(digests)), sink)
-            return size
+            digests[path] = yield from self._copying(path, part / str(len(digests)))
 
         with self._disk(source, target):
             part.mkdir(parents=True, exist_ok=True)
@@ -104,8 +101,17 @@ class StickWriter:
         part.rename(target)
         _sync(target.parent)
 
-    def _copy(self, source: Path, part: Path, also: Sink = lambda _: None) -> tuple[str, int]:
-        """Copy a file after what the disk has of it; return its sha256 in hex and its size."""
+    def _copy(self, source: Path, part: Path) -> str:
+        """Copy a file after what the disk has of it; return its sha256 in hex."""
+        copying = self._copying(source, part)
+        while True:
+            try:
+                next(copying)
+            except StopIteration as end:  # noqa: PERF203 - once
+                return str(end.value)
+
+    def _copying(self, source: Path, part: Path) -> Generator[bytes, None, str]:
+        """Do the same, and yield what is copied."""
         hasher = hashlib.sha256()
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         with (
@@ -115,7 +121,6 @@ class StickWriter:
             same, unsynced, place = True, 0, 0
             while chunk := file.read(_CHUNK):
                 hasher.update(chunk)
-                also(chunk)
                 if same and copy.read(len(chunk)) != chunk:
                     same = False
                     copy.seek(place)
@@ -128,9 +133,10 @@ class StickWriter:
                         unsynced = 0
                 place += len(chunk)
                 self._count(len(chunk))
+                yield chunk
             copy.truncate(place)
             os.fsync(copy.fileno())
-        return hasher.hexdigest(), place
+        return hasher.hexdigest()
 
     def _count(self, number: int) -> None:
         self._done += number

@@ -357,6 +357,6 @@ def test_a_bucket(  # noqa: PLR0913, PLR0917 (as above)
     assert found == files(tmp_path / "cache")
     large = max(_keys(moto, moto_bucket), key=lambda key: len(found[key.removeprefix("fleet/")]))
     tag = moto.api.head_object(Bucket=moto_bucket, Key=large)["ETag"]
-    assert tag.endswith('-3"') == (size > 8 * MIB)  # the number of parts
+    assert tag.endswith('-4"') == (size > 6 * MIB)  # the number of parts
     assert "Uploads" not in moto.api.list_multipart_uploads(Bucket=moto_bucket)
     assert hub_project.ok("push", f"s3://{moto_bucket}/fleet?region=us-east-1") == ""

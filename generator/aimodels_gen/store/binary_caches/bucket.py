@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     Body = Sequence[memoryview]
 
-_PART = 8 << 20  # bytes; one part of each archive that is sent is in memory
+_PART = 6 << 20  # bytes; one part of each archive that is sent is in memory
 _MOST_PARTS = 10_000
-_MEMORY = 32 << 20  # bytes of all parts
+_MEMORY = 24 << 20  # bytes of all parts
 _HIDDEN = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
@@ -119,7 +119,7 @@ class BucketCache(BinaryCache):
     def _put(self, name: str, body: Body, kind: str) -> None:
         self._requests.send("PUT", self._url(name), body, {"Content-Type": kind, **self._headers})
 
-    def _put_parts(self, url: str, parts: Iterable[Body], kind: str) -> None:
+    def _put_parts(self, url: str, parts: Iterable[list[memoryview]], kind: str) -> None:
         """Send an archive in parts (CreateMultipartUpload and so on)."""
         headers = {"Content-Type": kind, **self._headers}
         reply = self._requests.send("POST", f"{url}?uploads=", (), headers)
@@ -130,12 +130,11 @@ class BucketCache(BinaryCache):
             raise unlike_s3(reason, self._source.bucket, self._source.endpoint) from error
         self._begun.add(upload)
         try:
-            tags = [
-                self._requests.send("PUT", f"{upload}&partNumber={number}", part).headers.get(
-                    "ETag", ""
-                )
-                for number, part in enumerate(parts, 1)
-            ]
+            tags: list[str] = []
+            for number, part in enumerate(parts, 1):
+                reply = self._requests.send("PUT", f"{upload}&partNumber={number}", part)
+                tags.append(reply.headers.get("ETag", ""))
+                part.clear()  # else it would stay in memory until the next one is there
             listed = "".join(
                 f"<Part><PartNumber>{number}</PartNumber><ETag>{_escaped(tag)}</ETag></Part>"
                 for number, tag in enumerate(tags, 1)
