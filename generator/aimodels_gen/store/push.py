@@ -15,7 +15,7 @@ from aimodels_fetcher.machine_errors import explained
 from aimodels_gen.errors import AimodelsError, StoreError
 from aimodels_gen.lock.progress import RunProgress
 from aimodels_gen.net.pool import RequestPool
-from aimodels_gen.store.binary_caches.base import Archive, CacheError
+from aimodels_gen.store.binary_caches.base import Archive, CacheError, published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +59,18 @@ def find(cache: BinaryCache, paths: Iterable[str], jobs: int) -> dict[str, NarIn
     finally:
         pool.close()
     return found
+
+
+def check_room(cache: BinaryCache, uploads: Sequence[Upload]) -> None:
+    """Refuse to begin what cannot fit, apart from archives that an earlier run has sent.
+
+    Raises:
+        FetchError: The cache has no room for them.
+    """
+    if cache.knows_space:
+        infos = [upload.info for upload in uploads]
+        left = [one for one in infos if cache.size(published(one).url) != one.nar_size]
+        cache.check_space(sum(one.nar_size for one in left))
 
 
 def send(

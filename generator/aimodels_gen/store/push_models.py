@@ -20,7 +20,7 @@ from aimodels_gen.nix.hashes import nix_base32
 from aimodels_gen.reports import push as document
 from aimodels_gen.store.binary_caches import open_cache
 from aimodels_gen.store.paths import PinnedBundle, store_paths
-from aimodels_gen.store.push import Upload, find, send
+from aimodels_gen.store.push import Upload, check_room, find, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -195,7 +195,7 @@ def push(  # noqa: PLR0913 - what to push, where to, and who is told
             if here:
                 store.add_root(directory / "push", here)
             uploads = wanted.uploads(here)
-            cache.check_space(sum(upload.info.nar_size for upload in uploads))
+            check_room(cache, uploads)
             if not exists and uploads:
                 cache.prepare(store.store_dir(), url.parameters)
             failures = Failures()

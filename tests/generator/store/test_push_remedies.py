@@ -11,6 +11,7 @@ from generator.stores import MIB
 from support.disk import small_disk
 from support.remedies import cures
 from support.s3 import ENV
+from support.tls import Authority
 from support.web_cache import WebCache
 
 if TYPE_CHECKING:
@@ -233,6 +234,20 @@ def test_a_damaged_path_is_replaced(locked: Project, host_store: NixEnv, remedy:
     assert weights in locked.ok("push", "./cache").split()
 
 
+def test_over_tls(
+    locked: Project, web: WebCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers that are not trusted get nothing."""
+    authority = Authority.make(tmp_path)
+    with WebCache(authority.server()) as secure:
+        assert "the server's certificate is not trusted" in locked.fails("push", secure.url)
+        assert (secure.log, secure.received) == ([], 0)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+        assert len(locked.ok("push", secure.url).split()) == 2
+        locked.ok("push", web.url)
+        assert secure.files == web.files
+
+
 def test_a_disk_that_is_full(locked: Project, tmp_path: Path) -> None:
     """It is known before the first byte; if it fills up meanwhile, nothing half is left."""
     locked.ok("prefetch")
@@ -240,6 +255,12 @@ def test_a_disk_that_is_full(locked: Project, tmp_path: Path) -> None:
         said = locked.fails("push", f"{small}/cache")
         assert f"{small} has 2.0 MiB free, but 3.0 MiB are needed" in said
         assert list(small.iterdir()) == []
+    with small_disk(tmp_path / "other", 4 * MIB) as small:
+        locked.ok("push", f"{small}/cache")
+        for name in small.glob("cache/*.narinfo"):
+            name.unlink()
+        # The archives are there: there is no need of room for them.
+        assert len(locked.ok("push", f"{small}/cache").split()) == 2
 
 
 @cures(

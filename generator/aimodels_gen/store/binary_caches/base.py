@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aimodels_fetcher import narinfo
 from aimodels_fetcher.errors import FetchError
@@ -118,7 +118,10 @@ class BinaryCache(ABC):
 
     Attributes:
         label: For messages, without secrets.
+        knows_space: Whether `check_space` does anything.
     """
+
+    knows_space: ClassVar[bool] = False
 
     def __init__(self, label: str) -> None:
         """Ask for nothing yet."""

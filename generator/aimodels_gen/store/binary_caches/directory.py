@@ -30,6 +30,8 @@ class DirectoryCache(BinaryCache):
     Files that are being written are locked. Those that killed runs have left are removed.
     """
 
+    knows_space = True
+
     def __init__(self, url: Directory) -> None:
         """Look at nothing yet."""
         super().__init__(url.label)

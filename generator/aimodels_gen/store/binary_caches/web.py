@@ -24,6 +24,7 @@ from aimodels_gen.store.binary_caches.base import Archive, BinaryCache, CacheErr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from aimodels_fetcher.http_client import Head
     from aimodels_gen.net.uploads import Reply
     from aimodels_gen.nix import store_url
 
@@ -82,6 +83,11 @@ class WebCache(BinaryCache):
 
     def size(self, name: str) -> int | None:
         """Return the bytes of a file; see `BinaryCache.size`."""
+        head = self._head(name)
+        return _length(head) if head else None
+
+    def _head(self, name: str) -> Head | None:
+        """Return what the server says of a file, None where it is not there."""
         url = f"{self._base}/{name}"
         head = self._client.head(url)
         if head.status in _NO_HEAD:
@@ -90,8 +96,7 @@ class WebCache(BinaryCache):
             return None
         if head.status != HTTPStatus.OK:
             raise self._unreadable(refusal(head.status, head.url, head.headers))
-        length = head.headers.get("Content-Length", "")
-        return int(length) if length.isascii() and length.isdigit() else None
+        return head
 
     def put(self, name: str, content: bytes, kind: str) -> None:
         """Write a file; see `BinaryCache.put`."""
@@ -102,7 +107,8 @@ class WebCache(BinaryCache):
         self._put(name, archive.size, kind, archive.chunks)
 
         def attempt() -> None:
-            if self.size(name) != archive.size:
+            head = self._head(name)
+            if head is None or _length(head) not in {None, archive.size}:
                 raise TransientError(f"{public(self._base)} does not return {name}")
 
         try:
@@ -166,3 +172,9 @@ class WebCache(BinaryCache):
         if error.status == HTTPStatus.UNAUTHORIZED:
             what, hint = f"{self.label} requires a login", _LOGIN
         return CacheError(f"{what}: {error}", hint.format(host=self._host), fatal=True)
+
+
+def _length(head: Head) -> int | None:
+    """Return the bytes of a file, None where the server does not say."""
+    length = head.headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
