@@ -273,7 +273,7 @@ def test_a_server_that_is_no_cache_is_left(
 
 def test_a_cache_that_does_not_answer_holds_no_build_up(build: Build, weights: str) -> None:
     """Neither one that takes no connection, nor one that takes it and is silent."""
-    build.fetch = build.fetch.but(caches__CONNECT_SECONDS=0.2, connections__READ_SECONDS=0.2)
+    build.fetch = build.fetch.but(caches__CONNECT_SECONDS=0.2, caches__ANSWER_SECONDS=0.2)
 
     def wait(_: Request) -> Response:
         time.sleep(5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.environment import whose
@@ -12,10 +13,13 @@ from aimodels_fetcher.sources.binary_cache import BinaryCache, Directory
 from aimodels_fetcher.urls import is_server, public
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 VARIABLE = "AIMODELS_CACHES"
 _CONNECT_SECONDS = 3.0
+_PATIENCE = 10.0  # seconds that a cache may ask to wait for
+_ANSWER_SECONDS = 5.0  # until a cache says whether it has something
 _STORE_NAME = re.compile("[0-9a-z]{32}-.+")
 
 
@@ -42,12 +46,10 @@ def caches_of(out: Path, path: str, *, archives: bool = False) -> tuple[BinaryCa
             )
     if not _STORE_NAME.fullmatch(out.name):
         return ()
-    return tuple(
-        BinaryCache(
-            Directory(url.rstrip("/"), _CONNECT_SECONDS),
-            {path: out.name},
-            optional=True,
-            archives=archives,
-        )
-        for url in urls
-    )
+    return tuple(_cache(url.rstrip("/"), {path: out.name}, archives=archives) for url in urls)
+
+
+def _cache(url: str, paths: Mapping[str, str], *, archives: bool) -> BinaryCache:
+    files = Directory(url, _CONNECT_SECONDS, patience=_PATIENCE)
+    facts = replace(files, read_seconds=_ANSWER_SECONDS)
+    return BinaryCache(files, paths, archives=archives, optional=True, facts=facts)

@@ -75,6 +75,7 @@ class Connections:
         ca_variables: Variables that may name a file with certificates, before those that all
             programs know.
         connect_seconds: What connecting to an address may take; None for the usual time.
+        read_seconds: What the head of an answer, or a read, may take; None for the usual time.
     """
 
     def __init__(
@@ -82,11 +83,13 @@ class Connections:
         most: int,
         ca_variables: Sequence[str] = (),
         connect_seconds: float | None = None,
+        read_seconds: float | None = None,
     ) -> None:
         watch()
         self._most = most
         self._ca_variables = ca_variables
         self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
         self._routes: dict[str, Route] = {}
         self._idle: dict[str, list[socket.socket]] = {}
         self._hung_up = 0  # times
@@ -157,7 +160,7 @@ class Connections:
 
         body: StrictResponse | None = None
         try:
-            sock.settimeout(_READ_SECONDS)
+            sock.settimeout(self._read_seconds or _READ_SECONDS)
             sock.sendall(request)
             body = StrictResponse(sock, method=method)
             body.begin()

@@ -66,6 +66,7 @@ class HttpClient:
         ca_variables: Variables that may name a file with certificates, before those that all
             programs know.
         connect_seconds: What connecting to an address may take; None for the usual time.
+        read_seconds: What the head of an answer, or a read, may take; None for the usual time.
 
     Attributes:
         tries: How often to ask for a document, or for a head.
@@ -81,8 +82,9 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         ca_variables: Sequence[str] = (),
         connect_seconds: float | None = None,
+        read_seconds: float | None = None,
     ) -> None:
-        opened = Connections(connections, ca_variables, connect_seconds)
+        opened = Connections(connections, ca_variables, connect_seconds, read_seconds)
         self._requests = Redirects(endpoint, authorize, opened, moved, headers or {})
         self.tries = TRIES
 

@@ -7,6 +7,7 @@ of the pin identifies the content.
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from contextlib import contextmanager, suppress
@@ -39,7 +40,6 @@ _ALTERED = (
     "check that the URL is that of a binary cache, and that no proxy alters its answers; whoever "
     "fills the cache can push the model again"
 )
-_PATIENCE = 10.0  # seconds that a cache may ask to wait for, where others are asked after it
 # An answer has come, or might have: the server is there.
 _ALIVE = (ConnectionResetError, BrokenPipeError)
 
@@ -51,10 +51,14 @@ class Directory(Source):
     Args:
         base: An http(s) URL without a slash at its end.
         connect_seconds: What connecting may take; None for the usual time.
+        read_seconds: What an answer may take; None for the usual time.
+        patience: Seconds; if it asks for a longer wait, it is not asked again.
     """
 
     base: str
     connect_seconds: float | None = None
+    read_seconds: float | None = None
+    patience: float = math.inf
 
     @property
     def label(self) -> str:
@@ -72,7 +76,14 @@ class Directory(Source):
             HttpClient,
         )
 
-        return HttpClient(self.base, connections=connections, connect_seconds=self.connect_seconds)
+        client = HttpClient(
+            self.base,
+            connections=connections,
+            connect_seconds=self.connect_seconds,
+            read_seconds=self.read_seconds,
+        )
+        client.patience = self.patience
+        return client
 
     def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002
         """Return nothing: servers of files have no listing."""
@@ -114,6 +125,8 @@ class BinaryCache(Source):
             in them.
         optional: Whether other sources are asked after it: then it is left at once when it cannot
             be reached.
+        facts: Has the `.narinfo` files, where asking for them should take less time; None for
+            `files`.
     """
 
     # A cache that starts again, or has too much to do, is back in seconds. Meanwhile, all machines
@@ -124,6 +137,7 @@ class BinaryCache(Source):
     paths: Mapping[str, str]
     archives: bool = field(default=False, kw_only=True)
     optional: bool = field(default=False, kw_only=True)
+    facts: Source | None = field(default=None, kw_only=True)
     _known: weakref.WeakKeyDictionary[ResolvedUrl, _Archive] = field(
         default_factory=weakref.WeakKeyDictionary, init=False, compare=False, repr=False
     )
@@ -147,10 +161,7 @@ class BinaryCache(Source):
         Raises:
             FetchError: The environment makes it impossible.
         """
-        client = self.files.client(connections)
-        if self.optional:
-            client.patience = _PATIENCE
-        return client
+        return self.files.client(connections)
 
     def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002
         """Return the files; nothing more is known of them yet."""
@@ -224,7 +235,9 @@ class BinaryCache(Source):
         with self._lock:
             known = self._known.get(resolved)
         if known is None:
-            known = _look_up(self.files, client, resolved.url, optional=self.optional)
+            # One connection for each file or bundle: builds have one of them.
+            asked = self.facts.client(1) if self.facts else client
+            known = _look_up(self.files, asked, resolved.url, optional=self.optional)
             with self._lock:
                 self._known[resolved] = known
         return known
