@@ -269,7 +269,8 @@ let
   problem = problemOf arguments;
   models = modelsOf layout arguments.models;
 
-  single = if builtins.length models == 1 then builtins.head (helper.listed arguments.models) else null;
+  single =
+    if builtins.length models == 1 then builtins.head (helper.listed arguments.models) else null;
   name = firstOf [
     arguments.name
     (if single == null then null else nameLike single.name)

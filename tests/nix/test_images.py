@@ -43,6 +43,10 @@ def revision(changed: int | None = None) -> dict[str, Content]:
     return {**shards, "config.json": b"{}", "sub/vocab.txt": b"a\nb\n"}
 
 
+def expression(models: str, arguments: str = "") -> str:
+    return f"{LIBRARY} integration.mkImage pkgs {{ models = {models}; {arguments} }}"
+
+
 class Models:
     """Models in a store, that nobody has to download."""
 
@@ -66,11 +70,14 @@ class Models:
 
     def image(self, models: str, arguments: str = "") -> Path:
         """Build an image of `[ … ]`, and return its program."""
-        out = self.nix.build(
-            f"{LIBRARY} integration.mkImage pkgs {{ models = {models}; {arguments} }}"
-        )
-        (program,) = (out / "bin").iterdir()
+        (program,) = (self.nix.build(expression(models, arguments)) / "bin").iterdir()
         return program
+
+    def to_build(self, models: str) -> list[str]:
+        """Return the names of what is built for an image of `[ … ]`, and is not there yet."""
+        said = self.nix.run("nix-build", "--dry-run", "-E", expression(models)).stderr
+        paths = [line.strip() for line in said.splitlines() if line.endswith(".drv")]
+        return [path.rpartition("/")[2].partition("-")[2] for path in paths]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +111,12 @@ def test_a_second_revision_moves_its_changed_layers_only(
     assert f"in {SHARDS + 1} layers; 0 bytes in 0 layers were there" in said
     before = registry.blobs()
     repo.commit(revision(changed=7))
-    second = models.image(f"[ ({models.pin(repo)}) ]")
+    pin = models.pin(repo)
+    # Files that are in the first image are not read again.
+    assert sorted(models.to_build(f"[ ({pin}) ]")) == [
+        *("m-image.drv", "m.drv", f"model-00008-of-{SHARDS:05}.safetensors-layer.drv")
+    ]
+    second = models.image(f"[ ({pin}) ]")
     said = oci.run(second, "copy", f"{to}:v2", PLAIN).stdout
     assert f"in 2 layers; 58.1 MiB in {SHARDS - 1} layers were there" in said
     after = registry.blobs()
@@ -211,12 +223,11 @@ def test_podman_mounts_an_image(models: Models, oci: Oci, llama: str) -> None:
 
 
 def test_both_nixes_make_the_same_image(models: Models, llama: str) -> None:
-    expression = f"{LIBRARY} integration.mkImage pkgs {{ models = [ ({llama}) ]; }}"
-    first = models.nix.build(expression)
+    first = models.nix.build(expression(f"[ ({llama}) ]"))
     with nixes.available("forky", seen_at=models.nix.dir) as forky:
         other = Models(forky, models.hub, models.directory)
         other.pin(models.repos[tinyllama.REPO])
-        second = forky.build(expression)
+        second = forky.build(expression(f"[ ({llama}) ]"))
         assert first.name == second.name
         for name in ("manifest.json", "config.json", "image.json"):
             assert (first / "image" / name).read_bytes() == (second / "image" / name).read_bytes()
@@ -246,6 +257,7 @@ def test_an_image_stores_nothing_twice_and_keeps_its_files(models: Models, llama
         for line in models.nix.run(*command).stdout.split()
     }
     assert {"model.safetensors", "bundle", "ai-models-images"} <= names
+    assert "model.safetensors-layer" in names  # the next image does not read the file again
     # Builds read files; who only copies the image does not need what they needed.
     assert "ai-models-layers" not in names
 
@@ -256,12 +268,12 @@ def test_an_image_stores_nothing_twice_and_keeps_its_files(models: Models, llama
 )
 def test_nixpkgs_comes_first(models: Models, remedy: Remedy) -> None:
     for arguments, right in (("{ models = [ ]; } pkgs", False), ("pkgs { models = [ ]; }", True)):
-        expression = f"{LIBRARY} (integration.mkImage {arguments}).name"
+        name = f"{LIBRARY} (integration.mkImage {arguments}).name"
         if right:
-            assert models.nix.eval(expression) == "models-image"
+            assert models.nix.eval(name) == "models-image"
         else:
             with pytest.raises(NixError) as caught:
-                models.nix.eval(expression)
+                models.nix.eval(name)
             remedy(str(caught.value))
 
 
@@ -313,8 +325,8 @@ def test_wrong_arguments_say_what_to_do(
     def evaluate(changes: dict[str, str]) -> str:
         given = {**RIGHT, **changes}
         arguments = "".join(f"{name} = {value};" for name, value in given.items())
-        expression = f"{LIBRARY} (integration.mkImage pkgs {{ {arguments} }}).drvPath"
-        return str(models.nix.eval(expression))
+        image = f"{LIBRARY} (integration.mkImage pkgs {{ {arguments} }}).drvPath"
+        return str(models.nix.eval(image))
 
     with pytest.raises(NixError) as caught:
         evaluate(wrong)

@@ -65,6 +65,8 @@ def build(spec: Mapping[str, Any], out: Path) -> None:
         documents={digest_of(content): content, digest_of(config): config},
         layers={one.digest: one.layer for one in read},
     ).write(out)
+    # Whoever keeps the image keeps them: the next one does not read these files again.
+    (out / "layers").write_text("".join(f"{path}\n" for path in spec["layers"]))
 
 
 def _layers(spec: Mapping[str, Any]) -> Iterator[_Read]:

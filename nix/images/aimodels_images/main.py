@@ -32,6 +32,9 @@ def main(argv: list[str]) -> int:
         hint = f"\nhint: {error.hint}" if error.hint else ""
         sys.stderr.write(f"error: {error.message}{hint}\n")
         return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {error.filename}: {error.strerror}\n")
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

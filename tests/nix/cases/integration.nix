@@ -138,6 +138,59 @@ in
         "models"
       ];
     };
+    sharesLayersBeyondTheMaximum = {
+      expr =
+        let
+          # The last two are one path of the store, and the first is small.
+          many = library.fetchModel pkgs {
+            name = "many";
+            source.huggingface = {
+              repo = "org/many";
+              rev = "01c7f73d771dfac7d292323805ebc428287df4f9";
+            };
+            files = builtins.listToAttrs (
+              builtins.genList (number: {
+                name = "file-${toString number}";
+                value.hash = "";
+              }) 20
+              ++ map (name: {
+                inherit name;
+                value.hash = "";
+              }) [
+                "x/same"
+                "y/same"
+              ]
+            )
+            // {
+              small = {
+                hash = "";
+                size = 1048575;
+              };
+            };
+          };
+          layers =
+            maxLayers:
+            let
+              image = integration.mkImage pkgs {
+                models = [ many ];
+                inherit maxLayers;
+              };
+            in
+            builtins.length (builtins.fromJSON (builtins.unsafeDiscardStringContext image.spec)).layers;
+        in
+        map layers [
+          4
+          10
+          24
+          100
+        ];
+      expected = [
+        1
+        7
+        21
+        21
+      ];
+    };
     hasAProgramWithoutTheRegistryInItsName = {
       expr =
         let
