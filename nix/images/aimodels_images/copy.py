@@ -89,7 +89,10 @@ def _run(command: list[str]) -> str | None:
 def _failure(destination: str, said: str) -> ImageError:
     message = f"skopeo did not copy the image to {destination}; its message is above"
     host = destination.removeprefix("docker://").partition("/")[0]
-    if re.search(r"\b413\b|[Tt]oo [Ll]arge", said):
+    again = "run the command again: layers that are there are not sent again"
+    if not destination.startswith("docker://"):
+        hint = again
+    elif re.search(r"\b413\b|[Tt]oo [Ll]arge", said):
         hint = (
             "raise the limit for uploads of the registry, or of the proxy before it: in nginx, "
             "set `client_max_body_size 0;`"
@@ -101,7 +104,7 @@ def _failure(destination: str, said: str) -> ImageError:
     elif "HTTP response to HTTPS client" in said:
         hint = "add `--dest-tls-verify=false`, if the registry has no TLS"
     else:
-        hint = "run the command again: layers that are there are not sent again"
+        hint = again
     return ImageError(message, hint)
 
 
