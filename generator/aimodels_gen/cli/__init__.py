@@ -36,6 +36,7 @@ COMMANDS = {
     "import": "Add model files that this machine has to the Nix store.",
     "prefetch": "Download what a lock pins into the Nix store.",
     "push": "Send what a lock pins to a binary cache.",
+    "pull": "Take what a lock pins from a binary cache into the Nix store.",
     "export": "Write models to a disk, for machines without network.",
     "link": "Link models into the Hugging Face cache.",
     "unlink": "Remove the links of `link` from the Hugging Face cache.",
@@ -49,7 +50,7 @@ GROUPS = {
     "Start, and change models.toml": ("init", "add", "remove", "rename"),
     "Pin models": ("lock", "update", "outdated"),
     "See what is pinned": ("list", "show", "diff", "du", "verify"),
-    "Fill the store and caches": ("import", "prefetch", "push", "export", "link", "unlink"),
+    "Fill the store and caches": ("import", "prefetch", "push", "pull", "export", "link", "unlink"),
     "Other": ("render", "schema", "completion", "man"),
 }
 _KILLED = 128  # and the number of the signal: what a shell reports

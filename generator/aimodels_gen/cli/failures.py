@@ -25,7 +25,7 @@ _COMMAND = re.compile(
     r"`(aimodels-gen (?:(?:lock|prefetch|update)(?: NAME)?|(?:remove|rename) (?!--help)[^`]+))`"
 )
 _SYNONYMS = {
-    **dict.fromkeys(("get", "install", "pull"), "add"),
+    **dict.fromkeys(("get", "install"), "add"),
     **dict.fromkeys(("del", "delete", "rm", "uninstall"), "remove"),
     **dict.fromkeys(("move", "mv"), "rename"),
     **dict.fromkeys(("download", "fetch", "sync"), "prefetch"),

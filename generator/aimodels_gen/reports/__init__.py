@@ -24,6 +24,7 @@ NAMES: tuple[str, ...] = (
     "verify",
     "import",
     "prefetch",
+    "pull",
     "export",
     "push",
 )

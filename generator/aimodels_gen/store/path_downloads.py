@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from aimodels_fetcher.download import Download
     from aimodels_fetcher.worker_pool import WorkerPool
+    from aimodels_fetcher.workers import Job
     from aimodels_gen.amounts import Show
     from aimodels_gen.lock.clients import Clients
     from aimodels_gen.lock.contents import Contents
@@ -38,7 +38,7 @@ class Group(Protocol):
     def count(self) -> int:
         """Number of files."""
 
-    def jobs(self, pool: WorkerPool, failed: Callable[[Exception], None]) -> Iterator[Download]:
+    def jobs(self, pool: WorkerPool, failed: Callable[[Exception], None]) -> Iterator[Job]:
         """Yield the downloads; `failed` is called where there can be none of a file."""
 
 

@@ -52,6 +52,11 @@ class PrefetchedBundles:
                     wanted = PinnedFile(one.model, name, file, one.sources, bundled=True)
                     self.lacking.setdefault(digest, []).append(wanted)
 
+    @property
+    def incomplete(self) -> dict[str, PinnedBundle]:
+        """Return those of which something has to be downloaded, by store path."""
+        return {path: one for path, one in self._bundles.items() if None in self._origins[path]}
+
     def add(self, report: Report) -> Collection[str]:
         """Add those to the store whose files are all there; return their store paths.
 

@@ -26,6 +26,7 @@ class Prefetched:
         downloaded: those that were downloaded.
         lacking: those that are not there, because something failed.
         error: what failed, and why.
+        verb: how they were downloaded, for people.
     """
 
     paths: Mapping[str, Mapping[str, int]]
@@ -34,6 +35,7 @@ class Prefetched:
     downloaded: Collection[str] = ()
     lacking: Collection[str] = ()
     error: CombinedError | None = None
+    verb: str = "downloaded"
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ class Prefetched:
         rows = []
         for name, paths in self.paths.items():
             counts = [
-                (sum(path in self.downloaded for path in paths), "downloaded"),
+                (sum(path in self.downloaded for path in paths), self.verb),
                 (sum(path in self.reused for path in paths), "taken from other paths in the store"),
                 (sum(path in self.cached for path in paths), "taken from the cache"),
                 (sum(self._origin(path) == "present" for path in paths), "there already"),

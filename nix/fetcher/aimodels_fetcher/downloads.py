@@ -43,7 +43,7 @@ def make_target(path: Path, _: RemoteFile) -> FileTarget:
 class Downloads(Protocol):
     """Some files that belong together, such as those of a model."""
 
-    def jobs(self, pool: WorkerPool, failed: Callable[[Exception], None]) -> Iterator[Download]:
+    def jobs(self, pool: WorkerPool, failed: Callable[[Exception], None]) -> Iterator[Job]:
         """Yield the downloads; `failed` is called where there can be none of a file."""
 
 
@@ -75,7 +75,7 @@ def fetch_together(
         if failed(group, error):
             given_up.append(group)
 
-    def jobs() -> Iterator[Download]:
+    def jobs() -> Iterator[Job]:
         for group in groups:
             for job in group.jobs(pool, partial(fail, group)):
                 if group in given_up:
@@ -105,6 +105,7 @@ class FileDownloads:
 
     Attributes:
         total: Bytes of all files, None where that is not known.
+        count: Their number.
         unfinished: The paths of files that are not whole are removed from it when they are.
     """
 
@@ -117,6 +118,7 @@ class FileDownloads:
     ) -> None:
         sizes = [spec.size for spec, _ in wanted]
         self.total = None if None in sizes else sum(size or 0 for size in sizes)
+        self.count = len(wanted)
         self.unfinished: set[Path] = set()
         self._wanted = wanted
         self._done = done

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from aimodels_fetcher.narinfo import NarInfo
+    from aimodels_fetcher.sources.base import Source
 
 INFO = "nix-cache-info"
 NARINFO_TYPE = "text/x-nix-narinfo"
@@ -122,6 +123,7 @@ class BinaryCache(ABC):
     """
 
     knows_space: ClassVar[bool] = False
+    files: Source | Path  # where the fetcher finds its files: a source, or a directory
 
     def __init__(self, label: str) -> None:
         """Ask for nothing yet."""

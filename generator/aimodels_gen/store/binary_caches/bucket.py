@@ -50,7 +50,7 @@ class BucketCache(BinaryCache):
         self._requests = Requests(url)
         endpoint, region = self._requests.endpoint, self._requests.region
         self._base = f"{bucket_url(url.bucket, endpoint, region)}/{quote(url.prefix)}"
-        self._source = S3(
+        self.files = self._source = S3(
             url.bucket,
             url.prefix,
             region,

@@ -35,7 +35,7 @@ class DirectoryCache(BinaryCache):
     def __init__(self, url: Directory) -> None:
         """Look at nothing yet."""
         super().__init__(url.label)
-        self._path = url.path
+        self.files = self._path = url.path
         self._made: set[str] = set()  # directories
         self._new: set[str] = set()
         self._lock = threading.Lock()

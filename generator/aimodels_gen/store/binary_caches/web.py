@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,13 +17,14 @@ from aimodels_fetcher.retry import (
     asked_wait,
     retrying,
 )
+from aimodels_fetcher.sources.binary_cache import Directory
 from aimodels_fetcher.urls import public
 from aimodels_gen.net.netrc import login_headers
 from aimodels_gen.net.uploads import Uploads
 from aimodels_gen.store.binary_caches.base import Archive, BinaryCache, CacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from aimodels_fetcher.http_client import Head
     from aimodels_gen.net.uploads import Reply
@@ -59,6 +61,21 @@ _TABLE = {
 }
 
 
+@dataclass(frozen=True)
+class _WebFiles(Directory):
+    """The files below a URL.
+
+    Args:
+        login: Headers for its host.
+    """
+
+    login: Mapping[str, str] = field(default_factory=dict, kw_only=True, repr=False)
+
+    def client(self, connections: int) -> HttpClient:
+        """Return a client with the login."""
+        return HttpClient(self.base, lambda _method, _url: self.login, connections)
+
+
 class WebCache(BinaryCache):
     """Asks and writes with the login of a netrc file, if there is one for the host."""
 
@@ -70,6 +87,7 @@ class WebCache(BinaryCache):
         self._login = login_headers(self._host)
         self._client = HttpClient(url.base, lambda _method, _url: self._login, connections)
         self._client.tries, self._client.patience = INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
+        self.files = _WebFiles(self._base, login=self._login)
         self._uploads = Uploads()
 
     def get(self, name: str, most: int) -> bytes | None:
