@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from report import Figure, Row, ratio, row, seconds
@@ -26,8 +27,9 @@ _SITES = (
 )
 _WAYS: dict[str, Callable[[Site], ways.Result]] = {
     "from the origin": ways.none,
-    "rack caches": ways.rack_cache,
-    "rack caches behind one": ways.hall_cache,
+    "rack caches": partial(ways.in_slices, ways.rack_cache),
+    "rack caches behind one": partial(ways.in_slices, ways.hall_cache),
+    "full rack caches": ways.full_cache,
     "peers, layers": ways.layers,
     "peers, layers in waves": ways.layers_in_waves,
     "peers, pieces": ways.pieces,

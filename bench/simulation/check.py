@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from harness import scratch
 from report import Figure, Row, absent, row, seconds
 from simulation import ways
+from simulation.server import PORT
 from simulation.site import Site
-from simulation.trial import SLICE
+from simulation.world import FIRST
 from support.environment import CHECKOUT
 from support.nginx import PROGRAM
 from support.nix import UnavailableError, environment
@@ -35,8 +36,6 @@ _PART = 128  # of the size of a model
 _FILES = 8
 _NEAR = 0.15
 _SHORT = 1  # seconds
-# How often nginx looks whether another request has fetched what one waits for, in seconds.
-_WAIT = 0.5
 _PIECES, _STREAMS = 64, 4  # of peers
 _WAYS = {
     "none": ("from the origin", ways.none),
@@ -46,6 +45,31 @@ _WAYS = {
 _PROBE = """
 ip link add probe type veth peer name other
 tc qdisc add dev probe root tbf rate 1mbit burst 9k limit 9k
+"""
+_SLICE = 256 << 10
+# The nginx of `services.ai-models.fleet.serve`, with smaller slices.
+_NGINX = f"""
+let
+  nginx = import {CHECKOUT}/nix/modules/fleet/nginx.nix {{
+    lib.optionalString = condition: text: if condition then text else "";
+    scheme = "http";
+    host = "{FIRST}";
+    hostAndPort = "{FIRST}:{PORT}";
+    prefix = "";
+    directory = "@DIRECTORY@/models";
+    socket = "@DIRECTORY@/socket";
+    keepFree = "1K";
+    resolvers = [ ];
+    size = "9G";
+    sliceSize = "{_SLICE >> 10}K";
+    enableIPv6 = false;
+  }};
+  location = name: "location ${{name}} {{\n${{nginx.locations.${{name}}}}\n}}\n";
+in
+[
+  (nginx.extraConfig + toString (map location (builtins.attrNames nginx.locations)))
+  nginx.http
+]
 """
 _TRIAL = [sys.executable, "-m", "simulation.trial"]
 
@@ -104,6 +128,7 @@ def _binary_cache(nix: NixEnv, size: int) -> Iterator[dict[str, Any]]:
             "served": str(served),
             "small": paths[:_FILES],
             "paths": paths[_FILES:],
+            "config": nix.eval(_NGINX),
             "origin": _ORIGIN,
             "cache": _CACHE,
             "nic": _NIC,
@@ -168,9 +193,10 @@ def _site(nodes: int, size: int) -> Site:
         nic=_NIC,
         disk=math.inf,
         streams=1,
-        pieces=_FILES * max(1, size // _FILES // SLICE),
+        pieces=_FILES * max(1, size // _FILES // _SLICE),
         layers=_FILES,
-        wait=_WAIT,
+        whole=True,
+        wait=ways.WAIT,
     )
 
 

@@ -29,14 +29,13 @@ http {{
   log_format bytes $body_bytes_sent;
   access_log {directory}/log bytes;
   {static}
-  {cache}
+  {http}
   server {{
     listen {port};
     {server}
   }}
 }}
 """
-_CACHE = "proxy_cache_path {directory}/cache keys_zone=models:1m max_size=10g use_temp_path=off;"
 
 
 class Server:
@@ -46,20 +45,20 @@ class Server:
         host: Where it runs.
         directory: For its files; must not exist.
         server: Lines of its configuration, for the server.
-        caches: Whether it has a cache, `models`.
+        http: Lines of its configuration beside the server. In both, `@DIRECTORY@` is the directory.
     """
 
-    def __init__(self, host: Host, directory: Path, server: str, *, caches: bool = False) -> None:
+    def __init__(self, host: Host, directory: Path, server: str, http: str = "") -> None:
         directory.mkdir()
         self._directory = directory
         config = _CONFIG.format(
             directory=directory,
             static=static(directory),
-            cache=_CACHE.format(directory=directory) if caches else "",
+            http=http,
             port=PORT,
             server=server,
         )
-        (directory / "nginx.conf").write_text(config)
+        (directory / "nginx.conf").write_text(config.replace("@DIRECTORY@", str(directory)))
         self._process = host.start(
             PROGRAM or "nginx", "-e", directory / "errors", "-c", directory / "nginx.conf"
         )

@@ -29,9 +29,11 @@ class Site:
         nic: The link of a node, in each direction.
         disk: What a node can check and write.
         streams: How many transfers a node has at a time.
-        pieces: In how many parts a transfer is counted; a multiple of `layers`. Caches pass on what
-            they receive, so this is only how exact the result is. Peers exchange such parts.
+        pieces: In how many parts a transfer is counted; a multiple of `layers`. Peers and caches
+            exchange such parts.
         layers: How many files or layers a model has.
+        whole: Whether a cache has a part before it sends any of it, as nginx has slices. If not, it
+            passes on what it receives: what many small slices, at different times, come to.
         wait: How often who waits for a part in a cache looks whether it is there, in seconds; 0 if
             it is told.
     """
@@ -48,6 +50,7 @@ class Site:
     streams: int = 4
     pieces: int = 240
     layers: int = 30
+    whole: bool = False
     wait: float = 0.0
 
     @property

@@ -20,24 +20,6 @@ from simulation.world import Host, World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SLICE = 256 << 10
-
-# As `services.ai-models.fleet.serve` configures nginx, with smaller slices.
-_PROXY = """
-location / {{
-  slice {slice};
-  proxy_cache models;
-  proxy_cache_key $uri$slice_range;
-  proxy_set_header Range $slice_range;
-  proxy_http_version 1.1;
-  proxy_cache_valid 200 206 1d;
-  proxy_cache_lock on;
-  proxy_cache_lock_age 5m;
-  proxy_cache_lock_timeout 10m;
-  proxy_pass http://{origin}:{port};
-}}
-"""
-
 
 class _Trials:
     def __init__(self, wanted: dict[str, Any]) -> None:
@@ -45,6 +27,7 @@ class _Trials:
         self._paths: list[str] = wanted["paths"]
         self._pieces: int = wanted["pieces"]
         self._streams: int = wanted["streams"]
+        self._config: list[str] = wanted["config"]
         self._small: list[str] = wanted["small"]
         world = World()
         self._origin = world.host(wanted["origin"])
@@ -58,8 +41,7 @@ class _Trials:
             return self._copy(self._origin, nodes)
         if way == "pieces":
             return self._exchange(nodes)
-        proxy = _PROXY.format(origin=self._origin.address, slice=SLICE, port=PORT)
-        cache = Server(self._cache, self._directory / "cache", proxy, caches=True)
+        cache = Server(self._cache, self._directory / "cache", *self._config)
         try:
             return self._copy(self._cache, nodes)
         finally:

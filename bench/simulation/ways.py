@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from simulation.flows import Network
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 # Transfers of peers end together when this part of the time for all bytes, for each node, lies
 # between them: each of many would else end at a time of its own. It makes 100 nodes 3 % slower.
 _GRAIN = 1e-5
+# Bytes of a slice, and how many are enough to know how long many of them take.
+_SLICE, _SLICES = 8 << 20, 480
+# How often nginx looks whether another request has fetched what one waits for, in seconds.
+WAIT = 0.5
 
 
 class Result(NamedTuple):
@@ -84,33 +89,43 @@ class _Origin:
 
 
 class _Cache:
-    """A cache that passes on what it receives; a piece is fetched once, and others wait for it."""
+    """A cache, which fetches each piece once; who asks meanwhile waits."""
 
     def __init__(self, links: _Links, source: _Source, before: Route) -> None:
         site = links.site
         self._links = links
         self._source = source
-        self._write = before + links.link(site.cache) + links.link(site.cache_disk)
+        self._in = before + links.link(site.cache) + links.link(site.cache_disk)
         self._read = links.link(site.cache_disk)
         self._out = links.link(site.cache)
-        self._waiting: dict[int, list[tuple[float, Route, Then]] | None] = {}
+        self._waiting: dict[int, list[tuple[float, Then]] | None] = {}
+
+    def fill(self) -> None:
+        """Let it have all pieces."""
+        self._waiting = dict.fromkeys(range(self._links.site.pieces))
 
     def get(self, piece: int, route: Route, then: Then) -> None:
+        links = self._links
         if piece not in self._waiting:
             self._waiting[piece] = []
-            through = self._write + self._out + route
-            self._source.get(piece, through, lambda: self._filled(piece, then))
+            if links.site.whole:
+                fetched = functools.partial(
+                    self._fetched, piece, lambda: self.get(piece, route, then)
+                )
+                self._source.get(piece, self._in, fetched)
+            else:
+                fetched = functools.partial(self._fetched, piece, then)
+                self._source.get(piece, self._in + self._out + route, fetched)
         elif (waiting := self._waiting[piece]) is not None:
-            waiting.append((self._links.network.now, route, then))
+            waiting.append((links.network.now, functools.partial(self.get, piece, route, then)))
         else:
-            self._links.network.send(self._links.part, self._read + self._out + route, then)
+            links.network.send(links.part, self._read + self._out + route, then)
 
-    def _filled(self, piece: int, then: Then) -> None:
+    def _fetched(self, piece: int, then: Then) -> None:
         waiting, self._waiting[piece] = self._waiting[piece], None
         then()
         network, wait = self._links.network, self._links.site.wait
-        for since, route, after in waiting or ():
-            again = functools.partial(self.get, piece, route, after)
+        for since, again in waiting or ():
             if wait:
                 network.after(wait - (network.now - since) % wait, again)
             else:
@@ -150,15 +165,23 @@ def rack_cache(site: Site) -> Result:
     return _cached(links, _Origin(links))
 
 
+def full_cache(site: Site) -> Result:
+    """Every rack has a cache, which has everything before the nodes start."""
+    links = _Links(site, site.pieces)
+    return _cached(links, _Origin(links), full=True)
+
+
 def hall_cache(site: Site) -> Result:
     """One more cache stands before those of the racks."""
     links = _Links(site, site.pieces)
     return _cached(links, _Cache(links, _Origin(links), ()))
 
 
-def _cached(links: _Links, source: _Source) -> Result:
+def _cached(links: _Links, source: _Source, *, full: bool = False) -> Result:
     site = links.site
     caches = [_Cache(links, source, links.to_rack[rack]) for rack in range(site.racks)]
+    for cache in caches if full else ():
+        cache.fill()
 
     def get(node: int, part: int, then: Then) -> None:
         caches[site.rack_of(node)].get(part, links.to_node[node], then)
@@ -166,6 +189,13 @@ def _cached(links: _Links, source: _Source) -> Result:
     for node in range(site.nodes):
         _in_order(site, site.pieces, node, get)
     return links.result()
+
+
+def in_slices(way: Callable[[Site], Result], site: Site) -> Result:
+    """Return what a way takes with the slices of nginx, of which a part is simulated."""
+    size = _SLICES * _SLICE
+    result = way(replace(site, size=size, pieces=_SLICES, whole=True, wait=WAIT))
+    return Result(*(value * site.size / size for value in result))
 
 
 class _Layers:

@@ -15,20 +15,27 @@ _PACKET, _PAYLOAD = 1514, 1448
 _BURST = 32 << 10
 _LATENCY = "100ms"
 _PAUSE = 0.005  # seconds
+_NET = "10.77.0"
+# The first host's.
+FIRST = f"{_NET}.1"
 
 # $1: a process in the namespace, $2: its number, $3 and $4: bits a second to it and from it.
-_HOST = """
+_HOST = (
+    """
 ip link add v$2 type veth peer name eth0 netns $1
 ip link set v$2 master bridge up
 tc qdisc add dev v$2 root tbf rate $3 burst BURST latency LATENCY
 nsenter --target $1 --net sh -ec '
   ip link set lo up
-  ip address add 10.77.0.$1/24 dev eth0
+  ip address add NET.$1/24 dev eth0
   ip link set eth0 up
   tc qdisc add dev eth0 root tbf rate $2 burst BURST latency LATENCY
   echo reno >/proc/sys/net/ipv4/tcp_congestion_control
 ' sh $2 $4
-""".replace("BURST", str(_BURST)).replace("LATENCY", _LATENCY)
+""".replace("BURST", str(_BURST))
+    .replace("LATENCY", _LATENCY)
+    .replace("NET", _NET)
+)
 
 
 class World:
@@ -51,7 +58,7 @@ class World:
         bits = f"{rate * 8 * _PACKET / _PAYLOAD:.0f}bit"
         arguments = [str(holder.pid), str(number), bits, bits]
         subprocess.run(["sh", "-ec", _HOST, "sh", *arguments], check=True)
-        return Host(holder.pid, f"10.77.0.{number}")
+        return Host(holder.pid, f"{_NET}.{number}")
 
 
 class Host:

@@ -24,6 +24,7 @@ ALL = (
     ways.none,
     ways.rack_cache,
     ways.hall_cache,
+    ways.full_cache,
     ways.layers,
     ways.layers_in_waves,
     ways.pieces,
@@ -84,6 +85,9 @@ def test_bytes_are_neither_lost_nor_made(
     result = way(site)
     assert result.received == NEAR(9 * site.size)
     copies = result.sent / site.size
+    if way is ways.full_cache:
+        assert copies == 0
+        return
     once = {ways.hall_cache, ways.layers_in_waves, ways.pieces}
     assert copies == NEAR(site.racks if way is ways.rack_cache else 1 if way in once else copies)
     assert 1 <= copies + 1e-9 <= 9 + 1e-6
@@ -108,6 +112,10 @@ def test_bytes_are_neither_lost_nor_made(
         (ways.rack_cache, replace(SITE, rack=5 * MB), 20),
         (ways.none, replace(SITE, rack=5 * MB, per_rack=3), 60),
         (ways.none, replace(SITE, rack=2 * MB, per_rack=3), 150),
+        # A cache that has slices before it sends them: all nodes ask for the next one together.
+        (ways.rack_cache, replace(SITE, cache=20 * MB, whole=True), 40),
+        (ways.hall_cache, replace(SITE, cache=20 * MB, whole=True), 45),
+        (ways.full_cache, replace(SITE, cache=20 * MB, per_rack=3), 15),
         # A node's own link and disk.
         (ways.rack_cache, replace(SITE, nic=4 * MB), 25),
         (ways.none, replace(SITE, nodes=1, disk=2 * MB), 50),
@@ -152,7 +160,14 @@ def test_more_bytes_take_longer_and_faster_links_do_not(
 
 
 def test_sixteen_nodes_and_one_cache() -> None:
-    assert ways.rack_cache(Site(16, 100e9)).seconds < 600
+    site = Site(16, 100e9)
+    least = ways.full_cache(site).seconds
+    found = ways.in_slices(ways.rack_cache, site)
+    # Slices and waiting for them cost a little.
+    assert least < found.seconds < 1.1 * least
+    assert found.seconds < 600
+    assert found.sent == NEAR(site.size)
+    assert found.received == NEAR(16 * site.size)
 
 
 def test_links_carry_less_than_their_rate() -> None:
