@@ -286,10 +286,10 @@ def test_a_cache_whose_disk_is_full(store: NixEnv, origin: Origin) -> None:
 
 
 def test_memory(store: NixEnv, origin: Origin) -> None:
-    """nginx frees that of a slice with the file: 640 of them are a file of 20 GiB."""
-    with Rack(store, origin.url, sliceSize="1K") as rack:
+    """nginx frees that of a slice with the file: 160 of them are a file of 20 GiB."""
+    with Rack(store, origin.url, sliceSize="4K") as rack:
         assert get(rack).content == NAR
-        assert rack.memory < 50 << 20
+        assert rack.memory < 35 << 20
 
 
 def test_the_certificate_of_the_origin(store: NixEnv, tmp_path: Path) -> None:
