@@ -35,7 +35,7 @@ COMMANDS = {
     "verify": "Compare a lock with its sources, the Nix store or a cache.",
     "import": "Add model files that this machine has to the Nix store.",
     "prefetch": "Download what a lock pins into the Nix store.",
-    "push": "Send what a lock pins to a binary cache.",
+    "push": "Send what a lock pins to a binary cache, or to another machine.",
     "pull": "Take what a lock pins from a binary cache into the Nix store.",
     "export": "Write models to a disk, for machines without network.",
     "link": "Link models into the Hugging Face cache.",

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
 
 from aimodels_gen.errors import StoreError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
-"""How a command line with Nix begins."""
+_SETTINGS = "extra-experimental-features = nix-command flakes"
 
 
-def run(
-    *arguments: str, env: Mapping[str, str] | None = None, shows: bool = False
-) -> subprocess.CompletedProcess[str]:
+def environment() -> dict[str, str]:
+    """Return the environment in which every `nix` has the commands that we run."""
+    settings = os.environ.get("NIX_CONFIG", "")
+    return {**os.environ, "NIX_CONFIG": f"{settings}\n{_SETTINGS}"}
+
+
+def run(*arguments: str, shows: bool = False) -> subprocess.CompletedProcess[str]:
     """Run `nix` with these arguments.
 
     Args:
         arguments: Without secrets: everybody on the machine can see them.
-        env: What it has in its environment besides.
         shows: Whether the user sees what it writes to stderr.
 
     Raises:
@@ -30,14 +28,14 @@ def run(
     """
     try:
         return subprocess.run(
-            (*NIX, *arguments),
+            ("nix", *arguments),
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=None if shows else subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, **(env or {})},
+            env=environment(),
         )
     except FileNotFoundError:
         raise StoreError("there is no nix on PATH", "install Nix, or add it to PATH") from None

@@ -76,12 +76,13 @@ def _copy(target: SshStore, paths: Sequence[str], copied: Copied) -> None:
     arguments = ("copy", "--no-check-sigs", "--log-format", "internal-json", "--to", target.url)
     said: list[str] = []
     with subprocess.Popen(
-        (*command.NIX, *arguments, *paths),
+        ("nix", *arguments, *paths),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
+        env=command.environment(),
     ) as process:
         assert process.stderr  # noqa: S101 (for mypy)
         log = _Log(copied)

@@ -1,4 +1,4 @@
-"""What `push` has sent to a binary cache."""
+"""What `push` has sent to a binary cache, or to another machine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Report(BaseReport, frozen=True):
         errors: why some failed.
     """
 
-    title: ClassVar[str] = "What aimodels-gen push has sent to a binary cache"
+    title: ClassVar[str] = (
+        "What aimodels-gen push has sent to a binary cache, or to another machine"
+    )
 
     cache: str
     dry_run: bool
