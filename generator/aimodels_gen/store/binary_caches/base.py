@@ -212,14 +212,12 @@ class BinaryCache(ABC):
         body = self.get(INFO, _MOST_INFO)
         if body is None:
             return False
-        lines = [line.partition(":") for line in body.decode("utf-8", "replace").splitlines()]
-        found = {key.strip(): value.strip() for key, _, value in lines}
-        if "StoreDir" not in found:
+        found = _store_dir(body)
+        if found is None:
             raise CacheError(f"{self.label}/{INFO} names no StoreDir", _NO_CACHE, fatal=True)
-        if found["StoreDir"] != store_dir:
-            shown = found["StoreDir"][:100]
+        if found != store_dir:
             raise CacheError(
-                f"{self.label} is a cache for the store directory {shown!r}, but this machine's is "
+                f"{self.label} is a cache for the store directory {found!r}, but this machine's is "
                 f"{store_dir}",
                 "name another cache: paths of two store directories cannot be in one",
                 fatal=True,
@@ -266,6 +264,12 @@ class BinaryCache(ABC):
         """
         text = published(info).text()
         self.put(narinfo.name_of(info.path), text.encode(), NARINFO_TYPE)
+
+
+def _store_dir(info: bytes) -> str | None:
+    """Return the beginning of the store directory that a cache names, None for none."""
+    lines = [line.partition(":") for line in info.decode("utf-8", "replace").splitlines()]
+    return next((value.strip()[:100] for key, _, value in lines if key == "StoreDir"), None)
 
 
 def _info(store_dir: str, parameters: Mapping[str, str]) -> str:
