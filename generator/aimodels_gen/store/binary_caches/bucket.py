@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     Body = Sequence[memoryview]
 
-_PART = 6 << 20  # bytes; one part of each archive that is sent is in memory
+_PART = 5 << 20  # bytes, the least of S3; one part of each archive that is sent is in memory
 _MOST_PARTS = 10_000
-_MEMORY = 24 << 20  # bytes of all parts
+_MEMORY = 15 << 20  # bytes of all parts
 _HIDDEN = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
