@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from aimodels_images.errors import ImageError
-from aimodels_images.layer import dumped, repair
+from aimodels_images.layer import dumped
 from aimodels_images.tar import END, Member, header, padding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aimodels_images.image import Image
 
 _INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -31,7 +27,7 @@ def write_archive(image: Image, stream: BinaryIO) -> None:
     for digest in image.layers:
         size = image.size_of(digest)
         stream.write(header(Member("file", _blob(digest), size=size)))
-        stream.writelines(_checked(image, digest))
+        stream.writelines(image.checked(digest))
         stream.write(bytes(padding(size)))
     stream.write(END)
     stream.flush()
@@ -70,16 +66,3 @@ def _documents(image: Image) -> dict[str, bytes]:
 
 def _blob(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
-
-
-def _checked(image: Image, digest: str) -> Iterator[bytes]:
-    found = hashlib.sha256()
-    for piece in image.pieces(digest):
-        found.update(piece)
-        yield piece
-    if f"sha256:{found.hexdigest()}" != digest:
-        paths = [m.target for m in image.layers[digest].members if m.kind == "file"]
-        raise ImageError(
-            f"the content of {' or '.join(paths[:3])} is not as it was when the image was built",
-            repair(paths[0]),
-        )

@@ -53,6 +53,8 @@ def copy(image: Image, destination: str, arguments: Sequence[str]) -> str:
     if registry.failure is not None:
         raise registry.failure
     if said is not None:
+        if "did not match" in said:
+            _find_damage(image, registry)
         raise _failure(destination, said)
     return _summary(image, registry)
 
@@ -84,6 +86,17 @@ def _run(command: list[str]) -> str | None:
             process.terminate()
             raise
     return "".join(last) if status else None
+
+
+def _find_damage(image: Image, registry: Registry) -> None:
+    """Read the layers that were sent again.
+
+    Raises:
+        ImageError: A file of the store is not as it was when the image was built.
+    """
+    for digest in registry.sent:
+        for _ in image.checked(digest):
+            pass
 
 
 def _failure(destination: str, said: str) -> ImageError:

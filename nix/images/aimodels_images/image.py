@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aimodels_images.errors import ImageError
-from aimodels_images.layer import Layer, dumped
+from aimodels_images.layer import Layer, dumped, repair
 from aimodels_images.tar import Member
 
 if TYPE_CHECKING:
@@ -112,6 +112,24 @@ class Image:
         if digest in self.documents:
             return iter([self.documents[digest][start:end]])
         return self.layers[digest].pieces(start, end)
+
+    def checked(self, digest: str) -> Iterator[bytes]:
+        """Walk over the bytes of a layer, and check them.
+
+        Raises:
+            ImageError: A file of the layer is not as it was. All bytes were returned then.
+        """
+        found = hashlib.sha256()
+        for piece in self.pieces(digest):
+            found.update(piece)
+            yield piece
+        if f"sha256:{found.hexdigest()}" != digest:
+            paths = [m.target for m in self.layers[digest].members if m.kind == "file"]
+            raise ImageError(
+                f"the content of {' or '.join(paths[:3])} is not as it was when the image was "
+                "built",
+                repair(paths[0]),
+            )
 
 
 def digest_of(content: bytes) -> str:
