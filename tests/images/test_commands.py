@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from aimodels_images.errors import ImageError
-from images.conftest import program, run, shell
+from images.conftest import COMMIT, program, run, shell
 from support.nginx import Nginx, public_directory
 from support.oci import OciRegistry
 from support.remedies import cures
@@ -283,6 +283,24 @@ def _damaged(store: Store) -> tuple[Path, Path]:
     image = store.image(store.entry(files()))
     (path,) = store.directory.glob("*-1.bin")
     return image, path
+
+
+@cures(REPAIR)
+@pytest.mark.parametrize("layout", ["huggingface", "files"])
+def test_damage_where_files_share_a_layer(store: Store, remedy: Remedy, layout: str) -> None:
+    entry = store.entry(files())
+    spec = [{"name": "models--o--m", "path": str(entry)}]
+    if layout == "files":
+        spec[0]["path"] = str(entry / f"snapshots/{COMMIT}")
+    image = store.image(layout=layout, models=spec, maxLayers=3)
+    for name in ("2.bin", "config.json"):
+        (path,) = store.directory.glob(f"*-{name}")
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + b"x")
+        (found,) = remedy(shell("IMAGE stream > /dev/null", image).stderr)
+        assert found == str(path)
+        path.write_bytes(content)
+    assert shell("IMAGE stream > /dev/null", image).returncode == 0
 
 
 @cures(REPAIR)

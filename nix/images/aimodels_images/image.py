@@ -124,11 +124,10 @@ class Image:
             found.update(piece)
             yield piece
         if f"sha256:{found.hexdigest()}" != digest:
-            paths = [m.target for m in self.layers[digest].members if m.kind == "file"]
+            files = self.layers[digest].suspects()
             raise ImageError(
-                f"the content of {' or '.join(paths[:3])} is not as it was when the image was "
-                "built",
-                repair(paths[0]),
+                f"{' or '.join(files[:3])} is not as it was when the image was built",
+                repair(files),
             )
 
 

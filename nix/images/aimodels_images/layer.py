@@ -14,7 +14,7 @@ from aimodels_images.errors import ImageError
 from aimodels_images.tar import END, Member, header, padding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # The directory of an image that has all of its models.
 ROOT = "models"
@@ -22,6 +22,7 @@ ROOT = "models"
 BLOBS = f"{ROOT}/.blobs"
 
 _PIECE = 1 << 20
+_SHA256 = re.compile("[0-9a-f]{64}")
 _STORE_PATH = re.compile("/.*?/[0-9a-z]{32}-[^/]+")
 
 
@@ -93,6 +94,17 @@ class Layer:
             if at >= stop:
                 break
 
+    def suspects(self) -> list[str]:
+        """Return the files that are not what their names in the image say, or else all files.
+
+        Raises:
+            ImageError: A file cannot be read.
+        """
+        files = [member for member in self.members if member.kind == "file"]
+        named = ((member, member.path.rpartition("/")[2]) for member in files)
+        wrong = [m for m, name in named if _SHA256.fullmatch(name) and _sha256(m) != name]
+        return [member.target for member in wrong or files]
+
     def _parts(self) -> Iterator[bytes | Member]:
         """Walk over the archive; a member stands for its content."""
         for member in self.members:
@@ -101,6 +113,13 @@ class Layer:
                 yield member
                 yield bytes(padding(member.size))
         yield END
+
+
+def _sha256(member: Member) -> str:
+    digest = hashlib.sha256()
+    for piece in _read(member, 0, member.size):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _read(member: Member, start: int, end: int) -> Iterator[bytes]:
@@ -122,7 +141,7 @@ def _read(member: Member, start: int, end: int) -> Iterator[bytes]:
 
 
 def _damaged(path: Path, problem: str) -> ImageError:
-    return ImageError(f"{path} {problem}", repair(str(path)))
+    return ImageError(f"{path} {problem}", repair([str(path)]))
 
 
 def dumped(value: object) -> str:
@@ -130,8 +149,8 @@ def dumped(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def repair(path: str) -> str:
-    """Return the next step for a file of the store that is not as it was."""
-    store = _STORE_PATH.match(path)
-    whole = store[0] if store else path
-    return f"have Nix fetch or build it again: run `nix-store --repair-path {whole}`"
+def repair(files: Iterable[str]) -> str:
+    """Return the next step for files of the store that are not as they were."""
+    found = ((_STORE_PATH.match(file), file) for file in files)
+    paths = dict.fromkeys(store[0] if store else file for store, file in found)
+    return f"have Nix fetch or build it again: run `nix-store --repair-path {' '.join(paths)}`"
