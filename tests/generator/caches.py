@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "none": bytes,
-    "xz": lzma.compress,
-    "bzip2": bz2.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
+    "bzip2": lambda data: bz2.compress(data, 1),
     "zstd": lambda data: (
         subprocess.run(["zstd", "-q"], input=data, capture_output=True, check=True).stdout
     ),
