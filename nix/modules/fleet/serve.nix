@@ -30,6 +30,12 @@ let
   # systemd expands what follows a single `%`.
   quoted = "\"${lib.escape [ "\\" "\"" ] (lib.replaceStrings [ "%" ] [ "%%" ] directory)}\"";
 
+  sizes = [
+    "keepFree"
+    "size"
+    "sliceSize"
+  ];
+
   slices = "--with-http_slice_module";
 
   # Between the two servers of ./nginx.nix, in the directory that NixOS makes for nginx.
@@ -54,45 +60,39 @@ let
       ;
   };
 
+  isDirectory =
+    builtins.match "(/+[0-9A-Za-z._+-]+)+/*" cfg.directory != null
+    && !(lib.elem ".." (lib.splitString "/" directory))
+    && !(isInStore directory);
+
+  isOfUsers = lib.any (home: lib.hasPrefix home "${directory}/") [
+    "/home/"
+    "/root/"
+    "/run/user/"
+  ];
+
+  isAddress = builtins.match "[0-9.]+|\\[.*" host != null;
+
   problems =
     lib.optional (origin == null) (
       "${path}.origin = ${shown cfg.origin} is not the URL of a binary cache: write one like "
       + "https://cache.example.org, without user, password or query; for a bucket, its https URL"
     )
-    ++ lib.concatLists (
-      lib.mapAttrsToList
-        (
-          option: value:
-          lib.optional (builtins.match "[1-9][0-9]{0,8}[KMGkmg]" value == null) (
-            "${path}.${option} = ${shown value} is not a size: write a number with K, M or G, such as \"500G\""
-          )
-        )
-        {
-          inherit (cfg) keepFree size sliceSize;
-        }
-    )
-    ++
-      lib.optional
-        (
-          isInStore directory
-          || builtins.match "(/+[0-9A-Za-z._+-]+)+/*" cfg.directory == null
-          || lib.elem ".." (lib.splitString "/" directory)
-        )
-        (
-          "${path}.directory = ${shown cfg.directory} cannot be the directory of the cache: write an absolute "
-          + "path of letters, digits, . _ + and -, without `..`, outside of the Nix store"
-        )
-    ++ lib.optional
-      (lib.any (home: lib.hasPrefix home "${directory}/") [
-        "/home/"
-        "/root/"
-        "/run/user/"
-      ])
-      (
-        "${path}.directory = ${shown cfg.directory} is a directory of users, which nginx cannot open on NixOS: "
-        + "write one such as \"/srv/ai-models-cache\""
+    ++ lib.concatMap (
+      option:
+      lib.optional (builtins.match "[1-9][0-9]{0,8}[KMGkmg]" cfg.${option} == null) (
+        "${path}.${option} = ${shown cfg.${option}} is not a size: write a number with K, M or G, such as \"500G\""
       )
-    ++ lib.optional (origin != null && scheme == "https" && builtins.match "[0-9.]+|\\[.*" host != null) (
+    ) sizes
+    ++ lib.optional (!isDirectory) (
+      "${path}.directory = ${shown cfg.directory} cannot be the directory of the cache: write an absolute "
+      + "path of letters, digits, . _ + and -, without `..`, outside of the Nix store"
+    )
+    ++ lib.optional isOfUsers (
+      "${path}.directory = ${shown cfg.directory} is a directory of users, which nginx cannot open on NixOS: "
+      + "write one such as \"/srv/ai-models-cache\""
+    )
+    ++ lib.optional (origin != null && scheme == "https" && isAddress) (
       "${path}.origin = ${shown cfg.origin} has an address for a name, for which nginx verifies no certificate: "
       + "write the name that is in the certificate, such as https://cache.example.org"
     )
