@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+import requests
 
 from support import fleet
 from support import nix as nixes
@@ -157,6 +158,20 @@ def test_a_rack_without_its_origin(
         rack.stop()
         rack.start()
     assert origin.sent_bytes == 0
+
+
+def test_a_rack_that_lacks_something_without_its_origin(
+    a_fleet: Fleet, origin: RecordingProxy, rack: Rack, nodes: MakeNodes
+) -> None:
+    """Nix takes it from the next cache at once: for errors it would wait, and Nix 2.8 crash."""
+    for node in nodes(rack.url):
+        node.get(a_fleet.shards[0])
+        with Rack(a_fleet.nixes["host"], origin.url) as other:
+            requests.get(f"{other.url}/nix-cache-info", timeout=60)
+            origin.faults = lambda _request: Response(503)
+            node.settings["substituters"] = [other.url, f"file://{a_fleet.cache}"]
+            assert "503" not in node.get(a_fleet.entries[0]).stderr
+        origin.reset()
 
 
 def test_a_rack_that_stops_in_the_middle(

@@ -233,9 +233,10 @@ def test_an_origin_that_is_gone(origin: Origin, rack: Rack) -> None:
     origin.clear()
     assert get(rack).content == NAR, rack.errors
     assert get(rack, FACT_PATH).content == origin.facts[FACT_PATH]
-    assert get(rack, f"/{'1' * 32}.narinfo").status_code == 503
+    assert get(rack, f"/{'1' * 32}.narinfo").status_code == 404
     origin.close()
-    assert get(rack, f"/{'1' * 32}.narinfo").status_code == 502
+    assert get(rack, f"/{'1' * 32}.narinfo").status_code == 404
+    assert get(rack, "/nar/other.nar").status_code == 502
     rack.stop()
     rack.start()
     assert get(rack).content == NAR, rack.errors

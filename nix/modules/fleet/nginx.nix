@@ -180,6 +180,9 @@ in
         # Signatures can be added, and what is missing may be there soon.
         proxy_cache_valid 200 10m;
         proxy_cache_valid 403 404 10s;
+        # If the origin is gone, what is not here is missing. For other errors, Nix waits, and Nix 2.8 crashes.
+        proxy_intercept_errors on;
+        error_page 429 500 502 503 504 = /;
       '';
   };
 }
