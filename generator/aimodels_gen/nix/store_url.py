@@ -26,7 +26,7 @@ _FORMS = (
     "s3://BUCKET?region=REGION, ssh://HOST or ssh-ng://HOST"
 )
 _SSH = re.compile(
-    r"ssh(-ng)?://(?P<host>([0-9A-Za-z._-]+@)?([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)"
+    r"ssh(-ng)?://(?!-)(?P<host>([0-9A-Za-z._-]+@)?([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)"
     r"([/?].*)?"
 )
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]{0,30}")

@@ -84,6 +84,7 @@ def test_reads_buckets(query: str, endpoint: str | None) -> None:
         ("s3://models?region=EU", "region='EU' of s3://models is not a region", "eu-west-1"),
         ("https://h/x?token=hunter22", "parameter that is not known: 'token'", "leave it out"),
         ("ssh://me:hunter22@host", "is not the URL of a store over SSH", "ssh://HOST"),
+        ("ssh://-oProxyCommand", "is not the URL of a store over SSH", "ssh://HOST"),
         ("ssh-ng:///nix", "is not the URL of a store over SSH", "ssh-ng://HOST"),
     ],
 )
