@@ -54,7 +54,10 @@ def build(nix: NixEnv, file: str) -> str:
     return nix.run("nix-build", "--no-out-link", "-E", expression).stdout.strip()
 
 
-@pytest.mark.parametrize("scheme", ["ssh", "ssh-ng"])
+# The other two pairs are those of test_push_closures.py.
+@pytest.mark.parametrize(
+    ("nix", "scheme"), [("host", "ssh"), ("forky", "ssh-ng")], indirect=["nix"]
+)
 def test_copying(
     nix_store: NixEnv,
     builder: NixEnv,
