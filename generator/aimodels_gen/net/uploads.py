@@ -8,6 +8,7 @@ import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.deadlines import watch
@@ -105,6 +106,8 @@ class Uploads:
                 reply, kept = _reply(sock, method, url, whole=fault is None)
             except _FAULTS as error:
                 raise sorted_fault(url, fault or error, crowded=False) from error
+            if fault and reply.status < HTTPStatus.MULTIPLE_CHOICES:
+                raise sorted_fault(url, fault, crowded=False)
         finally:
             if not kept:
                 sock.close()
