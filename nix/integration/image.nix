@@ -324,7 +324,7 @@ else
         mkdir -p "$out/bin"
         cat > "$out/bin/${base}" << END
         #!${pkgs.runtimeShell}
-        PATH="\$PATH:${pkgs.skopeo}/bin" exec ${pkgs.python3}/bin/python3 -BEs -X utf8 ${program} run "$out/image" "\$@"
+        PATH="\''${PATH:+\$PATH:}${pkgs.skopeo}/bin" exec ${pkgs.python3}/bin/python3 -BEs -X utf8 ${program} run "$out/image" "\$@"
         END
         chmod +x "$out/bin/${base}"
       '';

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import shlex
 import signal
@@ -278,6 +280,17 @@ def test_a_destination_without_a_kind(
     assert run(image, "copy", to, PLAIN, env=oci.environment()).returncode == 0
 
 
+def test_passwords_in_destinations_are_not_shown(image: Path, oci: Oci) -> None:
+    for destination in (
+        *("docker://me:hunter2@127.0.0.1:9/m:v1", "https://me:hunter2@127.0.0.1:9/m:v1"),
+        "me:hunter2@127.0.0.1:9/m:v1",
+    ):
+        failed = run(image, "copy", destination, env=oci.environment())
+        assert failed.returncode == 1
+        assert "hunter2" not in failed.stderr
+        assert "`skopeo login 127.0.0.1:9`" in failed.stderr
+
+
 def _damaged(store: Store) -> tuple[Path, Path]:
     """Return an image, and a file of it that is no longer what it was."""
     image = store.image(store.entry(files()))
@@ -321,6 +334,20 @@ def test_a_damaged_store(
     assert remedy(archived.stderr) == (str(path),)
     assert str(path) in archived.stderr.splitlines()[0]
     assert remedy(copied.stderr) == (str(path),)
+    assert copied.stderr.count("hint: ") == 1
+    with serving(image) as reference:
+        host, name = reference.removesuffix(":latest").split("/")
+        manifest = json.loads((image / "manifest.json").read_bytes())
+        for layer in manifest["layers"]:
+            digest = hashlib.sha256()
+            with contextlib.suppress(requests.RequestException):
+                digest.update(
+                    requests.get(
+                        f"http://{host}/v2/{name}/blobs/{layer['digest']}", timeout=9
+                    ).content
+                )
+            intact = layer != manifest["layers"][1]
+            assert (f"sha256:{digest.hexdigest()}" == layer["digest"]) == intact
     # What `nix-store --repair-path` does.
     path.write_bytes(content)
     assert run(image, "copy", to, env=oci.environment()).returncode == 0

@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from aimodels_images.image import Image
 
 # What skopeo can write to.
-_TRANSPORTS = (
-    *("docker://", "containers-storage:", "dir:", "docker-archive:", "docker-daemon:", "oci:"),
+_REGISTRY = "docker://"
+_LOCAL = (
+    "containers-storage:",
+    "dir:",
+    "docker-archive:",
+    "docker-daemon:",
+    "oci:",
     "oci-archive:",
 )
 # These keep manifests as they are. skopeo compresses the layers for registries otherwise.
-_EXACT = ("docker://", "dir:", "oci:", "oci-archive:")
+_EXACT = (_REGISTRY, "dir:", "oci:", "oci-archive:")
 _CHANGES = ("--dest-compress", "--encrypt", "--force-compress", "--format", "-f")
 _LAST_LINES = 20
 
@@ -44,7 +49,7 @@ def copy(image: Image, destination: str, arguments: Sequence[str]) -> str:
         raise ImageError(
             "skopeo is not on PATH", "run `nix shell nixpkgs#skopeo`, and then this command again"
         )
-    registry = Registry(image, ("127.0.0.1", 0))
+    registry = Registry(image, ("127.0.0.1", 0), reports=False)
     registry.start()
     command = [program, "--insecure-policy", "copy", "--src-tls-verify=false", "--src-no-creds"]
     if destination.startswith(_EXACT) and not any(a.startswith(_CHANGES) for a in arguments):
@@ -60,13 +65,18 @@ def copy(image: Image, destination: str, arguments: Sequence[str]) -> str:
 
 
 def _check(image: Image, destination: str) -> None:
-    if destination.startswith(_TRANSPORTS):
+    if destination.startswith(_LOCAL):
         return
-    example = re.sub("^https?://", "", destination)
+    shown = _without_password(destination)
+    if destination != shown:
+        raise ImageError("the destination has a user or a password in it", _login(shown))
+    if destination.startswith(_REGISTRY):
+        return
+    example = re.sub("^https?://", "", shown)
     if not re.match("[^/]+[.:][^/]*/", example):
         example = f"registry.example.org/{image.name}"
     raise ImageError(
-        f"{destination!r} does not name a kind of destination",
+        f"{shown!r} does not name a kind of destination",
         f"write `docker://{example}` for a registry, or another one that skopeo takes",
     )
 
@@ -101,9 +111,8 @@ def _find_damage(image: Image, registry: Registry) -> None:
 
 def _failure(destination: str, said: str) -> ImageError:
     message = f"skopeo did not copy the image to {destination}; its message is above"
-    host = destination.removeprefix("docker://").partition("/")[0]
     again = "run the command again: layers that are there are not sent again"
-    if not destination.startswith("docker://"):
+    if not destination.startswith(_REGISTRY):
         hint = again
     elif re.search(r"\b413\b|[Tt]oo [Ll]arge", said):
         hint = (
@@ -111,14 +120,22 @@ def _failure(destination: str, said: str) -> ImageError:
             "set `client_max_body_size 0;`"
         )
     elif re.search(r"\b40[13]\b|unauthorized|denied|authentication required", said):
-        hint = (
-            f"run `skopeo login {host}` as a user who may push there, and then this command again"
-        )
+        hint = _login(destination)
     elif "HTTP response to HTTPS client" in said:
         hint = "add `--dest-tls-verify=false`, if the registry has no TLS"
     else:
         hint = again
     return ImageError(message, hint)
+
+
+def _login(destination: str) -> str:
+    host = re.sub("^[a-z]+://", "", destination).partition("/")[0]
+    return f"run `skopeo login {host}` as a user who may push there, and then this command again"
+
+
+def _without_password(destination: str) -> str:
+    """Return a destination as skopeo takes it."""
+    return re.sub("^([a-z]+://)?[^/]*@", r"\1", destination)
 
 
 def _summary(image: Image, registry: Registry) -> str:

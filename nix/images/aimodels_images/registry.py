@@ -38,6 +38,7 @@ class Registry(ThreadingHTTPServer):
     Args:
         image: What it serves.
         address: Where it listens; port 0 is any free one.
+        reports: Whether it prints why an answer was cut off.
 
     Attributes:
         sent: Bytes of layers, by their digests, that were sent.
@@ -47,11 +48,12 @@ class Registry(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, image: Image, address: tuple[str, int]) -> None:
+    def __init__(self, image: Image, address: tuple[str, int], *, reports: bool = True) -> None:
         self.image = image
         self.path = path_of(image.name)
         self.sent: Counter[str] = Counter()
         self.failure: ImageError | None = None
+        self._reports = reports
         super().__init__(address, _Handler)
 
     @property
@@ -73,8 +75,8 @@ class Registry(ThreadingHTTPServer):
         error = sys.exc_info()[1]
         if isinstance(error, ImageError):
             self.failure = error
-            hint = f"\nhint: {error.hint}" if error.hint else ""
-            sys.stderr.write(f"error: {error.message}{hint}\n")
+            if self._reports:
+                sys.stderr.write(f"error: {error.message}\nhint: {error.hint}\n")
         elif not isinstance(error, OSError):
             sys.stderr.write(f"error: {error!r}\n")
 
