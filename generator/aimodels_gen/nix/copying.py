@@ -73,10 +73,21 @@ def _run(target: SshStore, arguments: Sequence[str]) -> subprocess.CompletedProc
 
 def _copy(target: SshStore, paths: Sequence[str], copied: Copied) -> None:
     # Of somebody whom the other machine does not trust, it checks signatures nevertheless.
-    arguments = ("copy", "--no-check-sigs", "--log-format", "internal-json", "--to", target.url)
+    said = followed(("--no-check-sigs", "--to", target.url, *paths), copied)
+    if said is not None:
+        raise _failure(target, said)
+
+
+def followed(arguments: Sequence[str], copied: Copied) -> list[str] | None:
+    """Run `nix copy`; return the last lines of what is said if it fails, and None if it does not.
+
+    Args:
+        arguments: Of `nix copy`.
+        copied: Is told how far it is.
+    """
     said: list[str] = []
     with subprocess.Popen(
-        ("nix", *arguments, *paths),
+        ("nix", "copy", "--log-format", "internal-json", *arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -93,8 +104,7 @@ def _copy(target: SshStore, paths: Sequence[str], copied: Copied) -> None:
         except BaseException:
             process.terminate()
             raise
-    if process.returncode != 0:
-        raise _failure(target, said)
+    return said if process.returncode != 0 else None
 
 
 class _Log:

@@ -1,20 +1,19 @@
-"""Stores of other machines over SSH, through `nix path-info` and `nix copy`."""
+"""Stores of other machines over SSH, from which Nix copies."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from aimodels_gen.errors import StoreError
-from aimodels_gen.nix import store
+from aimodels_gen.nix import command, copying, store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NIX = ("nix", "--extra-experimental-features", "nix-command")
+    from aimodels_gen.nix.copying import Copied
+
 _MOST_SAID = 300  # characters of what Nix says
-_NO_NIX = ("command not found", "not found", "No such file or directory")
 _FULL = ("No space left on device", "Disk quota exceeded")
 
 
@@ -26,26 +25,32 @@ def present(url: str, paths: Sequence[str]) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for some in store.batches(paths):
-        done = _run("path-info", "--json", "--store", url, *some)
+        done = command.run("path-info", "--json", "--store", url, *some)
+        if done.returncode != 0:
+            raise _failure(url, "cannot be asked", command.reason(done))
         try:
-            if done.returncode != 0:
-                raise ValueError  # noqa: TRY301 (as below)
-            found.update(_valid(json.loads(done.stdout)))
+            valid = _valid(json.loads(done.stdout))
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise _failure(url, "cannot be asked", done.stderr) from None
+            raise _failure(url, "cannot be asked", "Nix prints something else") from None
+        found.update((path, valid[path]) for path in some if path in valid)
     return found
 
 
-def copy_from(url: str, paths: Sequence[str]) -> None:
-    """Copy store paths to the store of this machine.
+def copy_from(url: str, paths: Sequence[str], copied: Copied) -> None:
+    """Copy store paths to the store of this machine, which need no signature if they are pinned.
+
+    Args:
+        url: Of the other store.
+        paths: That are valid there.
+        copied: Is told how far it is.
 
     Raises:
         StoreError: some could not be copied; others may be there.
     """
     for some in store.batches(paths):
-        done = _run("copy", "--from", url, *some)
-        if done.returncode != 0:
-            raise _failure(url, "could not be copied from", done.stderr)
+        said = copying.followed(("--from", url, *some), copied)
+        if said is not None:
+            raise _failure(url, "could not be copied from", " ".join(said))
 
 
 def _valid(data: Any) -> dict[str, int]:  # noqa: ANN401 (whatever Nix prints)
@@ -55,24 +60,9 @@ def _valid(data: Any) -> dict[str, int]:  # noqa: ANN401 (whatever Nix prints)
 
 
 def _failure(url: str, what: str, said: str) -> StoreError:
-    reason = " ".join(said.split()).rpartition("error: ")[2][:_MOST_SAID] or "Nix says nothing"
-    if any(words in reason for words in _FULL):
+    reason = said.rpartition("error: ")[2][:_MOST_SAID] or "Nix says nothing"
+    if any(words in said for words in _FULL):
         hint = "free some space (nix-collect-garbage -d), then try again"
     else:
         hint = f"look at what `nix store ping --store {url}` says; NIX_SSHOPTS has options for ssh"
     return StoreError(f"{url} {what}: {reason}", hint)
-
-
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    try:
-        # ssh asks for passwords on the terminal itself.
-        return subprocess.run(
-            [*_NIX, *arguments],
-            check=False,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except FileNotFoundError:
-        raise StoreError("there is no nix on PATH", "install Nix, or add it to PATH") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from aimodels_fetcher.sources.binary_cache import BinaryCache as Files
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.pinned import PinnedFile
+from aimodels_gen.lock.progress import RunProgress
 from aimodels_gen.nix import remote_store, store
 from aimodels_gen.nix.store_url import SshStore
 from aimodels_gen.reports import pull as document
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from aimodels_gen.amounts import Show
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.nix import store_url
+    from aimodels_gen.nix.copying import Copied
     from aimodels_gen.store.binary_caches.base import BinaryCache
     from aimodels_gen.store.filling import Run, Wanted
     from aimodels_gen.store.path_downloads import PathDownload
@@ -160,20 +162,34 @@ class _FromStore(_Fetch):
         assert isinstance(self._url, SshStore)  # noqa: S101 (for mypy)
         there = remote_store.present(self._url.url, list(items))
         self._lacks(items.keys() - there.keys(), run)
-        for batch in _batches(there):
-            sizes = sum(there[path] for path in batch)
-            run.report(f"copying {counted(len(batch), 'path')}, {bytes_text(sizes)}, with Nix")
-            try:
-                remote_store.copy_from(self._url.url, batch)
-            except StoreError as error:
-                come = set(batch) - store.missing(batch)
-                for name, paths in self._paths.items():
-                    if set(batch) - come & set(paths):
-                        run.failures.add(name, error)
-            else:
-                come = set(batch)
-            run.stored(dict.fromkeys(come, False))
-            self.received += sum(there[path] for path in come)
+        owners = {path: name for name, paths in self._paths.items() for path in paths}
+        counts = Counter(owners[path] for path in there)
+        whose = {Path(path): name for path, name in owners.items()}
+        if not there:
+            return
+        with RunProgress(sum(there.values()), counts, run.progress, whose.__getitem__) as counter:
+
+            def copied(path: str, count: int | None) -> None:
+                if path in there and count is None:
+                    counter.complete(Path(path))
+                elif path in there:
+                    counter.add(count or 0)
+
+            for batch in _batches(there):
+                self._copy(batch, copied, run)
+        self.received = sum(there[path] for path in there if path in run.downloaded)
+
+    def _copy(self, batch: Sequence[str], copied: Copied, run: Run) -> None:
+        assert isinstance(self._url, SshStore)  # noqa: S101 (for mypy)
+        come = set(batch)
+        try:
+            remote_store.copy_from(self._url.url, batch, copied)
+        except StoreError as error:
+            come -= store.missing(batch)
+            for name, paths in self._paths.items():
+                if ({*batch} - come) & {*paths}:
+                    run.failures.add(name, error)
+        run.stored(dict.fromkeys(come, False))
 
 
 class _FromCache(_Fetch):
