@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from aimodels_fetcher.errors import DiskFullError
 from aimodels_gen.errors import StoreError
 from aimodels_gen.nix import command, copying, store
 
@@ -27,11 +28,11 @@ def present(url: str, paths: Sequence[str]) -> dict[str, int]:
     for some in store.batches(paths):
         done = command.run("path-info", "--json", "--store", url, *some)
         if done.returncode != 0:
-            raise _failure(url, "cannot be asked", command.reason(done))
+            raise StoreError(f"{url} cannot be asked: {_reason(done.stderr or '')}", _hint(url))
         try:
             valid = _valid(json.loads(done.stdout))
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise _failure(url, "cannot be asked", "Nix prints something else") from None
+            raise StoreError(f"{url} cannot be asked: Nix prints no JSON", _hint(url)) from None
         found.update((path, valid[path]) for path in some if path in valid)
     return found
 
@@ -46,11 +47,18 @@ def copy_from(url: str, paths: Sequence[str], copied: Copied) -> None:
 
     Raises:
         StoreError: some could not be copied; others may be there.
+        DiskFullError: there is no space.
     """
     for some in store.batches(paths):
         said = copying.followed(("--from", url, *some), copied)
         if said is not None:
-            raise _failure(url, "could not be copied from", " ".join(said))
+            text = "\n".join(said)
+            if any(words in text for words in _FULL):
+                raise DiskFullError(
+                    f"the disk is full: {store.store_dir()} has no room for what {url} has",
+                    "free some space (nix-collect-garbage -d), then try again",
+                )
+            raise StoreError(f"{url} could not be copied from: {_reason(text)}", _hint(url))
 
 
 def _valid(data: Any) -> dict[str, int]:  # noqa: ANN401 (whatever Nix prints)
@@ -59,10 +67,9 @@ def _valid(data: Any) -> dict[str, int]:  # noqa: ANN401 (whatever Nix prints)
     return {path: int(row["narSize"]) for path, row in rows if row and row.get("valid", True)}
 
 
-def _failure(url: str, what: str, said: str) -> StoreError:
-    reason = said.rpartition("error: ")[2][:_MOST_SAID] or "Nix says nothing"
-    if any(words in said for words in _FULL):
-        hint = "free some space (nix-collect-garbage -d), then try again"
-    else:
-        hint = f"look at what `nix store ping --store {url}` says; NIX_SSHOPTS has options for ssh"
-    return StoreError(f"{url} {what}: {reason}", hint)
+def _reason(said: str) -> str:
+    return " ".join(said.split()).rpartition("error: ")[2][:_MOST_SAID] or "Nix says nothing"
+
+
+def _hint(url: str) -> str:
+    return f"look at what `nix store ping --store {url}` says; NIX_SSHOPTS has options for ssh"
