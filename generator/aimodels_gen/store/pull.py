@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from aimodels_fetcher.sources.base import Source
     from aimodels_gen.amounts import Show
+    from aimodels_gen.errors import AimodelsError
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.nix import store_url
     from aimodels_gen.nix.copying import Copied
@@ -217,7 +218,11 @@ class _FromCache(_Fetch):
             if other != path and isinstance(item := items[other], PinnedFile)
         }
         take(others, run)
-        self._explain(offers, {*items} - run.downloaded - run.cached - run.reused, run)
+        causes = dict(offers.wrong)
+        for path, paths in first.items():
+            if path in offers.good and (error := run.failures.first(offers.good[path].model)):
+                causes.update(dict.fromkeys(paths, error))
+        self._explain(offers, causes, {*items} - run.downloaded - run.cached - run.reused, run)
 
     def _fetch(
         self,
@@ -253,13 +258,15 @@ class _FromCache(_Fetch):
         )
         self.received += download.run(files, others)
 
-    def _explain(self, offers: Offers, absent: set[str], run: Run) -> None:
-        """Say of each model what the cache lacks, or has wrongly."""
+    def _explain(
+        self, offers: Offers, causes: Mapping[str, AimodelsError], absent: set[str], run: Run
+    ) -> None:
+        """Say of each model why something is absent; several may want the same path."""
+        self._lacks(absent & offers.lacking, run)
         for name, paths in self._paths.items():
             for path in paths:
-                if path in absent and path in offers.wrong:
-                    run.failures.add(name, offers.wrong[path])
-        self._lacks(absent & offers.lacking, run)
+                if path in absent and path in causes:
+                    run.failures.add(name, causes[path])
 
 
 def _batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:

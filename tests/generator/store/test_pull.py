@@ -401,6 +401,16 @@ def test_what_a_cache_lacks(
     assert hub_project.run("pull", cache.url).status == 0
 
 
+def test_models_that_share_a_file_share_what_is_wrong_with_it(
+    cache: Cache, hub_project: Project
+) -> None:
+    hub_project.write(MANIFEST + MANIFEST.replace("models.m", "models.twin"))
+    hub_project.ok("lock")
+    flip(cache, cache.paths["m"]["model.safetensors"])
+    error = hub_project.run("pull", cache.url).err
+    assert "error: m, twin: " in error
+
+
 def test_equal_files_come_once(
     hub: Hub, hub_project: Project, cache: Cache, web: RecordingProxy
 ) -> None:
