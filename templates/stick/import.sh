@@ -34,8 +34,8 @@ problem() { # MESSAGE
   problems=$((problems + 1))
 }
 
-# Adds files and directories under names of their own; prints their store paths as JSON. Nix reads
-# each only once, as `nix-store --add-fixed` does not.
+# Adds files and directories under the names of the store; prints their store paths as JSON. This
+# reads each of them once; `nix-store --add-fixed` would read it twice.
 add='
   let
     lines = builtins.filter builtins.isString (builtins.split "\n" (builtins.getEnv "AIMODELS_ADD"));
@@ -60,7 +60,7 @@ evaluate() { # EXPRESSION
 
 reason() { # what Nix complained of, in a line
   text=$(tail -n 1 "$work/log" | cut -c 1-500)
-  echo "${text##*error: }"
+  printf '%s\n' "${text##*error: }"
 }
 
 free() { # DIR: the device and the free KiB of the file system that it is on, or will be on
@@ -125,6 +125,13 @@ lay_out() { # DIRECTORY TARGET: makes a copy that has the modes and links of the
     *) return 1 ;;
     esac
   done <"${1%/*}/%layout"
+}
+
+is_whole() { # compares paths.txt with its checksum, where there is one
+  [ -f "$here/SHA256SUMS" ] && command -v sha256sum >/dev/null || return 0
+  while read -r sum name; do
+    [ "$name" != paths.txt ] || echo "$sum  $name"
+  done <"$here/SHA256SUMS" | (cd -- "$here" && sha256sum --check --status)
 }
 
 store_name() { # NAME ON THE DISK: sets $stored
@@ -279,6 +286,7 @@ here=$(cd -- "$(dirname -- "$0")" && pwd -P) || exit 1
 case $here in *"$newline"*) fail "the path of this disk has a line break" "mount it elsewhere" ;; esac
 [ -f "$here/paths.txt" ] || fail "there is no paths.txt in $here" \
   'run the script on the disk: `sh /media/disk/import.sh`; if the file is lost, export again'
+is_whole || fail "paths.txt is damaged" "$again"
 for program in nix-store nix-instantiate; do
   command -v "$program" >/dev/null || fail "there is no $program on PATH" \
     'install Nix, or add it to PATH: `. /nix/var/nix/profiles/default/etc/profile.d/nix.sh`'
@@ -294,7 +302,7 @@ found=$(evaluate builtins.storeDir) || fail "Nix does not answer: $(reason)" \
   'start the Nix daemon: `sudo systemctl start nix-daemon`'
 [ "$found" = "\"$store\"" ] || fail "the store of this machine is $(echo "$found" | tr -d '"'), not $store" \
   "export the models again on a machine with the same store directory"
-[ -z "$root" ] || mkdir -p -- "$root" || exit 1
+[ -z "$root" ] || mkdir -p -- "$root" 2>"$work/log" || fail "$(reason)" "name another directory: --root DIR"
 missing <"$here/paths.txt" >"$work/missing" || fail "nix-store does not answer: $(reason)" \
   'start the Nix daemon: `sudo systemctl start nix-daemon`'
 while read -r kind size hash name; do

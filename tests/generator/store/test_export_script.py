@@ -52,11 +52,13 @@ def test_paths_are_kept_from_garbage_collection(
 ) -> None:
     """Also those that are there; the script is run in its directory."""
     monkeypatch.chdir(disk.directory)
-    script = disk.directory / "paths.txt"
-    every = script.read_text()
-    script.write_text(every.splitlines(keepends=True)[0])
+    paths, sums = disk.directory / "paths.txt", disk.directory / "SHA256SUMS"
+    every = paths.read_text()
+    paths.write_text(every.splitlines(keepends=True)[0])
+    sums.rename(disk.directory / "sums")
     disk.ok()
-    script.write_text(every)
+    paths.write_text(every)
+    (disk.directory / "sums").rename(sums)
     done = subprocess.run(["sh", "import.sh", "--root", "../roots"], check=False)
     assert done.returncode == 0
     collect_garbage(disk.nix)
@@ -120,8 +122,11 @@ def test_a_layout_that_is_damaged(disk: Disk, hub_project: Project) -> None:
 def test_lists_that_are_damaged_or_lost(disk: Disk) -> None:
     paths = disk.directory / "paths.txt"
     before = paths.read_text()
-    paths.write_text(before.replace("flat ", "flat x"))
-    assert "error: paths.txt is damaged\nhint: delete what is damaged" in disk.fails()
+    for damage in (before[:-1], before.replace("flat ", "flat x")):
+        paths.write_text(damage)
+        assert "error: paths.txt is damaged\nhint: delete what is damaged" in disk.fails()
+    (disk.directory / "SHA256SUMS").unlink()
+    assert "error: paths.txt is damaged\n" in disk.fails()
     paths.unlink()
     assert "there is no paths.txt in " in disk.fails()
 
@@ -129,7 +134,7 @@ def test_lists_that_are_damaged_or_lost(disk: Disk) -> None:
 def test_machines_that_cannot_take_it(disk: Disk, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("sh", "dirname", "cat"):
+    for name in ("sh", "dirname", "cat", "sha256sum"):
         (programs / name).symlink_to(shutil.which(name) or "")
     said = disk.fails(PATH=str(programs))
     assert said.startswith("error: there is no nix-store on PATH\nhint: install Nix, or add it")
@@ -151,7 +156,8 @@ def test_a_store_without_room(disk: Disk) -> None:
         assert "hint: free some space (nix-collect-garbage -d), then run this again" in said
     lines = (disk.directory / "paths.txt").read_text().splitlines(keepends=True)
     flat = [line for line in lines if line.startswith("flat")]
-    (disk.directory / "paths.txt").write_text("".join(flat).replace(str(3 * MIB), "3145728"))
+    (disk.directory / "paths.txt").write_text("".join(flat))
+    (disk.directory / "SHA256SUMS").unlink()
     with disks.small_disk(store, 8 * MIB):
         # The disk seems to have room: only Nix sees that it is full.
         (disk.directory.parent / "df").write_text("#!/bin/sh\necho\necho none 9 9 99999999 9 /\n")
