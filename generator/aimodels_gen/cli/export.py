@@ -14,7 +14,7 @@ from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
 from aimodels_gen.cli.prefetching import prefetch_models
 from aimodels_gen.cli.reports import json_option, print_json, quiet_option
-from aimodels_gen.errors import AimodelsError, CombinedError, ManifestError
+from aimodels_gen.errors import ManifestError
 from aimodels_gen.manifest.parse import load_outputs
 
 if TYPE_CHECKING:
@@ -83,21 +83,17 @@ def command(  # noqa: PLR0913 (click passes each option)
     if dry_run:
         _finish(export.report(dry_run=True), console, as_json=as_json)
         return
-    errors: list[AimodelsError] = []
     with exporting.alone(directory):
         export = planned()  # another run may have written meanwhile
         if export.absent:
             done = prefetch_models(locked.models, console, every, elsewhere=export.present)
-            errors += done.error.failures if done.error else ()
+            export.errors += done.error.failures if done.error else ()
         with console.under_way():
             exporting.prune(export)
             exporting.write(export, console.progress)
             write_lists(directory, every, project)
-    errors += export.errors
-    export.errors = errors
     _finish(export.report(dry_run=False), console, as_json=as_json)
-    if errors:
-        raise CombinedError(errors)
+    export.check()
 
 
 def _project(locked: Locked) -> dict[str, bytes]:

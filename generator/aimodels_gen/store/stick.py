@@ -199,7 +199,9 @@ def _unescape(text: str) -> str:
 
 
 def _names(directory: Path) -> list[str]:
+    """Return the names in a directory, without what desktops hide in each that they show."""
     try:
-        return sorted(os.listdir(directory))  # noqa: PTH208 (there can be many)
+        names = os.listdir(directory)  # noqa: PTH208 (there can be many)
+        return sorted(name for name in names if not name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -130,6 +130,14 @@ def test_only_what_is_new_is_written(
     weights = disk.file("model.safetensors")
     before = weights.stat()
     disk.check_sums()
+    # What desktops leave on disks.
+    hidden = (weights.with_name("._model.safetensors"), disk.file("bundle") / ".DS_Store")
+    for path in hidden:
+        path.write_bytes(b"hidden")
+    assert disk.fill(hub_project)["written"]["paths"] == 0
+    assert len(disk.paths()) == 2
+    for path in hidden:
+        path.unlink()
     repo.commit({**FILES, "README.md": README})
     hub_project.ok("update", "-o", "models.nix")
     collect_garbage(disk.nix)
