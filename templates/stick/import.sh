@@ -150,7 +150,10 @@ look_at() { # KIND SIZE HASH NAME: sets $line, what Nix is to add; fails where t
     return 1
   fi
   if [ "$1" = flat ]; then
-    has=$(wc -c <"$at") || has=-1
+    if ! has=$(wc -c 2>/dev/null <"$at"); then
+      problem "files/$3/$4 cannot be read"
+      return 1
+    fi
     if [ "$((has))" -ne "$2" ]; then
       problem "files/$3/$4 is damaged: it has $((has)) bytes, not $2"
       return 1
