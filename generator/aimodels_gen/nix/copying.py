@@ -148,6 +148,12 @@ def _failure(target: SshStore, said: Sequence[str]) -> StoreError:
             "sign it with `--secret-key-file FILE`, and add the public key to trusted-public-keys "
             f"of {host}",
         )
+    name, _, port = host.rpartition(":")
+    if "Could not resolve hostname" in text and port.isdecimal():
+        return StoreError(
+            f"{target.label}: this release of Nix takes no port in the URL: {text}",
+            f"write `Port {port}` for this host into ~/.ssh/config, and ssh-ng://{name}",
+        )
     if "No space left on device" in text:
         return StoreError(
             f"{target.label} is full: {text}",

@@ -193,6 +193,28 @@ def test_a_machine_that_does_not_answer(
         assert len(project.ok("push", "ssh://builder").split()) == 2
 
 
+@cures("write `Port …` for this host into ~/.ssh/config, and ssh-ng://…")
+def test_a_port_that_nix_does_not_take(
+    project: Project,
+    builder: NixEnv,
+    remedy: Remedy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nix 2.8 hands it to ssh with the name of the host."""
+    with Sshd(builder, tmp_path) as sshd:
+        connect(sshd, monkeypatch)
+        config = tmp_path / "ssh_config"
+        (port,) = (line for line in config.read_text().splitlines() if "Port " in line)
+        config.write_text(config.read_text().replace(port, ""))
+        done = project.run("push", f"ssh-ng://builder:{port.split()[1]}")
+        assert done.status == 1
+        assert remedy(done.err) == (port.split()[1], "builder")
+        with config.open("a") as file:  # in the section of the host
+            file.write(f"{remedy.commands[0]}\n")
+        assert len(project.ok("push", "ssh-ng://builder").split()) == 2
+
+
 @cures("free some space there (`ssh … nix-collect-garbage`), then try again")
 def test_a_machine_that_is_full(
     project: Project,
