@@ -66,7 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         if self._is_refused():
+            # As nginx does (lingering_close): a reset could overtake the answer.
             self.close_connection = True
+            while self.rfile.read1(_PIECE):
+                pass
             return
         left = int(self.headers["Content-Length"])
         body = bytearray()
@@ -93,7 +96,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.logins.add(login)
         refusal = self.server.refusal(self.command, self.path)
         if refusal:
-            self._answer(refusal[0], headers=refusal[1])
+            if refusal[0] < 300:  # a server that says yes takes the body first
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self._answer(refusal[0], headers={"Connection": "close", **refusal[1]})
         return refusal is not None
 
     def _answer(
