@@ -7,7 +7,7 @@ of its body, which the server verifies.
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _PART = 5 << 20  # bytes, the least of S3; one part of each archive that is sent is in memory
 _MOST_PARTS = 10_000
-_MEMORY = 15 << 20  # bytes of all parts
+_TOGETHER = 3  # parts
 _HIDDEN = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
@@ -63,7 +63,7 @@ class BucketCache(BinaryCache):
         self._client.tries, self._client.patience = INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
         storage = url.parameters.get("storage-class")
         self._headers = {"x-amz-storage-class": storage} if storage else {}
-        self._room = threading.Semaphore(_MEMORY // _PART)
+        self._buffers = _Buffers()
         self._begun: set[str] = set()  # URLs of uploads in parts
 
     def get(self, name: str, most: int) -> bytes | None:
@@ -98,10 +98,10 @@ class BucketCache(BinaryCache):
     def put_archive(self, name: str, archive: Archive, kind: str) -> None:
         """Write an archive, in parts if it is large; see `BinaryCache.put_archive`."""
         size = max(_PART, -(-archive.size // _MOST_PARTS))
-        with self._memory(size):
-            parts = _parts(archive, size)
+        with self._buffers.take(size) as buffer:
+            parts = _parts(archive, buffer)
             if archive.size <= size:
-                self._put(name, [piece for part in parts for piece in part], kind)
+                self._put(name, list(parts), kind)
             else:
                 self._put_parts(self._url(name), parts, kind)
 
@@ -112,14 +112,10 @@ class BucketCache(BinaryCache):
         self._client.close()
         self._requests.close()
 
-    def _memory(self, size: int) -> _Room:
-        """Wait for memory for a part."""
-        return _Room(self._room, min(_MEMORY // _PART, -(-size // _PART)))
-
     def _put(self, name: str, body: Body, kind: str) -> None:
         self._requests.send("PUT", self._url(name), body, {"Content-Type": kind, **self._headers})
 
-    def _put_parts(self, url: str, parts: Iterable[list[memoryview]], kind: str) -> None:
+    def _put_parts(self, url: str, parts: Iterable[memoryview], kind: str) -> None:
         """Send an archive in parts (CreateMultipartUpload and so on)."""
         headers = {"Content-Type": kind, **self._headers}
         reply = self._requests.send("POST", f"{url}?uploads=", (), headers)
@@ -132,9 +128,8 @@ class BucketCache(BinaryCache):
         try:
             tags: list[str] = []
             for number, part in enumerate(parts, 1):
-                reply = self._requests.send("PUT", f"{upload}&partNumber={number}", part)
+                reply = self._requests.send("PUT", f"{upload}&partNumber={number}", [part])
                 tags.append(reply.headers.get("ETag", ""))
-                part.clear()  # else it would stay in memory until the next one is there
             listed = "".join(
                 f"<Part><PartNumber>{number}</PartNumber><ETag>{_escaped(tag)}</ETag></Part>"
                 for number, tag in enumerate(tags, 1)
@@ -161,40 +156,44 @@ class BucketCache(BinaryCache):
         return f"{self._base}{quote(name)}"
 
 
-class _Room:
-    """So many turns at a semaphore: one program at a time takes several."""
+class _Buffers:
+    """Memory for parts. It is used again, because each thread would keep what it has freed."""
 
-    _taking = threading.Lock()
+    def __init__(self) -> None:
+        self._free = [bytearray() for _ in range(_TOGETHER)]
+        self._changed = threading.Condition()
 
-    def __init__(self, semaphore: threading.Semaphore, count: int) -> None:
-        self._semaphore = semaphore
-        self._count = count
+    @contextmanager
+    def take(self, size: int) -> Iterator[memoryview]:
+        """Wait for room for a part; one that is larger than usual takes that of several."""
+        count = min(_TOGETHER, -(-size // _PART))
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._free) >= count)
+            taken = [self._free.pop() for _ in range(count)]
+        taken[0] = taken[0] if len(taken[0]) >= size else bytearray(size)
+        try:
+            yield memoryview(taken[0])[:size]
+        finally:
+            with self._changed:
+                self._free += [taken[0] if len(taken[0]) == _PART else bytearray(), *taken[1:]]
+                self._changed.notify_all()
 
-    def __enter__(self) -> None:
-        with self._taking:
-            for _ in range(self._count):
-                self._semaphore.acquire()
 
-    def __exit__(self, *error: object) -> None:
-        for _ in range(self._count):
-            self._semaphore.release()
-
-
-def _parts(archive: Archive, size: int) -> Iterator[list[memoryview]]:
-    """Yield an archive in parts of one size, each in pieces; the last part may be smaller."""
-    part: list[memoryview] = []
-    room = size
+def _parts(archive: Archive, buffer: memoryview) -> Iterator[memoryview]:
+    """Yield an archive in parts as large as the buffer, which has one of them at a time."""
+    filled = 0
     for chunk in archive.chunks():
         view = memoryview(chunk)
         while view:
-            part.append(view[:room])
-            room -= len(part[-1])
-            view = view[len(part[-1]) :]
-            if not room:
-                yield part
-                part, room = [], size
-    if part:
-        yield part
+            taken = view[: len(buffer) - filled]
+            buffer[filled : filled + len(taken)] = taken
+            filled += len(taken)
+            view = view[len(taken) :]
+            if filled == len(buffer):
+                yield buffer
+                filled = 0
+    if filled:
+        yield buffer[:filled]
 
 
 def _text(reply: Reply, name: str) -> str:
