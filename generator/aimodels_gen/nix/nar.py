@@ -31,11 +31,6 @@ _FILE = strings(b"(", b"type", b"regular")
 _END = string(b")")
 
 
-def file_size(size: int) -> int:
-    """Return the bytes of the archive of a file that is not executable, from its own bytes."""
-    return len(_MAGIC + _FILE + string(b"contents")) + 8 + size + -size % 8 + len(_END)
-
-
 def contents(path: Path) -> Iterator[bytes]:
     """Yield what is in a file."""
     with path.open("rb", buffering=0) as file:

@@ -24,6 +24,7 @@ T = TypeVar("T")
 _FULL = ("No space left on device", "Disk quota exceeded")
 _SPACE = "free some space (nix-collect-garbage -d), then try again"
 _MAY_ADD = "check that you may add to the store: `nix-store --add models.toml` has to succeed"
+_INSTALL = "install Nix, or add it to PATH"
 _STATE_DIR = "/nix/var/nix"
 # Of one command: the system bounds the length of its line.
 _ARGUMENTS = 1000
@@ -62,6 +63,16 @@ def state_dir() -> str:
 def have_nix() -> bool:
     """Return whether there is a store to put things into."""
     return shutil.which("nix-store") is not None
+
+
+def check_nix() -> None:
+    """Refuse to work without a store.
+
+    Raises:
+        StoreError: There is none.
+    """
+    if not have_nix():
+        raise StoreError("there is no nix-store on PATH", _INSTALL)
 
 
 def add(kind: Kind, files: Sequence[tuple[Path, str]]) -> None:
@@ -305,5 +316,4 @@ def _run(*command: str, stdin: str | None = None) -> subprocess.CompletedProcess
             stdin=subprocess.DEVNULL if stdin is None else None,
         )
     except FileNotFoundError:
-        hint = "install Nix, or add it to PATH"
-        raise StoreError(f"there is no {command[0]} on PATH", hint) from None
+        raise StoreError(f"there is no {command[0]} on PATH", _INSTALL) from None

@@ -117,8 +117,7 @@ def fill(  # noqa: PLR0913 (what to take from where, and who is told)
         StoreError: there is no Nix, or it refused.
         FetchError: there is no space.
     """
-    if not store.have_nix():
-        raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
+    store.check_nix()
     found = {model.name: store_paths(model) for model in models}
     items = {path: item for paths in found.values() for path, item in paths.items()}
     absent = store.missing(list(items)).difference(elsewhere)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from aimodels_fetcher.digests import hex_to_sri, sri_to_hex
 from aimodels_fetcher.wording import bytes_text, counted
-from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.contents import Contents
 from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.pinned import PinnedFile
@@ -86,8 +85,7 @@ def import_files(  # noqa: PLR0913 (who is told)
     Raises:
         StoreError: there is no Nix, or the store is full or takes nothing.
     """
-    if not store.have_nix():
-        raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
+    store.check_nix()
     recover(warn)
     done = Imported({model.name: store_paths(model) for model in models})
     items = {path: item for paths in done.paths.values() for path, item in paths.items()}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.wording import counted
-from aimodels_gen.errors import StoreError
 from aimodels_gen.nix import store
 from aimodels_gen.nix.store_url import SshStore, check_writable
 from aimodels_gen.store.push_closures import Building, Closures, joined, push_closures
@@ -52,8 +51,7 @@ def push_all(order: Order, target: StoreUrl, watch: Watch) -> Pushed:
         StoreError: There is no Nix, or it refused.
         AimodelsError: The cache or the machine cannot be used.
     """
-    if not store.have_nix():
-        raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
+    store.check_nix()
     if not isinstance(target, SshStore):
         check_writable(target, store.store_dir())
     with Building(order.installables, shows=order.shows) as building:

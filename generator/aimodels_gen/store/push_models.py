@@ -6,16 +6,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from aimodels_fetcher.archive import archive_size
 from aimodels_fetcher.digests import sri_to_hex
 from aimodels_fetcher.narinfo import NarInfo
 from aimodels_fetcher.wording import bytes_text, counted
 from aimodels_gen.columns import aligned
-from aimodels_gen.errors import CombinedError, StoreError
+from aimodels_gen.errors import CombinedError
 from aimodels_gen.lock.failures import Failures
 from aimodels_gen.lock.model import TreePin
 from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.lock.workspace import workspace
-from aimodels_gen.nix import nar, store, store_url
+from aimodels_gen.nix import store, store_url
 from aimodels_gen.nix.hashes import nix_base32
 from aimodels_gen.reports import push as document
 from aimodels_gen.store.binary_caches import open_cache
@@ -176,8 +177,7 @@ def push(  # noqa: PLR0913 - what to push, where to, and who is told
         StoreError: There is no Nix, or it refused.
         AimodelsError: The cache cannot be used.
     """
-    if not store.have_nix():
-        raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
+    store.check_nix()
     store_url.check_writable(url, store.store_dir())
     wanted = Wanted(models)
     with open_cache(url, jobs) as cache:
@@ -257,7 +257,7 @@ class Wanted:
     def _about(self, path: str) -> int:
         item = self.items[path]
         if isinstance(item, PinnedFile):
-            return nar.file_size(item.pin.size)
+            return archive_size(item.pin.size)
         if isinstance(item, PinnedBundle):
             sizes = {file.hash: file.size for file in item.bundle.files.values()}
             return sum(sizes.values())

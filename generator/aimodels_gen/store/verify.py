@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from aimodels_fetcher.digests import hex_to_sri, sri_to_hex
-from aimodels_gen.errors import StoreError
 from aimodels_gen.lock.model import FilesPin, TreePin
 from aimodels_gen.lock.pinned import PinnedFile
 from aimodels_gen.lock.verify_files import Found
@@ -49,8 +48,7 @@ def verify_store(
     Raises:
         StoreError: there is no Nix, or it does not answer.
     """
-    if not store.have_nix():
-        raise StoreError("there is no nix-store on PATH", "install Nix, or add it to PATH")
+    store.check_nix()
     paths = {model.name: store_paths(model) for model in models}
     absent = store.missing(list(dict.fromkeys(path for some in paths.values() for path in some)))
     entries = StoredContent([model.name for model in models])

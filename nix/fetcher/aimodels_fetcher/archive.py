@@ -46,7 +46,7 @@ def header(size: int) -> bytes:
 
 
 def archive_size(size: int) -> int:
-    """Return the bytes of the archive of a file of so many bytes."""
+    """Return the bytes of the archive of a file of so many bytes that is not executable."""
     return HEADER + size + -size % 8 + len(_END)
 
 
