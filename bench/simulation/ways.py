@@ -275,7 +275,7 @@ class _Pieces:
         links = self.links
         links.network.send(links.part, (links.origin, *links.inward(node)), then)
 
-    def from_peer(self, peer: int, node: int, piece: int, then: Then) -> None:  # noqa: ARG002 (likewise)
+    def from_peer(self, peer: int, node: int, piece: int, then: Then) -> None:  # noqa: ARG002 (as above)
         links = self.links
         links.network.send(links.part, links.between(peer, node), then)
 

@@ -104,7 +104,7 @@ class Oci:
         return done
 
     def inside(self, *command: str | Path) -> list[str]:
-        """Return the command line of a command there, for which PATH has them by themselves."""
+        """Return the command line of a command in the root, with PATH as it is there."""
         return [*self.entry, "--", "env", "PATH=/usr/sbin:/usr/bin", *map(str, command)]
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -49,7 +49,7 @@ class WebCache(Served, ThreadingHTTPServer):
         return [path.removeprefix("/cache/") for verb, path in self.log if verb == method]
 
     def handle_error(self, request: Any, client_address: object) -> None:
-        """A client that goes away is no news."""
+        """A client that goes away is nothing to report."""
 
 
 class _Handler(BaseHTTPRequestHandler):

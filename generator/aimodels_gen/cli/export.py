@@ -55,7 +55,7 @@ def command(  # noqa: PLR0913 (click passes each option)
     Without NAME: every model. Writes the files as they are, their checksums, and a script that adds
     them to the Nix store of the other machine: `sh DIR/import.sh`. Downloads what the store lacks.
     Run it again after an update, or after an interruption: it writes only what the disk lacks. Any
-    file system will do; FAT32 takes no file over 4 GiB.
+    file system will do; FAT32 cannot hold files over 4 GiB.
 
     \b
       aimodels-gen export --to /media/disk/models

@@ -38,10 +38,10 @@ def command(  # noqa: PLR0913 - the options of the command
     URL is a binary cache, file:///DIR, http(s)://HOST/PATH or s3://BUCKET?region=REGION, or the
     store of another machine, ssh://HOST or ssh-ng://HOST. Without NAME: every model.
 
-    Takes only what the store lacks, compares everything with its pin, which makes the cache one
-    that need not be trusted, and continues interrupted downloads. Uses your own logins: ~/.netrc
-    for web servers, those of AWS for buckets. If the cache lacks a model, the others are taken, and
-    the exit status is 1. Prints the store paths that were added.
+    Takes only what the store lacks, and continues interrupted downloads. Compares everything with
+    its pin: the cache need not be trusted. Uses your own logins: ~/.netrc for web servers, those of
+    AWS for buckets. If the cache lacks a model, the others are taken, and the exit status is 1.
+    Prints the store paths that were added.
 
     \b
       aimodels-gen pull https://cache.example.org

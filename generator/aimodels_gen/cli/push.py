@@ -31,7 +31,7 @@ from aimodels_gen.nix import signing, store_url
     "key_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Sign what INSTALLABLE is with this key of Nix.",
+    help="Sign what --installable names, with the secret key in FILE.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what is missing there, and send nothing.")
 @jobs_option()
@@ -53,9 +53,9 @@ def command(  # noqa: PLR0913 - the options
 
     Without NAME: every model. URL is a directory, or file://, http://, https://, s3://, ssh:// or
     ssh-ng://, written as Nix writes it. Sends only what is missing there, prefetches what the store
-    lacks of that, and continues an interrupted run. Machines with the cache in `substituters` need
-    no signature and no trust for these paths, because they follow from their content. Prints the
-    store paths that were sent.
+    lacks of that, and continues an interrupted run. Machines with the cache in `substituters`
+    accept these paths without a signature, because they follow from their content. Prints the store
+    paths that were sent.
 
     What Nix builds, such as cache entries, needs a signature: send it with --installable and
     --secret-key-file.

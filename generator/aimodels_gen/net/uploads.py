@@ -78,7 +78,7 @@ class Uploads:
             headers: Without the length of the body.
             size: Bytes of the body.
             chunks: Returns the body in pieces. If it raises, the server gets less than `size`
-                bytes and a closed connection, which is no whole request.
+                bytes and a closed connection, which is not a whole request.
 
         Raises:
             TransientError: Worth another try.

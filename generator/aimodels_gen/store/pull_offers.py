@@ -71,7 +71,7 @@ def ask(cache: BinaryCache, wanted: Mapping[str, Item]) -> Offers:
     """Ask a cache for store paths, several at a time.
 
     Raises:
-        AimodelsError: it is no cache for this store, or does not answer.
+        AimodelsError: it is not a cache for this store, or does not answer.
     """
     if not cache.check(store.store_dir()):
         raise CacheError(

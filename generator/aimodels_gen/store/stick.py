@@ -162,7 +162,7 @@ def read_layout(path: Path) -> list[Node]:
         if kind in {"file", "program"} and not is_digest(what):
             kind = ""
         if kind not in {"file", "program", "link", "directory"}:
-            raise FetchError(f"{path} is damaged: {line[:80]!r} is no line of a layout")
+            raise FetchError(f"{path} is damaged: {line[:80]!r} is not a line of a layout")
         nodes.append(Node(kind, what, name))  # type: ignore[arg-type] # checked above
     # None is below another, which may be a link.
     check_paths(node.path for node in nodes)

@@ -46,7 +46,7 @@ class Upstreams:
 
     Args:
         upstreams: At least one.
-        last: Whether nothing else is asked after them, so that they are worth many tries.
+        last: Whether nothing else is asked after them: they are then worth many tries.
 
     Attributes:
         last: The same.

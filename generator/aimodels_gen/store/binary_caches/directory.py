@@ -78,7 +78,7 @@ class DirectoryCache(BinaryCache):
                     os.unlink(name)  # noqa: PTH108 - of a temporary file
 
     def _check_place(self) -> None:
-        """Refuse a place that is no directory, or one with a store in it.
+        """Refuse a place that is not a directory, or one with a store in it.
 
         Raises:
             NotADirectoryError, CacheError: It is one of these.
