@@ -77,7 +77,7 @@ check_room() { # DIR BYTES HINT
   set -- "$1" $((($2 + 1023) / 1024)) "$3" "$(free "$1")"
   case ${4##* } in '' | *[!0-9]*) return ;; esac
   if [ "${4##* }" -lt "$2" ]; then
-    fail "$1 has not enough room: $(($2 / 1024)) MiB are needed, $((${4##* } / 1024)) MiB are free" "$3"
+    fail "$1 does not have enough room: $(($2 / 1024)) MiB are needed, $((${4##* } / 1024)) MiB are free" "$3"
   fi
 }
 

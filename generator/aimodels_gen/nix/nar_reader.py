@@ -33,7 +33,7 @@ def unpack(read: Read, out: Path, most: int) -> None:
         most: The bytes that all files may have.
 
     Raises:
-        NarError: It is none, is cut, goes on behind its end, or has too much in it.
+        NarError: It is none, is cut, continues after its end, or has too much in it.
         OSError: The output cannot be written, or `read` raises it.
     """
     _Unpacking(read, most).run(out)
@@ -52,7 +52,7 @@ class _Unpacking:
         self._expect(b"(")
         self._node(out, 0)
         if self._read(1):
-            raise NarError("it goes on behind the end of the archive")
+            raise NarError("it continues after the end of the archive")
 
     def _node(self, path: Path, depth: int) -> None:
         """Read a node from behind its opening bracket to its closing one."""

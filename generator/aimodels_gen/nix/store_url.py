@@ -185,8 +185,8 @@ def check_writable(url: BinaryCache, store_dir: str) -> None:
     for name in ("compression", "narinfo-compression"):
         if given.get(name, "none") not in {"", "none"}:
             raise AimodelsError(
-                f"{url.label}: {name}={quoted(given[name])} is not written: models are compressed "
-                "hardly by it, and uncompressed files can be fetched in parts",
+                f"{url.label}: {name}={quoted(given[name])} is not written: models hardly get "
+                "smaller, and only uncompressed files can be fetched in parts",
                 f"leave {name} out of the URL",
             )
     for name in ("secret-key", "secret-keys"):

@@ -156,7 +156,7 @@ def check_room(export: Export) -> None:
     """Raise if what is new does not fit.
 
     Raises:
-        AimodelsError: the disk has not enough room, or its file system takes no file that large.
+        AimodelsError: the disk is too small, or its file system takes no file that large.
     """
     new = export.new
     if not new:
@@ -166,7 +166,7 @@ def check_room(export: Export) -> None:
     place = next(p for p in (export.directory, *export.directory.parents) if p.exists())
     if most > _MOST_FAT and _file_system(place) in _FAT:
         raise AimodelsError(
-            f"{export.directory} is on a FAT file system, which takes no file over 4 GiB: "
+            f"{export.directory} is on a FAT file system, which cannot hold files over 4 GiB: "
             f"{largest} has {bytes_text(most)}",
             "format the disk with exFAT or ext4, or name models with smaller files",
         )
@@ -177,7 +177,7 @@ def check_room(export: Export) -> None:
     free = shutil.disk_usage(place).free + begun + gone
     if needed > free:
         raise AimodelsError(
-            f"{export.directory} has not enough room: {bytes_text(needed)} are needed, "
+            f"{export.directory} does not have enough room: {bytes_text(needed)} are needed, "
             f"{bytes_text(free)} are free",
             "use a larger disk, name fewer models, or remove old ones with --prune",
         )

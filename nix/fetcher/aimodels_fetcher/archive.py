@@ -94,7 +94,7 @@ def unpack_bundle(archive: BinaryIO, digests: Iterable[str], directory: Path) ->
         _expect(archive, bytes(-size % 8) + strings(")", ")"))
     _expect(archive, _END)
     if archive.read(1):
-        raise ValueError("it goes on after its end")
+        raise ValueError("it continues after its end")
 
 
 def _entry(digest: str) -> bytes:

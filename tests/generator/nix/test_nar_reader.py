@@ -58,7 +58,7 @@ def test_what_nix_writes_is_unpacked(host_nix: NixEnv, tmp_path: Path) -> None:
         (archive(strings(b"(", b"type", b"regular", b")")), "in place of its contents"),
         (archive(strings(b"(", b"type", b"directory", b"entry", b"name")), "in place of '('"),
         (archive(regular(bytes(1001))), "more bytes than they should"),
-        (archive(FILE) + b"x", "behind the end"),
+        (archive(FILE) + b"x", "after the end"),
         (archive(FILE)[:-1], "is cut"),
         (archive(FILE)[:100], "is cut"),
         (archive(FILE)[:88] + (1 << 63).to_bytes(8, "little"), "more bytes than they should"),

@@ -246,7 +246,7 @@ def test_room_is_looked_at_before(
         (small / "mine").write_bytes(bytes(3 * MIB))
         content(hub)
         said = hub_project.fails("export", "--to", str(disk.directory))
-        assert "has not enough room: 4.0 MiB are needed, 2.0 MiB are free" in said
+        assert "does not have enough room: 4.0 MiB are needed, 2.0 MiB are free" in said
         assert content(hub) == 0
         assert not disk.directory.exists()
         remedy(said)
@@ -321,7 +321,7 @@ def test_fat_is_named_before_anything_is_written(
     hub_project.ok("lock", "-o", "models.nix")
     content(hub)
     said = hub_project.fails("export", "--to", str(fat / "new"), "--dry-run")
-    assert "is on a FAT file system, which takes no file over 4 GiB: " in said
+    assert "is on a FAT file system, which cannot hold files over 4 GiB: " in said
     assert "other.safetensors has 5.0 MiB" in said
     remedy(said)
     assert content(hub) == 0

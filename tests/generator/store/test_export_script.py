@@ -155,7 +155,7 @@ def test_a_store_without_room(disk: Disk) -> None:
     with disks.small_disk(store, 4 * MIB):
         said = disk.fails()
         assert "error: " in said
-        assert "has not enough room: 6 MiB are needed, " in said
+        assert "does not have enough room: 6 MiB are needed, " in said
         assert "hint: free some space (nix-collect-garbage -d), then run this again" in said
     lines = (disk.directory / "paths.txt").read_text().splitlines(keepends=True)
     flat = [line for line in lines if line.startswith("flat")]
@@ -177,7 +177,7 @@ def test_a_store_without_room(disk: Disk) -> None:
 def test_a_directory_for_trees_without_room(disk: Disk) -> None:
     with disks.small_disk(disk.directory.parent / "tmp", MIB) as small:
         said = disk.fails(TMPDIR=str(small))
-    assert re.search(r"tmp/\S+ has not enough room: 3 MiB are needed, \d MiB are free", said)
+    assert re.search(r"tmp/\S+ does not have enough room: 3 MiB are needed, \d MiB are free", said)
     assert "hint: set TMPDIR to a directory with more room, such as TMPDIR=/var/tmp" in said
 
 

@@ -225,7 +225,7 @@ def elsewhere(url: str) -> Spoil:
 LIES: dict[str, tuple[str, Spoil, str]] = {
     "damaged": ("f", flip, "pinned to sha256-|hash mismatch|expected sha256-"),
     "cut": ("f", cut, "is cut|expected .* bytes, but"),
-    "long": ("f", lengthen, "behind the end|expected .* bytes, but"),
+    "long": ("f", lengthen, "after the end|expected .* bytes, but"),
     "directory": ("f", archived(lambda old: directory((b"a", regular(old)))), "directory"),
     "link": ("f", archived(lambda _: link(b"/etc/passwd")), "link|not a file"),
     "page": ("f", archived(lambda _: b"<html>"), "in place of|not the archive of a file"),

@@ -273,8 +273,8 @@ def _look_up(files: Source, client: HttpClient, url: str, *, optional: bool) -> 
         raise ContentError(error.message, error.hint) from error
     if info.compression != "none":
         raise ContentError(
-            f"{public(url)} has it with {info.compression:.20} compression, and files are "
-            "read from archives without",
+            f"{public(url)} has it with {info.compression:.20} compression; files can "
+            "only be read from archives without",
             "fill the cache with `aimodels-gen push`, or with `nix copy --to` and "
             "`compression=none`",
         )
