@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from aimodels_gen.locks import try_lock
+from aimodels_gen.locks import remove_leftover, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,19 +198,9 @@ class CacheDirectory:
                 if not stat.S_ISREG(status.st_mode):
                     continue
                 if entry.name.startswith(_NEW):
-                    _remove_leftover(entry.path)
+                    remove_leftover(entry.path)
                 else:
                     yield status.st_mtime, status.st_size, Path(entry.path)
-
-
-def _remove_leftover(path: str) -> None:
-    """Remove a file that nobody writes to any more."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if try_lock(descriptor):
-            os.unlink(path)  # noqa: PTH108 - of a directory's entry
-    finally:
-        os.close(descriptor)
 
 
 def cache_directory() -> Path:

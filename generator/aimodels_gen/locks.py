@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 
 
 def try_lock(descriptor: int) -> bool | None:
@@ -14,3 +15,17 @@ def try_lock(descriptor: int) -> bool | None:
     except OSError:  # a file system without locks
         return False
     return True
+
+
+def remove_leftover(path: str) -> None:
+    """Remove a file that nobody has locked, and so nobody writes to any more.
+
+    Raises:
+        OSError: It cannot be opened or removed.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if try_lock(descriptor):
+            os.unlink(path)  # noqa: PTH108 - of a directory's entry
+    finally:
+        os.close(descriptor)

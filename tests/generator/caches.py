@@ -21,6 +21,8 @@ from generator.stores import collect_garbage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
     from support.nix import NixEnv
     from support.project import Project
 
@@ -106,3 +108,15 @@ def filled(project: Project, nix: NixEnv, compression: str = "none") -> Cache:
             cache.add(path, b"".join(chunks(Path(nix.path(path)))), compression)
     collect_garbage(nix)
     return cache
+
+
+def another_user(nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what the user's cache has."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(nix.dir / "another-cache"))
+
+
+def flip(cache: Cache, path: str) -> None:
+    """Damage the archive of a store path."""
+    data = bytearray(cache.archive(path).read_bytes())
+    data[5000] ^= 1
+    cache.archive(path).write_bytes(data)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from generator.stores import FILES, LFS, MANIFEST, PATH
+from support.nginx import Nginx, public_directory
 from support.patience import hurry
 from support.recording_proxy import RecordingProxy
 from support.s3 import ENV, Moto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from support.hub import Hub, Repo
     from support.nix import NixEnv
@@ -86,3 +88,19 @@ def host_store(host_nix: NixEnv, monkeypatch: pytest.MonkeyPatch) -> NixEnv:
 def repo(hub: Hub, hub_project: Project) -> Repo:
     hub_project.write(MANIFEST)
     return hub.add_repo("org/name", FILES, lfs=LFS)
+
+
+@pytest.fixture(scope="module")
+def public() -> Iterator[Path]:
+    """A directory that other users can read."""
+    with public_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def nginx(public: Path) -> Iterator[Nginx]:
+    """A web server of `root` in that directory."""
+    for name in ("root", "nginx"):
+        (public / name).mkdir()
+    with Nginx(public / "root", public / "nginx") as nginx:
+        yield nginx

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aimodels_fetcher.output import check_space
-from aimodels_gen.locks import try_lock
+from aimodels_gen.locks import remove_leftover, try_lock
 from aimodels_gen.store.binary_caches.base import Archive, BinaryCache, CacheError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class DirectoryCache(BinaryCache):
             for entry in os.scandir(directory):
                 if entry.name.startswith(_NEW):
                     with suppress(OSError):
-                        _remove_leftover(entry.path)
+                        remove_leftover(entry.path)
             self._made.add(str(directory))
 
     @contextmanager
@@ -147,13 +147,3 @@ class DirectoryCache(BinaryCache):
             with suppress(OSError):  # it has been renamed
                 os.unlink(name)  # noqa: PTH108 - of a temporary file
             os.close(descriptor)
-
-
-def _remove_leftover(path: str) -> None:
-    """Remove a file that nobody writes to any more."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if try_lock(descriptor):
-            os.unlink(path)  # noqa: PTH108 - of a directory's entry
-    finally:
-        os.close(descriptor)
