@@ -100,13 +100,13 @@ def test_a_changed_file_changes_one_layer_of_many(store: Store) -> None:
 
     def layers(changed: int | None = None) -> set[str]:
         files = {
-            f"{number:02}.bin": large(100 if number == changed else number) for number in range(20)
+            f"{number:02}.bin": large(100 if number == changed else number) for number in range(12)
         }
-        return set(read(store.image(store.entry(files), maxLayers=9)).layers)
+        return set(read(store.image(store.entry(files), maxLayers=6)).layers)
 
     first = layers()
-    assert len(first) <= 9
-    for changed in (0, 7, 19):
+    assert len(first) <= 6
+    for changed in (0, 5, 11):
         second = layers(changed)
         # The layer with the file, and the one with the links.
         assert len(second - first) == 2
