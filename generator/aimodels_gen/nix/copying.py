@@ -53,19 +53,15 @@ def copy(target: SshStore, paths: Sequence[str], copied: Copied) -> None:
 
 
 def _run(target: SshStore, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        done = subprocess.run(
-            ("nix-store", "--option", "store", target.url, *arguments),
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except FileNotFoundError:
-        raise StoreError(
-            "there is no nix-store on PATH", "install Nix, or add it to PATH"
-        ) from None
+    store.check_nix()
+    done = subprocess.run(
+        ("nix-store", "--option", "store", target.url, *arguments),
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     if done.returncode != 0:
         raise _failure(target, done.stderr.splitlines())
     return done
