@@ -294,6 +294,7 @@ for program in nix-store nix-instantiate; do
   command -v "$program" >/dev/null || fail "there is no $program on PATH" \
     'install Nix, or add it to PATH: `. /nix/var/nix/profiles/default/etc/profile.d/nix.sh`'
 done
+case ${TMPDIR-/} in '' | /*) ;; *) TMPDIR=$PWD/$TMPDIR ;; esac
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/aimodels-import.XXXXXX") || fail \
   "there is no room for temporary files in ${TMPDIR:-/var/tmp}" "set TMPDIR to another directory"
 trap 'rm -rf "$work"' EXIT

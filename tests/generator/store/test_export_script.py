@@ -174,6 +174,13 @@ def test_a_store_without_room(disk: Disk) -> None:
         assert not disk.missing()
 
 
+def test_a_relative_directory_for_trees(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(disk.directory.parent)
+    done = disk.run(TMPDIR=".")
+    assert done.returncode == 0, done.stderr
+    assert not disk.missing()
+
+
 def test_a_directory_for_trees_without_room(disk: Disk) -> None:
     with disks.small_disk(disk.directory.parent / "tmp", MIB) as small:
         said = disk.fails(TMPDIR=str(small))
