@@ -14,6 +14,7 @@ from aimodels_fetcher.errors import DiskFullError
 from aimodels_fetcher.sources.binary_cache import BinaryCache
 from aimodels_fetcher.spec import FileSpec
 from aimodels_fetcher.targets import FileTarget
+from aimodels_fetcher.urls import public
 from aimodels_fetcher.workers import StopWorker
 from aimodels_gen.nix import nar_compression
 from aimodels_gen.nix.adder import Addition
@@ -70,7 +71,9 @@ class Offer:
 
     def wrong(self, reason: object) -> CacheError:
         """Return the error for an archive that is not what is pinned."""
-        return CacheError(f"{self.cache}/{self.info.url} is not {self.name}: {reason}", DAMAGED)
+        url = self.info.url
+        at = public(url) if "://" in url else f"{self.cache}/{url}"  # which may be signed
+        return CacheError(f"{at} is not {self.name}: {reason}", DAMAGED)
 
     def extract(self, archive: Path, out: Path, count: Callable[[int], object]) -> None:
         """Make what becomes the store path of its archive, and compare it with the pin.

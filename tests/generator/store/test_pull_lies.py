@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from support.project import Project
     from support.remedies import Remedy
 
+PASSWORD = "hunter22hunter22"
 Spoil = Callable[[Cache, str], object]
 
 
@@ -69,6 +70,7 @@ LIES: dict[str, tuple[str, Spoil, str]] = {
     "brotli": ("f", lambda cache, path: cache.change(path, compression="br"), "compressed with br"),
     "gone": ("f", lambda cache, path: cache.archive(path).unlink(), "is not there|HTTP 404"),
     "out": ("f", elsewhere("../../../etc/passwd"), "leads out of the cache|HTTP 404"),
+    "signed": ("b", elsewhere(f"http://me:{PASSWORD}@a/b?key={PASSWORD}"), "http://a/b is not"),
     "lines": (
         "f",
         lambda cache, path: cache.narinfo(path).write_text("<html>"),
@@ -118,6 +120,7 @@ def test_what_is_not_what_is_pinned_is_not_taken(  # noqa: PLR0913, PLR0917 (fix
     assert done.status == 1
     for name, (_, _, reason) in LIES.items():
         assert re.search(f"error: {name}: .*({reason})", done.err), name
+    assert PASSWORD not in done.err
     good = cache.every - {
         cache.paths[n]["bundle" if w == "b" else f"{n}.bin"] for n, (w, _, _) in LIES.items()
     }
