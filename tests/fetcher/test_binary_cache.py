@@ -39,7 +39,7 @@ LARGE = BigFile((40 << 20) + 5, 11)
 SMALL = {f"{n}.json": b"x" * n for n in range(1, 18)}
 ALTERED = (
     "check that the URL is that of a binary cache, and that no proxy alters its answers; whoever "
-    "fills the cache can push the model again"
+    "fills the cache can delete the .narinfo and the archive there, and push the model again"
 )
 
 
@@ -276,6 +276,17 @@ def test_a_cache_that_lacks_it_is_named(
     remedy(f"hint: {caught.value.hint}")
     cache.add("c.bin", b"some")
     fetch_files([(spec(source, "c", b"some"), tmp_path / "c")])
+
+
+def test_a_cache_that_has_moved_lacks_it(
+    proxy: RecordingProxy, nginx: Nginx, tmp_path: Path
+) -> None:
+    """Where it is now, that is an answer."""
+    spoil(proxy, lambda r, _: Response(302, {"Location": nginx.url + r.path}, b""), where="")
+    source = BinaryCache(Directory(proxy.url), {"c": f"/nix/store/{'0' * 32}-c"})
+    with pytest.raises(FetchError, match="c: it is not in this cache"):
+        fetch_files([(spec(source, "c", b"some"), tmp_path / "c")])
+    assert len(proxy.log) == 1
 
 
 @cures("check the URL of the cache, and whether it requires a login")

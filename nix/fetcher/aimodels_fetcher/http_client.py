@@ -178,6 +178,10 @@ class HttpClient:
     def patience(self, seconds: float) -> None:
         self._requests.patience = seconds
 
+    def believe_absence(self) -> None:
+        """Take it for an answer that there is nothing where the endpoint redirects to."""
+        self._requests.signs = False
+
     def hint_at_limits(self, hint: str) -> None:
         """Add to messages about limits of the rate of requests what raises them."""
         self._requests.limit_hint = hint

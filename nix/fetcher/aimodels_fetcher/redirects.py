@@ -26,6 +26,9 @@ _NO_HUB = "check the endpoint and the proxy settings: what answers is not the se
 EXPIRED = frozenset({401, 403, 404, 410})
 """HTTP statuses that CDNs answer with to a signature that is no longer good."""
 
+ABSENT = frozenset({404, 410})
+"""Those that others say of what is not there."""
+
 
 class Redirects:
     """Follows redirects by hand, and holds requests back while the server wants that.
@@ -41,6 +44,8 @@ class Redirects:
         origin: Of the endpoint.
         patience: Seconds; a server that asks for a longer wait does not hold others back.
         limit_hint: What raises the limit of the rate of requests; empty where nothing does.
+        signs: Whether where it redirects to may be a signed URL: then what is not there may be
+            next time.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Redirects:
         self.origin = origin(endpoint)
         self.patience = math.inf
         self.limit_hint = ""
+        self.signs = True
         self._authorize = authorize
         self._connections = connections
         self._moved = moved
@@ -121,7 +127,8 @@ class Redirects:
         error = refusal(status, response.url, response.headers, Response(response).discard())
         self.raise_transient(response, str(error))
         elsewhere = origin(response.url) not in {self.origin, origin(asked)}
-        if status in EXPIRED and elsewhere:
+        expired = EXPIRED if self.signs else EXPIRED - ABSENT
+        if status in expired and elsewhere:
             # Signed a moment ago, and refused all the same: a server that is behind, or a clock.
             raise TransientError(str(error), status=status)
         raise error

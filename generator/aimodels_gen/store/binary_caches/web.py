@@ -73,7 +73,9 @@ class _WebFiles(Directory):
 
     def client(self, connections: int) -> HttpClient:
         """Return a client with the login."""
-        return HttpClient(self.base, lambda _method, _url: self.login, connections)
+        client = HttpClient(self.base, lambda _method, _url: self.login, connections)
+        client.believe_absence()
+        return client
 
 
 class WebCache(BinaryCache):
@@ -87,6 +89,7 @@ class WebCache(BinaryCache):
         self._login = login_headers(self._host)
         self._client = HttpClient(url.base, lambda _method, _url: self._login, connections)
         self._client.tries, self._client.patience = INTERACTIVE_TRIES, LONGEST_ASKED_WAIT
+        self._client.believe_absence()
         self.files = _WebFiles(self._base, login=self._login)
         self._uploads = Uploads()
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _GONE = frozenset({404, 410})
 _ALTERED = (
     "check that the URL is that of a binary cache, and that no proxy alters its answers; whoever "
-    "fills the cache can push the model again"
+    "fills the cache can delete the .narinfo and the archive there, and push the model again"
 )
 # An answer has come, or might have: the server is there.
 _ALIVE = (ConnectionResetError, BrokenPipeError)
@@ -83,6 +83,7 @@ class Directory(Source):
             read_seconds=self.read_seconds,
         )
         client.patience = self.patience
+        client.believe_absence()
         return client
 
     def listing(self, client: HttpClient) -> tuple[Source, list[RemoteFile]]:  # noqa: ARG002
