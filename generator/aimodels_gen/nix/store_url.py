@@ -176,11 +176,17 @@ def parse(text: str) -> StoreUrl:
 
 
 def check_writable(url: BinaryCache, store_dir: str) -> None:
-    """Refuse parameters that ask for something that is not written.
+    """Refuse parameters that ask for something that is not written, and the store itself.
 
     Raises:
         AimodelsError: With what to do instead.
     """
+    if isinstance(url, Directory):
+        _check_elsewhere(url, Path(store_dir))
+    _check_parameters(url, store_dir)
+
+
+def _check_parameters(url: BinaryCache, store_dir: str) -> None:
     given = url.parameters
     for name in ("compression", "narinfo-compression"):
         if given.get(name, "none") not in {"", "none"}:
@@ -217,6 +223,15 @@ def check_writable(url: BinaryCache, store_dir: str) -> None:
         raise AimodelsError(
             f"{url.label}: want-mass-query={quoted(wanted)} is neither true nor false",
             "write want-mass-query=true",
+        )
+
+
+def _check_elsewhere(url: Directory, store_dir: Path) -> None:
+    place = url.path.resolve()
+    if store_dir.resolve() in (place, *place.parents):
+        raise AimodelsError(
+            f"{url.label} is in the Nix store of this machine, where nothing may be written",
+            "name a directory elsewhere, such as ./cache",
         )
 
 

@@ -36,10 +36,12 @@ class Upload:
         owner: What it is for, in messages: a model, or what was built.
         info: The path with hash, size, references and signatures; where its archive will be is
             not looked at.
+        sharers: All models that fail without it.
     """
 
     owner: str
     info: NarInfo
+    sharers: Sequence[str] = ()
 
 
 def find(cache: BinaryCache, paths: Iterable[str], jobs: int) -> dict[str, NarInfo]:
@@ -168,4 +170,5 @@ class _Run:
         )
         if not single:
             self.stopped = self.stopped or error
-        self.failures.add(upload.owner, error)
+        for name in upload.sharers or (upload.owner,):
+            self.failures.add(name, error)

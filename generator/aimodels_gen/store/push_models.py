@@ -237,6 +237,7 @@ class Wanted:
             Upload(
                 self.owners[path],
                 NarInfo(path, "", nar_hash=hash_, nar_size=size, ca=self._ca(path)),
+                tuple(name for name, own in self._found.items() if path in own),
             )
             for path, (hash_, size) in found.items()
         ]

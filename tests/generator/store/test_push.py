@@ -202,6 +202,35 @@ def test_a_cut_is_tried_again(locked: Project, host_store: NixEnv, web: WebCache
     assert all(web.files[f"/cache/{name}"] for name in web.asked("PUT"))
 
 
+def test_a_cache_that_has_moved(locked: Project, host_store: NixEnv, web: WebCache) -> None:
+    """It lacks what is not there where it is now: that is an answer, and no reason to wait."""
+    assert host_store
+    with WebCache() as there:
+        there.files = web.files
+        web.refusal = lambda method, path: (
+            None
+            if method == "PUT"
+            else (302, {"Location": there.url.removesuffix("/cache") + path})
+        )
+        assert len(locked.ok("push", web.url).split()) == 2
+        infos = [name for name in there.asked("GET") if name.endswith(".narinfo")]
+        assert len(infos) == len(set(infos))
+
+
+def test_what_a_loss_of_power_has_emptied_is_written_again(
+    locked: Project, host_store: NixEnv, tmp_path: Path
+) -> None:
+    assert host_store
+    cache = tmp_path / "cache"
+    locked.ok("push", str(cache))
+    before = files(cache)
+    (cache / "nix-cache-info").write_bytes(b"")
+    locked.ok("push", str(cache))
+    next(cache.glob("*.narinfo")).write_bytes(b"")
+    assert len(locked.ok("push", str(cache)).split()) == 1
+    assert files(cache) == before
+
+
 @pytest.mark.parametrize("form", ["file", "web", "s3"])
 def test_a_damaged_path_is_never_published(  # noqa: PLR0913, PLR0917 (one fixture for each cache)
     locked: Project,

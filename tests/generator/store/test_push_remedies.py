@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimodels_gen.nix import store_url
-from generator.stores import MIB
+from generator.stores import FILES, LFS, MANIFEST, MIB
 from support.disk import small_disk
 from support.remedies import cures
 from support.s3 import ENV
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from support.hub import Repo
+    from support.hub import Hub, Repo
     from support.nix import NixEnv
     from support.project import Project
     from support.remedies import Remedy
@@ -185,6 +185,17 @@ def test_a_refused_file_does_not_keep_others_back(locked: Project, web: WebCache
     assert len([path for verb, path in web.log if verb == "PUT" and path.endswith(".nar")]) == 2
 
 
+def test_models_that_share_a_path_share_its_failure(
+    locked: Project, hub: Hub, web: WebCache
+) -> None:
+    hub.add_repo("org/other", FILES, lfs=LFS)
+    other = '[models.other]\nsource.huggingface = { repo = "org/other" }\n'
+    locked.write(MANIFEST + other)
+    locked.ok("lock")
+    web.refusal = _status(413, ".nar")
+    assert "error: m, other: " in locked.run("push", web.url).err
+
+
 @cures("write `machine HOST login USER password PASSWORD`")
 def test_logins(locked: Project, web: WebCache, remedy: Remedy) -> None:
     """They are sent to their host, and are shown nowhere."""
@@ -207,11 +218,19 @@ def test_logins(locked: Project, web: WebCache, remedy: Remedy) -> None:
 @cures(
     "name a directory of its own, such as …/cache; to copy to the store, use `nix copy --to`",
     "name another cache: paths of two store directories cannot be in one",
+    "name a directory elsewhere, such as ./cache",
 )
-def test_places_that_are_no_cache(locked: Project, remedy: Remedy) -> None:
+def test_places_that_are_no_cache(locked: Project, host_store: NixEnv, remedy: Remedy) -> None:
+    own = locked.dir / "own"
+    own.symlink_to(host_store.store)
+    for place in (host_store.store, f"{host_store.store}/cache", f"file://{own}/cache", "./own"):
+        remedy(locked.fails("push", str(place)))
+    assert not (host_store.store / "cache").exists()
     here = locked.dir / "usb"
     (here / "nix/store").mkdir(parents=True)
-    remedy(locked.fails("push", str(here)))
+    said = locked.fails("push", f"file://{here}/")
+    remedy(said)
+    assert f"such as {here}/cache;" in said
     assert locked.run("push", f"{here}/cache").status == 0
     (here / "cache/nix-cache-info").write_text("StoreDir: /gnu/store\n")
     remedy(locked.fails("push", f"{here}/cache"))

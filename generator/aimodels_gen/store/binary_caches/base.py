@@ -192,7 +192,7 @@ class BinaryCache(ABC):
         """
         name = narinfo.name_of(path)
         body = self.get(name, narinfo.MOST_BYTES)
-        if body is None:
+        if not body:  # an empty one is what a loss of power has left of it
             return None
         label = f"{self.label}/{name}"
         try:
@@ -210,7 +210,7 @@ class BinaryCache(ABC):
             AimodelsError: It is something else, or for another store directory.
         """
         body = self.get(INFO, _MOST_INFO)
-        if body is None:
+        if not body:  # as above
             return False
         found = _store_dir(body)
         if found is None:

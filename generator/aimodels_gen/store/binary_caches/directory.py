@@ -86,10 +86,11 @@ class DirectoryCache(BinaryCache):
         if self._path.exists() and not self._path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self._path))
         if (self._path / "nix/store").is_dir():
+            here = str(self._path).rstrip("/")
             raise CacheError(
                 f"{self.label} has a Nix store in it, and is not a binary cache",
-                f"name a directory of its own, such as {self.label.rstrip('/')}/cache; to copy to "
-                "the store, use `nix copy --to`",
+                f"name a directory of its own, such as {here}/cache; to copy to the "
+                "store, use `nix copy --to`",
                 fatal=True,
             )
 
