@@ -85,7 +85,7 @@ def _warn_of_unsigned(found: Closures, watch: Watch) -> None:
     if unsigned := found.unsigned:
         others = counted(len(unsigned), "path")
         watch.warn(
-            f"{others} of what was built have no signature, such as {unsigned[-1].path}: Nix "
-            "refuses them on machines that check signatures; sign them with "
+            f"what was built has no signature ({others}, such as {unsigned[-1].path}): Nix "
+            "refuses it on machines that check signatures; sign it with "
             "`--secret-key-file FILE`"
         )

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 SIGNED = "signed; machines that take it need `trusted-public-keys = …`"
 UNSIGNED = (
-    "… of what was built have no signature, such as …: Nix refuses them on machines that check "
-    "signatures; sign them with `--secret-key-file FILE`"
+    "what was built has no signature (…, such as …): Nix refuses it on machines that check "
+    "signatures; sign it with `--secret-key-file FILE`"
 )
 
 
@@ -121,7 +121,7 @@ def test_what_was_pushed_without_a_signature(
     cache = tmp_path / "cache"
     done = project.run("push", str(cache), "--installable", path, "--json")
     assert done.status == 0
-    assert remedy(done.err) == ("warning: 1 path", path)
+    assert remedy(done.err) == ("1 path", path)
     report = json.loads(done.out)
     assert [(m["name"], len(m["paths"])) for m in report["models"]] == [(path, 3)]
     assert report["sent"]["paths"] == 3
