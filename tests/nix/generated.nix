@@ -28,6 +28,10 @@ let
         "homeDirectory"
         "sessionVariables"
       ] (_name: lib.mkOption { type = lib.types.anything; });
+      services.nginx = lib.mkOption {
+        type = lib.types.anything;
+        default = { };
+      };
     };
     config = {
       _module.freeformType = lib.types.lazyAttrsOf lib.types.anything;

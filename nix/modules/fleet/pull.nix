@@ -1,4 +1,6 @@
-# `services.ai-models.fleet.pull`: a machine whose Nix reads from the binary caches of a fleet.
+/**
+  The NixOS module of `services.ai-models.fleet.pull`: a machine whose Nix reads from the binary caches of a fleet.
+*/
 {
   config,
   lib,

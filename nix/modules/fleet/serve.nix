@@ -1,4 +1,7 @@
-# `services.ai-models.fleet.serve`: a machine that keeps what others read from a binary cache, with nginx.
+/**
+  The NixOS module of `services.ai-models.fleet.serve`: a machine that keeps what others read from a binary cache,
+  with nginx.
+*/
 {
   config,
   lib,
