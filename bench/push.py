@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from pins import write_manifest
 from process import Cost, cost
 from report import Figure, Row, absent, row, seconds, size
 from support.hub import BigFile, Hub
-from support.nginx import PROGRAM, Nginx, public_directory
+from support.nginx import PROGRAM, Nginx
 from support.nix import UnavailableError, environment
 from support.s3 import ENV, Moto
 
@@ -131,15 +132,15 @@ class _Model:
         )
 
     def _targets(self, stack: ExitStack) -> dict[str, _Target]:
-        directory = stack.enter_context(public_directory())
+        directory = stack.enter_context(scratch())
         for name in ("file", "http", "nginx", "moto"):
             (directory / name).mkdir()
-            (directory / name).chmod(0o777)
         found = {
             "file": _Target(f"file://{directory}/file", partial(_directory, directory / "file"))
         }
         if PROGRAM:
-            nginx = Nginx(directory / "http", directory / "nginx", _DAV)
+            user = pwd.getpwuid(os.geteuid()).pw_name
+            nginx = Nginx(directory / "http", directory / "nginx", _DAV, user)
             stack.callback(nginx.close)
             found["http"] = _Target(nginx.url, partial(_directory, directory / "http"))
         moto = stack.enter_context(Moto(directory / "moto"))

@@ -108,7 +108,7 @@ def test_usage() -> None:
     assert done.returncode == 2
     assert (
         "no question 'loc'; there is lock, startup, fetcher, huge, store, second, modules, many,"
-        " daily, prefetch, imports, links, s3, download, fleet, cuts" in done.stderr
+        " daily, prefetch, push, imports, links, s3, download, fleet, cuts" in done.stderr
     )
 
 
