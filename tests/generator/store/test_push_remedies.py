@@ -169,7 +169,7 @@ def test_servers_that_refuse(locked: Project, web: WebCache, remedy: Remedy) -> 
 def test_a_proxy_that_says_yes_to_everything(locked: Project, web: WebCache) -> None:
     """It would be taken for a cache that has everything, or has taken it."""
     web.refusal = lambda *_: (200, {})
-    assert "names no StoreDir" in locked.fails("push", web.url)
+    assert "took nix-cache-info, but does not return it" in locked.fails("push", web.url)
     web.refusal = lambda method, path: (
         (200, {}) if method == "PUT" and path.endswith(".nar") else None
     )
