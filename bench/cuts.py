@@ -185,7 +185,7 @@ def _ours(cache: _Cache) -> bool:
 
 
 def _nix(file: BigFile, network: _Network, kind: str, attempts: int) -> tuple[str, _Outcome | None]:
-    """Run Nix's substituter, into a store of its own; None where there is no such Nix."""
+    """Run Nix's substituter, into a store of its own; None where this machine lacks that Nix."""
     try:
         with environment(kind) as nix:
             version = nix.run("nix", "--version").stdout.split()[-1]

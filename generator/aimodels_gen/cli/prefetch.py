@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from aimodels_gen.cli.console import Console, result
 from aimodels_gen.cli.locked import read_locked
 from aimodels_gen.cli.manifests import choose, manifest_option, names_argument
-from aimodels_gen.cli.prefetching import prefetch_models
+from aimodels_gen.cli.prefetching import prefetch_models, root_option
 from aimodels_gen.cli.reports import json_option, print_json, quiet_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command("prefetch")
 @names_argument
 @manifest_option
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Keep the store paths from garbage collection, with links in DIR/NAME.",
-)
+@root_option
 @json_option
 @quiet_option
 def command(

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import Path
 
     from aimodels_gen.cli.console import Console
     from aimodels_gen.lock.model import LockedModel
     from aimodels_gen.store.prefetched import Prefetched
+
+root_option = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the store paths from garbage collection, with links in DIR/NAME.",
+)
 
 
 def prefetch_models(

@@ -47,7 +47,7 @@ def copy_from(url: str, paths: Sequence[str], copied: Copied) -> None:
 
     Raises:
         StoreError: some could not be copied; others may be there.
-        DiskFullError: there is no space.
+        DiskFullError: the disk is full.
     """
     for some in store.batches(paths):
         said = copying.followed(("--from", url, *some), copied)

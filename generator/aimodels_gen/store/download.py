@@ -73,7 +73,7 @@ class Download:
 
         Raises:
             StoreError: the store failed.
-            DiskFullError: there is no space.
+            DiskFullError: the disk is full.
             OSError: the temporary directory cannot be written.
         """
         with (

@@ -85,7 +85,7 @@ class Offer:
 
         Raises:
             CacheError: it is something else.
-            DiskFullError: there is no space.
+            DiskFullError: the disk is full.
         """
         try:
             found = self._extracted(archive, out, count)

@@ -165,7 +165,7 @@ class BinaryCache(ABC):
         """Refuse to begin what cannot fit.
 
         Raises:
-            FetchError: There is no room for so many bytes.
+            FetchError: It has not enough room for so many bytes.
         """
 
     def close(self) -> None:  # noqa: B027 - few have something to close

@@ -72,7 +72,7 @@ class BucketCache(BinaryCache):
         Who may not list a bucket is refused what is not there (GetObject).
         """
         url = self._source.url(name)
-        assert url  # noqa: S101 (for mypy: there are no versions)
+        assert url  # noqa: S101 (for mypy: no versions are listed here)
         try:
             return self._client.get_document(url, bytes, "a file", most).content
         except StatusError as error:

@@ -114,7 +114,7 @@ class Requests:
     def _signed(
         self, method: str, url: str, headers: Mapping[str, str], digest: str
     ) -> dict[str, str]:
-        """Return headers with a signature; the same where there are no credentials."""
+        """Return headers with a signature, or without one if nobody is logged in."""
         credentials = self._environment.credentials()
         if credentials is None:
             return dict(headers)
